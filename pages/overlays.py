@@ -1,0 +1,68 @@
+"""Drawing masks over photographs, with NumPy and Pillow alone."""
+
+from __future__ import annotations
+
+import numpy as np
+from PIL import Image
+
+EDGE = "#10151c"
+"""Drawn beside every outline, so that it shows on light and on dark skin alike."""
+
+
+def preview(photograph: Image.Image, longest: int = 1024) -> Image.Image:
+    """A copy of a photograph with its longer side at most ``longest`` pixels; a smaller one keeps its size."""
+    width, height = photograph.size
+    scale = min(1.0, longest / max(width, height))
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    return photograph.copy() if size == photograph.size else photograph.resize(size, Image.Resampling.BILINEAR, reducing_gap=2.0)
+
+
+def draw_mask(
+    photograph: Image.Image, mask: np.ndarray, colour: str, *, opacity: float = 0.4, outline: bool = True, edge: str = EDGE
+) -> Image.Image:
+    """Lay a mask (H, W) bool over a photograph of the same size, as a tint and as an outline.
+
+    ``colour`` and ``edge`` are #rrggbb; ``opacity`` is that of the tint, from 0 (none) to 1 (the photograph is hidden). Truth is
+    drawn with ``colour="#ffffff", opacity=0``.
+
+    Raises:
+        ValueError: if the mask and the photograph differ in size, or the opacity is outside [0, 1].
+    """
+    if mask.shape != (photograph.height, photograph.width):
+        raise ValueError(f"a mask of shape {mask.shape} does not fit a photograph of {photograph.height} × {photograph.width} pixels")
+    if not 0 <= opacity <= 1:
+        raise ValueError(f"opacity {opacity} is outside [0, 1]")
+    drawn = photograph.convert("RGB")
+    drawn = drawn.copy() if drawn is photograph else drawn
+    drawn.paste(colour, mask=_stencil(mask, round(opacity * 255)))
+    if outline:
+        width = line_width(photograph.size)
+        drawn.paste(edge, mask=_stencil(grow(mask, width) & ~mask, 200))
+        drawn.paste(colour, mask=_stencil(mask & ~shrink(mask, width), 255))
+    return drawn
+
+
+def line_width(size: tuple[int, int]) -> int:
+    """Pixels of an outline that looks the same on photographs of every size: 2 on a side of 1024."""
+    return max(1, round(max(size) / 512))
+
+
+def grow(mask: np.ndarray, steps: int) -> np.ndarray:
+    """The mask (H, W) and all pixels within ``steps`` of it, counted along rows and columns."""
+    grown = mask.copy()
+    for _ in range(steps):
+        before = grown.copy()
+        grown[1:] |= before[:-1]
+        grown[:-1] |= before[1:]
+        grown[:, 1:] |= before[:, :-1]
+        grown[:, :-1] |= before[:, 1:]
+    return grown
+
+
+def shrink(mask: np.ndarray, steps: int) -> np.ndarray:
+    """The pixels of the mask (H, W) that are more than ``steps`` from its edge; the photograph's own border is an edge too."""
+    return ~grow(np.pad(~mask, steps, constant_values=True), steps)[steps:-steps, steps:-steps]
+
+
+def _stencil(mask: np.ndarray, strength: int) -> Image.Image:
+    return Image.fromarray(mask.astype(np.uint8) * np.uint8(strength))

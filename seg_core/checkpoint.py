@@ -1,0 +1,208 @@
+"""Checkpoints: a trained model in one ``.safetensors`` file, with everything needed to rebuild and judge it."""
+
+from __future__ import annotations
+
+import json
+import os
+import struct
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from PIL import Image
+
+from seg_core.config import Config
+from seg_core.errors import InputError
+from seg_core.home import SHIPPED_CHECKPOINTS, home
+from seg_core.image import Source, read_image
+
+if TYPE_CHECKING:
+    import torch
+
+    from seg_core.model import Segmenter
+
+METADATA_KEY = "lesionlab"
+FORMAT_VERSION = 1
+_HEADER_LIMIT = 10_000_000
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What a model says about one photograph.
+
+    ``probabilities`` is (S, S) float32 in [0, 1] at the network's resolution; ``size`` is (width, height) of the photograph.
+    """
+
+    probabilities: np.ndarray
+    size: tuple[int, int]
+    threshold: float
+    seconds: float
+
+    def probability(self, size: tuple[int, int] | None = None) -> np.ndarray:
+        """Probabilities (H, W) float32 at the photograph's own size, or at ``size`` (width, height)."""
+        scaled = Image.fromarray(self.probabilities).resize(size or self.size, Image.Resampling.BILINEAR)
+        return np.asarray(scaled)
+
+    def mask(self, threshold: float | None = None, size: tuple[int, int] | None = None) -> np.ndarray:
+        """Boolean mask (H, W): where the probability is at least ``threshold`` (the checkpoint's by default)."""
+        return self.probability(size) >= (self.threshold if threshold is None else threshold)
+
+    def lesion_area(self, threshold: float | None = None) -> float:
+        """Share of the photograph that the mask covers, 0 to 1, at the network's resolution."""
+        return float((self.probabilities >= (self.threshold if threshold is None else threshold)).mean())
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A trained model, rebuilt. Make it with `load_checkpoint`."""
+
+    path: Path
+    metadata: dict[str, Any]
+    model: Segmenter = field(repr=False)
+
+    @cached_property
+    def config(self) -> Config:
+        """The settings it was trained with."""
+        return Config(**self.metadata["config"])
+
+    @property
+    def label(self) -> str:
+        """Its name in the app."""
+        return checkpoint_label(self.metadata)
+
+    def predict(self, image: Source, name: str = "") -> Prediction:
+        """Predict the lesion of one photograph of any size and kind (see `seg_core.image.read_image`).
+
+        Raises:
+            InputError: if the photograph cannot be read.
+        """
+        started = time.perf_counter()
+        photo = read_image(image, name)
+        probabilities = self.probabilities(resized(photo, self.config.image_size)[None])[0]
+        return Prediction(probabilities, photo.size, self.config.threshold, time.perf_counter() - started)
+
+    def probabilities(self, images: np.ndarray) -> np.ndarray:
+        """Probabilities (B, S, S) float32 of photographs (B, S, S, 3) uint8 at the network's resolution."""
+        import torch
+
+        from seg_core.data.transforms import normalise
+
+        device = next(self.model.parameters()).device
+        batch = torch.stack([normalise(image) for image in images]).to(device, memory_format=torch.channels_last)
+        with torch.inference_mode():
+            logits: torch.Tensor = self.model(batch)
+        return logits[:, 0].sigmoid().float().cpu().numpy()
+
+
+@dataclass(frozen=True)
+class CheckpointEntry:
+    """A checkpoint that is there to choose; ``iou`` is its validation IoU at network resolution."""
+
+    path: Path
+    label: str
+    iou: float | None
+    modified: float
+
+
+def resized(photo: Image.Image, size: int) -> np.ndarray:
+    """A photograph as the network sees it: (size, size, 3) uint8, squeezed to a square."""
+    return np.asarray(photo.resize((size, size), Image.Resampling.BILINEAR, reducing_gap=2.0))
+
+
+def save_checkpoint(path: Path, model: Segmenter, metadata: Mapping[str, Any], *, half: bool = False) -> None:
+    """Write a checkpoint whole or not at all; ``half`` stores the weights in fp16, half the size, as those that ship."""
+    import torch
+
+    tensors = dict(model.state_dict())
+    if half:
+        tensors = {name: tensor.half() if tensor.dtype == torch.float32 else tensor for name, tensor in tensors.items()}
+    write_tensors(path, tensors, {**metadata, "format": FORMAT_VERSION})
+
+
+def load_checkpoint(path: str | Path, device: str = "cpu") -> Checkpoint:
+    """Read a checkpoint and rebuild its model, ready to predict on ``device``.
+
+    Raises:
+        InputError: if the file is missing, is no checkpoint of LesionLab, is damaged, or comes from a newer version.
+    """
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    from seg_core.model import build_model
+
+    path = Path(path).expanduser()
+    metadata = read_metadata(path)
+    try:
+        state = load_file(path)
+        model = build_model(Config(**metadata["config"]), load_encoder_weights=False)
+        model.load_state_dict({name: tensor.float() if tensor.is_floating_point() else tensor for name, tensor in state.items()})
+    except (SafetensorError, KeyError, RuntimeError, ValueError) as error:
+        raise InputError(f"{path} is damaged or does not fit this version ({type(error).__name__}); copy or train it again.") from error
+    return Checkpoint(path, metadata, _for_inference(model, device))
+
+
+def read_metadata(path: str | Path) -> dict[str, Any]:
+    """The metadata of a checkpoint, read from the file's header alone; torch is not needed.
+
+    Raises:
+        InputError: if the file is missing, or is no checkpoint of this version of LesionLab.
+    """
+    path = Path(path).expanduser()
+    try:
+        with path.open("rb") as file:
+            (length,) = struct.unpack("<Q", file.read(8))  # a safetensors file begins with the length of its JSON header
+            header = json.loads(file.read(length)) if length <= _HEADER_LIMIT else {}
+        metadata: dict[str, Any] = json.loads(header["__metadata__"][METADATA_KEY])
+        newer = metadata["format"] > FORMAT_VERSION
+    except OSError as error:
+        raise InputError(f"The checkpoint {path} cannot be read ({error.strerror}); check the path.") from None
+    except (struct.error, ValueError, KeyError, TypeError):
+        raise InputError(f"{path} is no checkpoint of LesionLab; choose a .safetensors file that a run or a download gave.") from None
+    if newer:
+        raise InputError(f"{path} was written by a newer version of LesionLab; update LesionLab to use it.")
+    return metadata
+
+
+def available_checkpoints() -> list[CheckpointEntry]:
+    """The checkpoints to choose from: those that ship, then the best one of every run, newest first. Damaged files are passed over."""
+    shipped = sorted(SHIPPED_CHECKPOINTS.glob("*.safetensors"))
+    trained = sorted(home().glob("[0-9]*/best.safetensors"), key=lambda file: -file.stat().st_mtime)
+    return [entry for file in shipped + trained if (entry := _entry(file))]
+
+
+def checkpoint_label(metadata: Mapping[str, Any]) -> str:
+    """What the app calls a checkpoint: its name, or its variant and recipe."""
+    return str(metadata.get("name") or metadata["label"])
+
+
+def write_tensors(path: Path, tensors: Mapping[str, torch.Tensor], metadata: Mapping[str, Any]) -> None:
+    """Write a safetensors file with JSON metadata; an interruption leaves the old file as it was."""
+    from safetensors.torch import save_file
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_suffix(f".{os.getpid()}.partial")
+    try:
+        save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, partial, {METADATA_KEY: json.dumps(metadata)})
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def _entry(path: Path) -> CheckpointEntry | None:
+    try:
+        metadata = read_metadata(path)
+    except InputError:
+        return None
+    validation = metadata.get("metrics", {}).get("val", {})
+    return CheckpointEntry(path, checkpoint_label(metadata), validation.get("iou"), path.stat().st_mtime)
+
+
+def _for_inference(model: Segmenter, device: str) -> Segmenter:
+    import torch
+
+    model.eval().requires_grad_(False)
+    return model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]

@@ -1,0 +1,89 @@
+"""What one training is: the variants, the recipes, and the settings, with bounds and help that the CLI and the pages share."""
+
+from __future__ import annotations
+
+from typing import Any, Literal, get_args
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from seg_core.errors import InputError
+
+Variant = Literal["trainable-decoder", "fine-tune", "frozen-decoder"]
+Recipe = Literal["best", "report"]
+Decoder = Literal["plain", "unet"]
+
+VARIANTS: tuple[Variant, ...] = get_args(Variant)
+RECIPES: tuple[Recipe, ...] = get_args(Recipe)
+DECODERS: tuple[Decoder, ...] = get_args(Decoder)
+
+VARIANT_LABELS: dict[Variant, str] = {
+    "trainable-decoder": "Model 1 · trainable decoder",
+    "fine-tune": "Model 2 · fine-tuned",
+    "frozen-decoder": "Model 2b · frozen decoder",
+}
+
+# The settings of a recipe that differ from the defaults of `Config` (those of `best`).
+RECIPE_SETTINGS: dict[Recipe, dict[str, Any]] = {
+    "best": {},
+    "report": {
+        "decoder": "plain",
+        "optimizer": "adam",
+        "schedule": "constant",
+        "learning_rate": 1e-3,
+        "loss": "bce",
+        "augmentation": "report",
+        "epochs": 25,
+        "image_size": 192,
+        "batch_size": 16,
+    },
+}
+
+
+class Config(BaseModel):
+    """All settings of one training, validated; it travels with every run and inside every checkpoint.
+
+    The defaults are those of the recipe `best`. Use `Config.of` to start from a recipe.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    variant: Variant = Field("fine-tune", description="What trains: the decoder on a frozen encoder, everything, or the encoder alone.")
+    recipe: Recipe = Field("best", description="The named set of settings that the others start from.")
+    decoder: Decoder = Field("unet", description="plain: upsampling layers only, as in the report. unet: skip connections from the encoder.")
+    encoder_weights: Literal["imagenet", "random"] = Field("imagenet", description="What the encoder starts from.")
+    image_size: int = Field(192, ge=64, le=1024, multiple_of=32, description="Side of the square that photographs are resized to, in pixels; a multiple of 32.")
+    batch_size: int = Field(16, ge=1, le=256, description="Photographs per training step.")
+    epochs: int = Field(25, ge=1, le=1000, description="Passes over the training photographs.")
+    learning_rate: float = Field(2e-3, gt=0, le=1, description="Step size of the optimizer; with one-cycle its highest value.")
+    optimizer: Literal["adam", "adamw"] = Field("adamw", description="adam, as in the report, or adamw with weight decay 0.01.")
+    schedule: Literal["constant", "one-cycle"] = Field("one-cycle", description="How the learning rate changes over the run.")
+    loss: Literal["bce", "bce-dice"] = Field("bce-dice", description="Binary cross-entropy, alone or plus soft Dice loss.")
+    augmentation: Literal["report", "standard"] = Field("standard", description="report: the four kinds that the report names. standard: those and vertical flips and quarter turns.")
+    val_fraction: float = Field(0.2, gt=0, lt=1, description="Share of the training part that validates, where the dataset has no validation part of its own.")
+    threshold: float = Field(0.5, gt=0, lt=1, description="Probability from which a pixel counts as lesion.")
+    seed: int = Field(0, ge=0, lt=2**31, description="Decides the validation split, the initial weights, the order and the augmentation.")
+    device: str = Field("auto", pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$", description="auto takes CUDA, else MPS, else the CPU.")
+    precision: Literal["auto", "32-true", "bf16-mixed"] = Field("auto", description="auto takes bf16 where the processor computes in it. 32-true on the CPU gives identical weights every time.")
+    skip_problems: bool = Field(False, description="Leave out pairs that the check names, instead of refusing to train.")
+
+    @classmethod
+    def of(cls, recipe: str = "best", **settings: Any) -> Config:
+        """The config of a recipe, with some settings replaced; a setting given as ``None`` keeps the recipe's value.
+
+        Raises:
+            InputError: for an unknown recipe or setting, or a value out of bounds.
+        """
+        if recipe not in RECIPES:
+            raise InputError(f"There is no recipe {recipe!r}; choose one of {', '.join(RECIPES)}.")
+        given = {name: value for name, value in settings.items() if value is not None}
+        try:
+            return cls(**{"recipe": recipe, **RECIPE_SETTINGS[recipe], **given})
+        except ValidationError as error:
+            first = error.errors()[0]
+            name = ".".join(str(part) for part in first["loc"])
+            raise InputError(f"The setting {name} cannot be {first['input']!r}: {first['msg'].lower()}.") from error
+
+    @property
+    def label(self) -> str:
+        """The variant as the app shows it, such as ``Model 2 · fine-tuned``."""
+        return VARIANT_LABELS[self.variant]

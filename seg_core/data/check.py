@@ -1,0 +1,130 @@
+"""Looking at every pair of a dataset before training: what is wrong with which file, and what to do about it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from PIL import Image
+
+from seg_core.data.dataset import Dataset
+from seg_core.data.folders import Pair
+from seg_core.errors import InputError
+from seg_core.image import MASK_CUT, open_image, read_image, read_mask
+
+Kind = Literal["missing mask", "orphan mask", "different sizes", "no lesion", "unreadable", "duplicate id", "grey mask"]
+
+CHECK_SIZE = 32
+_SIDEWAYS = range(5, 9)  # EXIF orientations that swap width and height
+_ORIENTATION = 0x0112
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing wrong with one file. An error keeps its pair from training, a warning does not."""
+
+    kind: Kind
+    file: Path
+    message: str
+
+    @property
+    def is_error(self) -> bool:
+        """Whether the pair cannot be trained on."""
+        return self.kind in ("missing mask", "different sizes", "unreadable", "duplicate id")
+
+
+@dataclass(frozen=True)
+class LoadedPair:
+    """A decoded pair at one square size: photograph (S, S, 3) uint8, mask (S, S) uint8 of 0 and 255; zeros where it has an error."""
+
+    image: np.ndarray
+    mask: np.ndarray
+    problems: list[Problem]
+
+
+def check_dataset(dataset: Dataset, on_progress: Callable[[int, int], None] | None = None) -> list[Problem]:
+    """All problems of a dataset: of its names first, then of its files, each of which is decoded."""
+    problems = check_names(dataset)
+    for loaded in load_pairs(dataset.pairs, CHECK_SIZE, on_progress):
+        problems.extend(loaded.problems)
+    return problems
+
+
+def check_names(dataset: Dataset) -> list[Problem]:
+    """The problems that file names alone show: missing and orphan masks, and ids that stand twice."""
+    problems: list[Problem] = []
+    seen: dict[str, Pair] = {}
+    for pair in dataset.pairs:
+        if first := seen.get(pair.id):
+            where = f"{first.image.parent} ({first.part}) and {pair.image.parent} ({pair.part})"
+            problems.append(Problem("duplicate id", pair.image, f"{pair.id} stands twice, in {where}; keep one of the two."))
+        else:
+            seen[pair.id] = pair
+    for listing in dataset.listings:
+        problems += [
+            Problem("missing mask", file, f"{file.name} has no mask; add {file.stem}_segmentation.png or remove the photograph.")
+            for file in listing.without_mask
+        ]
+        problems += [
+            Problem("orphan mask", file, f"{file.name} belongs to no photograph; add the photograph or remove the mask.")
+            for file in listing.without_photo
+        ]
+    return problems
+
+
+def load_pairs(pairs: list[Pair], size: int, on_progress: Callable[[int, int], None] | None = None) -> Iterator[LoadedPair]:
+    """Decode pairs on all cores, in order; Pillow lets go of the interpreter's lock while it decodes."""
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        for done, loaded in enumerate(_bounded(pool, pairs, size), start=1):
+            yield loaded
+            if on_progress:
+                on_progress(done, len(pairs))
+
+
+def load_pair(pair: Pair, size: int) -> LoadedPair:
+    """Decode one pair and resize it to a square of ``size`` pixels; what is wrong with it stands in ``problems``."""
+    nothing = np.zeros((size, size, 3), np.uint8), np.zeros((size, size), np.uint8)
+    try:
+        with open_image(pair.image, pair.image.name) as opened:
+            photo_size = opened.size[::-1] if opened.getexif().get(_ORIENTATION) in _SIDEWAYS else opened.size
+            opened.draft("RGB", (size, size))  # a JPEG decodes straight to the next larger of 1/1, 1/2, 1/4, 1/8
+            photo = read_image(opened, pair.image.name)
+    except InputError as error:
+        return LoadedPair(*nothing, [Problem("unreadable", pair.image, str(error))])
+    try:
+        mask, grey = read_mask(pair.mask)
+    except InputError as error:
+        return LoadedPair(*nothing, [Problem("unreadable", pair.mask, str(error))])
+    mask_size = mask.shape[::-1]
+    if mask_size != photo_size:
+        sizes = f"{photo_size[0]} × {photo_size[1]} and {mask_size[0]} × {mask_size[1]} pixels"
+        text = f"{pair.image.name} and {pair.mask.name} differ in size ({sizes}); export the mask at the photograph's size."
+        return LoadedPair(*nothing, [Problem("different sizes", pair.mask, text)])
+    problems = []
+    if grey:
+        text = f"{pair.mask.name} has values between 0 and 255; they are cut at {MASK_CUT}. Save masks as PNG of 0 and 255."
+        problems.append(Problem("grey mask", pair.mask, text))
+    if not mask.any():
+        text = f"{pair.mask.name} marks no lesion; check that this is meant."
+        problems.append(Problem("no lesion", pair.mask, text))
+    image = np.asarray(photo.resize((size, size), Image.Resampling.BILINEAR, reducing_gap=2.0))
+    small = np.asarray(Image.fromarray(mask.astype(np.uint8) * 255).resize((size, size), Image.Resampling.BOX))
+    return LoadedPair(image, np.where(small >= MASK_CUT, np.uint8(255), np.uint8(0)), problems)
+
+
+def describe(problems: Iterable[Problem], most: int = 5) -> str:
+    """Problems as one text: the first ``most`` messages, then how many more there are."""
+    messages = [problem.message for problem in problems]
+    more = f" … and {len(messages) - most} more." if len(messages) > most else ""
+    return " ".join(messages[:most]) + more
+
+
+def _bounded(pool: ThreadPoolExecutor, pairs: list[Pair], size: int) -> Iterator[LoadedPair]:
+    """Like ``pool.map``, holding only some hundred decoded pairs at a time."""
+    for start in range(0, len(pairs), 128):
+        yield from pool.map(lambda pair: load_pair(pair, size), pairs[start : start + 128])

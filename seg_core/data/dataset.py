@@ -1,0 +1,115 @@
+"""A dataset: the pairs of one or several folders, and how they split into training, validation and test."""
+
+from __future__ import annotations
+
+import hashlib
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Literal
+
+from seg_core.data.folders import Listing, Pair, list_folder
+from seg_core.data.sample import sample_folder
+from seg_core.errors import InputError
+
+SAMPLE = "sample"
+SplitName = Literal["train", "val", "test"]
+
+
+@dataclass(frozen=True)
+class Split:
+    """Who trains, who validates, who tests. ``val_is_own`` tells a validation part of the dataset's own from one split off by seed."""
+
+    train: list[Pair]
+    val: list[Pair]
+    test: list[Pair]
+    val_is_own: bool
+
+    def part(self, name: SplitName) -> list[Pair]:
+        """The pairs of one part."""
+        return {"train": self.train, "val": self.val, "test": self.test}[name]
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """The pairs of one or several folders. Make it with `open_dataset`."""
+
+    sources: tuple[str, ...]
+    listings: tuple[Listing, ...]
+
+    @property
+    def name(self) -> str:
+        """A short name: the folders' own names, joined."""
+        return " + ".join(Path(source).name or source for source in self.sources)
+
+    @cached_property
+    def pairs(self) -> list[Pair]:
+        """All pairs, in the order of the sources."""
+        return [pair for listing in self.listings for pair in listing.pairs]
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Twelve hex digits over the ids, the parts and the files' sizes: the same data gives the same ones on any machine."""
+        lines = sorted(f"{p.part} {p.id} {p.image.stat().st_size} {p.mask.stat().st_size}" for p in self.pairs)
+        return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:12]
+
+    def split(self, seed: int, val_fraction: float) -> Split:
+        """Split into training, validation and test.
+
+        The test part is the dataset's own or empty, and is never trained on. Validation is the dataset's own part where there is
+        one, else ``val_fraction`` of the training part, drawn by ``seed`` from the sorted ids.
+
+        Raises:
+            InputError: if fewer than one training and one validation pair would be left.
+        """
+        parts: dict[str, list[Pair]] = {"train": [], "val": [], "test": []}
+        for pair in self.pairs:
+            parts[pair.part].append(pair)
+        if parts["val"]:
+            split = Split(parts["train"], parts["val"], parts["test"], val_is_own=True)
+        else:
+            shuffled = sorted(parts["train"], key=lambda pair: pair.id)
+            random.Random(seed).shuffle(shuffled)
+            held_out = max(1, round(val_fraction * len(shuffled)))
+            by_id = sorted(shuffled[:held_out], key=lambda pair: pair.id), sorted(shuffled[held_out:], key=lambda pair: pair.id)
+            split = Split(by_id[1], by_id[0], parts["test"], val_is_own=False)
+        if not split.train or not split.val:
+            raise InputError(
+                f"{self.name} has {len(split.train) + len(split.val)} pairs to train and validate with; at least 2 are needed."
+            )
+        return split
+
+    def without(self, left_out: set[Path]) -> Dataset:
+        """The same dataset without the pairs that any of these photographs or masks belongs to."""
+        listings = tuple(
+            Listing([p for p in one.pairs if not {p.image, p.mask} & left_out], one.without_mask, one.without_photo) for one in self.listings
+        )
+        return Dataset(self.sources, listings)
+
+
+def open_dataset(sources: str | Path | Sequence[str | Path], on_progress: Callable[[int, int], None] | None = None) -> Dataset:
+    """Open one folder, several folders joined, or the built-in dataset ``sample`` (made at first use, which ``on_progress`` follows).
+
+    Only file names are read here; `seg_core.data.check` reads the files.
+
+    Raises:
+        InputError: if no source is given, one is given twice, or a folder is missing or has none of the known layouts.
+    """
+    given = [sources] if isinstance(sources, str | Path) else list(sources)
+    if not given:
+        raise InputError(f"No data was named; give a folder, several, or {SAMPLE!r}.")
+    cleaned = [clean_source(source) for source in given]
+    if twice := [source for source in cleaned if cleaned.count(source) > 1]:
+        raise InputError(f"{twice[0]} is given twice; name each folder once.")
+    listings = tuple(list_folder(sample_folder(on_progress) if source == SAMPLE else Path(source)) for source in cleaned)
+    return Dataset(tuple(cleaned), listings)
+
+
+def clean_source(source: str | Path) -> str:
+    """A dataset source as typed or pasted, without quotes, with ``~`` resolved, as an absolute path; ``sample`` stays."""
+    text = str(source).strip().strip("'\"").strip()
+    if not text:
+        raise InputError(f"The name of a data folder is empty; give a folder or {SAMPLE!r}.")
+    return text if text == SAMPLE else str(Path(text).expanduser().resolve())

@@ -1,0 +1,21 @@
+"""Where LesionLab keeps what it makes: the run database, a folder per run, the image cache and the sample dataset."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+PROJECT = Path(__file__).resolve().parent.parent
+SHIPPED_CHECKPOINTS = PROJECT / "checkpoints"
+
+
+def home() -> Path:
+    """The folder of all runs: ``$LESIONLAB_HOME``, else ``runs/`` in the project. Made when missing."""
+    folder = Path(os.environ.get("LESIONLAB_HOME") or PROJECT / "runs").expanduser().resolve()
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def run_folder(run_id: int) -> Path:
+    """The folder of one run: its checkpoints, its resume state, its masks and what its process printed."""
+    return home() / f"{run_id:04d}"

@@ -1,0 +1,134 @@
+"""Reading photographs and masks of any kind into the two forms that everything else uses."""
+
+from __future__ import annotations
+
+import io
+import warnings
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from seg_core.errors import InputError
+
+MAX_SIDE = 20_000
+MAX_PIXELS = 150_000_000
+MASK_CUT = 128
+"""A mask value from which a pixel is lesion, of 0 to 255."""
+
+Source = Path | str | bytes | Image.Image | np.ndarray
+
+
+def read_image(source: Source, name: str = "") -> Image.Image:
+    """Read a photograph as RGB, turned upright, at its own size.
+
+    Takes a path, the bytes of a file, a Pillow image, or an array (H, W), (H, W, 3) or (H, W, 4) of uint8, bool, or float
+    in [0, 1]. EXIF orientation is applied, transparency is laid over white, CMYK, palette, grey and 16-bit images are converted.
+    ``name`` is what messages call the photograph, where the source has no file name.
+
+    Raises:
+        InputError: if it is no image, broken, empty, or beyond 20,000 pixels a side or 150 megapixels.
+    """
+    name = name or (Path(source).name if isinstance(source, Path | str) else "The image")
+    if isinstance(source, np.ndarray):
+        return _to_rgb(_from_array(source, name))
+    if isinstance(source, Image.Image):
+        return _decode(source, name)
+    with open_image(source, name) as image:
+        return _decode(image, name)
+
+
+def open_image(source: Path | str | bytes, name: str) -> Image.Image:
+    """Open an image file without decoding it: its size and kind are known, its pixels are not yet.
+
+    Raises:
+        InputError: if it is missing, empty, no image, or too large.
+    """
+    try:
+        content = None if isinstance(source, Path | str) else io.BytesIO(source)
+        empty = not source if content else Path(str(source)).stat().st_size == 0
+        if empty:
+            raise InputError(f"{name} is an empty file; save or upload it again.")
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # the size is checked below, before decoding
+            image = Image.open(content or str(source))
+    except UnidentifiedImageError:
+        raise InputError(f"{name} is not an image that can be read; use JPEG, PNG, TIFF, BMP or WebP.") from None
+    except Image.DecompressionBombError:
+        raise InputError(f"{name} has too many pixels; make it smaller than {MAX_PIXELS // 10**6} megapixels first.") from None
+    except FileNotFoundError:
+        raise InputError(f"{name} does not exist; check the path.") from None
+    except (OSError, SyntaxError, ValueError) as error:
+        raise _broken(name, error) from None
+    width, height = image.size
+    if max(width, height) > MAX_SIDE or width * height > MAX_PIXELS:
+        raise InputError(
+            f"{name} is {width:,} × {height:,} pixels; make it smaller than {MAX_SIDE:,} pixels a side "
+            f"and {MAX_PIXELS // 10**6} megapixels first."
+        )
+    return image
+
+
+def read_mask(source: Path | bytes, name: str = "") -> tuple[np.ndarray, bool]:
+    """Read a mask as booleans (H, W), cut at 128, and say whether it held values other than 0 and the highest.
+
+    Raises:
+        InputError: as `read_image`.
+    """
+    name = name or (source.name if isinstance(source, Path) else "The mask")
+    with open_image(source, name) as image:
+        try:
+            # A mask of 0 and 1 in a palette or in one bit is read as 0 and 255; 16-bit masks keep their scale.
+            wide = image.mode.startswith("I")
+            values = np.asarray(image.convert("I") if wide else image.convert("L"))
+        except (OSError, SyntaxError, ValueError) as error:
+            raise _broken(name, error) from None
+    scale = 257 if wide else 1
+    mask = values >= MASK_CUT * scale
+    if not mask.any() and values.max(initial=0) == 1:  # a mask written as 0 and 1
+        mask = values == 1
+        return mask, False
+    grey = bool(((values != 0) & (values != 255 * scale)).any())
+    return mask, grey
+
+
+def _decode(image: Image.Image, name: str) -> Image.Image:
+    try:
+        upright = ImageOps.exif_transpose(image)
+        upright.load()
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        raise _broken(name, error) from None
+    return _to_rgb(upright)
+
+
+def _to_rgb(image: Image.Image) -> Image.Image:
+    if image.mode == "RGB":
+        return image
+    if image.mode.startswith("I") or image.mode == "F":
+        return Image.fromarray(_to_8_bit(np.asarray(image, dtype=np.float64))).convert("RGB")
+    if "A" in image.getbands() or "transparency" in image.info:
+        layer = image.convert("RGBA")
+        white = Image.new("RGBA", layer.size, "white")
+        return Image.alpha_composite(white, layer).convert("RGB")
+    return image.convert("RGB")
+
+
+def _to_8_bit(values: np.ndarray) -> np.ndarray:
+    """Bring 16-bit or floating values to 0…255: by the format's range where it is known, else by the image's own."""
+    top = 1.0 if 0 < values.max() <= 1 else 255.0 if values.max() <= 255 else 65535.0 if values.max() <= 65535 else values.max()
+    return np.clip(values / top * 255, 0, 255).round().astype(np.uint8)
+
+
+def _from_array(pixels: np.ndarray, name: str) -> Image.Image:
+    channels = pixels.shape[2] if pixels.ndim == 3 else 1
+    if pixels.size == 0 or pixels.ndim not in (2, 3) or channels not in (1, 3, 4):
+        raise InputError(f"{name} is an array of shape {pixels.shape}; give (H, W), (H, W, 3) or (H, W, 4).")
+    if pixels.dtype != np.uint8:
+        pixels = _to_8_bit(pixels.astype(np.float64))
+    return Image.fromarray(pixels[..., 0] if pixels.ndim == 3 and channels == 1 else pixels)
+
+
+def _broken(name: str, error: Exception) -> InputError:
+    truncated = "truncated" in str(error).lower() or "broken" in str(error).lower()
+    what = "is cut off before its end" if truncated else "is damaged and cannot be decoded"
+    return InputError(f"{name} {what}; save, copy or upload it again.")

@@ -1,0 +1,5 @@
+"""The model: MobileNetV2 encoder, two decoders, three variants."""
+
+from seg_core.model.segmenter import Segmenter, build_model, count_parameters
+
+__all__ = ["Segmenter", "build_model", "count_parameters"]

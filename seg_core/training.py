@@ -1,0 +1,326 @@
+"""The training loop. It knows nothing of storage or screens: it reports through events, and is told when to stop."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from lightning_fabric import Fabric
+from torch.utils.data import DataLoader
+
+from seg_core import metrics
+from seg_core.checkpoint import save_checkpoint
+from seg_core.config import Config
+from seg_core.data.cache import CachedPairs
+from seg_core.data.dataset import Dataset
+from seg_core.data.preparation import PreparedData, prepare
+from seg_core.data.transforms import MEAN, STD
+from seg_core.losses import LOSSES
+from seg_core.model import Segmenter, build_model, count_parameters
+from seg_core.resume import ResumeState, load_resume, save_resume
+from seg_core.versions import versions
+
+SAMPLES = 4
+"""Validation photographs whose masks are reported after every epoch."""
+
+
+class TrainingFailed(RuntimeError):
+    """The training cannot go on; the text says why and what to do."""
+
+
+@dataclass(frozen=True)
+class Message:
+    """A line for the log."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class Preparing:
+    """Data is being made ready: ``done`` of ``total`` of ``what``."""
+
+    done: int
+    total: int
+    what: str
+
+
+@dataclass(frozen=True)
+class BatchDone:
+    """One training step of an epoch is done; epochs and batches count from 1."""
+
+    epoch: int
+    batch: int
+    batches: int
+    loss: float
+    images_per_second: float
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One fixed validation photograph: (S, S, 3) uint8, its truth (S, S) bool, and the model's probability (S, S) float32."""
+
+    id: str
+    photo: np.ndarray
+    truth: np.ndarray
+    probability: np.ndarray
+
+
+@dataclass(frozen=True)
+class EpochDone:
+    """One epoch is trained and validated, at network resolution.
+
+    ``train`` and ``val`` hold loss, accuracy, iou, dice, report_iou and report_dice; those of ``train`` are gathered while the
+    weights change, on augmented photographs.
+    """
+
+    epoch: int
+    train: dict[str, float]
+    val: dict[str, float]
+    seconds: float
+    images_per_second: float
+    is_best: bool
+    samples: list[Sample]
+
+
+Event = Message | Preparing | BatchDone | EpochDone
+
+
+@dataclass(frozen=True)
+class TrainResult:
+    """How a training ended. ``val`` are the metrics of the best epoch; before the first whole epoch it is empty and ``best_epoch`` 0."""
+
+    status: Literal["finished", "stopped"]
+    epochs: int
+    best_epoch: int
+    checkpoint: Path
+    val: dict[str, float]
+    images_per_second: float
+
+
+def train(
+    config: Config,
+    dataset: Dataset,
+    on_event: Callable[[Event], None] = lambda event: None,
+    *,
+    folder: Path,
+    name: str = "",
+    resume: bool = False,
+    should_stop: Callable[[], bool] = lambda: False,
+) -> TrainResult:
+    """Train a model and keep its best and last checkpoint in ``folder``.
+
+    After every epoch ``folder`` holds ``last.safetensors``, ``best.safetensors`` (highest validation IoU) and
+    ``resume.safetensors``, from which ``resume=True`` goes on at the epoch that was interrupted. ``should_stop`` is asked after
+    every batch; a training stopped within an epoch keeps that epoch's weights as the last checkpoint.
+
+    Raises:
+        InputError: if the data or a setting cannot be used, or there is nothing to resume.
+        TrainingFailed: if the loss is no longer a finite number.
+    """
+    fabric = Fabric(accelerator=_accelerator(config.device), devices=1, precision=choose_precision(config))
+    data = prepare(dataset, config, lambda done, total, what: on_event(Preparing(done, total, what)))
+    for text in data.notes:
+        on_event(Message(text))
+    training = _Training(config, data, fabric, folder, name)
+    if resume:
+        training.restore()
+    on_event(Message(training.description()))
+    return training.run(on_event, should_stop)
+
+
+class _Stopped(Exception):
+    """The caller asked to stop within an epoch."""
+
+
+class _Training:
+    """One training in progress: the model, its optimizer, and how far it has come."""
+
+    def __init__(self, config: Config, data: PreparedData, fabric: Fabric, folder: Path, name: str) -> None:
+        self.config, self.data, self.fabric, self.folder, self.name = config, data, fabric, folder, name
+        self.network: Segmenter = build_model(config).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        trainable = [parameter for parameter in self.network.parameters() if parameter.requires_grad]
+        kind = torch.optim.Adam if config.optimizer == "adam" else torch.optim.AdamW
+        self.optimizer = kind(trainable, lr=config.learning_rate)
+        self.model, self.fabric_optimizer = fabric.setup(self.network, self.optimizer)
+        self.loss = LOSSES[config.loss]
+        self.progress = ResumeState()
+
+    def restore(self) -> None:
+        """Continue from the last whole epoch."""
+        self.progress = load_resume(self.folder / "resume.safetensors", self.network, self.optimizer)
+
+    def description(self) -> str:
+        """One line that says what trains on what."""
+        split, precision = self.data, self.fabric._precision.precision
+        return (
+            f"{self.config.label}, {count_parameters(self.network) / 1e6:.1f} million parameters, on {len(split.train)} photographs, "
+            f"validated on {len(split.val)}, at {self.config.image_size} px, {self.fabric.device} in {precision}."
+        )
+
+    def run(self, on_event: Callable[[Event], None], should_stop: Callable[[], bool]) -> TrainResult:
+        started, seen = time.perf_counter(), 0
+        while self.progress.epoch < self.config.epochs:
+            epoch = self.progress.epoch + 1
+            torch.manual_seed(self.config.seed * 100_003 + epoch)  # an epoch draws the same numbers, resumed or not
+            epoch_started = time.perf_counter()
+            try:
+                trained = self._train_epoch(epoch, on_event, should_stop)
+                train_seconds = time.perf_counter() - epoch_started
+                val, samples = self._validate(should_stop)
+            except _Stopped:
+                self._save("last", stopped_in=epoch)
+                return self._result("stopped", seen / (time.perf_counter() - started))
+            is_best = val["iou"] > self.progress.best_val.get("iou", -1)
+            seconds = time.perf_counter() - epoch_started
+            self.progress = self.progress.after(epoch, trained, val, seconds, is_best)
+            self._save("last")
+            if is_best:
+                self._save("best")
+            save_resume(self.folder / "resume.safetensors", self.network, self.optimizer, self.progress)
+            on_event(EpochDone(epoch, trained, val, seconds, len(self.data.train) / train_seconds, is_best, samples))
+            seen += len(self.data.train)
+        return self._result("finished", seen / (time.perf_counter() - started))
+
+    def _train_epoch(self, epoch: int, on_event: Callable[[Event], None], should_stop: Callable[[], bool]) -> dict[str, float]:
+        self.model.train()
+        batches = math.ceil(len(self.data.train) / self.config.batch_size)
+        means, started = _Means(), time.perf_counter()
+        for batch, (images, masks, _) in enumerate(self._batches(self.data.train, training=True), start=1):
+            for group in self.optimizer.param_groups:
+                group["lr"] = self.config.learning_rate * schedule_factor(self.config, (epoch - 1) * batches + batch - 1, batches)
+            logits = self.model(images).float()
+            loss = self.loss(logits, masks)
+            if not math.isfinite(loss.item()):
+                raise TrainingFailed(
+                    f"The loss became {loss.item()} in epoch {epoch}, batch {batch}; resume with or start again at a lower learning rate "
+                    f"than {self.config.learning_rate:g}."
+                )
+            self.fabric_optimizer.zero_grad()
+            self.fabric.backward(loss)
+            self.fabric_optimizer.step()
+            means.add(loss.item(), logits.detach().sigmoid() >= self.config.threshold, masks > 0.5)
+            on_event(BatchDone(epoch, batch, batches, loss.item(), means.images / (time.perf_counter() - started)))
+            if should_stop():
+                raise _Stopped
+        return means.values()
+
+    def _validate(self, should_stop: Callable[[], bool]) -> tuple[dict[str, float], list[Sample]]:
+        self.model.eval()
+        means, samples = _Means(), []
+        chosen = set(np.linspace(0, len(self.data.val) - 1, min(SAMPLES, len(self.data.val))).round().astype(int).tolist())
+        with torch.no_grad():
+            for images, masks, indices in self._batches(self.data.val, training=False):
+                if should_stop():
+                    raise _Stopped
+                logits = self.model(images).float()
+                probabilities = logits.sigmoid()
+                means.add(self.loss(logits, masks).item(), probabilities >= self.config.threshold, masks > 0.5)
+                for position, index in enumerate(indices.tolist()):
+                    if index in chosen:
+                        photo, truth = self.data.val[index]
+                        samples.append(
+                            Sample(self.data.val.pairs[index].id, np.array(photo), truth > 0, probabilities[position, 0].cpu().numpy())
+                        )
+        return means.values(), samples
+
+    def _batches(self, pairs: CachedPairs, training: bool) -> Iterator[tuple[torch.Tensor, torch.Tensor, torch.Tensor]]:
+        """Batches of photographs (B, 3, S, S), masks (B, 1, S, S), and the pairs' indices, on the device."""
+        items = self.data.items(pairs, training)
+        loader: DataLoader[Any] = DataLoader(items, self.config.batch_size, shuffle=training)
+        for images, masks, indices in loader:
+            yield (
+                images.to(self.fabric.device, memory_format=torch.channels_last, non_blocking=True),
+                masks.to(self.fabric.device, non_blocking=True),
+                indices,
+            )
+
+    def _save(self, which: Literal["best", "last"], stopped_in: int | None = None) -> None:
+        progress = self.progress
+        metadata = {
+            "name": self.name,
+            "label": f"{self.config.label} ({self.config.recipe})",
+            "config": self.config.model_dump(),
+            "parameters": count_parameters(self.network),
+            "normalisation": {"mean": MEAN, "std": STD},
+            "dataset": self.data.summary(),
+            "epoch": progress.epoch if stopped_in is None else stopped_in,
+            "epoch_is_whole": stopped_in is None,
+            "metrics": {"train": progress.train, "val": progress.val} if stopped_in is None else {},
+            "seconds": round(progress.seconds, 1),
+            "device": str(self.fabric.device),
+            "precision": self.fabric._precision.precision,
+            "threads": torch.get_num_threads(),
+            "versions": versions(),
+            "created": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        }
+        save_checkpoint(self.folder / f"{which}.safetensors", self.network, metadata)
+
+    def _result(self, status: Literal["finished", "stopped"], images_per_second: float) -> TrainResult:
+        progress = self.progress
+        best = self.folder / ("best.safetensors" if progress.best_epoch else "last.safetensors")
+        return TrainResult(status, progress.epoch, progress.best_epoch, best, progress.best_val, images_per_second)
+
+
+class _Means:
+    """Running means over images of the loss and of the per-image metrics."""
+
+    def __init__(self) -> None:
+        self.images = 0
+        self._sums: dict[str, float] = {}
+
+    def add(self, loss: float, prediction: torch.Tensor, truth: torch.Tensor) -> None:
+        """Add a batch: its mean loss, and boolean masks (B, 1, S, S)."""
+        images = prediction.shape[0]
+        measured = {
+            name: float(measure(prediction, truth).sum())
+            for name, measure in (
+                ("accuracy", metrics.accuracy),
+                ("iou", metrics.iou),
+                ("dice", metrics.dice),
+                ("report_iou", metrics.report_iou),
+                ("report_dice", metrics.report_dice),
+            )
+        }
+        self.images += images
+        for name, total in {"loss": loss * images, **measured}.items():
+            self._sums[name] = self._sums.get(name, 0.0) + total
+
+    def values(self) -> dict[str, float]:
+        return {name: total / self.images for name, total in self._sums.items()}
+
+
+def schedule_factor(config: Config, step: int, batches: int) -> float:
+    """What the learning rate is multiplied by at a step (from 0) of ``epochs × batches``.
+
+    one-cycle (Smith & Topin, 2018): from 1/25 up to 1 over the first 30 %, then down to 1/10,000, both along half a cosine.
+    """
+    if config.schedule == "constant":
+        return 1.0
+    position = step / max(1, config.epochs * batches - 1)
+    rising = position < 0.3
+    start, end, share = (0.04, 1.0, position / 0.3) if rising else (1.0, 1e-4, (position - 0.3) / 0.7)
+    return end + (start - end) * (1 + math.cos(math.pi * share)) / 2
+
+
+def choose_precision(config: Config) -> Literal["32-true", "bf16-mixed"]:
+    """The precision that ``auto`` stands for on the config's device: bf16 where the processor computes in it, else fp32."""
+    if config.precision != "auto":
+        return config.precision
+    accelerator = _accelerator(config.device)
+    if accelerator == "cuda":
+        fast = torch.cuda.is_bf16_supported(including_emulation=False)
+    else:
+        fast = accelerator == "cpu" and bool(torch.cpu.get_capabilities().get("avx512_bf16"))
+    return "bf16-mixed" if fast else "32-true"
+
+
+def _accelerator(device: str) -> str:
+    if device == "auto":
+        return "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+    return device.split(":")[0]
