@@ -1,7 +1,7 @@
 """LesionLab's host: one process, one port, three faces.
 
-``/`` is Streamlit, ``/predictor/`` is Gradio, ``/api/`` is JSON, and `pages.access` guards all of them. Training happens elsewhere,
-in worker processes that outlive this one. Start it with ``make app`` or ``python app.py [--host ADDRESS] [--port NUMBER]``.
+``/`` is Streamlit, ``/predictor/`` is Gradio, ``/api/`` is JSON, and `pages.access` guards all of them. Training happens
+elsewhere, in worker processes that outlive this one. Start it with ``make app`` or ``python app.py [--host …] [--port …]``.
 """
 
 from __future__ import annotations
@@ -15,9 +15,19 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from ipaddress import ip_address
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
+from seg_core.errors import InputError
 from seg_core.home import home
+from seg_core.runs.store import RunStore
+
+try:  # TEMPORARY until it is written
+    from seg_core.runs.supervisor import Supervisor
+except ImportError:
+    class Supervisor:
+        def __init__(self, store): pass
+        def start(self): pass
+        def stop(self): pass
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -25,28 +35,36 @@ if TYPE_CHECKING:
 ROUTER = Path(__file__).resolve().parent / "pages" / "router.py"
 
 
-def create_app(on_ready: Callable[[], None] = lambda: None) -> FastAPI:
+def create_app(store: RunStore, password: str = "", on_ready: Callable[[], None] = lambda: None) -> FastAPI:
     """The whole app as one ASGI application.
 
     Args:
+        store: where the runs are; while the app serves, its queued runs are started one after the other.
+        password: what visitors must give; empty lets in everyone who can reach the port.
         on_ready: called once, when all parts have started.
     """
     keep_gradio_at_home()
+    # Seconds of imports, which a port that is taken or a typing error should not have to wait for.
     import gradio
     import streamlit
     from fastapi import HTTPException
     from fastapi.responses import RedirectResponse
     from fastapi_offline import FastAPIOffline
 
-    from pages import api, static
+    from pages import api, predictor, static
+    from pages.access import AccessGuard
+    from pages.sessions import signing_key
 
     pages = streamlit.App(ROUTER)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        supervisor = Supervisor(store)
         async with pages.lifespan()(app):
+            supervisor.start()
             on_ready()
             yield
+            supervisor.stop()
 
     app = FastAPIOffline(
         title="LesionLab",
@@ -58,11 +76,12 @@ def create_app(on_ready: Callable[[], None] = lambda: None) -> FastAPI:
         static_url="/assets/docs",
         favicon_url="/assets/mark.svg",
     )
+    app.add_middleware(AccessGuard, password=password, key=signing_key(home() / "session.key", password) if password else b"")
     app.include_router(api.router)
     app.include_router(static.router)
 
     @app.get("/predictor", include_in_schema=False)
-    def predictor() -> RedirectResponse:
+    def add_slash() -> RedirectResponse:
         return RedirectResponse("/predictor/")
 
     # Without this, Streamlit would answer an address that does not exist with its own page and 200.
@@ -70,25 +89,10 @@ def create_app(on_ready: Callable[[], None] = lambda: None) -> FastAPI:
     def unknown(rest: str) -> None:
         raise HTTPException(404, f"There is no /api/{rest}; /api/docs lists what there is.")
 
-    # Gradio before Streamlit: the other way round its queue never starts, and Streamlit answers whatever nobody else did.
-    mount_predictor(app)
+    # Gradio before Streamlit, which answers whatever nobody else did; the other way round Gradio's queue never starts.
+    gradio.mount_gradio_app(app, predictor.build_predictor(), "/predictor", **predictor.mount_settings())
     app.mount("/", pages)
     return app
-
-
-def mount_predictor(app) -> None:
-    import importlib.util
-
-    import gradio
-
-    if importlib.util.find_spec("pages.predictor"):
-        from pages.predictor import build_predictor
-
-        blocks = build_predictor()
-    else:
-        with gradio.Blocks(analytics_enabled=False) as blocks:
-            gradio.Markdown("The predictor")
-    gradio.mount_gradio_app(app, blocks, path="/predictor", run_history=False, footer_links=[], ssr_mode=False)
 
 
 def keep_gradio_at_home() -> None:
@@ -98,22 +102,106 @@ def keep_gradio_at_home() -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Serve until Ctrl-C; gives the exit status."""
-    import uvicorn
+    """Serve until Ctrl-C; gives the exit status: 0, or 2 for what the user has to change."""
+    options = parse(arguments)
+    password = os.environ.get("LESIONLAB_PASSWORD", "")
+    try:
+        with listen(options.host, options.port, password) as listener:
+            store = RunStore()
+            serve(listener, store, password)
+            print(f"\nLesionLab has stopped.{what_goes_on(store)}")
+    except InputError as problem:
+        print(problem, file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("\nLesionLab has stopped.")
+    return 0
 
-    parser = argparse.ArgumentParser(description="LesionLab: train skin-lesion segmentation models in the browser.")
+
+def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+    """The command line: host and port."""
+    parser = argparse.ArgumentParser(prog="app.py", description="LesionLab: train skin-lesion segmentation models in the browser.")
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s, this machine only)")
     parser.add_argument("--port", type=int, default=8501, help="port to listen on (default: %(default)s)")
     options = parser.parse_args(arguments)
-    listener = socket.create_server((options.host, options.port))
-    url = f"http://{options.host}:{listener.getsockname()[1]}"
-    app = create_app(on_ready=lambda: print(f"LesionLab runs at {url}  (Ctrl-C stops it)", flush=True))
-    server = uvicorn.Server(uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=3))
+    if not 0 <= options.port < 65536:
+        parser.error(f"{options.port} is no port; ports are numbers up to 65535")
+    return options
+
+
+def listen(host: str, port: int, password: str) -> socket.socket:
+    """Open the port.
+
+    Raises:
+        InputError: if other machines could reach the app without a password, or the port cannot be had.
+    """
+    if not (password or is_loopback(host)):
+        raise InputError(f"On {host} other machines reach LesionLab: set a password first, as in LESIONLAB_PASSWORD=… make app HOST={host}.")
     try:
-        server.run(sockets=[listener])
+        return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
+    except OSError as error:
+        raise InputError(why_not(error, host, port)) from error
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach an address."""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def why_not(error: OSError, host: str, port: int) -> str:
+    """One sentence about a port that could not be opened."""
+    if error.errno == errno.EADDRINUSE:
+        return f"Port {port} is taken{by_whom(port)}; start LesionLab on another one with `make app PORT={port + 1}`."
+    if error.errno == errno.EACCES:
+        return f"Port {port} is reserved by the system; choose one above 1023, as in `make app PORT=8501`."
+    return f"LesionLab cannot listen on {host}, port {port}: {error.strerror or error}; leave --host out to use this machine's own."
+
+
+def by_whom(port: int) -> str:
+    """The process that has a port, where the system tells us."""
+    import psutil
+
+    try:
+        owners = {c.pid for c in psutil.net_connections("tcp") if c.status == psutil.CONN_LISTEN and c.laddr.port == port and c.pid}
+        commands = [f"{' '.join(psutil.Process(pid).cmdline())[:80]} (process {pid})" for pid in sorted(owners)]
+    except psutil.Error:  # macOS tells only root
+        return ""
+    return f" by {', '.join(commands)}" if commands else ""
+
+
+def serve(listener: socket.socket, store: RunStore, password: str) -> None:
+    """Run the web server until Ctrl-C."""
+    import uvicorn
+
+    host, port = listener.getsockname()[:2]
+    shown = "localhost" if is_loopback(host) else socket.gethostname() if ip_address(host).is_unspecified else host
+    print("LesionLab is starting …", flush=True)
+    app = create_app(store, password, on_ready=lambda: print(f"LesionLab runs at http://{shown}:{port} (stop it with Ctrl-C)", flush=True))
+    server = uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False, timeout_graceful_shutdown=3))
+    try:
+        server.run([listener])
     except KeyboardInterrupt:
-        pass
-    return 0
+        # uvicorn has shut down in good order by now, and passes the signal on.
+        return
+
+
+def what_goes_on(store: RunStore) -> str:
+    """What the terminal says about runs that the end of the app does not end."""
+    running = [run for run in store.list_runs() if run.is_running]
+    if not running:
+        return ""
+    names = ", ".join(run.label for run in running)
+    return f" Training goes on: {names}. To stop it: python -m seg_core runs stop {running[0].id}"
+
+
+def __getattr__(name: str) -> NoReturn:
+    """`streamlit run app.py` takes a script that makes an ASGI app for one, and asks this module for it."""
+    if "streamlit.web.cli" in sys.modules and not name.startswith("__"):
+        sys.exit("LesionLab is more than its Streamlit pages: start it with `python app.py` or `make app`.")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 if __name__ == "__main__":

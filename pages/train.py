@@ -1,7 +1,84 @@
-"""The page Train."""
+"""The Train page: choose data, model and settings, and launch."""
 
 from __future__ import annotations
 
+import shlex
+from pathlib import Path
+
 import streamlit as st
 
+from pages.data_panel import data_panel
+from pages.settings_panel import settings_panel
+from pages.api import store
+from seg_core.config import VARIANT_LABELS, VARIANTS, Config, Recipe, Variant
+from seg_core.errors import InputError
+from seg_core.runs.supervisor import dispatch
+
+VARIANT_HELP: dict[Variant, str] = {
+    "trainable-decoder": "The encoder keeps its ImageNet weights; only the decoder learns. Fastest.",
+    "fine-tune": "Encoder and decoder learn. Best masks.",
+    "frozen-decoder": "Only the encoder learns, on a decoder that stays as it was drawn at the start.",
+}
+ALL_VARIANTS = "all"
+RECIPE_LABELS: dict[Recipe, str] = {"best": "Best · ours", "report": "Report · as published"}
+
+
+def command_line(config: Config, sources: list[str], name: str) -> str:
+    """The command that trains the same, for a terminal."""
+    parts = ["python", "-m", "seg_core", "train"]
+    for source in sources:
+        parts += ["--data", source]
+    parts += ["--variant", config.variant, "--recipe", config.recipe]
+    defaults = Config.of(config.recipe)
+    options = {"learning_rate": "--lr"}
+    for field, value in config.model_dump(exclude={"variant", "recipe"}).items():
+        if value != getattr(defaults, field):
+            option = options.get(field, "--" + field.replace("_", "-"))
+            parts += [option] if value is True else [option, str(value)]
+    return shlex.join(parts + (["--name", name] if name else []))
+
+
 st.title("Train")
+data, model = st.columns(2, gap="large")
+with data:
+    dataset = data_panel()
+with model:
+    st.subheader("Model")
+    picked = st.radio(
+        "What trains",
+        [*VARIANTS, ALL_VARIANTS],
+        index=1,
+        format_func=lambda value: VARIANT_LABELS.get(value, "All three, with the same seed and split"),
+        captions=[*VARIANT_HELP.values(), "Three runs, one after the other, to compare."],
+    )
+    recipe = st.segmented_control(
+        "Recipe",
+        list(RECIPE_LABELS),
+        default="best",
+        required=True,
+        key="recipe",
+        format_func=RECIPE_LABELS.__getitem__,
+        help="Best: U-Net decoder, BCE + Dice loss, one-cycle AdamW. Report: plain decoder, BCE, Adam at a constant 0.001, 25 epochs.",
+    )
+    name = st.text_input("Name", placeholder="optional, to find the run again", max_chars=80)
+    settings = settings_panel(recipe)
+
+variants: list[Variant] = list(VARIANTS) if picked == ALL_VARIANTS else [picked]
+try:
+    configs = [Config.of(recipe, variant=variant, **settings) for variant in variants]
+except InputError as error:
+    st.error(str(error))
+    st.stop()
+
+launch, command = st.columns(2, gap="large", vertical_alignment="top")
+with command, st.expander("The same in a terminal", icon=":material/terminal:"):
+    sources = list(dataset.sources) if dataset else ["DIR"]
+    st.code("\n".join(command_line(config, sources, name) for config in configs), language="bash", wrap_lines=True)
+with launch:
+    label = "Launch three runs" if len(configs) > 1 else "Launch"
+    if st.button(label, type="primary", icon=":material/rocket_launch:", disabled=dataset is None, width="stretch") and dataset:
+        runs = [store().add_run(name, config, dataset.sources) for config in configs]
+        dispatch(store())
+        st.switch_page("monitor.py", query_params={"run": [str(run.id) for run in runs]})
+    if dataset is None:
+        st.caption("Choose a dataset first.")

@@ -141,7 +141,9 @@ def load_checkpoint(path: str | Path, device: str = "cpu") -> Checkpoint:
         model = build_model(Config(**metadata["config"]), load_encoder_weights=False)
         model.load_state_dict({name: tensor.float() if tensor.is_floating_point() else tensor for name, tensor in state.items()})
     except (SafetensorError, KeyError, RuntimeError, ValueError) as error:
-        raise InputError(f"{path} is damaged or does not fit this version ({type(error).__name__}); copy or train it again.") from error
+        raise InputError(
+            f"{path} is damaged or does not fit this version ({type(error).__name__}); copy or train it again."
+        ) from error
     return Checkpoint(path, metadata, _for_inference(model, device))
 
 
@@ -161,7 +163,9 @@ def read_metadata(path: str | Path) -> dict[str, Any]:
     except OSError as error:
         raise InputError(f"The checkpoint {path} cannot be read ({error.strerror}); check the path.") from None
     except (struct.error, ValueError, KeyError, TypeError):
-        raise InputError(f"{path} is no checkpoint of LesionLab; choose a .safetensors file that a run or a download gave.") from None
+        raise InputError(
+            f"{path} is no checkpoint of LesionLab; choose a .safetensors file that a run or a download gave."
+        ) from None
     if newer:
         raise InputError(f"{path} was written by a newer version of LesionLab; update LesionLab to use it.")
     return metadata

@@ -92,6 +92,11 @@ def read_mask(source: Path | bytes, name: str = "") -> tuple[np.ndarray, bool]:
     return mask, grey
 
 
+def write_mask(mask: np.ndarray, path: Path) -> None:
+    """Write a boolean mask (H, W) as a PNG of 0 and 255."""
+    Image.fromarray(mask.astype(np.uint8) * 255).save(path)
+
+
 def _decode(image: Image.Image, name: str) -> Image.Image:
     try:
         upright = ImageOps.exif_transpose(image)

@@ -35,7 +35,10 @@ def counts(prediction: Masks, truth: Masks) -> Counts:
     if prediction.shape != truth.shape:
         raise ValueError(f"masks of different shape: prediction {tuple(prediction.shape)}, truth {tuple(truth.shape)}")
     return Counts(
-        *(pixels.sum(axis=(-2, -1)) for pixels in (prediction & truth, prediction & ~truth, ~prediction & truth, ~prediction & ~truth))
+        *(
+            pixels.sum(axis=(-2, -1))
+            for pixels in (prediction & truth, prediction & ~truth, ~prediction & truth, ~prediction & ~truth)
+        )
     )
 
 

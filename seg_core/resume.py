@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import SafetensorError
@@ -15,31 +16,50 @@ from seg_core.model import Segmenter
 
 
 @dataclass(frozen=True)
-class ResumeState:
-    """How far a training has come: whole epochs, the metrics of the last and of the best one, and the seconds so far."""
+class EpochRecord:
+    """What one whole epoch measured, at network resolution, and the seconds it took."""
 
-    epoch: int = 0
-    best_epoch: int = 0
-    train: dict[str, float] = field(default_factory=dict)
-    val: dict[str, float] = field(default_factory=dict)
-    best_val: dict[str, float] = field(default_factory=dict)
-    seconds: float = 0.0
-
-    def after(self, epoch: int, train: dict[str, float], val: dict[str, float], seconds: float, is_best: bool) -> ResumeState:
-        """The state one epoch later."""
-        best_epoch, best_val = (epoch, val) if is_best else (self.best_epoch, self.best_val)
-        return ResumeState(epoch, best_epoch, train, val, best_val, self.seconds + seconds)
+    train: dict[str, float]
+    val: dict[str, float]
+    seconds: float
 
 
-def save_resume(path: Path, model: Segmenter, optimizer: torch.optim.Optimizer, state: ResumeState) -> None:
+@dataclass(frozen=True)
+class History:
+    """The whole epochs of a training so far."""
+
+    epochs: tuple[EpochRecord, ...] = ()
+
+    @property
+    def best_epoch(self) -> int:
+        """The first epoch of the highest validation IoU, from 1; 0 before the first whole epoch."""
+        scores = [epoch.val["iou"] for epoch in self.epochs]
+        return scores.index(max(scores)) + 1 if scores else 0
+
+    @property
+    def best_val(self) -> dict[str, float]:
+        """The validation metrics of the best epoch; empty before the first."""
+        return self.epochs[self.best_epoch - 1].val if self.epochs else {}
+
+    def to_json(self) -> list[dict[str, Any]]:
+        """Plain values for a file's metadata."""
+        return [asdict(epoch) for epoch in self.epochs]
+
+    @classmethod
+    def of(cls, records: list[dict[str, Any]]) -> History:
+        """Back from `to_json`."""
+        return cls(tuple(EpochRecord(**record) for record in records))
+
+
+def save_resume(path: Path, model: Segmenter, optimizer: torch.optim.Optimizer, history: History) -> None:
     """Write the state after a whole epoch. Random numbers need no state: every epoch seeds them anew."""
     tensors = {f"model/{name}": tensor for name, tensor in model.state_dict().items()}
     for index, values in optimizer.state_dict()["state"].items():
         tensors |= {f"optimizer/{index}/{name}": tensor for name, tensor in values.items()}
-    write_tensors(path, tensors, {"format": 1, "resume": asdict(state)})
+    write_tensors(path, tensors, {"format": 1, "history": history.to_json()})
 
 
-def load_resume(path: Path, model: Segmenter, optimizer: torch.optim.Optimizer) -> ResumeState:
+def load_resume(path: Path, model: Segmenter, optimizer: torch.optim.Optimizer) -> History:
     """Put the saved weights and optimizer state into ``model`` and ``optimizer``.
 
     Where nothing was saved yet, the training starts at its first epoch.
@@ -48,8 +68,8 @@ def load_resume(path: Path, model: Segmenter, optimizer: torch.optim.Optimizer) 
         InputError: if the file is damaged or belongs to another model.
     """
     if not path.exists():
-        return ResumeState()
-    state = read_metadata(path)["resume"]
+        return History()
+    history = History.of(read_metadata(path)["history"])
     try:
         tensors = load_file(path)
         model.load_state_dict({name.removeprefix("model/"): t for name, t in tensors.items() if name.startswith("model/")})
@@ -61,4 +81,4 @@ def load_resume(path: Path, model: Segmenter, optimizer: torch.optim.Optimizer) 
         optimizer.load_state_dict({"state": saved, "param_groups": optimizer.state_dict()["param_groups"]})
     except (SafetensorError, RuntimeError, ValueError) as error:
         raise InputError(f"{path} is damaged or belongs to another model; start the run again.") from error
-    return ResumeState(**state)
+    return history

@@ -23,7 +23,7 @@ from seg_core.data.preparation import PreparedData, prepare
 from seg_core.data.transforms import MEAN, STD
 from seg_core.losses import LOSSES
 from seg_core.model import Segmenter, build_model, count_parameters
-from seg_core.resume import ResumeState, load_resume, save_resume
+from seg_core.resume import EpochRecord, History, load_resume, save_resume
 from seg_core.versions import versions
 
 SAMPLES = 4
@@ -149,11 +149,11 @@ class _Training:
         self.optimizer = kind(trainable, lr=config.learning_rate)
         self.model, self.fabric_optimizer = fabric.setup(self.network, self.optimizer)
         self.loss = LOSSES[config.loss]
-        self.progress = ResumeState()
+        self.history = History()
 
     def restore(self) -> None:
         """Continue from the last whole epoch."""
-        self.progress = load_resume(self.folder / "resume.safetensors", self.network, self.optimizer)
+        self.history = load_resume(self.folder / "resume.safetensors", self.network, self.optimizer)
 
     def description(self) -> str:
         """One line that says what trains on what."""
@@ -165,8 +165,7 @@ class _Training:
 
     def run(self, on_event: Callable[[Event], None], should_stop: Callable[[], bool]) -> TrainResult:
         started, seen = time.perf_counter(), 0
-        while self.progress.epoch < self.config.epochs:
-            epoch = self.progress.epoch + 1
+        for epoch in range(len(self.history.epochs) + 1, self.config.epochs + 1):
             torch.manual_seed(self.config.seed * 100_003 + epoch)  # an epoch draws the same numbers, resumed or not
             epoch_started = time.perf_counter()
             try:
@@ -176,13 +175,13 @@ class _Training:
             except _Stopped:
                 self._save("last", stopped_in=epoch)
                 return self._result("stopped", seen / (time.perf_counter() - started))
-            is_best = val["iou"] > self.progress.best_val.get("iou", -1)
             seconds = time.perf_counter() - epoch_started
-            self.progress = self.progress.after(epoch, trained, val, seconds, is_best)
+            self.history = History((*self.history.epochs, EpochRecord(trained, val, seconds)))
+            is_best = self.history.best_epoch == epoch
             self._save("last")
             if is_best:
                 self._save("best")
-            save_resume(self.folder / "resume.safetensors", self.network, self.optimizer, self.progress)
+            save_resume(self.folder / "resume.safetensors", self.network, self.optimizer, self.history)
             on_event(EpochDone(epoch, trained, val, seconds, len(self.data.train) / train_seconds, is_best, samples))
             seen += len(self.data.train)
         return self._result("finished", seen / (time.perf_counter() - started))
@@ -225,7 +224,12 @@ class _Training:
                     if index in chosen:
                         photo, truth = self.data.val[index]
                         samples.append(
-                            Sample(self.data.val.pairs[index].id, np.array(photo), truth > 0, probabilities[position, 0].cpu().numpy())
+                            Sample(
+                                self.data.val.pairs[index].id,
+                                np.array(photo),
+                                truth > 0,
+                                probabilities[position, 0].cpu().numpy(),
+                            )
                         )
         return means.values(), samples
 
@@ -241,7 +245,7 @@ class _Training:
             )
 
     def _save(self, which: Literal["best", "last"], stopped_in: int | None = None) -> None:
-        progress = self.progress
+        epochs = self.history.epochs
         metadata = {
             "name": self.name,
             "label": f"{self.config.label} ({self.config.recipe})",
@@ -249,10 +253,11 @@ class _Training:
             "parameters": count_parameters(self.network),
             "normalisation": {"mean": MEAN, "std": STD},
             "dataset": self.data.summary(),
-            "epoch": progress.epoch if stopped_in is None else stopped_in,
+            "epoch": stopped_in or len(epochs),
             "epoch_is_whole": stopped_in is None,
-            "metrics": {"train": progress.train, "val": progress.val} if stopped_in is None else {},
-            "seconds": round(progress.seconds, 1),
+            "metrics": {"train": epochs[-1].train, "val": epochs[-1].val} if stopped_in is None else {},
+            "history": self.history.to_json(),
+            "seconds": round(sum(epoch.seconds for epoch in epochs), 1),
             "device": str(self.fabric.device),
             "precision": self.fabric._precision.precision,
             "threads": torch.get_num_threads(),
@@ -262,9 +267,9 @@ class _Training:
         save_checkpoint(self.folder / f"{which}.safetensors", self.network, metadata)
 
     def _result(self, status: Literal["finished", "stopped"], images_per_second: float) -> TrainResult:
-        progress = self.progress
-        best = self.folder / ("best.safetensors" if progress.best_epoch else "last.safetensors")
-        return TrainResult(status, progress.epoch, progress.best_epoch, best, progress.best_val, images_per_second)
+        history = self.history
+        best = self.folder / ("best.safetensors" if history.best_epoch else "last.safetensors")
+        return TrainResult(status, len(history.epochs), history.best_epoch, best, history.best_val, images_per_second)
 
 
 class _Means:

@@ -10,7 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
-from seg_core.data.folders import Listing, Pair, list_folder
+from seg_core.data.folders import PARTS, Listing, Pair, list_folder
 from seg_core.data.sample import sample_folder
 from seg_core.errors import InputError
 
@@ -48,6 +48,11 @@ class Dataset:
     def pairs(self) -> list[Pair]:
         """All pairs, in the order of the sources."""
         return [pair for listing in self.listings for pair in listing.pairs]
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """The number of pairs of each part, train, val and test."""
+        return {part: sum(pair.part == part for pair in self.pairs) for part in PARTS}
 
     @cached_property
     def fingerprint(self) -> str:

@@ -14,9 +14,9 @@ from PIL import Image, ImageDraw, ImageFilter
 SIDE = 256
 """Side of a photograph in pixels."""
 
-Field = npt.NDArray[np.float32]
+Field = npt.NDArray[np.floating]
 """One value per pixel, (SIDE, SIDE)."""
-Photo = npt.NDArray[np.float32]
+Photo = npt.NDArray[np.floating]
 """Three values per pixel, (SIDE, SIDE, 3): densities, or colours of 0…255."""
 Colour = Sequence[float]
 """Red, green and blue, 0…255."""
@@ -33,16 +33,23 @@ def noise(rng: np.random.Generator, cells: int, octaves: int = 1) -> Field:
         count = min(cells * 2**octave, SIDE)
         grid = Image.fromarray(rng.standard_normal((count, count), dtype=np.float32))
         total += np.asarray(grid.resize((SIDE, SIDE), Image.Resampling.BICUBIC)) * 0.5**octave
-    return (total - total.mean()) / total.std()
+    return np.asarray((total - total.mean()) / total.std())
+
+
+def sigmoid(values: Field) -> Field:
+    """Logistic function, without overflow far from 0."""
+    return np.asarray(1 / (1 + np.exp(-np.clip(values, -30, 30))))
 
 
 def furrows(rng: np.random.Generator) -> Field:
     """Fine parallel skin lines (a density)."""
     long, short = int(rng.integers(6, 14)), int(rng.integers(50, 90))
     grid = Image.fromarray(rng.standard_normal((short, long), dtype=np.float32))
-    lines = grid.resize((SIDE * 3 // 2, SIDE * 3 // 2), Image.Resampling.BICUBIC).rotate(rng.uniform(0, 180), Image.Resampling.BILINEAR)
+    lines = grid.resize((SIDE * 3 // 2, SIDE * 3 // 2), Image.Resampling.BICUBIC).rotate(
+        rng.uniform(0, 180), Image.Resampling.BILINEAR
+    )
     corner = SIDE // 4
-    return np.asarray(lines.crop((corner, corner, corner + SIDE, corner + SIDE))) * np.float32(rng.uniform(0.006, 0.025))
+    return np.asarray(lines.crop((corner, corner, corner + SIDE, corner + SIDE))) * np.float32(rng.uniform(0.004, 0.014))
 
 
 def lens(rng: np.random.Generator) -> Field | None:
@@ -53,13 +60,16 @@ def lens(rng: np.random.Generator) -> Field | None:
     # Round fields of 4:3 photographs become tall ellipses when squeezed into a square.
     width, height = rng.uniform(0.47, 0.56) * SIDE, rng.uniform(0.54, 0.7) * SIDE
     distance = np.hypot((_PIXEL[None] - middle[0]) / width, (_PIXEL[:, None] - middle[1]) / height)
-    rim = 1 / (1 + np.exp(np.clip((distance - 1) * width / rng.uniform(1, 4), -30, 30)))
+    rim = sigmoid((1 - distance) * width / rng.uniform(1, 4))
     floor = rng.uniform(0.01, 0.12)
-    return (floor + (1 - floor) * rim * np.exp(-rng.uniform(0, 0.5) * distance**6)).astype(np.float32)
+    return np.asarray(floor + (1 - floor) * rim * np.exp(-rng.uniform(0, 0.5) * distance**6), np.float32)
 
 
-def add_all(rng: np.random.Generator, photo: Photo, mask: npt.NDArray[np.bool_]) -> Photo:
-    """Lay a random choice of artefacts over a photograph of colours; stickers keep clear of the lesion's `mask`."""
+def add_all(rng: np.random.Generator, photo: Photo, mask: npt.NDArray[np.bool_], through_lens: bool) -> Photo:
+    """Lay a random choice of artefacts over a photograph of colours.
+
+    Stickers and rulers keep clear of the lesion's `mask` (SIDE, SIDE); `through_lens` leaves out what lies beyond a lens.
+    """
     for chance, add in (
         (0.25, spots),
         (0.12, vessels),
@@ -68,24 +78,26 @@ def add_all(rng: np.random.Generator, photo: Photo, mask: npt.NDArray[np.bool_])
         (0.14, glints),
         (0.42, hairs),
         (0.04, pen),
-        (0.15, ruler),
     ):
         if rng.random() < chance:
             photo = add(rng, photo)
-    if mask.mean() < 0.16 and rng.random() < 0.45:
+    if rng.random() < 0.2:
+        photo = ruler(rng, photo, mask)
+    if not through_lens and mask.mean() < 0.18 and rng.random() < 0.45:
         photo = sticker(rng, photo, mask)
     return photo
 
 
 def spots(rng: np.random.Generator, photo: Photo) -> Photo:
-    """A few faint freckles or red points beside the lesion."""
+    """A few freckles, red points or faint stains beside the lesion."""
     layer, draw = _layer()
+    largest = 4 if rng.random() < 0.7 else 11
     for _ in range(int(rng.integers(1, 14))):
         x, y = rng.uniform(0, SIDE, 2)
-        r = rng.uniform(1, 4.5)
+        r = rng.uniform(1, largest)
         draw.ellipse(_scaled(x - r, y - r * rng.uniform(0.7, 1.3), x + r, y + r), fill=int(rng.integers(90, 255)))
-    tint = (190, 90, 90) if rng.random() < 0.4 else (150, 100, 70)
-    alpha = _alpha(layer, blur=rng.uniform(1.5, 3)) * np.float32(rng.uniform(0.15, 0.6))
+    tint = (190, 90, 90) if rng.random() < 0.35 else (150, 100, 70)
+    alpha = _alpha(layer, blur=rng.uniform(0.4, 0.8) * largest) * np.float32(rng.uniform(0.15, 0.6))
     return photo * (1 - alpha * (1 - np.array(tint, np.float32) / 255))
 
 
@@ -93,7 +105,11 @@ def vessels(rng: np.random.Generator, photo: Photo) -> Photo:
     """Thin red winding lines under the skin."""
     layer, draw = _layer()
     for _ in range(int(rng.integers(2, 9))):
-        draw.line(_walk(rng, steps=int(rng.integers(10, 40)), stride=3, bend=0.5), fill=int(rng.integers(80, 220)), width=int(rng.integers(2, 5)))
+        draw.line(
+            _walk(rng, steps=int(rng.integers(10, 40)), stride=3, bend=0.5),
+            fill=int(rng.integers(80, 220)),
+            width=int(rng.integers(2, 5)),
+        )
     alpha = _alpha(layer, blur=1.6) * np.float32(rng.uniform(0.25, 0.6))
     return photo * (1 - alpha * np.array([0.15, 0.55, 0.45], np.float32))
 
@@ -105,9 +121,13 @@ def hairs(rng: np.random.Generator, photo: Photo) -> Photo:
     direction = rng.uniform(0, np.pi)
     thick = int(rng.integers(2, 5))
     for _ in range(count):
-        path = _walk(rng, steps=int(rng.integers(6, 34)), stride=8, bend=0.07, direction=direction + rng.normal(0, 0.5))
+        path = _walk(rng, steps=int(rng.integers(6, 34)), stride=8, bend=0.035, direction=direction + rng.normal(0, 0.5))
         draw.line(path, fill=int(rng.integers(120, 255)), width=max(1, thick - int(rng.integers(0, 2))), joint="curve")
-    colour = (rng.uniform(165, 215), rng.uniform(130, 170), rng.uniform(95, 130)) if rng.random() < 0.12 else rng.uniform(15, 60) * np.array([1.3, 0.9, 0.75])
+    colour = (
+        (rng.uniform(165, 215), rng.uniform(130, 170), rng.uniform(95, 130))
+        if rng.random() < 0.12
+        else rng.uniform(15, 60) * np.array([1.3, 0.9, 0.75])
+    )
     return _over(photo, _alpha(layer) * np.float32(rng.uniform(0.6, 0.95)), colour)
 
 
@@ -133,7 +153,9 @@ def gel(rng: np.random.Generator, photo: Photo) -> Photo:
         r = min(rng.gamma(1.6, 3) + 1.5, 26)
         start = rng.uniform(0, 360)
         draw_dark.ellipse(_scaled(x - r, y - r, x + r, y + r), outline=110, width=3)
-        draw_bright.arc(_scaled(x - r, y - r, x + r, y + r), start, start + rng.uniform(90, 330), fill=int(rng.integers(120, 255)), width=3)
+        draw_bright.arc(
+            _scaled(x - r, y - r, x + r, y + r), start, start + rng.uniform(90, 330), fill=int(rng.integers(120, 255)), width=3
+        )
     photo = _over(photo, _alpha(dark, blur=1) * np.float32(0.5), (60, 50, 48))
     return _over(photo, _alpha(bright, blur=0.7) * np.float32(rng.uniform(0.4, 0.8)), (250, 250, 250))
 
@@ -156,11 +178,11 @@ def pen(rng: np.random.Generator, photo: Photo) -> Photo:
     path = _walk(rng, steps=int(rng.integers(6, 16)), stride=8, bend=0.15, direction=turn + np.pi / 2, start=(x, y))
     draw.line(path, fill=230, width=int(rng.integers(12, 26)), joint="curve")
     alpha = _alpha(layer, blur=2) * np.clip(0.55 + 0.35 * noise(rng, 80), 0, 1)[..., None]
-    return photo * (1 - alpha * np.array([0.55, 0.65, 0.25], np.float32))
+    return np.asarray(photo * (1 - alpha * np.array([0.55, 0.65, 0.25], np.float32)))
 
 
-def ruler(rng: np.random.Generator, photo: Photo) -> Photo:
-    """Millimetre ticks along one border, bare or on a white ruler."""
+def ruler(rng: np.random.Generator, photo: Photo, mask: npt.NDArray[np.bool_]) -> Photo:
+    """Millimetre ticks along one border, bare or on a white ruler, where they do not touch the lesion."""
     layer, draw = _layer()
     step, length = rng.uniform(7, 24), rng.uniform(6, 13)
     inset, first = rng.uniform(2, 22), rng.uniform(0, 60)
@@ -168,20 +190,22 @@ def ruler(rng: np.random.Generator, photo: Photo) -> Photo:
     for index, along in enumerate(np.arange(first, last, step)):
         tick = length * (1.7 if index % 5 == 0 else 1)
         draw.line(_scaled(along, SIDE - inset, along + length * 0.1, SIDE - inset - tick), fill=235, width=int(max(2, step / 6)))
-    side = rng.choice(4, p=[0.55, 0.2, 0.15, 0.1])
-    alpha = np.rot90(_alpha(layer.rotate(rng.uniform(-12, 12)), blur=0.5), k=int(side))
-    if rng.random() < 0.25:
-        card = np.zeros((SIDE, SIDE, 1), np.float32)
-        card[SIDE - int(inset + 2 * length) :] = 0.92
-        photo = _over(photo, np.rot90(card, k=int(side)), (236, 238, 236))
-    return _over(photo, alpha * np.float32(0.85), (28, 26, 28))
+    card, draw = _layer()
+    if rng.random() < 0.2:
+        draw.rectangle(_scaled(-SIDE, SIDE - inset - 2 * length, 2 * SIDE, 2 * SIDE), fill=240)
+    tilt, side = rng.uniform(-8, 8), int(rng.choice(4, p=[0.55, 0.2, 0.15, 0.1]))
+    ticks, white = (np.rot90(_alpha(drawn.rotate(tilt), blur=0.5), k=side) for drawn in (layer, card))
+    if (mask[..., None] & (ticks + white > 0.1)).any():
+        return photo
+    photo = _over(photo, white, (232, 234, 232))
+    return _over(photo, ticks * np.float32(0.85), (28, 26, 28))
 
 
 def sticker(rng: np.random.Generator, photo: Photo, mask: npt.NDArray[np.bool_]) -> Photo:
     """One or two coloured round stickers that reach in from the border, where they do not touch the lesion."""
-    for _ in range(int(rng.integers(1, 3))):
-        turn, r = rng.uniform(0, 2 * np.pi), rng.uniform(40, 75)
-        away = SIDE / 2 + rng.uniform(0.2, 0.7) * r
+    for _ in range(int(rng.integers(2, 4))):
+        turn, r = rng.uniform(0, 2 * np.pi), rng.uniform(50, 95)
+        away = SIDE / 2 + rng.uniform(0.1, 0.6) * r
         x, y = SIDE / 2 + away * np.cos(turn) * rng.uniform(0.9, 1.1), SIDE / 2 + away * np.sin(turn)
         layer, draw = _layer()
         draw.ellipse(_scaled(x - r * 0.75, y - r, x + r * 0.75, y + r), fill=255)
@@ -189,7 +213,7 @@ def sticker(rng: np.random.Generator, photo: Photo, mask: npt.NDArray[np.bool_])
         if mask[alpha[..., 0] > 0.05].any():
             continue
         colours = rng.permutation(len(_STICKERS))
-        weave = 1 + rng.uniform(0.02, 0.07) * noise(rng, 90)[..., None]
+        weave = 1 + rng.uniform(0.01, 0.04) * noise(rng, 90)[..., None]
         photo = _over(photo, alpha, np.array(_STICKERS[colours[0]], np.float32) * weave * rng.uniform(0.75, 1))
         if rng.random() < 0.4:
             layer, draw = _layer()

@@ -47,11 +47,11 @@ def _make(folder: Path, on_progress: Callable[[int, int], None] | None) -> None:
         (folder / part / "images").mkdir(parents=True)
         (folder / part / "masks").mkdir()
     for index in range(total):
-        part = folder / ("train" if index < TRAIN_COUNT else "test")
+        pairs = folder / ("train" if index < TRAIN_COUNT else "test")
         name = f"sample_{index + 1:04d}"
         painting = paint(np.random.default_rng([SEED, index]))
-        Image.fromarray(painting.photo).save(part / "images" / f"{name}.jpg", quality=90)
-        Image.fromarray(painting.mask.astype(np.uint8) * 255).save(part / "masks" / f"{name}.png")
+        Image.fromarray(painting.photo).save(pairs / "images" / f"{name}.jpg", quality=90)
+        Image.fromarray(painting.mask.astype(np.uint8) * 255).save(pairs / "masks" / f"{name}.png")
         if on_progress is not None:
             on_progress(index + 1, total)
 

@@ -47,7 +47,13 @@ class EvalPreset:
 
 def normalise(image: np.ndarray) -> torch.Tensor:
     """A photograph (H, W, 3) uint8 as the model takes it: (3, H, W) float32."""
-    return _NORMALISE(v2.functional.to_image(image))  # type: ignore[no-any-return]
+    return _NORMALISE(torch.from_numpy(np.array(image)).permute(2, 0, 1))  # type: ignore[no-any-return]
+
+
+def to_uint8(image: torch.Tensor) -> np.ndarray:
+    """Back from (3, H, W) as the model takes it to a photograph (H, W, 3) uint8, to look at it."""
+    mean, std = torch.tensor(MEAN)[:, None, None], torch.tensor(STD)[:, None, None]
+    return ((image * std + mean) * 255).round().clamp(0, 255).byte().permute(1, 2, 0).numpy()
 
 
 _NORMALISE = v2.Compose([v2.ToDtype(torch.float32, scale=True), v2.Normalize(MEAN, STD)])

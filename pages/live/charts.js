@@ -1,0 +1,177 @@
+// Four charts in one Plotly figure, fed by /api/runs/{id}/metrics?after=N. Plotly.react with a fixed uirevision keeps zoom and legend.
+const CHARTS = [["loss", "Loss"], ["accuracy", "Accuracy"], ["iou", "IoU"], ["dice", "Dice"]];
+const POLL_MS = 1000;
+const instances = new WeakMap();
+
+function loadPlotly(url) {
+  window.lesionlabPlotly ??= new Promise((resolve, reject) => {
+    const script = document.createElement("script");
+    script.src = url;
+    script.onload = () => resolve(window.Plotly);
+    script.onerror = () => reject(new Error("The chart library could not be loaded; reload the page."));
+    document.head.append(script);
+  });
+  return window.lesionlabPlotly;
+}
+
+class LiveCharts {
+  constructor(parent) {
+    this.root = parent.querySelector(".live-charts") ?? parent.appendChild(Object.assign(document.createElement("div"), { className: "live-charts" }));
+    this.root.setAttribute("role", "img");
+    this.points = new Map(); // run id -> {last, values: Map("split name" -> Map(epoch -> value))}
+    this.resized = new ResizeObserver(() => this.draw());
+    this.resized.observe(this.root);
+    this.dark = window.matchMedia("(prefers-color-scheme: dark)");
+  }
+
+  show(data) {
+    this.runs = data.runs;
+    this.root.setAttribute("aria-label", `Charts of loss, accuracy, IoU and Dice by epoch of ${data.runs.map((run) => run.label).join(", ")}`);
+    loadPlotly(data.plotly).then((plotly) => {
+      this.plotly = plotly;
+      this.poll();
+    }, (error) => (this.root.textContent = error.message));
+  }
+
+  async poll() {
+    clearTimeout(this.timer);
+    const turn = (this.turn = {});
+    if (!document.hidden) {
+      const news = await Promise.all(this.runs.map((run) => this.fetchNew(run.id).catch(() => false)));
+      if (turn !== this.turn || this.closed) return; // another poll began meanwhile
+      if (news.some(Boolean) || !this.drawn || this.drawn !== this.signature()) this.draw();
+    }
+    this.timer = setTimeout(() => this.poll(), POLL_MS);
+  }
+
+  async fetchNew(id) {
+    const known = this.points.get(id) ?? { last: 0, values: new Map() };
+    const answer = await fetch(`/api/runs/${id}/metrics?after=${known.last}`);
+    if (!answer.ok) return false;
+    const { points, last } = await answer.json();
+    if (!points.length) return false;
+    const first = Math.min(...points.map((point) => point.epoch));
+    for (const series of known.values.values()) // a resumed run writes epochs again
+      for (const epoch of series.keys()) if (epoch >= first) series.delete(epoch);
+    for (const { split, name, epoch, value } of points) {
+      const key = `${split} ${name}`;
+      if (!known.values.has(key)) known.values.set(key, new Map());
+      known.values.get(key).set(epoch, value);
+    }
+    this.points.set(id, { last, values: known.values });
+    return true;
+  }
+
+  series(id, split, name) {
+    const found = this.points.get(id)?.values.get(`${split} ${name}`) ?? new Map();
+    const epochs = [...found.keys()].sort((a, b) => a - b);
+    return { x: epochs, y: epochs.map((epoch) => found.get(epoch)) };
+  }
+
+  bestEpoch(id) {
+    const { x, y } = this.series(id, "val", "iou");
+    return y.length ? x[y.indexOf(Math.max(...y))] : null;
+  }
+
+  traces() {
+    return this.runs.flatMap((run) => {
+      const best = this.bestEpoch(run.id);
+      return CHARTS.flatMap(([name], chart) => {
+        const axes = { xaxis: `x${chart ? chart + 1 : ""}`, yaxis: `y${chart ? chart + 1 : ""}`, legendgroup: `run ${run.id}` };
+        const line = (split, dash) => ({
+          ...axes, ...this.series(run.id, split, name), type: "scatter", mode: "lines+markers", uid: `${run.id} ${split} ${name}`,
+          name: split === "val" ? run.label : `${run.label} (train)`, showlegend: chart === 0 && split === "val",
+          line: { color: run.colour, dash, width: split === "val" ? 2.2 : 1.6 }, marker: { size: 4, color: run.colour }, opacity: split === "val" ? 1 : 0.75,
+          hovertemplate: `${split === "val" ? "validation" : "train"} %{y:.4f}<extra>${escape(run.label)}</extra>`,
+        });
+        const values = this.series(run.id, "val", name);
+        const at = values.x.indexOf(best);
+        const star = {
+          ...axes, x: at < 0 ? [] : [best], y: at < 0 ? [] : [values.y[at]], type: "scatter", mode: "markers", uid: `${run.id} best ${name}`, showlegend: false,
+          name: `${run.label}, best epoch`, marker: { symbol: "star", size: 13, color: run.colour, line: { color: this.ink().background, width: 1 } }, hoverinfo: "skip",
+        };
+        return [line("train", "dash"), line("val", "solid"), star];
+      });
+    });
+  }
+
+  ink() {
+    const style = getComputedStyle(this.root);
+    return {
+      text: style.getPropertyValue("--st-text-color").trim() || style.color,
+      background: style.getPropertyValue("--st-background-color").trim() || "#ffffff",
+      grid: style.getPropertyValue("--st-border-color").trim() || "#d9dee5",
+    };
+  }
+
+  layout() {
+    const ink = this.ink();
+    const narrow = this.root.clientWidth < 640;
+    const layout = {
+      height: narrow ? 940 : 640, margin: { l: 48, r: 12, t: narrow ? 30 + 22 * this.runs.length : 64, b: 40 }, uirevision: "kept", hovermode: "x",
+      paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", font: { family: "system-ui, sans-serif", size: 12, color: ink.text },
+      modebar: { bgcolor: "rgba(0,0,0,0)", color: ink.grid, activecolor: ink.text },
+      legend: { orientation: "h", x: 0, y: 1, yref: "container", yanchor: "top", font: { size: 13 }, groupclick: "togglegroup" },
+      hoverlabel: { namelength: 24 }, annotations: [], dragmode: narrow ? false : "zoom",
+    };
+    CHARTS.forEach(([name, title], chart) => {
+      const n = chart ? chart + 1 : "";
+      const [column, row, rows] = narrow ? [0, chart, 4] : [chart % 2, Math.floor(chart / 2), 2];
+      const x = narrow ? [0, 1] : [column * 0.53, column * 0.53 + 0.47];
+      const height = (1 - (rows - 1) * 0.09) / rows;
+      const top = 1 - row * (height + 0.09);
+      const axis = { gridcolor: ink.grid, linecolor: ink.grid, zeroline: false, automargin: false };
+      layout[`xaxis${n}`] = { ...axis, domain: x, anchor: `y${n}`, matches: chart ? "x" : undefined, dtick: this.tick(), tickformat: "d", rangemode: "tozero",
+        showticklabels: row === rows - 1, title: row === rows - 1 ? { text: "epoch", standoff: 6 } : undefined };
+      layout[`yaxis${n}`] = { ...axis, domain: [top - height, top], anchor: `x${n}`, hoverformat: ".4f", nticks: 6 };
+      layout.annotations.push({ text: `<b>${title}</b>`, x: x[0], xref: "paper", xanchor: "left", y: top, yref: "paper", yanchor: "bottom", showarrow: false, font: { size: 13 } });
+    });
+    return layout;
+  }
+
+  tick() {
+    const last = Math.max(1, ...this.runs.flatMap((run) => this.series(run.id, "val", "loss").x));
+    return [1, 2, 5, 10, 20, 50, 100, 200].find((step) => last / step <= 12) ?? 500;
+  }
+
+  signature() {
+    return JSON.stringify([this.runs, this.root.clientWidth, this.ink()]);
+  }
+
+  draw() {
+    if (!this.plotly || !this.root.clientWidth || this.closed) return;
+    this.drawn = this.signature();
+    const config = { displaylogo: false, responsive: false, modeBarButtonsToRemove: ["lasso2d", "select2d", "autoScale2d"], toImageButtonOptions: { format: "svg", filename: "lesionlab-curves" } };
+    this.plotly.react(this.root, this.traces(), { ...this.layout(), width: this.root.clientWidth }, config).then(() => this.joinHover());
+  }
+
+  joinHover() {
+    if (this.joined) return;
+    this.joined = true;
+    this.root.on("plotly_hover", (event) => {
+      if (!event.event?.isTrusted || !event.points?.length) return; // one that joinHover itself set off
+      this.plotly.Fx.hover(this.root, { xval: event.points[0].x }, ["xy", "x2y2", "x3y3", "x4y4"]);
+    });
+    this.root.on("plotly_unhover", () => this.plotly.Fx.unhover(this.root));
+  }
+
+  close() {
+    this.closed = true;
+    clearTimeout(this.timer);
+    this.resized.disconnect();
+    this.plotly?.purge(this.root);
+  }
+}
+
+function escape(text) {
+  return text.replace(/[&<>]/g, (sign) => ({ "&": "&amp;", "<": "&lt;", ">": "&gt;" })[sign]);
+}
+
+export default function ({ data, parentElement }) {
+  if (!instances.has(parentElement)) instances.set(parentElement, new LiveCharts(parentElement));
+  instances.get(parentElement).show(data);
+  return () => {
+    instances.get(parentElement)?.close();
+    instances.delete(parentElement);
+  };
+}

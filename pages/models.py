@@ -1,0 +1,101 @@
+"""The trained models that a page can use: those there are to choose, and the few that are loaded."""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections import OrderedDict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from seg_core.checkpoint import CheckpointEntry, available_checkpoints, load_checkpoint
+from seg_core.errors import InputError
+
+if TYPE_CHECKING:
+    from seg_core.checkpoint import Checkpoint
+
+Key = tuple[str, int]
+"""One state of a checkpoint's file: its path and when it was written, in nanoseconds. A run that improves makes a new one."""
+
+
+def model_name(entry: CheckpointEntry) -> str:
+    """What a model is called wherever it is chosen, such as ``Model 2 · fine-tuned`` or ``Model 2 · fine-tuned, run 3``."""
+    run = _run_id(entry)
+    return entry.label if run is None else f"{entry.label}, run {run}"
+
+
+def choices() -> list[tuple[str, str]]:
+    """Name with validation IoU, and path, of every model there is, those that ship first."""
+    return [(model_name(entry) + ("" if entry.iou is None else f" (IoU {entry.iou:.2f})"), str(entry.path)) for entry in available_checkpoints()]
+
+
+def default_pair(paths: list[str]) -> tuple[str | None, str | None]:
+    """The two models to begin with: the first two, or one and none."""
+    first, second, *_ = [*paths, None, None]
+    return first, second
+
+
+def find_model(name: str) -> CheckpointEntry:
+    """The model of a name as in `model_name`, of a shipped file's stem (``fine-tune-best``), of ``run 3``, or of a listed path.
+
+    Raises:
+        InputError: if there is none of that name, or none at all.
+    """
+    entries = available_checkpoints()
+    for entry in entries:
+        if name in _names(entry):
+            return entry
+    if not entries:
+        raise InputError("There is no trained model yet; train one first.")
+    raise InputError(f"There is no model {name!r}; choose one of: {'; '.join(model_name(entry) for entry in entries)}.")
+
+
+def file_key(path: str | Path) -> Key:
+    """What tells one state of a checkpoint's file from the next.
+
+    Raises:
+        InputError: if the file is gone.
+    """
+    try:
+        return str(path), Path(path).stat().st_mtime_ns
+    except OSError:
+        raise InputError("This model is no longer there; choose another.") from None
+
+
+def slug(name: str) -> str:
+    """A model's name as part of a file name: ``model-2-fine-tuned-run-3``."""
+    return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-") or "model"
+
+
+class LoadedModels:
+    """The models used last, at most ``capacity``, ready to predict. Safe to use from several threads."""
+
+    def __init__(self, capacity: int = 4) -> None:
+        self.capacity = capacity
+        self._loaded: OrderedDict[Key, Checkpoint] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def get(self, key: Key) -> Checkpoint:
+        """The model of a file, loaded when it is not yet; the one that was not used for longest makes room.
+
+        Raises:
+            InputError: if the file cannot be loaded.
+        """
+        # Held while loading, so that two visitors who want the same model do not load it twice.
+        with self._lock:
+            if key not in self._loaded:
+                self._loaded[key] = load_checkpoint(key[0])
+            self._loaded.move_to_end(key)
+            while len(self._loaded) > self.capacity:
+                self._loaded.popitem(last=False)
+            return self._loaded[key]
+
+
+def _run_id(entry: CheckpointEntry) -> int | None:
+    folder = entry.path.parent.name
+    return int(folder) if folder.isdecimal() else None
+
+
+def _names(entry: CheckpointEntry) -> set[str]:
+    run = _run_id(entry)
+    return {model_name(entry), str(entry.path), entry.path.stem if run is None else f"run {run}"}

@@ -1,0 +1,42 @@
+// Runs in the head of the Predict widget: fits it into the Streamlit page around it, and lets photographs be pasted and dropped anywhere.
+(() => {
+  const frame = window.frameElement; // null when the widget is opened by itself, or from another site
+  const page = frame ? window.parent.document : null;
+  const gone = new AbortController();
+  window.addEventListener("pagehide", () => gone.abort());
+
+  const give = (files, event) => {
+    const input = document.querySelector("#photographs input[type=file]");
+    if (!files || !files.length || !input) return;
+    event.preventDefault();
+    event.stopPropagation();
+    const transfer = new DataTransfer();
+    for (const file of files) transfer.items.add(file);
+    input.files = transfer.files;
+    input.dispatchEvent(new Event("change"));
+  };
+  for (const place of page ? [document, page] : [document]) {
+    place.addEventListener("paste", (event) => give(event.clipboardData?.files, event), { signal: gone.signal });
+  }
+  // A photograph dropped beside the drop zone would otherwise replace the page.
+  document.addEventListener("dragover", (event) => event.preventDefault());
+  document.addEventListener("drop", (event) => give(event.dataTransfer?.files, event));
+
+  if (!frame) return;
+  frame.title = "Predict: masks of two models on your photographs";
+  frame.style.border = "0";
+  document.documentElement.classList.add("embedded");
+  const fit = () => {
+    const content = document.querySelector("gradio-app .main.fillable");
+    if (content) {
+      const height = `${Math.max(420, Math.ceil(content.getBoundingClientRect().bottom + window.scrollY) + 8)}px`;
+      if (frame.style.height !== height) frame.style.height = height;
+    }
+    const app = page.querySelector(".stApp");
+    if (app && document.body) {
+      const dark = getComputedStyle(app).colorScheme.includes("dark");
+      if (document.body.classList.contains("dark") !== dark) document.body.classList.toggle("dark", dark);
+    }
+  };
+  setInterval(fit, 250);
+})();

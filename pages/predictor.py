@@ -1,0 +1,134 @@
+"""The Gradio widget of the page Predict: photographs in, the masks of two models beside each other, and the endpoint ``/predict``.
+
+`build_predictor` makes it; the host mounts it with `mount_settings`, because Gradio takes theme, style and script only there.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import gradio as gr
+
+from pages import predictor_look as look
+from pages.predictor_api import predict
+from pages.predictor_handlers import NO_MODEL, Handlers, Parts, Side
+from pages.predictor_look import mount_settings
+from pages.predictor_session import MOST_PHOTOS, Photo, Session
+
+__all__ = ["build_predictor", "mount_settings"]
+
+EXAMPLES = Path(__file__).parent / "examples"
+EVERY = 5
+"""Seconds between two looks for new checkpoints."""
+KEEP = 3600
+"""Seconds that uploads and masks stay on the disk, and a visitor's photographs in memory."""
+
+PRIVACY = (
+    "Photographs stay on this machine. They are kept in a temporary folder and deleted after an hour. A model computes at its network's "
+    "own resolution; the mask is scaled to the photograph. For research and teaching: not a medical device."
+)
+START_DOWNLOAD = """(file) => {
+  const link = document.createElement("a");
+  link.href = file.url; link.download = file.orig_name;
+  document.body.append(link); link.click(); link.remove();
+}"""
+
+
+def build_predictor() -> gr.Blocks:
+    """The widget. Its one public endpoint is ``/predict``; everything else is for the page alone."""
+    with gr.Blocks(analytics_enabled=False, title="LesionLab: Predict", delete_cache=(KEEP // 6, KEEP)) as blocks:
+        examples = [Photo.read(file, file.name) for file in sorted(EXAMPLES.glob("*.jpg"))]
+        parts = _layout(examples)
+        _connect(blocks, parts, Handlers(parts, examples))
+        _endpoint()
+    return blocks
+
+
+def _layout(examples: list[Photo]) -> Parts:
+    session, known = gr.State(Session(), time_to_live=KEEP), gr.State(None)
+    note = gr.HTML(look.note(NO_MODEL), visible=False, elem_id="note")
+    with gr.Row():
+        with gr.Column(scale=3, min_width=320):
+            uploads = gr.File(label=f"Photographs (up to {MOST_PHOTOS})", file_count="multiple", elem_id="photographs", height=150)
+        with gr.Column(scale=2, min_width=320):
+            pictures = [(Path(example.name).stem.replace("-", " "), example.thumbnail) for example in examples]
+            painted = look.thumbnails(pictures, heading="Or click an example (painted by a program)")
+            example_row = gr.HTML(painted, js_on_load=look.CLICK, elem_id="examples")
+    message = gr.HTML("", elem_id="message")
+    with gr.Column(visible=False) as strip_box:
+        strip = gr.HTML("", js_on_load=look.CLICK, elem_id="strip")
+        clear = gr.Button("Remove all photographs", size="sm", elem_id="clear")
+    with gr.Row(visible=False, elem_id="both", equal_height=True) as both:
+        agreement = gr.HTML("", elem_id="agreement")
+        opacity = gr.Slider(0, 100, 40, step=5, label="Opacity of the masks in percent", elem_id="opacity", min_width=240)
+        outline = gr.Checkbox(True, label="Outline of the masks", container=False, elem_id="outline", min_width=160)
+    with gr.Row():
+        sides = [_side(0, "first"), _side(1, "second")]
+    gr.HTML(f"<p>{PRIVACY}</p>", elem_classes="small")
+    return Parts(session, known, note, uploads, example_row, message, strip_box, strip, clear, both, agreement, opacity, outline, sides)
+
+
+def _side(place: int, ordinal: str) -> Side:
+    number = place + 1
+    with gr.Column(min_width=300, elem_id=f"side-{number}"):
+        choice = gr.Dropdown([], label=f"{ordinal.capitalize()} model", interactive=True, filterable=False, elem_id=f"model-{number}")
+        with gr.Column(visible=False) as result:
+            measures = gr.HTML("", elem_id=f"measures-{number}")
+            picture = gr.Image(
+                label=f"Photograph with the mask of the {ordinal} model",
+                alt_text=f"The photograph with the mask of the {ordinal} model",
+                show_label=False,
+                interactive=False,
+                buttons=["fullscreen", "download"],
+                elem_id=f"picture-{number}",
+            )
+            with gr.Column() as tools:
+                threshold = gr.Slider(
+                    *(0.01, 0.99, 0.5),
+                    step=0.01,
+                    label=f"Threshold of the {ordinal} model",
+                    info="Probability from which a pixel counts as lesion",
+                    elem_id=f"threshold-{number}",
+                )
+                button = gr.Button("Download this mask (PNG)", elem_id=f"download-{number}")
+                # Not visible=False: the page has to hold the file for a moment, to hand it to the browser.
+                file = gr.File(label=f"Mask of the {ordinal} model", interactive=False, elem_classes="unseen")
+    return Side(place, choice, result, measures, picture, tools, threshold, button, file)
+
+
+def _connect(blocks: gr.Blocks, parts: Parts, handlers: Handlers) -> None:
+    # Without preprocessing Gradio hands over what the page sent: a name that is no longer among the choices then gets our sentence instead
+    # of a list of paths, and an upload comes with the name that its owner gave it.
+    private = {"api_visibility": "private", "preprocess": False}
+    running = private | {"concurrency_id": "model", "concurrency_limit": 2, "trigger_mode": "multiple", "show_progress": "hidden"}
+    quick = private | {"queue": False, "show_progress": "hidden"}
+    controls, shown = parts.controls, parts.shown
+    first, second = parts.sides
+
+    choices = [first.choice, second.choice]
+    gr.on([blocks.load, gr.Timer(EVERY).tick], handlers.refresh, [parts.known, *choices], [parts.known, parts.note, *choices], **quick)
+    parts.known.change(handlers.show, controls, shown, **running)
+    blocks.load(handlers.warm_up, None, None, **private)
+    parts.uploads.upload(handlers.add_uploads, [parts.uploads, *controls], [parts.uploads, *shown], **running)
+    parts.examples.click(handlers.add_example, controls, shown, **running)
+    parts.strip.click(handlers.choose_photo, controls, shown, **running)
+    gr.on([first.choice.input, second.choice.input], handlers.show, controls, shown, **running)
+    redraws = [first.threshold.input, second.threshold.input, parts.opacity.input, parts.outline.input]
+    gr.on(redraws, handlers.redraw, controls, shown, trigger_mode="always_last", **quick)
+    parts.clear.click(handlers.clear, parts.session, shown, **quick)
+    for side in parts.sides:
+        made = side.button.click(handlers.mask_file, [parts.session, side.choice, side.threshold], side.file, **private)
+        made.success(None, side.file, None, js=START_DOWNLOAD)
+
+
+def _endpoint() -> None:
+    """Components that no one sees give the endpoint its types and its documentation."""
+    with gr.Column(visible=False):
+        takes = [
+            gr.File(label="Photograph"),
+            gr.Textbox(label="Model (empty: the first there is)"),
+            gr.Textbox(label="Second model (empty: none, or the second there is)"),
+            gr.Number(label="Threshold (empty: the model's own)", value=None),
+        ]
+        gives = [gr.File(label="Mask"), gr.File(label="Second mask"), gr.JSON(label="Measures")]
+        gr.Button("Predict").click(predict, takes, gives, api_name="predict", preprocess=False, concurrency_id="model", concurrency_limit=2)

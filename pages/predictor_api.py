@@ -1,0 +1,92 @@
+"""The endpoint ``/predict`` of the Gradio widget, for `gradio_client` and other programs."""
+
+from __future__ import annotations
+
+import math
+import secrets
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+from gradio.utils import get_upload_folder
+
+from pages.models import default_pair, file_key, find_model, model_name, slug
+from pages.predictor_session import LOADED, agreement, mask_png
+from seg_core.checkpoint import available_checkpoints
+from seg_core.errors import InputError
+from seg_core.image import read_image
+
+
+def predict(
+    photo: dict[str, Any] | None, model: str | None = None, second_model: str | None = None, threshold: float | None = None
+) -> tuple[str, str | None, dict[str, Any]]:
+    """Segment the lesion on one photograph with one or two models.
+
+    Takes a photograph (a file), the names of the models as the Predict page shows them (or "fine-tune-best" for a shipped file, "run 3"
+    for a run; with no name given, the first two there are), and a probability from which a pixel counts as lesion (each model's own if
+    left out). Gives the masks as PNG files of 0 and 255 at the photograph's own size (the second is None for one model), and a JSON object:
+    "models" (names), "thresholds", "lesion_area" (share of the photograph, 0 to 1), "agreement" (IoU of the masks, or null), "seconds"
+    (of each model), "size" ([width, height]).
+    """
+    try:
+        return _predict(photo, [name for name in (model, second_model) if name], threshold)
+    except InputError as error:
+        raise gr.Error(str(error), print_exception=False) from None
+
+
+def upload(file: dict[str, Any]) -> tuple[Path, str]:
+    """Where an upload lies and what its owner calls it, from Gradio's description of a file."""
+    path = Path(file["path"])
+    return path, file.get("orig_name") or path.name
+
+
+def fresh_folder() -> Path:
+    """A folder in Gradio's cache that nobody can guess; Gradio serves what lies there and deletes it after an hour."""
+    return Path(get_upload_folder()) / secrets.token_hex(16)
+
+
+def mask_name(photo: str, model: str) -> str:
+    """The file name of a mask: the photograph's, and which model made it."""
+    return f"{Path(photo).stem}_mask_{slug(model)}.png"
+
+
+def _predict(photo: dict[str, Any] | None, names: list[str], threshold: float | None) -> tuple[str, str | None, dict[str, Any]]:
+    if not photo:
+        raise InputError("There is no photograph; send one as a file.")
+    entries = [find_model(name) for name in names or _defaults()]
+    limit = _threshold(threshold)
+    file, name = upload(photo)
+    image = read_image(file, name)
+    predictions = [LOADED.get(file_key(entry.path)).predict(image, name) for entry in entries]
+    thresholds = [prediction.threshold if limit is None else limit for prediction in predictions]
+    masks = [prediction.mask(value) for prediction, value in zip(predictions, thresholds, strict=True)]
+    files = [
+        str(mask_png(prediction, value, fresh_folder(), mask_name(name, model_name(entry))))
+        for prediction, value, entry in zip(predictions, thresholds, entries, strict=True)
+    ]
+    measures = {
+        "models": [model_name(entry) for entry in entries],
+        "thresholds": thresholds,
+        "lesion_area": [float(mask.mean()) for mask in masks],
+        "agreement": agreement(masks),
+        "seconds": [round(prediction.seconds, 3) for prediction in predictions],
+        "size": list(image.size),
+    }
+    return files[0], files[1] if len(files) > 1 else None, measures
+
+
+def _defaults() -> list[str]:
+    paths = [str(entry.path) for entry in available_checkpoints()]
+    return [path for path in default_pair(paths) if path] or [""]
+
+
+def _threshold(value: Any) -> float | None:
+    if value is None:
+        return None
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        number = math.nan
+    if not 0 < number < 1:
+        raise InputError(f"The threshold cannot be {value!r}; give a number between 0 and 1.")
+    return number

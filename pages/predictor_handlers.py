@@ -1,0 +1,245 @@
+"""What happens in the Predict widget when something is dropped, chosen, moved or clicked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from pages import predictor_look as look
+from pages.models import choices, default_pair, file_key, find_model, model_name
+from pages.predictor_api import fresh_folder, mask_name, upload
+from pages.predictor_session import LOADED, Photo, Session, duration, jpeg, mask_png, percent
+from pages.predictor_view import SideView, view
+from seg_core.errors import InputError
+
+NO_MODEL = "There is no trained model yet. Train one on the Train page; it appears here by itself."
+NO_SECOND = ("No second model", "")
+IDLE = "The photographs were deleted after an hour; drop them again."
+
+Update = dict[Any, Any]
+"""New values or settings of some components, by component."""
+
+
+@dataclass(frozen=True)
+class Side:
+    """The components of one model: its place (0 or 1), and from its choice to its download."""
+
+    place: int
+    choice: gr.Dropdown
+    result: gr.Column
+    measures: gr.HTML
+    picture: gr.Image
+    tools: gr.Column
+    threshold: gr.Slider
+    button: gr.Button
+    file: gr.File
+
+
+@dataclass(frozen=True)
+class Parts:
+    """The components that the handlers read and change."""
+
+    session: gr.State
+    known: gr.State
+    note: gr.HTML
+    uploads: gr.File
+    examples: gr.HTML
+    message: gr.HTML
+    strip_box: gr.Column
+    strip: gr.HTML
+    clear: gr.Button
+    both: gr.Row
+    agreement: gr.HTML
+    opacity: gr.Slider
+    outline: gr.Checkbox
+    sides: list[Side]
+
+    @property
+    def controls(self) -> list[Any]:
+        """What decides how things are drawn; the order is that of the parameters of `Handlers.show`."""
+        first, second = self.sides
+        return [self.session, first.choice, second.choice, first.threshold, second.threshold, self.opacity, self.outline]
+
+    @property
+    def shown(self) -> list[Any]:
+        """Everything that a handler may change."""
+        of_sides = [part for side in self.sides for part in (side.result, side.measures, side.picture, side.tools, side.threshold)]
+        return [self.session, self.message, self.strip_box, self.strip, self.both, self.agreement, *of_sides]
+
+
+@dataclass(frozen=True)
+class Controls:
+    """The values of `Parts.controls`."""
+
+    session: Session
+    first: str | None
+    second: str | None
+    first_threshold: float
+    second_threshold: float
+    opacity: float
+    outline: bool
+
+    @property
+    def models(self) -> list[str]:
+        """Paths of the chosen models, none to two."""
+        return [path for path in (self.first, self.second) if path]
+
+    @property
+    def thresholds(self) -> list[float | None]:
+        """The threshold of each model; None, for the checkpoint's own, where the slider was set for another model."""
+        sliders = zip((self.first, self.second), (self.first_threshold, self.second_threshold), strict=True)
+        return [value if path == before else None for (path, value), before in zip(sliders, self.session.thresholds_for, strict=True)]
+
+
+class Handlers:
+    """The handlers of one widget. Each gives new values for `Parts.shown`; those that run models first show the bare photograph."""
+
+    def __init__(self, parts: Parts, examples: list[Photo]) -> None:
+        self.parts = parts
+        self.examples = examples
+
+    def refresh(self, known: list[tuple[str, str]] | None, first: str | None, second: str | None) -> Update:
+        """Bring the choices up to date with the checkpoints there are; what is chosen stays while it is there."""
+        there = choices()
+        if there == known:
+            return gr.skip()
+        paths = [path for _, path in there]
+        default_first, default_second = default_pair(paths)
+        first = first if first in paths else default_first
+        if second not in paths and (second is None or second or len(known or []) < 2):
+            second = next((path for path in (default_second, default_first) if path not in (None, first)), "")
+        one, two = self.parts.sides
+        return {
+            self.parts.known: there,
+            self.parts.note: gr.update(visible=not there),
+            one.choice: gr.update(choices=there, value=first),
+            two.choice: gr.update(choices=[*there, NO_SECOND], value=second),
+        }
+
+    def warm_up(self) -> None:
+        """Load torch and the models to begin with while the visitor still looks for a photograph."""
+        for path in default_pair([path for _, path in choices()]):
+            if path:
+                try:
+                    LOADED.get(file_key(path))
+                except InputError:
+                    continue  # said where its mask would stand, once a photograph is there
+
+    def add_uploads(self, files: list[dict[str, Any]] | None, *values: Any) -> Iterator[Update]:
+        """Take in what was dropped, pasted or picked, and give the drop zone back for more."""
+        for update in self._add([upload(file) for file in files or []], *values):
+            yield update | {self.parts.uploads: None}
+
+    def add_example(self, event: gr.EventData, *values: Any) -> Iterator[Update]:
+        """Take in an example; one that is there already is shown again."""
+        example = self.examples[event.index]
+        session = Controls(*values).session
+        there = [photo.file for photo in session.photos]
+        if example.file in there:
+            session.shown = there.index(example.file)
+            yield from self.show(*values)
+        else:
+            yield from self._add([(example.file, example.name)], *values)
+
+    def choose_photo(self, event: gr.EventData, *values: Any) -> Iterator[Update]:
+        """Show another of the visitor's photographs."""
+        session = Controls(*values).session
+        if event.index in range(len(session.photos)):
+            session.shown = event.index
+        yield from self.show(*values)
+
+    def show(self, *values: Any) -> Iterator[Update]:
+        """Show the chosen photograph with the masks of the chosen models; the bare photograph while they run."""
+        controls = Controls(*values)
+        photo = controls.session.photo
+        if photo is None:
+            yield self._nothing(controls.session)
+            return
+        if not photo.knows(controls.models):
+            yield self._frame(controls, photo) | self._waiting(controls, photo)
+        yield self._frame(controls, photo) | self._drawn(controls, photo)
+
+    def redraw(self, *values: Any) -> Update:
+        """Draw again after a slider moved."""
+        controls = Controls(*values)
+        photo = controls.session.photo
+        if photo is None:
+            return self._nothing(controls.session) | {self.parts.message: look.problem([IDLE])}
+        return {self.parts.session: controls.session} | self._drawn(controls, photo)
+
+    def clear(self, session: Session) -> Update:
+        """Forget all photographs."""
+        session.clear()
+        return self._nothing(session) | {self.parts.message: ""}
+
+    def mask_file(self, session: Session, model: str | None, threshold: float) -> str:
+        """The mask of the photograph that is shown, as a PNG file of its own size."""
+        if session.photo is None or not model:
+            raise gr.Error(IDLE, print_exception=False)
+        (prediction,) = session.photo.predict([model])
+        if isinstance(prediction, InputError):
+            raise gr.Error(str(prediction), print_exception=False)
+        name = mask_name(session.photo.name, model_name(find_model(model)))
+        return str(mask_png(prediction, threshold, fresh_folder(), name))
+
+    def _add(self, files: list[tuple[Path, str]], *values: Any) -> Iterator[Update]:
+        problems = Controls(*values).session.add(files)
+        for update in self.show(*values):
+            yield update | {self.parts.message: look.problem(problems)}
+
+    def _nothing(self, session: Session) -> Update:
+        hidden = gr.update(visible=False)
+        places = [self.parts.strip_box, self.parts.both, *(side.result for side in self.parts.sides)]
+        return {self.parts.session: session} | dict.fromkeys(places, hidden)
+
+    def _frame(self, controls: Controls, photo: Photo) -> Update:
+        """All but pictures and measures: which parts are there."""
+        session, (one, two) = controls.session, self.parts.sides
+        pictures = [(each.name, each.thumbnail) for each in session.photos]
+        return {
+            self.parts.session: session,
+            self.parts.strip_box: gr.update(visible=len(pictures) > 1),
+            self.parts.strip: look.thumbnails(pictures, chosen=session.shown, heading="Your photographs"),
+            self.parts.both: gr.update(visible=bool(controls.models)),
+            one.result: gr.update(visible=True),  # without any model it holds the bare photograph
+            one.tools: gr.update(visible=bool(controls.first)),
+            two.result: gr.update(visible=bool(controls.second)),
+        }
+
+    def _waiting(self, controls: Controls, photo: Photo) -> Update:
+        update: Update = {self.parts.agreement: ""}
+        for side in self.parts.sides:
+            update |= {side.picture: _file(photo.preview, photo), side.measures: look.measures("Computing the mask …")}
+        return update
+
+    def _drawn(self, controls: Controls, photo: Photo) -> Update:
+        sides, agreement = view(photo, controls.models, controls.thresholds, opacity=controls.opacity / 100, outline=controls.outline)
+        update: Update = {self.parts.agreement: "" if agreement is None else look.agreement(agreement)}
+        if not sides:
+            update |= {self.parts.sides[0].picture: _file(photo.preview, photo), self.parts.sides[0].measures: ""}
+        for drawn, side, model in zip(sides, self.parts.sides, controls.models, strict=False):
+            update |= {side.picture: _file(jpeg(drawn.picture), photo), side.measures: _measures(drawn)}
+            if drawn.threshold is not None:
+                update[side.threshold] = drawn.threshold
+                controls.session.thresholds_for[side.place] = model
+        return update
+
+
+def _measures(side: SideView) -> str:
+    if side.area is None or side.seconds is None:
+        return look.problem([side.problem])
+    area = f"Lesion area <b>{percent(side.area)}</b>" if side.area else "No lesion at this threshold"
+    return look.measures(area, f"computed in {duration(side.seconds)}")
+
+
+def _file(picture: bytes, photo: Photo) -> str:
+    """A picture as a file that Gradio serves and deletes after an hour."""
+    folder = fresh_folder()
+    folder.mkdir(parents=True)
+    file = folder / f"{Path(photo.name).stem}_overlay.jpg"
+    file.write_bytes(picture)
+    return str(file)

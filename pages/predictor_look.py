@@ -1,0 +1,109 @@
+"""How the Gradio widget looks: the theme of the app in Gradio's terms, and the HTML of the parts that Gradio has no component for."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Sequence
+from html import escape
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+from gradio.themes.utils.colors import Color
+
+from pages.theme import DARK, FONT, LIGHT, RADIUS, run_colour
+
+HERE = Path(__file__).parent
+LARGEST_UPLOAD = "200mb"
+
+
+def mount_settings() -> dict[str, Any]:
+    """What `gradio.mount_gradio_app` has to be told beside the blocks and the path: theme, style, script, limits, no history."""
+    return {
+        "theme": theme(),
+        "css": f":root {{ --first-mask: {run_colour(0)}; --second-mask: {run_colour(1)}; }}",
+        "css_paths": HERE / "predictor.css",
+        "head": f"<script>{(HERE / 'predictor.js').read_text(encoding='utf-8')}</script>",
+        "max_file_size": LARGEST_UPLOAD,
+        "run_history": False,
+        "footer_links": [],
+        "ssr_mode": False,
+        "enable_monitoring": False,
+    }
+
+
+def theme() -> gr.themes.Base:
+    """Gradio's base theme in the app's colours, with the fonts of the system: nothing is fetched from elsewhere."""
+    hue = Color(*("#e8f3f8", "#cfe5ef", "#a5cfe1", "#74b5d0", DARK.primary, "#1f8ab8", LIGHT.primary, "#095b7f", "#084a68", "#073b53", "#052a3b"))
+    grey = Color(*(LIGHT.secondary, "#eceff3", LIGHT.border, "#b8c1cc", "#7f8b99", "#596574", "#47525f", DARK.border, DARK.secondary, DARK.background, "#0c0f13"))
+    fonts = [name.strip().strip("'") for name in FONT.split(",")]
+    base = gr.themes.Base(primary_hue=hue, secondary_hue=hue, neutral_hue=grey, font=fonts, font_mono=["ui-monospace", "monospace"])
+    colours = {
+        "body_background_fill": "background",
+        "body_text_color": "text",
+        "background_fill_primary": "background",
+        "background_fill_secondary": "secondary",
+        "block_background_fill": "background",
+        "block_border_color": "border",
+        "block_label_background_fill": "background",
+        "block_label_text_color": "text",
+        "block_title_text_color": "text",
+        "border_color_primary": "border",
+        "border_color_accent": "primary",
+        "input_background_fill": "background",
+        "input_border_color": "border",
+        "input_border_color_focus": "primary",
+        "slider_color": "primary",
+        "loader_color": "primary",
+        "link_text_color": "primary",
+        "button_secondary_background_fill": "background",
+        "button_secondary_background_fill_hover": "secondary",
+        "button_secondary_border_color": "border",
+        "button_secondary_text_color": "text",
+    }
+    settings = {name: getattr(LIGHT, colour) for name, colour in colours.items()}
+    settings |= {f"{name}_dark": getattr(DARK, colour) for name, colour in colours.items()}
+    radius = {name: RADIUS for name in ("block_radius", "input_radius", "button_large_radius", "button_medium_radius", "button_small_radius")}
+    soft = {name: "#5b6675" for name in ("block_info_text_color", "body_text_color_subdued")}
+    soft |= {f"{name}_dark": "#a9b4c0" for name in soft}
+    return base.set(**settings, **radius, **soft, button_secondary_border_color_hover=LIGHT.primary, button_border_width="1px")
+
+
+def thumbnails(pictures: Sequence[tuple[str, bytes]], *, chosen: int | None = None, heading: str = "") -> str:
+    """A row of pictures to click, each given as name and JPEG; a click triggers ``click`` with the picture's index."""
+    buttons = [
+        f'<button type="button" data-index="{index}" title="{escape(name)}" aria-pressed="{str(index == chosen).lower()}">'
+        f'<img src="data:image/jpeg;base64,{base64.b64encode(jpeg).decode()}" alt="{escape(name)}"></button>'
+        for index, (name, jpeg) in enumerate(pictures)
+    ]
+    return f'<p class="label">{heading}</p><div class="thumbnails" role="group" aria-label="{escape(heading)}">{"".join(buttons)}</div>'
+
+
+CLICK = """
+element.addEventListener("click", (event) => {
+  const button = event.target.closest("button[data-index]");
+  if (button) trigger("click", { index: Number(button.dataset.index) });
+});
+"""
+"""The script that goes with `thumbnails`."""
+
+
+def measures(*parts: str) -> str:
+    """Measures in one line."""
+    return f'<p class="measures">{"".join(f"<span>{part}</span>" for part in parts)}</p>'
+
+
+def agreement(iou: float) -> str:
+    """How far two masks agree."""
+    return measures(f"Agreement of the two masks (IoU) <b>{iou:.2f}</b>")
+
+
+def note(sentence: str) -> str:
+    """Something to know before anything can be done."""
+    return f'<div class="note" role="status"><p>{escape(sentence)}</p></div>'
+
+
+def problem(sentences: Sequence[str]) -> str:
+    """What could not be done, a sentence each; nothing when there are none."""
+    lines = "".join(f"<p>{escape(sentence)}</p>" for sentence in dict.fromkeys(sentences))
+    return f'<div class="problem" role="alert">{lines}</div>' if lines else ""

@@ -1,0 +1,47 @@
+"""What the Predict page shows of one photograph: for each chosen model the picture with its mask and the measures."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from PIL import Image
+
+from pages.overlays import draw_mask
+from pages.predictor_session import Photo, agreement
+from pages.theme import run_colour
+from seg_core.errors import InputError
+
+
+@dataclass(frozen=True)
+class SideView:
+    """One model's part: the picture, and either the measures or the sentence that says why there are none."""
+
+    picture: Image.Image
+    threshold: float | None = None
+    area: float | None = None
+    seconds: float | None = None
+    problem: str = ""
+
+
+def view(
+    photo: Photo, models: Sequence[str], thresholds: Sequence[float | None], *, opacity: float = 0.4, outline: bool = True
+) -> tuple[list[SideView], float | None]:
+    """Draw the masks of one or two models, given by path, and measure them on the preview; models run only where they have not yet.
+
+    A threshold of None is that of the checkpoint. The second value is the agreement of two masks.
+    """
+    plain = photo.drawable()
+    sides: list[SideView] = []
+    masks: list[np.ndarray] = []
+    for index, (prediction, wanted) in enumerate(zip(photo.predict(models), thresholds, strict=False)):
+        if isinstance(prediction, InputError):
+            sides.append(SideView(plain, problem=str(prediction)))
+            continue
+        threshold = prediction.threshold if wanted is None else wanted
+        mask = prediction.mask(threshold, plain.size)
+        picture = draw_mask(plain, mask, run_colour(index), opacity=opacity, outline=outline)
+        masks.append(mask)
+        sides.append(SideView(picture, threshold, float(mask.mean()), prediction.seconds))
+    return sides, agreement(masks)

@@ -1,0 +1,158 @@
+"""One run in detail: where it stands, what can be done with it, its masks, its log."""
+
+from __future__ import annotations
+
+import html
+import re
+from datetime import datetime
+from pathlib import Path
+
+import streamlit as st
+
+from pages.api import store
+from seg_core.errors import InputError
+from seg_core.runs.run import Run
+
+LOG_LINES = 40
+_EPOCH_PICTURE = re.compile(r"epoch-(\d{4})-(\d+)\.png$")
+
+
+def run_details(run_id: int) -> None:
+    """Show a run, kept current while it is active."""
+    try:
+        active = store().get_run(run_id).is_active
+    except InputError as error:
+        st.warning(str(error))
+        return
+    st.fragment(_details, run_every=1 if active else None)(run_id, active)
+
+
+def _details(run_id: int, was_active: bool) -> None:
+    store().mark_lost()
+    try:
+        run = store().get_run(run_id)
+    except InputError as error:
+        st.warning(str(error))
+        return
+    heading, buttons = st.columns([3, 2], vertical_alignment="bottom")
+    heading.subheader(run.label)
+    with buttons:
+        _buttons(run)
+    if run.message:
+        {"failed": st.error, "lost": st.warning}.get(run.status, st.info)(run.message)
+    _figures(run)
+    _masks(run, store().folder(run_id) / "masks")
+    _log(run_id)
+    if was_active and not run.is_active:
+        st.rerun()  # ends the polling
+
+
+def _buttons(run: Run) -> None:
+    with st.container(horizontal=True, horizontal_alignment="right"):
+        if run.is_active:
+            label = "Stopping…" if run.status == "stopping" else "Take out of the queue" if run.status == "queued" else "Stop"
+            if st.button(
+                label,
+                icon=":material/stop_circle:",
+                disabled=not run.can_stop,
+                key=f"stop-{run.id}",
+                help="The model so far is kept.",
+            ):
+                _do(store().request_stop, run.id)
+        if run.can_resume and st.button(
+            "Resume", icon=":material/play_circle:", key=f"resume-{run.id}", help="Go on at the epoch that was interrupted."
+        ):
+            _do(store().requeue, run.id)
+        if run.can_delete and st.button("Delete", icon=":material/delete:", key=f"delete-{run.id}"):
+            _confirm_delete(run)
+
+
+def _do(action: object, run_id: int) -> None:
+    try:
+        action(run_id)  # type: ignore[operator]
+    except InputError as error:  # the run ended, or was deleted, since the button was drawn
+        st.toast(str(error), icon=":material/error:")
+    st.rerun()
+
+
+@st.dialog("Delete this run?")
+def _confirm_delete(run: Run) -> None:
+    st.write(f"**{run.label}** goes with its model, its masks and its log. This cannot be undone.")
+    yes, no = st.columns(2)
+    if yes.button("Delete", type="primary", width="stretch"):
+        st.session_state["flash"] = f"{run.label} is deleted; {store().delete(run.id) / 1e6:.1f} MB freed."
+        st.query_params.clear()
+        st.rerun()
+    if no.button("Keep", width="stretch"):
+        st.rerun()
+
+
+def _figures(run: Run) -> None:
+    last = store().epoch_metrics(run.id, run.epochs_done)["val"] if run.epochs_done else {}
+    figures = {
+        "Status": run.status if not run.is_running else f"{run.status}, {run.phase}",
+        "Epoch": f"{run.epochs_done} of {run.config.epochs}",
+        "Best IoU": "–" if run.best_iou is None else f"{run.best_iou:.3f} (epoch {run.best_epoch})",
+        "Last Dice": f"{last['dice']:.3f}" if "dice" in last else "–",
+        "Elapsed": duration(run.elapsed),
+        "Left": duration(run.eta_seconds) if run.eta_seconds is not None and run.is_active else "–",
+        "Images per second": "–" if not run.images_per_second else f"{run.images_per_second:.1f}",
+    }
+    cells = "".join(f"<div><dt>{name}</dt><dd>{html.escape(value)}</dd></div>" for name, value in figures.items())
+    st.html(f"<dl class='figures'>{cells}</dl>{_STYLE}")
+    c = run.config
+    st.caption(
+        f"{c.label} · recipe {c.recipe} · decoder {c.decoder} · {c.image_size} px · batch {c.batch_size} · {c.optimizer} at {c.learning_rate:g}, "
+        f"{c.schedule} · loss {c.loss} · seed {c.seed} · data {', '.join(Path(source).name for source in run.sources)}"
+    )
+
+
+def _masks(run: Run, folder: Path) -> None:
+    found = [(int(match[1]), int(match[2])) for file in folder.glob("epoch-*.png") if (match := _EPOCH_PICTURE.search(file.name))]
+    if not found:
+        return
+    epoch = max(number for number, _ in found)
+    places = sorted(place for number, place in found if number == epoch)
+    st.markdown(
+        f"**Masks of four fixed validation photographs after epoch {epoch}**"
+        if len(places) == 4
+        else f"**Masks after epoch {epoch}**"
+    )
+    base = f"/api/runs/{run.id}/masks"
+    cells = "".join(
+        f"<figure><div><img src='{base}/photo-{place}.jpg' alt='Validation photograph {place + 1}'></div><div><img src='{base}/truth-{place}.png' "
+        f"alt='Its true mask'></div><div><img src='{base}/epoch-{epoch:04d}-{place}.png' alt='The predicted probability'></div></figure>"
+        for place in places
+    )
+    st.html(f"<div class='sample-masks'>{cells}</div>")
+    st.caption("Each row: photograph, truth, predicted probability (white: lesion).")
+
+
+def _log(run_id: int) -> None:
+    lines = store().log_tail(run_id, LOG_LINES)
+    with st.expander("Log", expanded=True, icon=":material/notes:"):
+        if not lines:
+            st.caption("Nothing yet.")
+            return
+        text = "\n".join(f"{datetime.fromtimestamp(line.time):%H:%M:%S}  {line.text}" for line in lines)
+        st.html(f"<pre class='run-log' tabindex='0' aria-label='End of the log'>{html.escape(text)}</pre>")
+
+
+def duration(seconds: float) -> str:
+    """Seconds as ``42 s``, ``3 min 05 s`` or ``2 h 07 min``."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60:02d} s"
+    return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
+
+
+_STYLE = """<style>
+.figures { display: flex; flex-wrap: wrap; gap: 8px 32px; margin: 0; padding: 0; }
+dl.figures > div { margin: 0; } .figures dt { margin: 0; font-size: 0.8rem; opacity: 0.75; } .figures dd { margin: 0; font-size: 1.1rem; font-weight: 600; font-variant-numeric: tabular-nums; }
+.sample-masks { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 300px), 1fr)); gap: 12px; }
+.sample-masks figure { display: grid; grid-template-columns: repeat(3, 1fr); gap: 4px; margin: 0; }
+.sample-masks img { width: 100%; aspect-ratio: 1; object-fit: cover; border-radius: 6px; display: block; }
+.run-log { max-height: 260px; overflow: auto; margin: 0; font-size: 0.8rem; line-height: 1.5; white-space: pre-wrap; display: flex; flex-direction: column-reverse; }
+</style>"""

@@ -1,0 +1,95 @@
+"""Who is signed in, and who guesses too often: the memory of the access guard."""
+
+from __future__ import annotations
+
+import hmac
+import os
+import secrets
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+SESSION_SECONDS = 7 * 24 * 3600
+
+
+def signing_key(file: Path, password: str) -> bytes:
+    """The key that signs the sessions, from a secret file (made when missing, readable by its owner only) and the password.
+
+    It outlives a restart, so a restarted app keeps its visitors; another password, or deleting the file, signs everyone out.
+    """
+    try:
+        descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        pass
+    else:
+        with os.fdopen(descriptor, "wb") as stream:
+            stream.write(secrets.token_bytes(32))
+    return hmac.digest(file.read_bytes(), password.encode(), "sha256")
+
+
+class Sessions:
+    """Signed session cookies of the form ``name.expiry.signature``; nothing is stored but the names of those signed out."""
+
+    def __init__(self, key: bytes, clock: Callable[[], float] = time.time) -> None:
+        self._key = key
+        self._clock = clock
+        self._ended: dict[str, float] = {}
+
+    def begin(self) -> str:
+        """A new session's cookie."""
+        claim = f"{secrets.token_urlsafe(16)}.{int(self._clock()) + SESSION_SECONDS}"
+        return f"{claim}.{self._signature(claim)}"
+
+    def check(self, cookie: str) -> str | None:
+        """The name of the session that a cookie stands for; ``None`` when it is forged, expired or signed out."""
+        claim, _, signature = cookie.rpartition(".")
+        if not hmac.compare_digest(signature.encode(), self._signature(claim).encode()):
+            return None
+        name, _, expiry = claim.partition(".")
+        return None if name in self._ended or float(expiry) < self._clock() else name
+
+    def end(self, name: str) -> None:
+        """Sign a session out: from now on its cookie is worth nothing."""
+        now = self._clock()
+        self._ended = {other: until for other, until in self._ended.items() if until > now}
+        self._ended[name] = now + SESSION_SECONDS
+
+    def _signature(self, claim: str) -> str:
+        return hmac.digest(self._key, claim.encode(), "sha256").hex()
+
+
+@dataclass
+class _Record:
+    wrong: int = 0
+    locked_until: float = 0.0
+
+
+class Guesses:
+    """Counts wrong passwords by address: from the fifth on, each doubles the wait, up to four minutes."""
+
+    FREE = 5
+    DOUBLINGS = 8
+    FORGET_AFTER = 3600.0
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._records: dict[str, _Record] = {}
+
+    def wait(self, address: str) -> float:
+        """Seconds until this address may try again; 0 when it may now."""
+        record = self._records.get(address)
+        return max(0.0, record.locked_until - self._clock()) if record else 0.0
+
+    def wrong(self, address: str) -> None:
+        """Count a wrong password."""
+        now = self._clock()
+        self._records = {name: record for name, record in self._records.items() if record.locked_until + self.FORGET_AFTER > now}
+        record = self._records.setdefault(address, _Record(locked_until=now))
+        record.wrong += 1
+        if record.wrong >= self.FREE:
+            record.locked_until = now + 2.0 ** min(record.wrong - self.FREE, self.DOUBLINGS)
+
+    def right(self, address: str) -> None:
+        """Forget an address that knows the password."""
+        self._records.pop(address, None)

@@ -1,0 +1,64 @@
+"""The advanced settings of a training: one widget per field of `Config`, with the field's own bounds and help."""
+
+from __future__ import annotations
+
+from typing import Any, Literal, get_args, get_origin
+
+import annotated_types
+import streamlit as st
+from pydantic.fields import FieldInfo
+
+from seg_core.config import Config
+
+ELSEWHERE = {"variant", "recipe"}
+LABELS = {"learning_rate": "Learning rate", "val_fraction": "Validation share", "skip_problems": "Skip pairs with problems"}
+
+
+def settings_panel(recipe: str) -> dict[str, Any]:
+    """Show the settings, beginning with the recipe's values; those that differ from them."""
+    defaults = Config.of(recipe)
+    changed = {}
+    with st.expander("Advanced settings", icon=":material/tune:"):
+        columns = st.columns(2)
+        fields = [(name, field) for name, field in Config.model_fields.items() if name not in ELSEWHERE]
+        for place, (name, field) in enumerate(fields):
+            with columns[place % 2]:
+                value = _widget(name, field, getattr(defaults, name), f"{recipe}-{name}")
+            if value != getattr(defaults, name):
+                changed[name] = value
+        if changed:
+            st.caption("Changed from the recipe: " + ", ".join(f"{name} {value}" for name, value in changed.items()))
+    return changed
+
+
+def _widget(name: str, field: FieldInfo, default: Any, key: str) -> Any:
+    label = LABELS.get(name, name.replace("_", " ").capitalize())
+    if get_origin(field.annotation) is Literal:
+        options = list(get_args(field.annotation))
+        return st.selectbox(label, options, index=options.index(default), help=field.description, key=key)
+    if field.annotation is bool:
+        return st.checkbox(label, value=default, help=field.description, key=key)
+    if field.annotation is int:
+        low, high, step = (_bound(field, kind) for kind in ("ge", "le", "multiple_of"))
+        top = high if high is not None else 2**31 - 1
+        return st.number_input(label, low, top, default, step or 1, help=field.description, key=key)
+    if field.annotation is float:
+        low, high = _bound(field, "gt"), _bound(field, "le") or _bound(field, "lt")
+        small = high is not None and default < 0.1
+        step, form = (default / 10, "%.6f") if small else (0.05, "%.2f")
+        return st.number_input(
+            label,
+            float(low or 0) + 1e-6,
+            float(high or 1) - (0 if small else 1e-6),
+            default,
+            step,
+            format=form,
+            help=field.description,
+            key=key,
+        )
+    return st.text_input(label, default, help=field.description, key=key)
+
+
+def _bound(field: FieldInfo, kind: str) -> Any:
+    found = (getattr(rule, kind, None) for rule in field.metadata if isinstance(rule, annotated_types.BaseMetadata))
+    return next((value for value in found if value is not None), None)
