@@ -1,0 +1,166 @@
+"""The tables of the run database, and how its SQLite file is opened.
+
+The file is in WAL mode, so readers never wait for the one writer. A transaction that will write says so when it begins
+(``BEGIN IMMEDIATE``): the usual deferred one fails at once, whatever the timeout, when two of them read and then both write.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    Boolean,
+    Column,
+    Connection,
+    Engine,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    UniqueConstraint,
+    create_engine,
+    event,
+)
+from sqlalchemy.engine import URL
+from sqlalchemy.exc import DatabaseError
+
+from seg_core.errors import InputError
+
+SCHEMA_VERSION = 1
+BUSY_SECONDS = 30.0
+
+_metadata = MetaData()
+
+runs = Table(
+    "runs",
+    _metadata,
+    Column("id", Integer, primary_key=True),
+    Column("name", String, nullable=False),
+    Column("status", String, nullable=False, index=True),
+    Column("config", JSON, nullable=False),
+    Column("sources", JSON, nullable=False),
+    Column("created", Float, nullable=False),
+    Column("queued", Float, nullable=False),
+    Column("started", Float),
+    Column("finished", Float),
+    Column("seconds_before", Float, nullable=False, default=0.0),
+    Column("host", String),
+    Column("pid", Integer),
+    Column("pid_started", Float),
+    Column("heartbeat", Float),
+    Column("foreground", Boolean, nullable=False, default=False),
+    Column("resume", Boolean, nullable=False, default=False),
+    Column("phase", String, nullable=False, default="waiting"),
+    Column("epoch", Integer, nullable=False, default=0),
+    Column("batch", Integer, nullable=False, default=0),
+    Column("batches", Integer, nullable=False, default=0),
+    Column("epochs_done", Integer, nullable=False, default=0),
+    Column("images_per_second", Float),
+    Column("eta_seconds", Float),
+    Column("best_epoch", Integer),
+    Column("best_iou", Float),
+    Column("message", String, nullable=False, default=""),
+    sqlite_autoincrement=True,
+)
+
+metrics = Table(
+    "metrics",
+    _metadata,
+    Column("id", Integer, primary_key=True),
+    Column("run_id", ForeignKey("runs.id", ondelete="CASCADE"), nullable=False),
+    Column("epoch", Integer, nullable=False),
+    Column("split", String, nullable=False),
+    Column("name", String, nullable=False),
+    Column("value", Float, nullable=False),
+    UniqueConstraint("run_id", "epoch", "split", "name"),
+    Index("metrics_by_run", "run_id", "id"),
+    sqlite_autoincrement=True,
+)
+
+log = Table(
+    "log",
+    _metadata,
+    Column("id", Integer, primary_key=True),
+    Column("run_id", ForeignKey("runs.id", ondelete="CASCADE"), nullable=False),
+    Column("time", Float, nullable=False),
+    Column("level", String, nullable=False),
+    Column("text", String, nullable=False),
+    Index("log_by_run", "run_id", "id"),
+    sqlite_autoincrement=True,
+)
+
+
+def open_database(path: Path) -> tuple[Engine, Engine]:
+    """Open the database, make it when missing, and return an engine for reading and one for writing on the same connections.
+
+    Raises:
+        InputError: if the file cannot be opened, is no database, or was made by a newer version.
+    """
+    engine = create_engine(
+        URL.create("sqlite", database=str(path)), connect_args={"timeout": BUSY_SECONDS, "isolation_level": None}
+    )
+    event.listen(engine, "connect", _set_up_connection)
+    event.listen(engine, "begin", _begin)
+    writer = engine.execution_options(begin="BEGIN IMMEDIATE")
+    try:
+        _prepare(path, engine, writer)
+    except (DatabaseError, sqlite3.DatabaseError) as error:
+        engine.dispose()
+        cause = error.orig if isinstance(error, DatabaseError) else error
+        raise InputError(f"The run database {path} cannot be used: {cause}; move it away or correct its permissions.") from error
+    except InputError:
+        engine.dispose()
+        raise
+    return engine, writer
+
+
+def _set_up_connection(connection: Any, _record: Any) -> None:
+    connection.execute("PRAGMA foreign_keys = ON")
+    # With WAL this cannot damage the file; a power cut may cost the last moments of a run, which it repeats on resuming.
+    connection.execute("PRAGMA synchronous = NORMAL")
+
+
+def _begin(connection: Connection) -> None:
+    connection.exec_driver_sql(connection.get_execution_options().get("begin", "BEGIN"))
+
+
+def _prepare(path: Path, engine: Engine, writer: Engine) -> None:
+    if _version(engine) == 0:
+        _use_wal(path)
+        with writer.begin() as connection:  # one of several processes that start together makes the tables, the others wait here
+            if connection.exec_driver_sql("PRAGMA user_version").scalar_one() == 0:
+                _metadata.create_all(connection)
+                connection.exec_driver_sql(f"PRAGMA user_version = {SCHEMA_VERSION}")
+    version = _version(engine)
+    if version > SCHEMA_VERSION:
+        raise InputError(
+            f"The run database {path} was made by a newer LesionLab (format {version}, known up to {SCHEMA_VERSION}); "
+            "update LesionLab, or set LESIONLAB_HOME to another folder."
+        )
+
+
+def _version(engine: Engine) -> int:
+    with engine.connect() as connection:
+        return int(connection.exec_driver_sql("PRAGMA user_version").scalar_one())
+
+
+def _use_wal(path: Path) -> None:
+    # SQLite does not keep to its busy timeout here when another process makes the same change, so we do.
+    deadline = time.monotonic() + BUSY_SECONDS
+    with closing(sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None)) as connection:
+        while True:
+            try:
+                connection.execute("PRAGMA journal_mode = WAL")
+                return
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                    raise
+            time.sleep(0.01)

@@ -1,0 +1,120 @@
+"""From the events of a training to what the store and the run's folder keep of it."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable
+from pathlib import Path
+
+from seg_core.runs.masks import save_masks
+from seg_core.runs.run import Run
+from seg_core.runs.store import RunStore
+from seg_core.training import BatchDone, EpochDone, Event, Message, Preparing
+
+WRITE_EVERY = 0.5
+"""Seconds between two writes of where the run stands; a fast training has dozens of batches in that time."""
+
+
+class StoppedWhilePreparing(Exception):
+    """The run is to stop, and training, which would have asked, has not begun."""
+
+
+class Recorder:
+    """Takes a training's events. ``say`` gets each line of the log as well, for whoever watches at a terminal."""
+
+    def __init__(
+        self, store: RunStore, run: Run, folder: Path, should_stop: Callable[[], bool], say: Callable[[str], None]
+    ) -> None:
+        self._store, self._run, self._folder, self._should_stop, self._say = store, run, folder, should_stop, say
+        self._written = float("-inf")
+        self._what = ""
+        self._epoch, self._epoch_began, self._first_share = 0, 0.0, 0.0
+        self._seconds: deque[float] = deque(maxlen=3)
+
+    def __call__(self, event: Event) -> None:
+        """Record one event.
+
+        Raises:
+            StoppedWhilePreparing: if the run is to stop and data is still being made ready.
+        """
+        match event:
+            case Message():
+                self.note(event.text)
+            case Preparing():
+                self._preparing(event)
+            case BatchDone():
+                self._batch_done(event)
+            case EpochDone():
+                self._epoch_done(event)
+
+    def note(self, text: str) -> None:
+        """Add a line to the log."""
+        self._store.log(self._run.id, text)
+        self._say(text)
+
+    def _preparing(self, event: Preparing) -> None:
+        if event.what != self._what:
+            self._what = event.what
+            self._say(f"Preparing {event.total} {event.what}")
+        if self._is_time() or event.done == event.total:
+            message = f"Preparing {event.what}"
+            self._store.progress(self._run.id, phase="preparing", batch=event.done, batches=event.total, message=message)
+        if self._should_stop():
+            raise StoppedWhilePreparing
+
+    def _batch_done(self, event: BatchDone) -> None:
+        if event.epoch != self._epoch:
+            # The clock runs from the first batch's end; how long that batch took is not known.
+            self._epoch, self._epoch_began, self._first_share = event.epoch, time.monotonic(), event.batch / event.batches
+        validating = event.batch == event.batches
+        if self._is_time() or validating:
+            self._store.progress(
+                self._run.id,
+                phase="validating" if validating else "training",
+                epoch=event.epoch,
+                epochs_done=event.epoch - 1,
+                batch=event.batch,
+                batches=event.batches,
+                images_per_second=event.images_per_second,
+                eta_seconds=self._eta(event.epoch, event.batch / event.batches),
+                message="",
+            )
+
+    def _epoch_done(self, event: EpochDone) -> None:
+        self._seconds.append(event.seconds)
+        self._epoch = 0
+        save_masks(self._folder, event.epoch, event.samples)  # before the metrics: whoever sees these finds the pictures
+        self._store.add_epoch(
+            self._run.id,
+            event.epoch,
+            event.train,
+            event.val,
+            is_best=event.is_best,
+            images_per_second=event.images_per_second,
+            eta_seconds=self._eta(event.epoch + 1, 0),
+        )
+        best = " (the best so far)" if event.is_best else ""
+        self.note(
+            f"Epoch {event.epoch} of {self._run.config.epochs}: training loss {event.train['loss']:.4f}; "
+            f"validation loss {event.val['loss']:.4f}, IoU {event.val['iou']:.4f}, Dice {event.val['dice']:.4f}{best}; "
+            f"{event.images_per_second:.0f} photographs per second."
+        )
+
+    def _eta(self, epoch: int, share: float) -> float | None:
+        """Seconds to go when ``share`` of the batches of ``epoch`` are done: what the last epochs took, or this one so far."""
+        spent = time.monotonic() - self._epoch_began if self._epoch else 0.0
+        if self._seconds:
+            per_epoch = sum(self._seconds) / len(self._seconds)
+        elif share > self._first_share:
+            per_epoch = spent / (share - self._first_share)
+        else:
+            return None
+        return max(0.0, per_epoch * (self._run.config.epochs - epoch + 1) - min(spent, per_epoch))
+
+    def _is_time(self) -> bool:
+        now = time.monotonic()
+        if now - self._written < WRITE_EVERY:
+            return False
+        self._written = now
+        return True

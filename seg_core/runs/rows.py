@@ -1,0 +1,95 @@
+"""The statements that `RunStore` is made of: each works within a transaction that its caller holds."""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Row, insert, select, update
+
+from seg_core.config import Config
+from seg_core.errors import InputError
+from seg_core.runs.database import log, runs
+from seg_core.runs.process import Owner, host_name
+from seg_core.runs.run import RUNNING, Level, Run
+
+LARGEST_ID = 2**63 - 1
+"""What SQLite can count to; the driver cannot even ask for more."""
+
+
+def find(connection: Connection, run_id: int) -> Run:
+    """A run by its number.
+
+    Raises:
+        InputError: if there is none.
+    """
+    row = connection.execute(select(runs).where(runs.c.id == run_id)).one_or_none() if 0 < run_id <= LARGEST_ID else None
+    if row is None:
+        raise InputError(f"There is no run {run_id}; choose one from the list of runs.")
+    return to_run(row)
+
+
+def to_run(row: Row[Any]) -> Run:
+    """A run from its row of the table."""
+    # The settings were checked when they were written. A setting that came later has its default.
+    values = row._asdict()
+    return Run(**values | {"config": Config.model_construct(**values["config"]), "sources": tuple(values["sources"])})
+
+
+def change(connection: Connection, run_id: int, *conditions: ColumnElement[bool], **values: Any) -> bool:
+    """Set columns of a run where the conditions hold, and say whether they did."""
+    return connection.execute(update(runs).where(runs.c.id == run_id, *conditions).values(**values)).rowcount == 1
+
+
+def is_busy(connection: Connection) -> bool:
+    """Whether a run is running or stopping."""
+    return connection.execute(select(runs.c.id).where(runs.c.status.in_(RUNNING)).limit(1)).first() is not None
+
+
+def first_in_line(connection: Connection) -> Run | None:
+    """The queued run that waits longest, those in the foreground first."""
+    line = select(runs).where(runs.c.status == "queued").order_by(runs.c.foreground.desc(), runs.c.queued, runs.c.id)
+    row = connection.execute(line.limit(1)).one_or_none()
+    return None if row is None else to_run(row)
+
+
+def is_mine() -> ColumnElement[bool]:
+    """Whether a run is one that this process works on."""
+    return runs.c.status.in_(RUNNING) & (runs.c.host == host_name()) & (runs.c.pid == os.getpid())
+
+
+def owned_by(owner: Owner | None) -> dict[str, Any]:
+    """The columns that say whose a run is."""
+    return {
+        "host": owner.host if owner else None,
+        "pid": owner.pid if owner else None,
+        "pid_started": owner.started if owner else None,
+    }
+
+
+def is_abandoned(run: Run) -> bool:
+    """Whether the process of a run is gone."""
+    return run.owner is not None and run.owner.is_gone
+
+
+def is_silent_elsewhere(run: Run) -> bool:
+    """Whether a run is on another machine and has given no sign of life for a minute."""
+    return run.owner is not None and not run.owner.is_here and time.time() - (run.heartbeat or 0) > 60
+
+
+def lose(connection: Connection, run: Run, message: str) -> None:
+    """Mark a run as lost, as of its last sign of life."""
+    seen = run.heartbeat if run.started is not None else None
+    change(connection, run.id, status="lost", finished=seen, eta_seconds=None, message=message)
+    add_line(connection, run.id, "error", message)
+
+
+def add_line(connection: Connection, run_id: int, level: Level, text: str) -> None:
+    """Add a line to a run's log."""
+    connection.execute(insert(log).values(run_id=run_id, time=time.time(), level=level, text=storable(text)))
+
+
+def storable(text: str) -> str:
+    """A text without what UTF-8 cannot hold: a file name may contain bytes that are no text."""
+    return text.encode(errors="replace").decode()

@@ -1,0 +1,124 @@
+"""Keeps the queue going: starts the worker of the run whose turn it is, and notices workers that died."""
+
+from __future__ import annotations
+
+import logging
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from seg_core.home import PROJECT
+from seg_core.runs.process import Owner
+from seg_core.runs.run import Run
+from seg_core.runs.store import RunStore
+
+TICK_SECONDS = 1.0
+
+Command = Callable[[int], Sequence[str]]
+"""The command line that works on a run."""
+
+_logger = logging.getLogger(__name__)
+
+
+def worker_command(run_id: int) -> Sequence[str]:
+    """A fresh interpreter, this one's like, that works on a run."""
+    return (sys.executable, "-m", "seg_core", "work", str(run_id))
+
+
+def dispatch(store: RunStore, command: Command = worker_command) -> Run | None:
+    """Mark runs whose process is gone as lost; then, if no run is at work, start the worker of the next one.
+
+    Any process may call it at any time: a run's worker is started once, and begins only if the run is still its own to claim.
+
+    Returns:
+        The run whose worker was started, or None.
+    """
+    store.mark_lost()
+    run = store.next_in_line()
+    if run is None or run.foreground or not store.reserve(run.id):  # one in the foreground starts by itself
+        return None
+    _start(store, run, command)
+    return run
+
+
+def _start(store: RunStore, run: Run, command: Command) -> None:
+    folder = store.folder(run.id)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with (folder / "worker.log").open("ab") as output:
+            begin = output.tell()
+            process = subprocess.Popen(
+                command(run.id),
+                cwd=PROJECT,
+                env=os.environ | {"LESIONLAB_HOME": str(store.path.parent), "PYTHONUNBUFFERED": "1"},
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                start_new_session=True,  # a worker outlives the app, its Ctrl-C and its terminal
+            )
+    except OSError as error:
+        store.fail_to_start(run.id, os.getpid(), f"Its worker could not be started ({error.strerror}); resume it to try again.")
+        return
+    store.hand_over(run.id, Owner.of(process.pid))
+    threading.Thread(target=_wait, args=(store, run.id, process, begin), name=f"wait-run-{run.id}", daemon=True).start()
+
+
+def _wait(store: RunStore, run_id: int, process: subprocess.Popen[bytes], begin: int) -> None:
+    """Wait for a worker's end, which a dead child needs to be gone; a run that it never began is failed, not tried for ever."""
+    status = process.wait()
+    if status == 0:
+        return
+    how = f"was killed by signal {-status}" if status < 0 else f"ended with status {status}"
+    try:
+        said = _last_line(store.folder(run_id) / "worker.log", begin)
+        store.fail_to_start(run_id, process.pid, f"Its worker {how} before it began{': ' + said if said else '.'}")
+    except (SQLAlchemyError, OSError):
+        _logger.warning("The worker of run %d %s, which could not be written.", run_id, how, exc_info=True)
+
+
+def _last_line(path: Path, begin: int) -> str:
+    if not path.exists():  # the run is deleted
+        return ""
+    lines = path.read_bytes()[begin:].decode(errors="replace").splitlines()
+    return next((line.strip() for line in reversed(lines) if line.strip()), "")[:500]
+
+
+class Supervisor:
+    """A thread of the web process that calls `dispatch` every second."""
+
+    def __init__(self, store: RunStore, command: Command = worker_command, every: float = TICK_SECONDS) -> None:
+        self._store, self._command, self._every = store, command, every
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="supervisor", daemon=True)
+        self._is_failing = False
+
+    def start(self) -> None:
+        """Start the thread. A supervisor can be started once."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End the thread and wait for it; workers go on."""
+        self._over.set()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def tick(self) -> None:
+        """One look at the queue. What fails, such as a locked database, is logged once and tried again at the next tick."""
+        try:
+            dispatch(self._store, self._command)
+        except Exception:  # without this thread the queue would stand still until the app starts anew
+            if not self._is_failing:
+                _logger.warning("The queue cannot be looked at; trying again every second.", exc_info=True)
+            self._is_failing = True
+        else:
+            self._is_failing = False
+
+    def _run(self) -> None:
+        self.tick()
+        while not self._over.wait(self._every):
+            self.tick()

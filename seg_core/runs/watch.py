@@ -1,0 +1,105 @@
+"""What goes on beside a training: signs of life, and the ear for whoever wants it to stop."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable
+from types import FrameType, TracebackType
+from typing import Any, Self
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from seg_core.errors import InputError
+from seg_core.runs.store import RunStore
+
+HEARTBEAT_SECONDS = 5.0
+LOOK_SECONDS = 0.25
+"""How often the store is asked whether the run is to stop; far shorter than anyone waits, far longer than the question takes."""
+
+_logger = logging.getLogger(__name__)
+
+
+class Signals:
+    """While in its ``with`` block, Ctrl-C and SIGTERM ask to stop instead of killing; a second one does interrupt.
+
+    Within a second of the first one it does not: process managers send both, or one twice.
+    """
+
+    def __init__(self) -> None:
+        self.came_at: float | None = None
+        self._process = os.getpid()
+        self._before: dict[int, Any] = {}
+
+    @property
+    def came(self) -> bool:
+        """Whether a signal came."""
+        return self.came_at is not None
+
+    def __enter__(self) -> Self:
+        if threading.current_thread() is threading.main_thread():  # Python takes handlers from no other
+            for number in (signal.SIGINT, signal.SIGTERM):
+                self._before[number] = signal.signal(number, self._handle)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def _handle(self, number: int, _frame: FrameType | None) -> None:
+        if os.getpid() != self._process:  # forked by the training: Ctrl-C reaches it too, but only its parent ends it
+            if number == signal.SIGTERM:
+                os._exit(128 + number)
+            return
+        now = time.monotonic()
+        if self.came_at is None:
+            self.came_at = now
+        elif now - self.came_at > 1:
+            raise KeyboardInterrupt
+
+
+class Watch:
+    """While in its ``with`` block, a thread keeps a run's heartbeat going and learns when it is to stop."""
+
+    def __init__(self, store: RunStore, run_id: int, signals: Signals, say: Callable[[str], None]) -> None:
+        self._store, self._run_id, self._signals, self._say = store, run_id, signals, say
+        self._stop_asked = False
+        self._passed_on = False
+        self._last_beat = 0.0
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._watch, name=f"watch-run-{run_id}", daemon=True)
+
+    def should_stop(self) -> bool:
+        """Whether the run is to stop; costs nothing."""
+        return self._stop_asked or self._signals.came
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._over.set()
+        self._thread.join()
+
+    def _watch(self) -> None:
+        while not self._over.wait(LOOK_SECONDS):
+            try:
+                self._look()
+            except SQLAlchemyError:
+                _logger.warning("The run database did not answer; trying again.", exc_info=True)
+
+    def _look(self) -> None:
+        if self._signals.came and not self._passed_on:
+            self._passed_on = True
+            self._say("Stopping after this batch; the model is kept. Press Ctrl-C again to leave at once.")
+            try:
+                self._store.request_stop(self._run_id)
+            except InputError as error:  # ended or deleted by someone else meanwhile
+                self._say(str(error))
+        self._stop_asked = self._store.should_stop(self._run_id)
+        if time.monotonic() - self._last_beat >= HEARTBEAT_SECONDS:
+            self._store.progress(self._run_id)
+            self._last_beat = time.monotonic()
