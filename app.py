@@ -20,14 +20,7 @@ from typing import TYPE_CHECKING, NoReturn
 from seg_core.errors import InputError
 from seg_core.home import home
 from seg_core.runs.store import RunStore
-
-try:  # TEMPORARY until it is written
-    from seg_core.runs.supervisor import Supervisor
-except ImportError:
-    class Supervisor:
-        def __init__(self, store): pass
-        def start(self): pass
-        def stop(self): pass
+from seg_core.runs.supervisor import Supervisor
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -47,8 +40,7 @@ def create_app(store: RunStore, password: str = "", on_ready: Callable[[], None]
     # Seconds of imports, which a port that is taken or a typing error should not have to wait for.
     import gradio
     import streamlit
-    from fastapi import HTTPException
-    from fastapi.responses import RedirectResponse
+    from fastapi.responses import JSONResponse, RedirectResponse
     from fastapi_offline import FastAPIOffline
 
     from pages import api, predictor, static
@@ -86,8 +78,8 @@ def create_app(store: RunStore, password: str = "", on_ready: Callable[[], None]
 
     # Without this, Streamlit would answer an address that does not exist with its own page and 200.
     @app.api_route("/api/{rest:path}", methods=["GET", "POST", "PUT", "PATCH", "DELETE"], include_in_schema=False)
-    def unknown(rest: str) -> None:
-        raise HTTPException(404, f"There is no /api/{rest}; /api/docs lists what there is.")
+    def unknown(rest: str) -> JSONResponse:
+        return JSONResponse({"detail": f"There is no /api/{rest}; /api/docs lists what there is."}, 404)
 
     # Gradio before Streamlit, which answers whatever nobody else did; the other way round Gradio's queue never starts.
     gradio.mount_gradio_app(app, predictor.build_predictor(), "/predictor", **predictor.mount_settings())
@@ -120,7 +112,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     """The command line: host and port."""
-    parser = argparse.ArgumentParser(prog="app.py", description="LesionLab: train skin-lesion segmentation models in the browser.")
+    description = "LesionLab: train skin-lesion segmentation models in the browser and compare their masks."
+    parser = argparse.ArgumentParser(prog="app.py", description=description)
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s, this machine only)")
     parser.add_argument("--port", type=int, default=8501, help="port to listen on (default: %(default)s)")
     options = parser.parse_args(arguments)
@@ -136,7 +129,9 @@ def listen(host: str, port: int, password: str) -> socket.socket:
         InputError: if other machines could reach the app without a password, or the port cannot be had.
     """
     if not (password or is_loopback(host)):
-        raise InputError(f"On {host} other machines reach LesionLab: set a password first, as in LESIONLAB_PASSWORD=… make app HOST={host}.")
+        raise InputError(
+            f"On {host} other machines reach LesionLab; set a password, as in LESIONLAB_PASSWORD=… make app HOST={host}"
+        )
     try:
         return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
     except OSError as error:
@@ -157,7 +152,7 @@ def why_not(error: OSError, host: str, port: int) -> str:
         return f"Port {port} is taken{by_whom(port)}; start LesionLab on another one with `make app PORT={port + 1}`."
     if error.errno == errno.EACCES:
         return f"Port {port} is reserved by the system; choose one above 1023, as in `make app PORT=8501`."
-    return f"LesionLab cannot listen on {host}, port {port}: {error.strerror or error}; leave --host out to use this machine's own."
+    return f"LesionLab cannot listen on {host}, port {port} ({error.strerror or error}); leave HOST out to use 127.0.0.1."
 
 
 def by_whom(port: int) -> str:
@@ -165,8 +160,9 @@ def by_whom(port: int) -> str:
     import psutil
 
     try:
-        owners = {c.pid for c in psutil.net_connections("tcp") if c.status == psutil.CONN_LISTEN and c.laddr.port == port and c.pid}
-        commands = [f"{' '.join(psutil.Process(pid).cmdline())[:80]} (process {pid})" for pid in sorted(owners)]
+        listening = [each for each in psutil.net_connections("tcp") if each.status == psutil.CONN_LISTEN]
+        owners = sorted({each.pid for each in listening if getattr(each.laddr, "port", None) == port and each.pid})
+        commands = [f"{' '.join(psutil.Process(pid).cmdline())[:80]} (process {pid})" for pid in owners]
     except psutil.Error:  # macOS tells only root
         return ""
     return f" by {', '.join(commands)}" if commands else ""
@@ -179,7 +175,8 @@ def serve(listener: socket.socket, store: RunStore, password: str) -> None:
     host, port = listener.getsockname()[:2]
     shown = "localhost" if is_loopback(host) else socket.gethostname() if ip_address(host).is_unspecified else host
     print("LesionLab is starting …", flush=True)
-    app = create_app(store, password, on_ready=lambda: print(f"LesionLab runs at http://{shown}:{port} (stop it with Ctrl-C)", flush=True))
+    address = f"http://{shown}:{port}"
+    app = create_app(store, password, on_ready=lambda: print(f"LesionLab runs at {address} (stop it with Ctrl-C)", flush=True))
     server = uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False, timeout_graceful_shutdown=3))
     try:
         server.run([listener])

@@ -71,7 +71,7 @@ def log(run_id: RunId, lines: Annotated[int, Query(ge=1, le=1000)] = 100) -> dic
 
 @router.get("/runs/{run_id}/masks/{name}", tags=["runs"], response_class=FileResponse)
 def mask(run_id: RunId, name: Annotated[str, Path(pattern=r"^[a-z0-9-]+\.(png|jpg)$")]) -> FileResponse:
-    """A picture of the fixed validation photographs of a run: photo-K.jpg, truth-K.png, or epoch-NNNN-K.png with the probability in grey."""
+    """A picture of a fixed validation photograph: photo-K.jpg, truth-K.png, or the probability in grey, epoch-NNNN-K.png."""
     _known(run_id)
     file = store().folder(run_id) / "masks" / name
     if not file.is_file():

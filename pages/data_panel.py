@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import streamlit as st
 
+from seg_core.config import Config
 from seg_core.data.cache import cache_bytes, cache_limit, clear_cache
 from seg_core.data.check import Problem, check_dataset
 from seg_core.data.dataset import SAMPLE, Dataset, open_dataset
@@ -13,8 +16,8 @@ from seg_core.errors import InputError
 
 SOURCES = {SAMPLE: "Sample photographs", "folders": "My folders"}
 LAYOUT_HELP = (
-    "A folder in ISIC's layout (…_Training_Data with …_Training_GroundTruth, and Test likewise), or one with images/ and masks/ of the "
-    "same names, alone or below train/, val/ and test/. One folder a line; several are joined."
+    "A folder in ISIC's layout (…_Training_Data with …_Training_GroundTruth, and Test likewise), or one with images/ and "
+    "masks/ of the same names, alone or below train/, val/ and test/. One folder a line; several are joined."
 )
 
 
@@ -51,20 +54,27 @@ def _typed_folders() -> list[str]:
 
 
 def _opened(sources: list[str]) -> Dataset:
-    bar = st.empty()
-    dataset = open_dataset(
-        sources, lambda done, total: bar.progress(done / total, f"Drawing the sample photographs, {done} of {total}")
-    )
-    bar.empty()
-    return dataset
+    with _progress("Drawing the sample photographs") as advance:
+        return open_dataset(sources, advance)
 
 
 @st.cache_data(show_spinner=False, max_entries=20)
 def _problems(sources: tuple[str, ...], fingerprint: str, _dataset: Dataset) -> list[Problem]:
-    bar = st.progress(0.0, "Checking the pairs")
-    found = check_dataset(_dataset, lambda done, total: bar.progress(done / total, f"Checking the pairs, {done} of {total}"))
+    with _progress("Checking the pairs") as advance:
+        return check_dataset(_dataset, advance)
+
+
+@contextmanager
+def _progress(what: str) -> Iterator[Callable[[int, int], None]]:
+    """A progress bar that is there only while something is done."""
+    bar = st.empty()
+
+    def advance(done: int, total: int) -> None:
+        if done % 10 == 0:
+            bar.progress(done / total, f"{what}, {done} of {total}")
+
+    yield advance
     bar.empty()
-    return found
 
 
 def _show_problems(problems: list[Problem]) -> None:
@@ -90,7 +100,7 @@ def _preview(dataset: Dataset) -> None:
 
         recipe = st.session_state.get("recipe", "best")
         try:
-            st.image(preview_grid(dataset, recipe), width="stretch")
+            st.image(preview_grid(dataset, Config.of(recipe)), width="stretch")
         except InputError as error:
             st.error(str(error))
             return

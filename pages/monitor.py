@@ -56,7 +56,8 @@ if not shown:
 
 live_charts(shown, [RUN_COLOURS[place] for place in range(len(shown))])
 st.caption(
-    "Solid: validation. Dashed: training, measured on augmented photographs while the weights change. ★ best epoch by validation IoU. All at network resolution."
+    "Solid: validation. Dashed: training, measured on augmented photographs while the weights change. "
+    "★ best epoch by validation IoU. All at network resolution."
 )
 
 detailed = shown[0]

@@ -9,11 +9,11 @@ EDGE = "#10151c"
 """Drawn beside every outline, so that it shows on light and on dark skin alike."""
 
 
-def preview(photograph: Image.Image, longest: int = 1024) -> Image.Image:
-    """A copy of a photograph with its longer side at most ``longest`` pixels; a smaller one keeps its size."""
-    width, height = photograph.size
-    scale = min(1.0, longest / max(width, height))
-    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+def preview(photograph: Image.Image, longest: int = 1024, at_least: int = 1) -> Image.Image:
+    """A copy of a photograph with its longer side at most ``longest`` pixels, and scaled up to ``at_least`` where it is shorter."""
+    longer = max(photograph.size)
+    scale = min(max(longer, at_least), longest) / longer
+    size = (max(1, round(photograph.width * scale)), max(1, round(photograph.height * scale)))
     return photograph.copy() if size == photograph.size else photograph.resize(size, Image.Resampling.BILINEAR, reducing_gap=2.0)
 
 
@@ -29,7 +29,7 @@ def draw_mask(
         ValueError: if the mask and the photograph differ in size, or the opacity is outside [0, 1].
     """
     if mask.shape != (photograph.height, photograph.width):
-        raise ValueError(f"a mask of shape {mask.shape} does not fit a photograph of {photograph.height} × {photograph.width} pixels")
+        raise ValueError(f"a mask of shape {mask.shape} does not fit a photograph of {photograph.height} × {photograph.width}")
     if not 0 <= opacity <= 1:
         raise ValueError(f"opacity {opacity} is outside [0, 1]")
     drawn = photograph.convert("RGB")

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import streamlit as st
 
+from seg_core.checkpoint import available_checkpoints
+
 st.title("Predict")
 st.write("Drop photographs and compare the masks of two trained models.")
-# The script in the widget's head sets the height to that of its content; this one stands until then.
+if not available_checkpoints():
+    st.page_link("train.py", label="Train a model", icon=":material/model_training:")
+# The last slash is needed. The script in the widget's head sets the height to that of its content; this one stands until then.
 st.iframe("/predictor/", height=900)

@@ -60,8 +60,8 @@ def _layout(examples: list[Photo]) -> Parts:
         clear = gr.Button("Remove all photographs", size="sm", elem_id="clear")
     with gr.Row(visible=False, elem_id="both", equal_height=True) as both:
         agreement = gr.HTML("", elem_id="agreement")
-        opacity = gr.Slider(0, 100, 40, step=5, label="Opacity of the masks in percent", elem_id="opacity", min_width=240)
-        outline = gr.Checkbox(True, label="Outline of the masks", container=False, elem_id="outline", min_width=160)
+        opacity = gr.Slider(0, 100, 40, step=5, label="Opacity of the masks (percent)", elem_id="opacity", min_width=240)
+        outline = gr.Checkbox(True, label="Outline", container=False, elem_id="outline", min_width=120)
     with gr.Row():
         sides = [_side(0, "first"), _side(1, "second")]
     gr.HTML(f"<p>{PRIVACY}</p>", elem_classes="small")
@@ -107,12 +107,11 @@ def _connect(blocks: gr.Blocks, parts: Parts, handlers: Handlers) -> None:
 
     choices = [first.choice, second.choice]
     gr.on([blocks.load, gr.Timer(EVERY).tick], handlers.refresh, [parts.known, *choices], [parts.known, parts.note, *choices], **quick)
-    parts.known.change(handlers.show, controls, shown, **running)
     blocks.load(handlers.warm_up, None, None, **private)
     parts.uploads.upload(handlers.add_uploads, [parts.uploads, *controls], [parts.uploads, *shown], **running)
     parts.examples.click(handlers.add_example, controls, shown, **running)
     parts.strip.click(handlers.choose_photo, controls, shown, **running)
-    gr.on([first.choice.input, second.choice.input], handlers.show, controls, shown, **running)
+    gr.on([first.choice.change, second.choice.change], handlers.show, controls, shown, **running)
     redraws = [first.threshold.input, second.threshold.input, parts.opacity.input, parts.outline.input]
     gr.on(redraws, handlers.redraw, controls, shown, trigger_mode="always_last", **quick)
     parts.clear.click(handlers.clear, parts.session, shown, **quick)

@@ -17,8 +17,8 @@ from seg_core.checkpoint import Prediction
 from seg_core.errors import InputError
 from seg_core.image import read_image
 
-PREVIEW = 1024
-"""Longer side of what is drawn on, in pixels."""
+PREVIEW = (1024, 640)
+"""Longer side of what is drawn on, in pixels: at most, and at least. Masks over small photographs would look coarse."""
 THUMBNAIL = 96
 MOST_PHOTOS = 24
 """Photographs that one visitor can have at a time."""
@@ -41,11 +41,11 @@ class Photo:
     def read(cls, file: Path, name: str) -> Photo:
         """Raises `InputError` where the file is no image that can be used."""
         image = read_image(file, name)
-        small = preview(image, PREVIEW)
+        small = preview(image, *PREVIEW)
         return cls(name, file, image.size, jpeg(small), jpeg(preview(small, 2 * THUMBNAIL)))
 
     def drawable(self) -> Image.Image:
-        """The preview, decoded: RGB, at most 1024 pixels a side."""
+        """The preview, decoded: RGB, its longer side 640 to 1024 pixels."""
         return Image.open(io.BytesIO(self.preview)).convert("RGB")
 
     def predict(self, paths: Iterable[str]) -> list[Prediction | InputError]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import streamlit as st
@@ -11,11 +12,19 @@ ASSETS = Path(__file__).parent / "assets"
 st.set_page_config(page_title="LesionLab", page_icon=str(ASSETS / "mark.svg"), layout="wide")
 st.logo(str(ASSETS / "wordmark.svg"), icon_image=str(ASSETS / "mark.svg"), size="large")
 
-st.navigation(
-    [
-        st.Page("train.py", title="Train", icon=":material/model_training:", url_path="train", default=True),
-        st.Page("monitor.py", title="Monitor", icon=":material/monitoring:", url_path="monitor"),
-        st.Page("predict.py", title="Predict", icon=":material/image_search:", url_path="predict"),
-    ],
-    position="top",
-).run()
+st.html(Path(__file__).parent / "style.css")
+
+
+def sign_out() -> None:
+    """Leave for the access guard's own address, which Streamlit cannot link to in the same tab."""
+    st.html("<script>window.location.replace('/sign-out')</script>", unsafe_allow_javascript=True)
+
+
+pages = [
+    st.Page("train.py", title="Train", icon=":material/model_training:", url_path="train", default=True),
+    st.Page("monitor.py", title="Monitor", icon=":material/monitoring:", url_path="monitor"),
+    st.Page("predict.py", title="Predict", icon=":material/image_search:", url_path="predict"),
+]
+if os.environ.get("LESIONLAB_PASSWORD"):
+    pages.append(st.Page(sign_out, title="Sign out", icon=":material/logout:", url_path="leave"))
+st.navigation(pages, position="top").run()

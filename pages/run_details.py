@@ -99,11 +99,11 @@ def _figures(run: Run) -> None:
         "Images per second": "–" if not run.images_per_second else f"{run.images_per_second:.1f}",
     }
     cells = "".join(f"<div><dt>{name}</dt><dd>{html.escape(value)}</dd></div>" for name, value in figures.items())
-    st.html(f"<dl class='figures'>{cells}</dl>{_STYLE}")
-    c = run.config
+    st.html(f"<dl class='figures'>{cells}</dl>")
+    c, data = run.config, ", ".join(Path(source).name for source in run.sources)
     st.caption(
-        f"{c.label} · recipe {c.recipe} · decoder {c.decoder} · {c.image_size} px · batch {c.batch_size} · {c.optimizer} at {c.learning_rate:g}, "
-        f"{c.schedule} · loss {c.loss} · seed {c.seed} · data {', '.join(Path(source).name for source in run.sources)}"
+        f"{c.label} · recipe {c.recipe} · decoder {c.decoder} · {c.image_size} px · batch {c.batch_size} · "
+        f"{c.optimizer} at {c.learning_rate:g}, {c.schedule} · loss {c.loss} · seed {c.seed} · data {data}"
     )
 
 
@@ -120,8 +120,9 @@ def _masks(run: Run, folder: Path) -> None:
     )
     base = f"/api/runs/{run.id}/masks"
     cells = "".join(
-        f"<figure><div><img src='{base}/photo-{place}.jpg' alt='Validation photograph {place + 1}'></div><div><img src='{base}/truth-{place}.png' "
-        f"alt='Its true mask'></div><div><img src='{base}/epoch-{epoch:04d}-{place}.png' alt='The predicted probability'></div></figure>"
+        f"<figure><img src='{base}/photo-{place}.jpg' alt='Validation photograph {place + 1}'>"
+        f"<img src='{base}/truth-{place}.png' alt='Its true mask'>"
+        f"<img src='{base}/epoch-{epoch:04d}-{place}.png' alt='The predicted probability'></figure>"
         for place in places
     )
     st.html(f"<div class='sample-masks'>{cells}</div>")
@@ -146,13 +147,3 @@ def duration(seconds: float) -> str:
     if whole < 3600:
         return f"{whole // 60} min {whole % 60:02d} s"
     return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
-
-
-_STYLE = """<style>
-.figures { display: flex; flex-wrap: wrap; gap: 8px 32px; margin: 0; padding: 0; }
-dl.figures > div { margin: 0; } .figures dt { margin: 0; font-size: 0.8rem; opacity: 0.75; } .figures dd { margin: 0; font-size: 1.1rem; font-weight: 600; font-variant-numeric: tabular-nums; }
-.sample-masks { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 300px), 1fr)); gap: 12px; }
-.sample-masks figure { display: grid; grid-template-columns: repeat(3, 1fr); gap: 4px; margin: 0; }
-.sample-masks img { width: 100%; aspect-ratio: 1; object-fit: cover; border-radius: 6px; display: block; }
-.run-log { max-height: 260px; overflow: auto; margin: 0; font-size: 0.8rem; line-height: 1.5; white-space: pre-wrap; display: flex; flex-direction: column-reverse; }
-</style>"""

@@ -20,7 +20,7 @@ router = APIRouter(prefix="/assets", include_in_schema=False)
 
 @router.get("/plotly.min.js")
 def plotly_script() -> FileResponse:
-    """Plotly's browser library, of the same release that draws the other charts; `PLOTLY_URL` names the release, so it may be kept."""
+    """Plotly's browser library, of the release that draws the other charts; `PLOTLY_URL` names it, so it may be kept."""
     return FileResponse(str(_plotly.locate_file("plotly/package_data/plotly.min.js")), media_type="text/javascript", headers=KEEP)
 
 

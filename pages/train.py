@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import shlex
-from pathlib import Path
 
 import streamlit as st
 
+from pages.api import store
 from pages.data_panel import data_panel
 from pages.settings_panel import settings_panel
-from pages.api import store
 from seg_core.config import VARIANT_LABELS, VARIANTS, Config, Recipe, Variant
 from seg_core.errors import InputError
 from seg_core.runs.supervisor import dispatch
@@ -19,7 +18,8 @@ VARIANT_HELP: dict[Variant, str] = {
     "fine-tune": "Encoder and decoder learn. Best masks.",
     "frozen-decoder": "Only the encoder learns, on a decoder that stays as it was drawn at the start.",
 }
-ALL_VARIANTS = "all"
+CHOICES: dict[str, list[Variant]] = {label: [variant] for variant, label in VARIANT_LABELS.items()}
+CHOICES["All three, with the same seed and split"] = list(VARIANTS)
 RECIPE_LABELS: dict[Recipe, str] = {"best": "Best · ours", "report": "Report · as published"}
 
 
@@ -46,9 +46,8 @@ with model:
     st.subheader("Model")
     picked = st.radio(
         "What trains",
-        [*VARIANTS, ALL_VARIANTS],
+        list(CHOICES),
         index=1,
-        format_func=lambda value: VARIANT_LABELS.get(value, "All three, with the same seed and split"),
         captions=[*VARIANT_HELP.values(), "Three runs, one after the other, to compare."],
     )
     recipe = st.segmented_control(
@@ -58,14 +57,13 @@ with model:
         required=True,
         key="recipe",
         format_func=RECIPE_LABELS.__getitem__,
-        help="Best: U-Net decoder, BCE + Dice loss, one-cycle AdamW. Report: plain decoder, BCE, Adam at a constant 0.001, 25 epochs.",
+        help="Best: U-Net decoder, BCE + Dice, one-cycle AdamW. Report: plain decoder, BCE, Adam at a constant 0.001, 25 epochs.",
     )
     name = st.text_input("Name", placeholder="optional, to find the run again", max_chars=80)
     settings = settings_panel(recipe)
 
-variants: list[Variant] = list(VARIANTS) if picked == ALL_VARIANTS else [picked]
 try:
-    configs = [Config.of(recipe, variant=variant, **settings) for variant in variants]
+    configs = [Config.of(recipe, variant=variant, **settings) for variant in CHOICES[picked]]
 except InputError as error:
     st.error(str(error))
     st.stop()

@@ -48,46 +48,59 @@ class Config(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     variant: Variant = Field(
-        "fine-tune", description="What trains: the decoder on a frozen encoder, everything, or the encoder alone."
+        default="fine-tune", description="What trains: the decoder on a frozen encoder, everything, or the encoder alone."
     )
-    recipe: Recipe = Field("best", description="The named set of settings that the others start from.")
+    recipe: Recipe = Field(default="best", description="The named set of settings that the others start from.")
     decoder: Decoder = Field(
-        "unet", description="plain: upsampling layers only, as in the report. unet: skip connections from the encoder."
+        default="unet", description="plain: upsampling layers only, as in the report. unet: skip connections from the encoder."
     )
-    encoder_weights: Literal["imagenet", "random"] = Field("imagenet", description="What the encoder starts from.")
+    encoder_weights: Literal["imagenet", "random"] = Field(default="imagenet", description="What the encoder starts from.")
     image_size: int = Field(
-        192,
+        default=192,
         ge=64,
         le=1024,
         multiple_of=32,
         description="Side of the square that photographs are resized to, in pixels; a multiple of 32.",
     )
-    batch_size: int = Field(16, ge=1, le=256, description="Photographs per training step.")
-    epochs: int = Field(25, ge=1, le=1000, description="Passes over the training photographs.")
-    learning_rate: float = Field(2e-3, gt=0, le=1, description="Step size of the optimizer; with one-cycle its highest value.")
-    optimizer: Literal["adam", "adamw"] = Field("adamw", description="adam, as in the report, or adamw with weight decay 0.01.")
-    schedule: Literal["constant", "one-cycle"] = Field("one-cycle", description="How the learning rate changes over the run.")
-    loss: Literal["bce", "bce-dice"] = Field("bce-dice", description="Binary cross-entropy, alone or plus soft Dice loss.")
+    batch_size: int = Field(default=16, ge=1, le=256, description="Photographs per training step.")
+    epochs: int = Field(default=25, ge=1, le=1000, description="Passes over the training photographs.")
+    learning_rate: float = Field(
+        default=2e-3, gt=0, le=1, description="Step size of the optimizer; with one-cycle its highest value."
+    )
+    optimizer: Literal["adam", "adamw"] = Field(
+        default="adamw", description="adam, as in the report, or adamw with weight decay 0.01."
+    )
+    schedule: Literal["constant", "one-cycle"] = Field(
+        default="one-cycle", description="How the learning rate changes over the run."
+    )
+    loss: Literal["bce", "bce-dice"] = Field(
+        default="bce-dice", description="Binary cross-entropy, alone or plus soft Dice loss."
+    )
     augmentation: Literal["report", "standard"] = Field(
-        "standard",
+        default="standard",
         description="report: the four kinds that the report names. standard: those and vertical flips and quarter turns.",
     )
     val_fraction: float = Field(
-        0.2,
+        default=0.2,
         gt=0,
         lt=1,
         description="Share of the training part that validates, where the dataset has no validation part of its own.",
     )
-    threshold: float = Field(0.5, gt=0, lt=1, description="Probability from which a pixel counts as lesion.")
+    threshold: float = Field(default=0.5, gt=0, lt=1, description="Probability from which a pixel counts as lesion.")
     seed: int = Field(
-        0, ge=0, lt=2**31, description="Decides the validation split, the initial weights, the order and the augmentation."
+        default=0,
+        ge=0,
+        lt=2**31,
+        description="Decides the validation split, the initial weights, the order and the augmentation.",
     )
-    device: str = Field("auto", pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$", description="auto takes CUDA, else MPS, else the CPU.")
+    device: str = Field(
+        default="auto", pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$", description="auto takes CUDA, else MPS, else the CPU."
+    )
     precision: Literal["auto", "32-true", "bf16-mixed"] = Field(
-        "auto",
+        default="auto",
         description="auto takes bf16 where the processor computes in it. 32-true on the CPU gives identical weights every time.",
     )
-    skip_problems: bool = Field(False, description="Leave out pairs that the check names, instead of refusing to train.")
+    skip_problems: bool = Field(default=False, description="Leave out pairs that the check names, instead of refusing to train.")
 
     @classmethod
     def of(cls, recipe: str = "best", **settings: Any) -> Config:

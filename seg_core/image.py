@@ -16,15 +16,18 @@ MAX_PIXELS = 150_000_000
 MASK_CUT = 128
 """A mask value from which a pixel is lesion, of 0 to 255."""
 
+# Pillow reads more, but some of it through other programs (EPS through Ghostscript), which nobody needs for photographs.
+_FORMATS = ("JPEG", "PNG", "TIFF", "BMP", "WEBP", "GIF")
+
 Source = Path | str | bytes | Image.Image | np.ndarray
 
 
 def read_image(source: Source, name: str = "") -> Image.Image:
     """Read a photograph as RGB, turned upright, at its own size.
 
-    Takes a path, the bytes of a file, a Pillow image, or an array (H, W), (H, W, 3) or (H, W, 4) of uint8, bool, or float
-    in [0, 1]. EXIF orientation is applied, transparency is laid over white, CMYK, palette, grey and 16-bit images are converted.
-    ``name`` is what messages call the photograph, where the source has no file name.
+    Takes a path, the bytes of a file, a Pillow image, or an array (H, W), (H, W, 3) or (H, W, 4): bool, float in [0, 1],
+    uint16 up to 65535, or other integers up to 255. EXIF orientation is applied, transparency is laid over white; CMYK,
+    palette, grey and 16-bit images are converted. ``name`` is what messages call it; by default the file's name.
 
     Raises:
         InputError: if it is no image, broken, empty, or beyond 20,000 pixels a side or 150 megapixels.
@@ -45,23 +48,25 @@ def open_image(source: Path | str | bytes, name: str) -> Image.Image:
         InputError: if it is missing, empty, no image, or too large.
     """
     try:
-        content = None if isinstance(source, Path | str) else io.BytesIO(source)
-        empty = not source if content else Path(str(source)).stat().st_size == 0
-        if empty:
-            raise InputError(f"{name} is an empty file; save or upload it again.")
+        size = Path(source).stat().st_size if isinstance(source, Path | str) else len(source)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # the size is checked below, before decoding
-            image = Image.open(content or str(source))
+            image = Image.open(source if isinstance(source, Path | str) else io.BytesIO(source), formats=_FORMATS)
     except UnidentifiedImageError:
+        if size == 0:
+            raise InputError(f"{name} is an empty file; save or upload it again.") from None
         raise InputError(f"{name} is not an image that can be read; use JPEG, PNG, TIFF, BMP or WebP.") from None
     except Image.DecompressionBombError:
         raise InputError(f"{name} has too many pixels; make it smaller than {MAX_PIXELS // 10**6} megapixels first.") from None
     except FileNotFoundError:
         raise InputError(f"{name} does not exist; check the path.") from None
+    except IsADirectoryError:
+        raise InputError(f"{name} is a folder; name a photograph in it.") from None
     except (OSError, SyntaxError, ValueError) as error:
         raise _broken(name, error) from None
     width, height = image.size
     if max(width, height) > MAX_SIDE or width * height > MAX_PIXELS:
+        image.close()
         raise InputError(
             f"{name} is {width:,} × {height:,} pixels; make it smaller than {MAX_SIDE:,} pixels a side "
             f"and {MAX_PIXELS // 10**6} megapixels first."
@@ -99,18 +104,18 @@ def write_mask(mask: np.ndarray, path: Path) -> None:
 
 def _decode(image: Image.Image, name: str) -> Image.Image:
     try:
-        upright = ImageOps.exif_transpose(image)
-        upright.load()
+        return _to_rgb(ImageOps.exif_transpose(image))
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise _broken(name, error) from None
-    return _to_rgb(upright)
 
 
 def _to_rgb(image: Image.Image) -> Image.Image:
-    if image.mode == "RGB":
-        return image
     if image.mode.startswith("I") or image.mode == "F":
-        return Image.fromarray(_to_8_bit(np.asarray(image, dtype=np.float64))).convert("RGB")
+        values = np.nan_to_num(np.asarray(image, dtype=np.float64))
+        # 32-bit and floating images name no range: theirs is the smallest usual one that holds all values.
+        ranges = (65535,) if image.mode.startswith("I;16") else (1, 255, 65535, values.max())
+        top = next(top for top in ranges if values.max() <= top)
+        return Image.fromarray(_to_8_bit(values, top)).convert("RGB")
     if "A" in image.getbands() or "transparency" in image.info:
         layer = image.convert("RGBA")
         white = Image.new("RGBA", layer.size, "white")
@@ -118,9 +123,7 @@ def _to_rgb(image: Image.Image) -> Image.Image:
     return image.convert("RGB")
 
 
-def _to_8_bit(values: np.ndarray) -> np.ndarray:
-    """Bring 16-bit or floating values to 0…255: by the format's range where it is known, else by the image's own."""
-    top = 1.0 if 0 < values.max() <= 1 else 255.0 if values.max() <= 255 else 65535.0 if values.max() <= 65535 else values.max()
+def _to_8_bit(values: np.ndarray, top: float) -> np.ndarray:
     return np.clip(values / top * 255, 0, 255).round().astype(np.uint8)
 
 
@@ -128,8 +131,13 @@ def _from_array(pixels: np.ndarray, name: str) -> Image.Image:
     channels = pixels.shape[2] if pixels.ndim == 3 else 1
     if pixels.size == 0 or pixels.ndim not in (2, 3) or channels not in (1, 3, 4):
         raise InputError(f"{name} is an array of shape {pixels.shape}; give (H, W), (H, W, 3) or (H, W, 4).")
+    if pixels.dtype.kind not in "biuf":
+        raise InputError(f"{name} is an array of {pixels.dtype}; give real numbers, such as uint8.")
+    top = 1 if pixels.dtype.kind in "bf" else 65535 if pixels.dtype == np.uint16 else 255
+    if not (pixels.min() >= 0 and pixels.max() <= top):  # so that NaN is refused too
+        raise InputError(f"{name} is an array of {pixels.dtype} with values outside of 0 to {top}; bring it to that range first.")
     if pixels.dtype != np.uint8:
-        pixels = _to_8_bit(pixels.astype(np.float64))
+        pixels = _to_8_bit(pixels.astype(np.float64), top)
     return Image.fromarray(pixels[..., 0] if pixels.ndim == 3 and channels == 1 else pixels)
 
 

@@ -32,14 +32,18 @@ def counts(prediction: Masks, truth: Masks) -> Counts:
     Raises:
         ValueError: if the masks differ in shape.
     """
-    if prediction.shape != truth.shape:
-        raise ValueError(f"masks of different shape: prediction {tuple(prediction.shape)}, truth {tuple(truth.shape)}")
+    _require_same_shape(prediction, truth)
     return Counts(
         *(
             pixels.sum(axis=(-2, -1))
             for pixels in (prediction & truth, prediction & ~truth, ~prediction & truth, ~prediction & ~truth)
         )
     )
+
+
+def _require_same_shape(prediction: Masks, truth: Masks) -> None:
+    if prediction.shape != truth.shape:
+        raise ValueError(f"masks of different shape: prediction {tuple(prediction.shape)}, truth {tuple(truth.shape)}")
 
 
 def _ratio(part: Masks, whole: Masks) -> Masks:
@@ -107,6 +111,7 @@ def report_dice(prediction: Masks, truth: Masks) -> Masks:
 
 
 def _columns(prediction: Masks, truth: Masks) -> tuple[Masks, Masks, Masks]:
+    _require_same_shape(prediction, truth)
     both, either = (prediction & truth).sum(axis=-2), (prediction | truth).sum(axis=-2)
     return both, either, both + either
 

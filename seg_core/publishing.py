@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from seg_core.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from seg_core.checkpoint import Checkpoint, load_checkpoint, read_metadata, save_checkpoint
 from seg_core.data.dataset import Dataset
 from seg_core.errors import InputError
 from seg_core.evaluation import METRICS, evaluate
@@ -30,7 +30,7 @@ def publish(
         raise InputError(f"{source} was trained on other data than {dataset.name}; name the data it was trained on.")
     config = trained.config
     target = folder / f"{config.variant}-{config.recipe}.safetensors"
-    metadata = {**trained.metadata, "name": ""}
+    metadata = {**trained.metadata, "name": "", "history": _whole_history(source, trained)}
     save_checkpoint(target, trained.model, metadata, half=True)
     published = load_checkpoint(target)
     split = dataset.split(config.seed, config.val_fraction)
@@ -43,6 +43,13 @@ def publish(
     return target, metadata
 
 
+def _whole_history(source: Path, trained: Checkpoint) -> list[dict[str, Any]]:
+    """The epochs of the whole run, those after the best one included, where its last checkpoint lies beside."""
+    last = source.with_name("last.safetensors")
+    history: list[dict[str, Any]] = (read_metadata(last) if last.exists() else trained.metadata)["history"]
+    return history
+
+
 def model_card(checkpoint: Checkpoint, metadata: dict[str, Any]) -> str:
     """The card of a published model, in Markdown; every figure comes from ``metadata``."""
     config, data, versions = checkpoint.config, metadata["dataset"], metadata["versions"]
@@ -51,19 +58,21 @@ def model_card(checkpoint: Checkpoint, metadata: dict[str, Any]) -> str:
     split = "its own validation part" if data["val_is_own"] else f"split off by seed {config.seed}"
     test = f" The {data['test']} test photographs were never trained or chosen on." if data["test"] else ""
     settings = "\n".join(f"| {name} | {value} |" for name, value in config.model_dump().items())
-    last = epochs[metadata["epoch"] - 1]
+    parameters = metadata["parameters"] / 1e6
+    kept = epochs[metadata["epoch"] - 1]
     command = f"python -m seg_core train --data DIR --variant {config.variant} --recipe {config.recipe} --seed {config.seed}"
     return f"""# {metadata["label"]}
 
-MobileNetV2 encoder with ImageNet weights and the `{config.decoder}` decoder, {metadata["parameters"] / 1e6:.1f} million parameters, stored in fp16.
+MobileNetV2 encoder with ImageNet weights and the `{config.decoder}` decoder, {parameters:.1f} million parameters, in fp16.
 It marks one skin lesion in a dermoscopic photograph. It is **not a medical device**: it measures nothing but the outline, it
 knows no diagnosis, and nobody has tested it on patients.
 
 ## How it was made
 
-Trained on {data["train"]} photographs of `{data["name"]}` (fingerprint `{data["fingerprint"]}`), validated on {data["val"]} ({split}).{test}
-Epoch {metadata["epoch"]} of {config.epochs} is kept, the one with the highest validation IoU. The last epoch of the checkpoint's history is number
-{len(epochs)}; up to there training took {minutes:.0f} minutes on {metadata["threads"]} threads of {metadata["device"]} in {metadata["precision"]}.
+Trained on {data["train"]} photographs of `{data["name"]}` (fingerprint `{data["fingerprint"]}`),
+validated on {data["val"]} ({split}).{test}
+Of {len(epochs)} epochs number {metadata["epoch"]} is kept, the one with the highest validation IoU. Training took
+{minutes:.0f} minutes with {metadata["threads"]} threads on {metadata["device"]} in {metadata["precision"]}.
 
     {command}
     python -m seg_core publish CHECKPOINT --data DIR --output checkpoints
@@ -80,8 +89,8 @@ During training, at network resolution ({config.image_size} px), in the epoch th
 
 | part | loss | accuracy | IoU | Dice | IoU, column-wise | Dice, column-wise |
 | --- | --- | --- | --- | --- | --- | --- |
-{_epoch_row("train", last["train"])}
-{_epoch_row("validation", last["val"])}
+{_epoch_row("train", kept["train"])}
+{_epoch_row("validation", kept["val"])}
 
 The column-wise figures are on the scale of the student report (see the README) and compare with nothing else.
 
@@ -95,8 +104,8 @@ torch {versions["torch"]}, torchvision {versions["torchvision"]}, LesionLab {ver
 
 ## Limits
 
-It has seen dermoscopic photographs of one collection, squeezed to squares, with one lesion in the middle region. Clinical photographs, other
-dermatoscopes, several lesions, or none at all can give wrong masks. Look at every mask before you use it.
+It has seen dermoscopic photographs of one collection, squeezed to squares, with one lesion in the middle region. Clinical
+photographs, other dermatoscopes, several lesions, or none at all can give wrong masks. Look at every mask before you use it.
 """
 
 

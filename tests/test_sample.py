@@ -27,10 +27,10 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 @pytest.fixture
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A fresh home, where the dataset has 3 + 2 pairs; the folder that caches are made in."""
+    """A fresh home, where the dataset has 2 + 1 pairs; the folder that caches are made in."""
     monkeypatch.setenv("LESIONLAB_HOME", str(tmp_path))
-    monkeypatch.setattr(sample, "TRAIN_COUNT", 3)
-    monkeypatch.setattr(sample, "TEST_COUNT", 2)
+    monkeypatch.setattr(sample, "TRAIN_COUNT", 2)
+    monkeypatch.setattr(sample, "TEST_COUNT", 1)
     return tmp_path / "cache"
 
 
@@ -111,7 +111,7 @@ def test_it_is_made_once_and_reports_each_pair(cache: Path, monkeypatch: pytest.
     progress: list[tuple[int, int]] = []
     folder = sample_folder(lambda done, total: progress.append((done, total)))
     assert folder == cache / "sample-v1"
-    assert progress == [(1, 5), (2, 5), (3, 5), (4, 5), (5, 5)]
+    assert progress == [(1, 3), (2, 3), (3, 3)]
 
     def refuse(*_: object) -> None:
         raise AssertionError("made again")
@@ -129,19 +129,19 @@ def test_it_is_the_same_in_another_home(cache: Path, tmp_path: Path, monkeypatch
 @pytest.mark.parametrize("reason", [RuntimeError, KeyboardInterrupt])
 def test_an_aborted_making_leaves_nothing(cache: Path, reason: type[BaseException]) -> None:
     def abort(done: int, _: int) -> None:
-        if done == 4:
+        if done == 2:
             raise reason
 
     with pytest.raises(reason):
         sample_folder(abort)
     assert list(cache.iterdir()) == []
-    assert len(files(sample_folder())) == 10
+    assert len(files(sample_folder())) == 6
 
 
-def test_a_killed_making_is_not_taken_for_the_dataset(cache: Path) -> None:
+def test_its_folder_appears_only_when_all_is_made(cache: Path) -> None:
     seen: list[bool] = []
-    sample_folder(lambda done, total: seen.append((cache / "sample-v1").exists()))
-    assert seen == [False] * 5
+    sample_folder(lambda *_: seen.append((cache / "sample-v1").exists()))
+    assert seen == [False] * 3
 
 
 def test_of_two_makings_at_once_one_stays(cache: Path) -> None:

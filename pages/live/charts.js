@@ -114,6 +114,8 @@ class LiveCharts {
       legend: { orientation: "h", x: 0, y: 1, yref: "container", yanchor: "top", font: { size: 13 }, groupclick: "togglegroup" },
       hoverlabel: { namelength: 24 }, annotations: [], dragmode: narrow ? false : "zoom",
     };
+    const empty = this.points.size === 0;
+    if (empty) layout.annotations.push({ text: "The first epoch has not ended yet", x: 0.5, y: 0.5, xref: "paper", yref: "paper", showarrow: false, bgcolor: ink.background, borderpad: 6 });
     CHARTS.forEach(([name, title], chart) => {
       const n = chart ? chart + 1 : "";
       const [column, row, rows] = narrow ? [0, chart, 4] : [chart % 2, Math.floor(chart / 2), 2];
@@ -121,9 +123,9 @@ class LiveCharts {
       const height = (1 - (rows - 1) * 0.09) / rows;
       const top = 1 - row * (height + 0.09);
       const axis = { gridcolor: ink.grid, linecolor: ink.grid, zeroline: false, automargin: false };
-      layout[`xaxis${n}`] = { ...axis, domain: x, anchor: `y${n}`, matches: chart ? "x" : undefined, dtick: this.tick(), tickformat: "d", rangemode: "tozero",
+      layout[`xaxis${n}`] = { ...axis, domain: x, anchor: `y${n}`, matches: chart ? "x" : undefined, dtick: this.tick(), tickformat: "d", rangemode: "tozero", ...(empty ? { range: [0, 10] } : {}),
         showticklabels: row === rows - 1, title: row === rows - 1 ? { text: "epoch", standoff: 6 } : undefined };
-      layout[`yaxis${n}`] = { ...axis, domain: [top - height, top], anchor: `x${n}`, hoverformat: ".4f", nticks: 6 };
+      layout[`yaxis${n}`] = { ...axis, domain: [top - height, top], anchor: `x${n}`, hoverformat: ".4f", nticks: 6, ...(empty ? { range: [0, 1] } : {}) };
       layout.annotations.push({ text: `<b>${title}</b>`, x: x[0], xref: "paper", xanchor: "left", y: top, yref: "paper", yanchor: "bottom", showarrow: false, font: { size: 13 } });
     });
     return layout;
@@ -149,10 +151,12 @@ class LiveCharts {
     if (this.joined) return;
     this.joined = true;
     this.root.on("plotly_hover", (event) => {
-      if (!event.event?.isTrusted || !event.points?.length) return; // one that joinHover itself set off
-      this.plotly.Fx.hover(this.root, { xval: event.points[0].x }, ["xy", "x2y2", "x3y3", "x4y4"]);
+      const epoch = event.points?.[0]?.x;
+      if (epoch === undefined || this.joinedAt === epoch) return; // Fx.hover fires this event again
+      this.joinedAt = epoch;
+      this.plotly.Fx.hover(this.root, { xval: epoch }, ["xy", "x2y2", "x3y3", "x4y4"]);
     });
-    this.root.on("plotly_unhover", () => this.plotly.Fx.unhover(this.root));
+    this.root.on("plotly_unhover", () => (this.joinedAt = null));
   }
 
   close() {

@@ -88,7 +88,8 @@ class RunList {
     const speed = run.images_per_second ? `${run.images_per_second.toFixed(1)} images/s` : "";
     const left = run.eta_seconds != null && run.is_active ? `${duration(run.eta_seconds)} left` : "";
     const spent = run.elapsed ? duration(run.elapsed) : "";
-    text(row.facts, [`epoch ${run.epochs_done}/${run.config.epochs}`, left || spent, speed].filter(Boolean).join(" · "));
+    const doing = run.phase === "preparing" && run.is_active ? run.message : "";
+    text(row.facts, doing || [`epoch ${run.epochs_done}/${run.config.epochs}`, left || spent, speed].filter(Boolean).join(" · "));
     text(row.best, run.best_iou == null ? "–" : run.best_iou.toFixed(3));
     row.best.title = "Best validation IoU, at network resolution";
   }

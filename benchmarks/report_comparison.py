@@ -1,0 +1,123 @@
+"""Our three runs by the recipe `report` beside the student report's figures: a table in Markdown, and a picture of the curves.
+
+    python -m benchmarks.report_comparison [--figure docs/images/report-curves.png]
+
+All of ours comes from the history inside the checkpoints that ship; the report's figures are copied from its text and its log.
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from pages.theme import RUN_COLOURS
+from seg_core.checkpoint import read_metadata
+from seg_core.config import VARIANT_LABELS, VARIANTS
+from seg_core.home import SHIPPED_CHECKPOINTS
+
+Figures = dict[str, float | None]
+
+# Its IoU and Dice are column-wise. "text" is what it writes, "log" the last epoch that its log prints.
+REPORT: dict[str, dict[str, dict[str, Figures]]] = {
+    "Model 1 · trainable decoder": {
+        "text": {
+            "train": {"loss": 0.2896, "accuracy": 0.8722, "report_iou": 0.6954, "report_dice": 0.7370},
+            "val": {"loss": 0.2971, "accuracy": 0.8696, "report_iou": None, "report_dice": None},
+        },
+        "log": {
+            "train": {"loss": 0.2896, "accuracy": 0.8722, "report_iou": 0.6954, "report_dice": 0.7372},
+            "val": {"loss": 0.2971, "accuracy": 0.8696, "report_iou": 0.6934, "report_dice": 0.7370},
+        },
+    },
+    "Model 2": {
+        "text": {
+            "train": {"loss": 0.3076, "accuracy": 0.8638, "report_iou": 0.6823, "report_dice": 0.7176},
+            "val": {"loss": 0.3347, "accuracy": 0.8539, "report_iou": None, "report_dice": None},
+        },
+        "log": {
+            "train": {"loss": 0.2860, "accuracy": 0.8731, "report_iou": 0.6997, "report_dice": 0.7407},
+            "val": {"loss": 0.3101, "accuracy": 0.8649, "report_iou": 0.6891, "report_dice": 0.7335},
+        },
+    },
+}
+COLUMNS = ("loss", "accuracy", "report_iou", "report_dice", "iou", "dice")
+TITLES = ("loss", "accuracy", "IoU, column-wise", "Dice, column-wise", "IoU", "Dice")
+CHARTS = (("loss", "Loss"), ("accuracy", "Accuracy"), ("report_iou", "IoU, column-wise"), ("report_dice", "Dice, column-wise"))
+
+
+def histories() -> dict[str, list[dict[str, Any]]]:
+    """Label to the epochs of each shipped run by the recipe `report`, the last epoch included."""
+    files = {variant: SHIPPED_CHECKPOINTS / f"{variant}-report.safetensors" for variant in VARIANTS}
+    return {VARIANT_LABELS[variant]: read_metadata(file)["history"] for variant, file in files.items()}
+
+
+def table() -> str:
+    """The figures as a Markdown table; a dash where the report says nothing."""
+    lines = ["| | part | " + " | ".join(TITLES) + " |", "| --- | --- |" + " --- |" * len(TITLES)]
+    lines += [f"| {name} | {part} | " + " | ".join(cells) + " |" for name, part, cells in _rows()]
+    return "\n".join(lines)
+
+
+def _rows() -> Iterator[tuple[str, str, list[str]]]:
+    for part, shown in (("train", "train"), ("val", "validation")):
+        for model, sources in REPORT.items():
+            for source, parts in sources.items():
+                yield f"report, {model}, {source}", shown, [_cell(parts[part].get(column)) for column in COLUMNS]
+        for label, epochs in histories().items():
+            yield f"**ours, {label}**, epoch {len(epochs)}", shown, [_cell(epochs[-1][part][column]) for column in COLUMNS]
+
+
+def _cell(value: float | None) -> str:
+    return "–" if value is None else f"{value:.4f}"
+
+
+def draw(target: Path) -> None:
+    """Draw the curves, ours as lines and the report's last logged values as dotted levels, and take a picture in Chromium."""
+    import plotly.graph_objects as go
+    from playwright.sync_api import sync_playwright
+    from plotly.subplots import make_subplots
+    from tests.find_chromium import find_chromium
+
+    figure = make_subplots(2, 2, subplot_titles=[title for _, title in CHARTS], vertical_spacing=0.12, horizontal_spacing=0.07)
+    for place, (metric, _) in enumerate(CHARTS):
+        cell = {"row": place // 2 + 1, "col": place % 2 + 1}
+        for colour, (label, epochs) in zip(RUN_COLOURS, histories().items(), strict=False):
+            for part, dash in (("train", "dash"), ("val", "solid")):
+                line = {"color": colour, "dash": dash, "width": 2.2 if part == "val" else 1.4}
+                values = [epoch[part][metric] for epoch in epochs]
+                shown = place == 0 and part == "val"
+                epoch_numbers = list(range(1, len(values) + 1))
+                figure.add_trace(go.Scatter(x=epoch_numbers, y=values, line=line, name=label, showlegend=shown), **cell)
+        for colour, (model, sources) in zip(RUN_COLOURS, REPORT.items(), strict=False):
+            level = sources["log"]["val"][metric]
+            note = {"text": f"report, {model}: {level:.3f}", "font_size": 10}
+            figure.add_hline(level, line={"color": colour, "dash": "dot", "width": 1}, annotation=note, **cell)
+    figure.update_layout(template="plotly_white", width=1200, height=760, margin={"l": 40, "r": 20, "t": 70, "b": 40})
+    figure.update_layout(legend={"orientation": "h", "y": 1.1}, font={"family": "system-ui, sans-serif"})
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
+        page_file = Path(folder, "figure.html")
+        figure.write_html(page_file, include_plotlyjs=True)
+        browser = playwright.chromium.launch(executable_path=str(find_chromium()), args=["--no-sandbox", "--disable-gpu"])
+        page = browser.new_page(viewport={"width": 1220, "height": 780})
+        page.goto(page_file.as_uri())
+        page.locator(".main-svg").first.wait_for()
+        page.screenshot(path=target)
+        browser.close()
+
+
+def main() -> None:
+    """Print the table; with ``--figure`` draw the picture too."""
+    parser = argparse.ArgumentParser(description="Our runs by the recipe report beside the report's own figures.")
+    parser.add_argument("--figure", type=Path, help="where to write the picture of the curves (PNG)")
+    options = parser.parse_args()
+    print(table())
+    if options.figure:
+        draw(options.figure)
+
+
+if __name__ == "__main__":
+    main()

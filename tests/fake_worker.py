@@ -1,0 +1,113 @@
+"""Worker processes for the tests, with a training that takes no time and does what the run's name says.
+
+``python -m tests.fake_worker work RUN_ID`` works on a run as ``python -m seg_core work`` would, without loading torch.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from seg_core.runs.run import Run
+from seg_core.runs.store import RunStore
+
+METRICS = ("loss", "accuracy", "iou", "dice", "report_iou", "report_dice")
+BATCHES = 3
+
+
+def command(run_id: int) -> Sequence[str]:
+    """What a supervisor runs to have a fake worker."""
+    return (sys.executable, "-m", "tests.fake_worker", "work", str(run_id))
+
+
+def fake_train(run: Run, folder: Path, on_event: Callable[[Any], None], should_stop: Callable[[], bool]) -> Any:
+    """Go through the epochs of a run, from the one that ``done`` in its folder says.
+
+    Its name says what happens in its second epoch: ``hold`` waits there until it is to stop, ``wait`` until there is a file
+    ``go`` in its folder; any other name goes on. ``hold preparing`` waits while preparing.
+    """
+    from seg_core.training import BatchDone, EpochDone, Message, Preparing, Sample, TrainResult
+
+    done = folder / "done"
+    start = int(done.read_text()) if run.resume and done.exists() else 0
+    while run.name == "hold preparing":
+        on_event(Preparing(1, 2, "photographs"))
+        time.sleep(0.01)
+    on_event(Preparing(2, 2, "photographs"))
+    on_event(Message(f"Training from epoch {start + 1}."))
+    for epoch in range(start + 1, run.config.epochs + 1):
+        for batch in range(1, BATCHES + 1):
+            on_event(BatchDone(epoch, batch, BATCHES, 0.5, 100.0))
+            while epoch == 2 and (run.name == "hold" or (run.name == "wait" and not (folder / "go").exists())):
+                if should_stop():
+                    break
+                time.sleep(0.01)
+            if should_stop():
+                return TrainResult("stopped", epoch - 1, epoch - 1, folder / "last.safetensors", {}, 100.0)
+        done.write_text(str(epoch))
+        pixels = np.full((8, 8), epoch * 10, np.uint8)
+        sample = Sample("a", np.dstack([pixels] * 3), pixels > 100, np.full((8, 8), 0.5, np.float32))
+        values = dict.fromkeys(METRICS, epoch / 100)
+        on_event(EpochDone(epoch, values, values, 1.0, 100.0, True, [sample]))
+    return TrainResult("finished", run.config.epochs, run.config.epochs, folder / "best.safetensors", values, 100.0)
+
+
+def _write(run_id: int) -> None:
+    """Write the metrics of 25 epochs and a line of log for each."""
+    store = RunStore()
+    for epoch in range(1, 26):
+        store.add_epoch(run_id, epoch, {"loss": epoch / 10}, {"loss": epoch / 5, "iou": epoch / 100})
+        store.log(run_id, f"Epoch {epoch}.")
+
+
+def _claim(run_id: int) -> None:
+    """Say whether the run could be claimed, and live on until stdin is closed."""
+    sys.stdout.write(f"{int(RunStore().claim(run_id))}\n")
+    sys.stdout.flush()
+    sys.stdin.read()
+
+
+def _without_torch() -> None:
+    """Put the events of a training in the place of `seg_core.training`, which takes six seconds to import."""
+    module: Any = ModuleType("seg_core.training")
+    fields = {
+        "Message": "text",
+        "Preparing": "done total what",
+        "BatchDone": "epoch batch batches loss images_per_second",
+        "EpochDone": "epoch train val seconds images_per_second is_best samples",
+        "Sample": "id photo truth probability",
+        "TrainResult": "status epochs best_epoch checkpoint val images_per_second",
+    }
+    for name, names in fields.items():
+        setattr(module, name, dataclass(type(name, (), {"__annotations__": dict.fromkeys(names.split(), Any)})))
+    module.Event = object
+    module.TrainingFailed = type("TrainingFailed", (RuntimeError,), {})
+    sys.modules["seg_core.training"] = module
+
+
+def main(mode: str, run_id: int) -> None:
+    """Do what ``mode`` says: work, write or claim; anything else ends at once, as a broken installation would."""
+    if mode == "work":
+        from seg_core.runs import supervisor
+        from seg_core.runs.worker import work
+
+        _without_torch()
+        supervisor.dispatch.__defaults__ = (command,)  # the next worker is a fake one too
+        work(run_id, train=fake_train)
+    elif mode == "write":
+        _write(run_id)
+    elif mode == "claim":
+        _claim(run_id)
+    else:
+        sys.exit("There is no torch.")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], int(sys.argv[2]))

@@ -1,0 +1,77 @@
+"""What several test files share: waiting without sleeping blindly, tiny datasets, and tiny configs."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+from PIL import Image
+
+from seg_core.config import Config
+
+T = TypeVar("T")
+
+SHARED_DATA = Path(__file__).resolve().parent.parent.parent / "shared" / "data"
+"""Real photographs, for the tests that use them where they are present."""
+
+# Of a layout: the folder of photographs, the folder of masks, what is added to a mask's name, and what each part is called.
+_ISIC_PARTS = {"train": "Training", "val": "Validation", "test": "Test"}
+LAYOUTS: dict[str, tuple[str, str, str, dict[str, str]]] = {
+    "generic": ("{}/images", "{}/masks", "", {"train": "train", "val": "val", "test": "test"}),
+    "flat": ("images", "masks", "", {"train": ""}),
+    "isic2016": ("ISBI2016_ISIC_Part1_{}_Data", "ISBI2016_ISIC_Part1_{}_GroundTruth", "_Segmentation", _ISIC_PARTS),
+    "isic2017": ("ISIC-2017_{}_Data", "ISIC-2017_{}_Part1_GroundTruth", "_segmentation", {**_ISIC_PARTS, "test": "Test_v2"}),
+    "isic2018": ("ISIC2018_Task1-2_{}_Input", "ISIC2018_Task1_{}_GroundTruth", "_segmentation", _ISIC_PARTS),
+}
+
+
+def wait_until(condition: Callable[[], T], timeout: float = 60, what: str = "") -> T:
+    """Ask again and again until ``condition`` gives something true, and return that; fail after ``timeout`` seconds."""
+    deadline = time.monotonic() + timeout
+    while not (value := condition()):
+        if time.monotonic() > deadline:
+            raise AssertionError(f"not within {timeout:g} s: {what or condition}")
+        time.sleep(0.02)
+    return value
+
+
+def lesion(size: tuple[int, int] = (64, 64), seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """A photograph (H, W, 3) uint8 of a dark ellipse on skin, and its mask (H, W) bool; ``size`` is (width, height)."""
+    random = np.random.default_rng(seed)
+    width, height = size
+    y, x = np.mgrid[:height, :width] / np.array([height, width])[:, None, None]
+    (cx, cy), (rx, ry) = random.uniform(0.4, 0.6, 2), random.uniform(0.15, 0.3, 2)
+    mask: np.ndarray = ((x - cx) / rx) ** 2 + ((y - cy) / ry) ** 2 <= 1
+    colours = np.where(mask[..., None], (110, 70, 50), (220, 180, 160)) + random.integers(-12, 13, (height, width, 3))
+    return colours.astype(np.uint8), mask
+
+
+def write_pair(photo: Path, mask: Path, size: tuple[int, int] = (64, 64), seed: int = 0) -> None:
+    """Write a `lesion` as a photograph and a mask of 0 and 255, making their folders."""
+    pixels, truth = lesion(size, seed)
+    for path in (photo, mask):
+        path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(pixels).save(photo, quality=95)
+    Image.fromarray(truth.astype(np.uint8) * 255).save(mask)
+
+
+def make_dataset(
+    folder: Path, *, layout: str = "generic", size: tuple[int, int] = (64, 64), first: int = 0, **parts: int
+) -> Path:
+    """Write ``train=…``, ``val=…`` and ``test=…`` pairs named ISIC_0000000 (or ``first``) and up, and return ``folder``."""
+    photos, masks, suffix, names = LAYOUTS[layout]
+    numbered = enumerate((part for part, count in parts.items() for _ in range(count)), start=first)
+    for number, part in numbered:
+        id = f"ISIC_{number:07d}"
+        photo = folder / photos.format(names[part]) / f"{id}.jpg"
+        write_pair(photo, folder / masks.format(names[part]) / f"{id}{suffix}.png", size, number)
+    return folder
+
+
+def tiny_config(recipe: str = "best", **settings: Any) -> Config:
+    """Settings for a training of seconds, which gives the same weights every time."""
+    tiny = {"image_size": 64, "batch_size": 4, "epochs": 2, "encoder_weights": "random", "device": "cpu", "precision": "32-true"}
+    return Config.of(recipe, **{**tiny, **settings})

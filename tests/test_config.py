@@ -1,0 +1,104 @@
+"""The settings of a training: recipes, bounds, and messages."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from seg_core.config import DECODERS, RECIPES, VARIANT_LABELS, VARIANTS, Config
+from seg_core.errors import InputError
+
+
+def test_the_recipe_report_is_what_the_report_states() -> None:
+    report = Config.of("report")
+    stated = {"learning_rate": 1e-3, "epochs": 25, "optimizer": "adam", "loss": "bce", "augmentation": "report"}
+    assert {name: getattr(report, name) for name in stated} == stated
+    assert (report.recipe, report.decoder, report.schedule, report.encoder_weights) == ("report", "plain", "constant", "imagenet")
+
+
+def test_the_recipe_best_is_the_default_and_has_skip_connections() -> None:
+    assert Config.of() == Config() == Config.of("best")
+    assert Config().recipe == "best"
+    assert Config().decoder == "unet"
+
+
+@pytest.mark.parametrize("recipe", RECIPES)
+@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize("decoder", DECODERS)
+def test_every_variant_goes_with_every_recipe_and_decoder(recipe: str, variant: str, decoder: str) -> None:
+    config = Config.of(recipe, variant=variant, decoder=decoder)
+    assert (config.recipe, config.variant, config.decoder) == (recipe, variant, decoder)
+    assert config.label == VARIANT_LABELS[config.variant]
+
+
+def test_the_labels_are_those_of_the_report_and_its_second_reading() -> None:
+    assert VARIANT_LABELS == {
+        "trainable-decoder": "Model 1 · trainable decoder",
+        "fine-tune": "Model 2 · fine-tuned",
+        "frozen-decoder": "Model 2b · frozen decoder",
+    }
+
+
+def test_a_setting_given_as_none_keeps_the_recipes_value() -> None:
+    assert Config.of("report", epochs=None, learning_rate=None, seed=7) == Config.of("report", seed=7)
+    assert Config.of("report", epochs=3).epochs == 3
+
+
+@pytest.mark.parametrize(
+    ("setting", "value"),
+    [
+        ("variant", "everything"),
+        ("decoder", "deeplab"),
+        ("encoder_weights", "lesions"),
+        ("image_size", 100),
+        ("image_size", 32),
+        ("image_size", 1056),
+        ("batch_size", 0),
+        ("epochs", 0),
+        ("epochs", 2.5),
+        ("learning_rate", 0.0),
+        ("learning_rate", 1.5),
+        ("learning_rate", float("nan")),
+        ("learning_rate", "fast"),
+        ("val_fraction", 0.0),
+        ("val_fraction", 1.0),
+        ("threshold", 1.0),
+        ("seed", -1),
+        ("seed", 2**31),
+        ("device", "gpu"),
+        ("device", "cuda:x"),
+        ("precision", "16-mixed"),
+        ("momentum", 0.9),
+    ],
+)
+def test_a_value_out_of_bounds_is_refused_by_name(setting: str, value: Any) -> None:
+    with pytest.raises(InputError, match=f"^The setting {setting} cannot be {value!r}: .+\\.$") as refused:
+        Config.of("best", **{setting: value})
+    assert "\n" not in str(refused.value)
+
+
+def test_an_unknown_recipe_is_refused_with_those_there_are() -> None:
+    with pytest.raises(InputError, match=r"There is no recipe 'fast'; choose one of best, report\."):
+        Config.of("fast")
+
+
+@pytest.mark.parametrize("device", ["auto", "cpu", "mps", "cuda", "cuda:0", "cuda:11"])
+def test_devices_are_taken_by_torchs_names(device: str) -> None:
+    assert Config.of(device=device).device == device
+
+
+def test_a_config_cannot_be_changed() -> None:
+    with pytest.raises(ValidationError, match="frozen"):
+        Config().epochs = 3
+
+
+def test_a_config_survives_json() -> None:
+    config = Config.of("report", variant="frozen-decoder", learning_rate=3e-4, seed=5, skip_problems=True)
+    assert Config(**json.loads(json.dumps(config.model_dump()))) == config
+
+
+def test_every_setting_but_the_names_explains_itself() -> None:
+    assert [name for name, field in Config.model_fields.items() if not field.description] == []
