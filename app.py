@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import argparse
 import errno
+import logging
 import os
 import socket
 import sys
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
@@ -174,15 +175,19 @@ def serve(listener: socket.socket, store: RunStore, password: str) -> None:
 
     host, port = listener.getsockname()[:2]
     shown = "localhost" if is_loopback(host) else socket.gethostname() if ip_address(host).is_unspecified else host
-    print("LesionLab is starting …", flush=True)
     address = f"http://{shown}:{port}"
+    print("LesionLab is starting …", flush=True)
     app = create_app(store, password, on_ready=lambda: print(f"LesionLab runs at {address} (stop it with Ctrl-C)", flush=True))
-    server = uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False, timeout_graceful_shutdown=3))
-    try:
-        server.run([listener])
-    except KeyboardInterrupt:
-        # uvicorn has shut down in good order by now, and passes the signal on.
-        return
+
+    class Server(uvicorn.Server):
+        async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+            # An open page holds a stream that never ends by itself; that it is cut off is no error to report.
+            logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
+            await super().shutdown(sockets)
+
+    # uvicorn shuts down in good order and then passes the signal on.
+    with suppress(KeyboardInterrupt):
+        Server(uvicorn.Config(app, log_level="warning", access_log=False, timeout_graceful_shutdown=1)).run([listener])
 
 
 def what_goes_on(store: RunStore) -> str:

@@ -195,9 +195,9 @@ def test_stopping_works_while_data_is_prepared(store: RunStore) -> None:
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_stops_the_run_and_keeps_the_model(store: RunStore, number: signal.Signals) -> None:
     before = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
-    thread = when_said(store, "Epoch 1 ", lambda _: os.kill(os.getpid(), number))
     said: list[str] = []
     run_id = store.add_run("hold", CONFIG, "sample", foreground=True).id
+    thread = when_said(store, "Epoch 1 ", lambda _: os.kill(os.getpid(), number))
     run = work_here(store, run_id, said.append, fake_train)
     thread.join()
     assert (run.status, run.epochs_done) == ("stopped", 1)
@@ -286,9 +286,10 @@ def test_a_database_that_does_not_answer_for_a_while_ends_no_run(
         return really(run_id)
 
     monkeypatch.setattr(store, "should_stop", should_stop)
+    run_id = add(store, "hold")
     thread = when_said(store, "Epoch 1 ", store.request_stop)
     with caplog.at_level(logging.WARNING):
-        work(add(store, "hold"), store, fake_train)
+        work(run_id, store, fake_train)
     thread.join()
     assert store.get_run(1).status == "stopped"
     assert "did not answer" in caplog.text

@@ -11,8 +11,8 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -34,6 +34,7 @@ class CachedPairs:
     problems: list[Problem]
     images: np.ndarray | None  # (N, S, S, 3) uint8
     masks: np.ndarray | None  # (N, S, S) uint8, 0 and 255
+    rows: Sequence[int]  # where in these each pair stands
 
     def __len__(self) -> int:
         return len(self.pairs)
@@ -43,7 +44,13 @@ class CachedPairs:
         if self.images is None or self.masks is None:
             loaded = load_pair(self.pairs[index], self.size)
             return loaded.image, loaded.mask
-        return self.images[index], self.masks[index]
+        row = self.rows[index]
+        return self.images[row], self.masks[row]
+
+    def without(self, left_out: set[Path]) -> CachedPairs:
+        """The same pairs without those that any of these photographs or masks belongs to."""
+        kept = [(pair, row) for pair, row in zip(self.pairs, self.rows, strict=True) if not {pair.image, pair.mask} & left_out]
+        return replace(self, pairs=[pair for pair, _ in kept], rows=[row for _, row in kept])
 
 
 def cache_limit() -> int:
@@ -89,13 +96,14 @@ def cache_pairs(pairs: list[Pair], size: int, on_progress: Callable[[int, int], 
         needed = len(pairs) * size * size * 4
         if needed > cache_limit():
             problems = [problem for loaded in load_pairs(pairs, size, on_progress) for problem in loaded.problems]
-            return CachedPairs(pairs, size, problems, None, None)
+            return CachedPairs(pairs, size, problems, None, None, range(len(pairs)))
         _make_room(needed)
         _build(target, pairs, size, on_progress)
     index = target / "index.json"
     os.utime(index)  # the time of the last use decides who goes first
     problems = [Problem(**{**entry, "file": Path(entry["file"])}) for entry in json.loads(index.read_text())]
-    return CachedPairs(pairs, size, problems, np.load(target / "images.npy", "r"), np.load(target / "masks.npy", "r"))
+    images, masks = (np.load(target / f"{name}.npy", "r") for name in ("images", "masks"))
+    return CachedPairs(pairs, size, problems, images, masks, range(len(pairs)))
 
 
 def _key(pairs: list[Pair], size: int) -> str:

@@ -40,7 +40,7 @@ class Problem:
 
 @dataclass(frozen=True)
 class LoadedPair:
-    """A decoded pair at one square size: photograph (S, S, 3) uint8, mask (S, S) uint8 of 0 and 255; zeros where it has an error."""
+    """A decoded pair at one square size: photograph (S, S, 3) uint8 and mask (S, S) uint8 of 0 and 255; zeros if it has an error."""
 
     image: np.ndarray
     mask: np.ndarray
@@ -61,8 +61,12 @@ def check_names(dataset: Dataset) -> list[Problem]:
     seen: dict[str, Pair] = {}
     for pair in dataset.pairs:
         if first := seen.get(pair.id):
-            where = f"{first.image.parent} ({first.part}) and {pair.image.parent} ({pair.part})"
-            problems.append(Problem("duplicate id", pair.image, f"{pair.id} stands twice, in {where}; keep one of the two."))
+            if first.image == pair.image:
+                file, text = pair.mask, f"{pair.image.name} has two masks, {first.mask.name} and {pair.mask.name}"
+            else:
+                where = f"{first.image} ({first.part}) and {pair.image} ({pair.part})"
+                file, text = pair.image, f"{pair.id} stands twice, as {where}"
+            problems.append(Problem("duplicate id", file, f"{text}; keep one of the two."))
         else:
             seen[pair.id] = pair
     for listing in dataset.listings:

@@ -20,7 +20,7 @@ SplitName = Literal["train", "val", "test"]
 
 @dataclass(frozen=True)
 class Split:
-    """Who trains, who validates, who tests. ``val_is_own`` tells a validation part of the dataset's own from one split off by seed."""
+    """Who trains, who validates, who tests; ``val_is_own`` says that validation is a part of the dataset's own, not split off."""
 
     train: list[Pair]
     val: list[Pair]
@@ -67,7 +67,7 @@ class Dataset:
         one, else ``val_fraction`` of the training part, drawn by ``seed`` from the sorted ids.
 
         Raises:
-            InputError: if fewer than one training and one validation pair would be left.
+            InputError: if no pair would be left to train or none to validate with.
         """
         parts: dict[str, list[Pair]] = {"train": [], "val": [], "test": []}
         for pair in self.pairs:
@@ -82,20 +82,19 @@ class Dataset:
             split = Split(by_id[1], by_id[0], parts["test"], val_is_own=False)
         if not split.train or not split.val:
             raise InputError(
-                f"{self.name} has {len(split.train) + len(split.val)} pairs to train and validate with; at least 2 are needed."
+                f"{self.name} has {len(split.train)} pairs to train and {len(split.val)} to validate with; each needs at least one."
             )
         return split
 
     def without(self, left_out: set[Path]) -> Dataset:
         """The same dataset without the pairs that any of these photographs or masks belongs to."""
-        listings = tuple(
-            Listing([p for p in one.pairs if not {p.image, p.mask} & left_out], one.without_mask, one.without_photo) for one in self.listings
-        )
-        return Dataset(self.sources, listings)
+        kept = [[pair for pair in one.pairs if not {pair.image, pair.mask} & left_out] for one in self.listings]
+        listings = zip(kept, self.listings, strict=True)
+        return Dataset(self.sources, tuple(Listing(pairs, one.without_mask, one.without_photo) for pairs, one in listings))
 
 
 def open_dataset(sources: str | Path | Sequence[str | Path], on_progress: Callable[[int, int], None] | None = None) -> Dataset:
-    """Open one folder, several folders joined, or the built-in dataset ``sample`` (made at first use, which ``on_progress`` follows).
+    """Open one folder, several folders joined, or the built-in ``sample`` (made at first use, which ``on_progress`` follows).
 
     Only file names are read here; `seg_core.data.check` reads the files.
 
@@ -113,8 +112,17 @@ def open_dataset(sources: str | Path | Sequence[str | Path], on_progress: Callab
 
 
 def clean_source(source: str | Path) -> str:
-    """A dataset source as typed or pasted, without quotes, with ``~`` resolved, as an absolute path; ``sample`` stays."""
+    """A dataset source as typed or pasted, without quotes, with ``~`` resolved, as an absolute path; ``sample`` stays.
+
+    Raises:
+        InputError: if it is empty or can be no path.
+    """
     text = str(source).strip().strip("'\"").strip()
     if not text:
         raise InputError(f"The name of a data folder is empty; give a folder or {SAMPLE!r}.")
-    return text if text == SAMPLE else str(Path(text).expanduser().resolve())
+    if text == SAMPLE:
+        return text
+    try:
+        return str(Path(text).expanduser().resolve())
+    except (OSError, RuntimeError, ValueError) as error:  # no such user after ~, a loop of links, a character that no path has
+        raise InputError(f"The data folder {text!r} cannot be found ({error}); check the path.") from None

@@ -15,10 +15,11 @@ PARTS: tuple[Part, ...] = ("train", "val", "test")
 PHOTO_ENDINGS = {".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp", ".webp"}
 MASK_ENDINGS = {".png", ".bmp", ".tif", ".tiff", ".gif", ".jpg", ".jpeg"}
 
-# ISBI2016_ISIC_Part1_Training_Data (2016), ISIC-2017_Training_Data (2017), ISIC2018_Task1-2_Training_Input (2018)
-_ISIC_PHOTOS = re.compile(r"^ISIC.*_(Training|Validation|Test)(?:_v\d+)?_(?:Data|Input)$|^ISBI\d+_ISIC_Part\d_(Training|Test)_Data$", re.I)
-_ISIC_MASKS = re.compile(
-    r"^ISIC.*_(Training|Validation|Test)(?:_v\d+)?_(?:Part1_)?GroundTruth$|^ISBI\d+_ISIC_Part\d_(Training|Test)_GroundTruth$", re.I
+# ISBI2016_ISIC_Part1_Training_Data, ISIC-2017_Test_v2_Part1_GroundTruth, ISIC2018_Task1-2_Training_Input and their like. The
+# challenges' other parts and tasks, which may lie beside them, hold no outlines.
+_ISIC = re.compile(
+    r"(?:ISBI2016_ISIC_Part1|ISIC-2017|ISIC2018_Task1(?:-2)?)_(Training|Validation|Test)(?:_v\d)?(?:_Part1)?_(Data|Input|GroundTruth)",
+    re.I,
 )
 _ISIC_PARTS: dict[str, Part] = {"training": "train", "validation": "val", "test": "test"}
 _MASK_SUFFIX = re.compile(r"(_segmentation|_mask|_lesion)$", re.I)
@@ -60,11 +61,14 @@ def find_pairs(folder: Path) -> list[Pair]:
 def list_folder(folder: Path) -> Listing:
     """As `find_pairs`, with the lone files named too."""
     folder = Path(folder).expanduser()
-    if not folder.is_dir():
-        raise InputError(f"There is no folder {folder}; check the path.")
     listing = Listing([], [], [])
-    for part, photos, masks in _part_folders(folder):
-        _match(part, photos, masks, listing)
+    try:
+        if not folder.is_dir():
+            raise InputError(f"There is no folder {folder}; check the path.")
+        for part, photos, masks in _part_folders(folder):
+            _match(part, photos, masks, listing)
+    except OSError as error:
+        raise InputError(f"The folder {folder} cannot be read ({error.strerror}); check the path.") from None
     if not (listing.pairs or listing.without_mask or listing.without_photo):
         raise InputError(f"{folder} holds no photographs with masks; it needs {LAYOUTS}.")
     return listing
@@ -73,11 +77,12 @@ def list_folder(folder: Path) -> Listing:
 def _part_folders(folder: Path) -> Iterator[tuple[Part, list[Path], list[Path]]]:
     """The folders of photographs and of masks of each part that is there."""
     subfolders = sorted(path for path in folder.iterdir() if path.is_dir())
+    named = [(found, path) for path in subfolders if (found := _ISIC.fullmatch(path.name))]
     for part in PARTS:
-        photos = [path for path in subfolders if _isic_part(_ISIC_PHOTOS, path.name) == part]
-        masks = [path for path in subfolders if _isic_part(_ISIC_MASKS, path.name) == part]
-        if photos or masks:
-            yield part, photos, masks
+        of_part = [(found[2].lower(), path) for found, path in named if _ISIC_PARTS[found[1].lower()] == part]
+        if of_part:
+            masks = [path for kind, path in of_part if kind == "groundtruth"]
+            yield part, [path for kind, path in of_part if kind != "groundtruth"], masks
     if (folder / "images").is_dir():
         yield "train", [folder / "images"], [folder / "masks"]
     for part in PARTS:
@@ -85,20 +90,22 @@ def _part_folders(folder: Path) -> Iterator[tuple[Part, list[Path], list[Path]]]
             yield part, [folder / part / "images"], [folder / part / "masks"]
 
 
-def _isic_part(pattern: re.Pattern[str], name: str) -> Part | None:
-    found = pattern.match(name)
-    return _ISIC_PARTS[next(filter(None, found.groups())).lower()] if found else None
-
-
 def _match(part: Part, photo_folders: list[Path], mask_folders: list[Path], listing: Listing) -> None:
-    photos = {path.stem: path for path in _files(photo_folders, PHOTO_ENDINGS) if not path.stem.endswith("_superpixels")}
-    masks = {_MASK_SUFFIX.sub("", path.stem): path for path in _files(mask_folders, MASK_ENDINGS)}
-    listing.pairs.extend(Pair(id, photos[id], masks[id], part) for id in sorted(photos.keys() & masks.keys()))
-    listing.without_mask.extend(photos[id] for id in sorted(photos.keys() - masks.keys()))
-    listing.without_photo.extend(masks[id] for id in sorted(masks.keys() - photos.keys()))
+    photos = [path for path in _files(photo_folders, PHOTO_ENDINGS) if not path.stem.endswith("_superpixels")]
+    photos.sort(key=lambda path: path.stem)
+    stems = {path.stem for path in photos}
+    masks: dict[str, list[Path]] = {}
+    for path in _files(mask_folders, MASK_ENDINGS):
+        id = path.stem if path.stem in stems else _MASK_SUFFIX.sub("", path.stem)
+        masks.setdefault(id, []).append(path)
+    # Two photographs or two masks of one id make two pairs, which `seg_core.data.check` names.
+    listing.pairs.extend(Pair(photo.stem, photo, mask, part) for photo in photos for mask in masks.get(photo.stem, []))
+    listing.without_mask.extend(photo for photo in photos if photo.stem not in masks)
+    listing.without_photo.extend(mask for id in sorted(masks.keys() - stems) for mask in masks[id])
 
 
 def _files(folders: list[Path], endings: set[str]) -> Iterator[Path]:
     for folder in folders:
         if folder.is_dir():
-            yield from sorted(path for path in folder.iterdir() if path.suffix.lower() in endings and not path.name.startswith("."))
+            files = sorted(path for path in folder.iterdir() if path.suffix.lower() in endings and not path.name.startswith("."))
+            yield from (path for path in files if path.is_file())

@@ -72,30 +72,20 @@ def prepare(dataset: Dataset, config: Config, on_progress: Callable[[int, int, s
     # Each name problem is an error of one file alone; the pairs that stay are decoded and looked at below.
     errors = [problem for problem in problems if problem.is_error]
     dataset = dataset.without({problem.file for problem in errors})
-    split = dataset.split(config.seed, config.val_fraction)
+    try:
+        split = dataset.split(config.seed, config.val_fraction)
+    except InputError as error:
+        raise InputError(f"{error} {describe(errors)}".strip()) from None
     cached: list[CachedPairs] = []
     for what, pairs in (("training photographs", split.train), ("validation photographs", split.val)):
         cached.append(cache_pairs(pairs, config.image_size, lambda done, total, what=what: on_progress(done, total, what)))  # type: ignore[misc]
         errors += [problem for problem in cached[-1].problems if problem.is_error]
         notes += [problem.message for problem in cached[-1].problems if not problem.is_error]
     if errors and not config.skip_problems:
-        raise InputError(f"{len(errors)} of the pairs cannot be trained on: {describe(errors)} Mend them, or choose to skip problems.")
+        found = f"{len(errors)} of the pairs cannot be trained on: {describe(errors)}"
+        raise InputError(f"{found} Mend them, or choose to skip problems.")
     notes += [f"Left out: {problem.message}" for problem in errors]
-    train, val = (_usable(one, errors={problem.file for problem in errors}) for one in cached)
+    train, val = (one.without({problem.file for problem in errors}) for one in cached)
     if not len(train) or not len(val):
         raise InputError(f"{dataset.name} has no usable pairs left to train or to validate with: {describe(errors)}")
     return PreparedData(dataset, train, val, len(split.test), split.val_is_own, notes, config)
-
-
-def _usable(cached: CachedPairs, errors: set[Any]) -> CachedPairs:
-    """The cached pairs without those that have an error."""
-    keep = [index for index, pair in enumerate(cached.pairs) if not _files(pair) & errors]
-    if len(keep) == len(cached):
-        return cached
-    images = None if cached.images is None else cached.images[keep]
-    masks = None if cached.masks is None else cached.masks[keep]
-    return CachedPairs([cached.pairs[index] for index in keep], cached.size, cached.problems, images, masks)
-
-
-def _files(pair: Pair) -> set[Any]:
-    return {pair.image, pair.mask}

@@ -104,13 +104,13 @@ class Recorder:
     def _eta(self, epoch: int, share: float) -> float | None:
         """Seconds to go when ``share`` of the batches of ``epoch`` are done: what the last epochs took, or this one so far."""
         spent = time.monotonic() - self._epoch_began if self._epoch else 0.0
+        to_go = self._run.config.epochs - epoch + 1
         if self._seconds:
             per_epoch = sum(self._seconds) / len(self._seconds)
-        elif share > self._first_share:
-            per_epoch = spent / (share - self._first_share)
-        else:
-            return None
-        return max(0.0, per_epoch * (self._run.config.epochs - epoch + 1) - min(spent, per_epoch))
+            return max(0.0, per_epoch * to_go - min(spent, per_epoch))
+        if share > self._first_share:
+            return spent / (share - self._first_share) * (to_go - share)
+        return None
 
     def _is_time(self) -> bool:
         now = time.monotonic()

@@ -1,0 +1,161 @@
+"""What a user does: launch, watch, stop, resume, and drop a photograph, in the real app with real workers."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, cast
+from urllib.request import urlopen
+
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+from tests.app_process import AppProcess
+from tests.helpers import lesion, make_dataset, wait_until
+
+pytestmark = pytest.mark.browser
+
+SLOW = 60_000  # milliseconds that training and loading torch may take on a busy machine
+
+
+@pytest.fixture(scope="module")
+def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AppProcess]:
+    app = AppProcess(tmp_path_factory.mktemp("journey-home"))
+    yield app
+    errors = app.stop()
+    assert "Traceback" not in errors, errors
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_dataset(tmp_path_factory.mktemp("data") / "tiny", train=20, test=4)
+
+
+def get(app: AppProcess, path: str) -> Any:
+    with urlopen(app.url + path, timeout=20) as answer:
+        return json.load(answer)
+
+
+def plotted(page: Page, run_id: int, split: str, metric: str) -> dict[str, list[float]]:
+    """The points of one curve, as the charts hold them."""
+    script = """([uid]) => {
+      const trace = (document.querySelector(".live-charts")?.data ?? []).find((one) => one.uid === uid);
+      return trace ? { x: Array.from(trace.x), y: Array.from(trace.y) } : { x: [], y: [] };
+    }"""
+    return cast("dict[str, list[float]]", page.evaluate(script, [f"{run_id} {split} {metric}"]))
+
+
+def row(page: Page, run_id: int) -> Locator:
+    return page.locator(".run-row", has_text=f"#{run_id} ")
+
+
+def launch(page: Page, app: AppProcess, data: Path, variant: str, epochs: int) -> None:
+    page.goto(app.url)
+    page.get_by_text("My folders").click()
+    folders = page.get_by_role("textbox", name="Folders")
+    folders.fill(f"'{data}'")
+    folders.press("Control+Enter")
+    expect(page.get_by_text("All pairs are in order.")).to_be_visible(timeout=SLOW)
+    page.get_by_text(variant, exact=True).click()
+    page.get_by_text("Advanced settings").click()
+    for label, value in (("Image size", 64), ("Batch size", 5), ("Epochs", epochs)):
+        field = page.get_by_role("spinbutton", name=label)
+        field.fill(str(value))
+        field.press("Enter")
+        expect(page.get_by_text(f"{label.lower().replace(' ', '_')} {value}").first).to_be_visible()
+    page.get_by_role("button", name="Launch").click()
+    expect(page.get_by_role("heading", name="Monitor")).to_be_visible(timeout=SLOW)
+
+
+def test_a_user_trains_two_models_and_compares_their_masks(page: Page, app: AppProcess, data: Path, tmp_path: Path) -> None:
+    launch(page, app, data, "Model 1 · trainable decoder", epochs=60)
+    expect(row(page, 1).locator(".run-status")).to_have_text("running", timeout=SLOW)
+    launch(page, app, data, "Model 2 · fine-tuned", epochs=3)
+    expect(row(page, 2).locator(".run-status")).to_have_text("queued")
+
+    page.goto(f"{app.url}/monitor?run=1&run=2")
+    seen = wait_until(lambda: len(plotted(page, 1, "val", "iou")["x"]), what="a first point")
+    wait_until(lambda: len(plotted(page, 1, "val", "iou")["x"]) > seen, what="the curve grows while it trains")
+
+    page.get_by_role("button", name="Stop").click()
+    expect(row(page, 1).locator(".run-status")).to_have_text("stopped", timeout=SLOW)
+    stopped_after = get(app, "/api/runs/1")["epochs_done"]
+    assert 0 < stopped_after < 60
+
+    page.get_by_role("button", name="Resume").click()
+    expect(row(page, 2).locator(".run-status")).to_have_text("finished", timeout=SLOW)
+    wait_until(lambda: len(plotted(page, 1, "val", "iou")["x"]) > stopped_after, what="it goes on where it was")
+    page.get_by_role("button", name="Stop").click()
+    expect(row(page, 1).locator(".run-status")).to_have_text("stopped", timeout=SLOW)
+
+    for run_id in (1, 2):
+        points = get(app, f"/api/runs/{run_id}/metrics")["points"]
+        for split, metric in ((split, metric) for split in ("train", "val") for metric in ("loss", "accuracy", "iou", "dice")):
+            told = {point["epoch"]: point["value"] for point in points if (point["split"], point["name"]) == (split, metric)}
+            assert list(told) == list(range(1, len(told) + 1))
+            wait_until(lambda told=told, curve=(run_id, split, metric): len(plotted(page, *curve)["x"]) == len(told))  # type: ignore[misc]
+            shown = plotted(page, run_id, split, metric)
+            assert dict(zip(shown["x"], shown["y"], strict=True)) == told
+
+    expect(page.locator(".sample-masks img")).to_have_count(12)
+    assert page.evaluate("[...document.querySelectorAll('.sample-masks img')].every((one) => one.complete && one.naturalWidth === 64)")
+
+    page.get_by_role("link", name="Predict").click()
+    widget = page.frame_locator("iframe")
+    drop(page, tmp_path)
+    for side in ("1", "2"):
+        expect(widget.locator(f"#measures-{side}")).to_contain_text("esion area", timeout=SLOW)
+        expect(widget.locator(f"#picture-{side} img")).to_be_visible()
+    expect(widget.locator("#agreement")).to_contain_text("IoU")
+
+
+def drop(page: Page, folder: Path) -> None:
+    """Drop a photograph onto the widget, as the mouse does."""
+    from PIL import Image
+
+    pixels, _ = lesion((96, 64), seed=5)
+    file = folder / "lesion.jpg"
+    Image.fromarray(pixels).save(file)
+    target = page.frame_locator("iframe").locator("#photographs [aria-dropeffect]").first
+    target.wait_for(timeout=SLOW)
+    transfer = target.evaluate_handle(
+        """(element, bytes) => {
+          const transfer = new DataTransfer();
+          transfer.items.add(new File([new Uint8Array(bytes)], "lesion.jpg", { type: "image/jpeg" }));
+          return transfer;
+        }""",
+        list(file.read_bytes()),
+    )
+    for event in ("dragenter", "dragover", "drop"):
+        target.dispatch_event(event, {"dataTransfer": transfer})
+
+
+def test_a_reload_and_a_second_browser_show_the_same(page: Page, app: AppProcess, data: Path) -> None:
+    if not get(app, "/api/runs")["runs"]:
+        launch(page, app, data, "Model 1 · trainable decoder", epochs=1)
+    expected = get(app, "/api/runs")["runs"][0]
+
+    for _ in range(2):
+        page.goto(f"{app.url}/monitor?run={expected['id']}")
+        expect(row(page, expected["id"])).to_have_attribute("aria-pressed", "true", timeout=SLOW)
+        expect(row(page, expected["id"]).locator(".run-title")).to_contain_text(expected["variant_label"])
+
+
+def test_a_link_to_a_run_that_is_gone_says_so(page: Page, app: AppProcess, data: Path) -> None:
+    if not get(app, "/api/runs")["runs"]:
+        launch(page, app, data, "Model 1 · trainable decoder", epochs=1)
+    page.goto(f"{app.url}/monitor?run=999")
+
+    expect(page.get_by_text("There is no run 999")).to_be_visible(timeout=SLOW)
+
+
+def test_a_folder_that_is_none_gets_one_sentence(page: Page, app: AppProcess) -> None:
+    page.goto(app.url)
+    page.get_by_text("My folders").click()
+    folders = page.get_by_role("textbox", name="Folders")
+    folders.fill("/nowhere/at/all")
+    folders.press("Control+Enter")
+
+    expect(page.get_by_text("There is no folder /nowhere/at/all; check the path.")).to_be_visible(timeout=SLOW)
+    expect(page.get_by_role("button", name="Launch")).to_be_disabled()
