@@ -179,8 +179,10 @@ def ask(scope: Scope, headers: Headers) -> Response:
     if scope["type"] == "http" and scope["method"] == "GET" and "text/html" in headers.get("accept", ""):
         target = scope["path"] + (f"?{scope['query_string'].decode('latin-1')}" if scope["query_string"] else "")
         return RedirectResponse(f"/sign-in?next={quote(target)}" if target != "/" else "/sign-in", 303)
-    # A browser would answer the challenge with a window of its own, over the page that asked.
-    challenge = {} if "sec-fetch-mode" in headers else {"WWW-Authenticate": 'Basic realm="LesionLab", charset="UTF-8"'}
+    # A page asks in the background; its browser would answer a challenge with a window of its own, over that page.
+    if "sec-fetch-mode" in headers:
+        return JSONResponse({"detail": "Signed out; reload this page."}, 401)
+    challenge = {"WWW-Authenticate": 'Basic realm="LesionLab", charset="UTF-8"'}
     return JSONResponse({"detail": "Sign in first: open /sign-in, or send the password as HTTP Basic."}, 401, challenge)
 
 

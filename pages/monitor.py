@@ -30,6 +30,8 @@ def missing_by_link(runs: list[Run]) -> list[str]:
 
 
 st.title("Monitor")
+if message := st.session_state.pop("flash", None):
+    st.toast(message, icon=":material/delete:")
 store().mark_lost()
 runs = store().list_runs()
 if not runs:

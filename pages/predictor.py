@@ -11,6 +11,7 @@ import gradio as gr
 
 from pages import predictor_look as look
 from pages.predictor_api import predict
+from pages.predictor_files import KEEP, sweeper
 from pages.predictor_handlers import NO_MODEL, Handlers, Parts, Side
 from pages.predictor_look import mount_settings
 from pages.predictor_session import MOST_PHOTOS, Photo, Session
@@ -20,9 +21,6 @@ __all__ = ["build_predictor", "mount_settings"]
 EXAMPLES = Path(__file__).parent / "examples"
 EVERY = 5
 """Seconds between two looks for new checkpoints."""
-KEEP = 3600
-"""Seconds that uploads and masks stay on the disk, and a visitor's photographs in memory."""
-
 PRIVACY = (
     "Photographs stay on this machine. They are kept in a temporary folder and deleted after an hour. A model computes at its network's "
     "own resolution; the mask is scaled to the photograph. For research and teaching: not a medical device."
@@ -41,6 +39,9 @@ def build_predictor() -> gr.Blocks:
         parts = _layout(examples)
         _connect(blocks, parts, Handlers(parts, examples))
         _endpoint()
+    blocks.extra_startup_events.append(sweeper(KEEP, KEEP / 6))
+    # Gradio refuses files that nobody uploaded, such as /etc/passwd, only once `launch` was called, which a mounted app never does.
+    blocks.has_launched = True
     return blocks
 
 
@@ -49,7 +50,9 @@ def _layout(examples: list[Photo]) -> Parts:
     note = gr.HTML(look.note(NO_MODEL), visible=False, elem_id="note")
     with gr.Row():
         with gr.Column(scale=3, min_width=320):
-            uploads = gr.File(label=f"Photographs (up to {MOST_PHOTOS})", file_count="multiple", elem_id="photographs", height=150)
+            uploads = gr.File(
+                label=f"Photographs (up to {MOST_PHOTOS})", file_count="multiple", elem_id="photographs", height=150
+            )
         with gr.Column(scale=2, min_width=320):
             pictures = [(Path(example.name).stem.replace("-", " "), example.thumbnail) for example in examples]
             painted = look.thumbnails(pictures, heading="Or click an example (painted by a program)")
@@ -65,13 +68,17 @@ def _layout(examples: list[Photo]) -> Parts:
     with gr.Row():
         sides = [_side(0, "first"), _side(1, "second")]
     gr.HTML(f"<p>{PRIVACY}</p>", elem_classes="small")
-    return Parts(session, known, note, uploads, example_row, message, strip_box, strip, clear, both, agreement, opacity, outline, sides)
+    return Parts(
+        session, known, note, uploads, example_row, message, strip_box, strip, clear, both, agreement, opacity, outline, sides
+    )
 
 
 def _side(place: int, ordinal: str) -> Side:
     number = place + 1
     with gr.Column(min_width=300, elem_id=f"side-{number}"):
-        choice = gr.Dropdown([], label=f"{ordinal.capitalize()} model", interactive=True, filterable=False, elem_id=f"model-{number}")
+        choice = gr.Dropdown(
+            [], label=f"{ordinal.capitalize()} model", interactive=True, filterable=False, elem_id=f"model-{number}"
+        )
         with gr.Column(visible=False) as result:
             measures = gr.HTML("", elem_id=f"measures-{number}")
             picture = gr.Image(
@@ -106,7 +113,13 @@ def _connect(blocks: gr.Blocks, parts: Parts, handlers: Handlers) -> None:
     first, second = parts.sides
 
     choices = [first.choice, second.choice]
-    gr.on([blocks.load, gr.Timer(EVERY).tick], handlers.refresh, [parts.known, *choices], [parts.known, parts.note, *choices], **quick)
+    gr.on(
+        [blocks.load, gr.Timer(EVERY).tick],
+        handlers.refresh,
+        [parts.known, *choices],
+        [parts.known, parts.note, *choices],
+        **quick,
+    )
     blocks.load(handlers.warm_up, None, None, **private)
     parts.uploads.upload(handlers.add_uploads, [parts.uploads, *controls], [parts.uploads, *shown], **running)
     parts.examples.click(handlers.add_example, controls, shown, **running)
@@ -130,4 +143,6 @@ def _endpoint() -> None:
             gr.Number(label="Threshold (empty: the model's own)", value=None),
         ]
         gives = [gr.File(label="Mask"), gr.File(label="Second mask"), gr.JSON(label="Measures")]
-        gr.Button("Predict").click(predict, takes, gives, api_name="predict", preprocess=False, concurrency_id="model", concurrency_limit=2)
+        gr.Button("Predict").click(
+            predict, takes, gives, api_name="predict", preprocess=False, concurrency_id="model", concurrency_limit=2
+        )

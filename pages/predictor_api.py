@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import math
-import secrets
-from pathlib import Path
 from typing import Any
 
 import gradio as gr
-from gradio.utils import get_upload_folder
 
-from pages.models import default_pair, file_key, find_model, model_name, slug
+from pages.models import default_pair, file_key, find_model, model_name
+from pages.predictor_files import fresh_folder, mask_name, upload
 from pages.predictor_session import LOADED, agreement, mask_png
 from seg_core.checkpoint import available_checkpoints
 from seg_core.errors import InputError
@@ -32,22 +30,6 @@ def predict(
         return _predict(photo, [name for name in (model, second_model) if name], threshold)
     except InputError as error:
         raise gr.Error(str(error), print_exception=False) from None
-
-
-def upload(file: dict[str, Any]) -> tuple[Path, str]:
-    """Where an upload lies and what its owner calls it, from Gradio's description of a file."""
-    path = Path(file["path"])
-    return path, file.get("orig_name") or path.name
-
-
-def fresh_folder() -> Path:
-    """A folder in Gradio's cache that nobody can guess; Gradio serves what lies there and deletes it after an hour."""
-    return Path(get_upload_folder()) / secrets.token_hex(16)
-
-
-def mask_name(photo: str, model: str) -> str:
-    """The file name of a mask: the photograph's, and which model made it."""
-    return f"{Path(photo).stem}_mask_{slug(model)}.png"
 
 
 def _predict(photo: dict[str, Any] | None, names: list[str], threshold: float | None) -> tuple[str, str | None, dict[str, Any]]:

@@ -11,7 +11,7 @@ import gradio as gr
 
 from pages import predictor_look as look
 from pages.models import choices, default_pair, file_key, find_model, model_name
-from pages.predictor_api import fresh_folder, mask_name, upload
+from pages.predictor_files import fresh_folder, mask_name, upload, write_picture
 from pages.predictor_session import LOADED, Photo, Session, duration, jpeg, mask_png, percent
 from pages.predictor_view import SideView, view
 from seg_core.errors import InputError
@@ -67,7 +67,9 @@ class Parts:
     @property
     def shown(self) -> list[Any]:
         """Everything that a handler may change."""
-        of_sides = [part for side in self.sides for part in (side.result, side.measures, side.picture, side.tools, side.threshold)]
+        of_sides = [
+            part for side in self.sides for part in (side.result, side.measures, side.picture, side.tools, side.threshold)
+        ]
         return [self.session, self.message, self.strip_box, self.strip, self.both, self.agreement, *of_sides]
 
 
@@ -92,11 +94,13 @@ class Controls:
     def thresholds(self) -> list[float | None]:
         """The threshold of each model; None, for the checkpoint's own, where the slider was set for another model."""
         sliders = zip((self.first, self.second), (self.first_threshold, self.second_threshold), strict=True)
-        return [value if path == before else None for (path, value), before in zip(sliders, self.session.thresholds_for, strict=True)]
+        return [
+            value if path == before else None for (path, value), before in zip(sliders, self.session.thresholds_for, strict=True)
+        ]
 
 
 class Handlers:
-    """The handlers of one widget. Each gives new values for `Parts.shown`; those that run models first show the bare photograph."""
+    """The handlers of one widget. They give new values for `Parts.shown`; those that run models first show the bare photograph."""
 
     def __init__(self, parts: Parts, examples: list[Photo]) -> None:
         self.parts = parts
@@ -213,17 +217,23 @@ class Handlers:
     def _waiting(self, controls: Controls, photo: Photo) -> Update:
         update: Update = {self.parts.agreement: ""}
         for side in self.parts.sides:
-            update |= {side.picture: _file(photo.preview, photo), side.measures: look.measures("Computing the mask …")}
+            update |= {
+                side.picture: write_picture(photo.preview, photo.name),
+                side.measures: look.measures("Computing the mask …"),
+            }
         return update
 
     def _drawn(self, controls: Controls, photo: Photo) -> Update:
-        sides, agreement = view(photo, controls.models, controls.thresholds, opacity=controls.opacity / 100, outline=controls.outline)
+        wanted = controls.thresholds
+        sides, agreement = view(photo, controls.models, wanted, opacity=controls.opacity / 100, outline=controls.outline)
         update: Update = {self.parts.agreement: "" if agreement is None else look.agreement(agreement)}
         if not sides:
-            update |= {self.parts.sides[0].picture: _file(photo.preview, photo), self.parts.sides[0].measures: ""}
+            first = self.parts.sides[0]
+            update |= {first.picture: write_picture(photo.preview, photo.name), first.measures: ""}
         for drawn, side, model in zip(sides, self.parts.sides, controls.models, strict=False):
-            update |= {side.picture: _file(jpeg(drawn.picture), photo), side.measures: _measures(drawn)}
-            if drawn.threshold is not None:
+            update |= {side.picture: write_picture(jpeg(drawn.picture), photo.name), side.measures: _measures(drawn)}
+            # Only for a newly chosen model: a value sent back while the visitor drags the slider would make it jump.
+            if wanted[side.place] is None and drawn.threshold is not None:
                 update[side.threshold] = drawn.threshold
                 controls.session.thresholds_for[side.place] = model
         return update
@@ -234,12 +244,3 @@ def _measures(side: SideView) -> str:
         return look.problem([side.problem])
     area = f"Lesion area <b>{percent(side.area)}</b>" if side.area else "No lesion at this threshold"
     return look.measures(area, f"computed in {duration(side.seconds)}")
-
-
-def _file(picture: bytes, photo: Photo) -> str:
-    """A picture as a file that Gradio serves and deletes after an hour."""
-    folder = fresh_folder()
-    folder.mkdir(parents=True)
-    file = folder / f"{Path(photo.name).stem}_overlay.jpg"
-    file.write_bytes(picture)
-    return str(file)

@@ -34,10 +34,40 @@ def mount_settings() -> dict[str, Any]:
 
 def theme() -> gr.themes.Base:
     """Gradio's base theme in the app's colours, with the fonts of the system: nothing is fetched from elsewhere."""
-    hue = Color(*("#e8f3f8", "#cfe5ef", "#a5cfe1", "#74b5d0", DARK.primary, "#1f8ab8", LIGHT.primary, "#095b7f", "#084a68", "#073b53", "#052a3b"))
-    grey = Color(*(LIGHT.secondary, "#eceff3", LIGHT.border, "#b8c1cc", "#7f8b99", "#596574", "#47525f", DARK.border, DARK.secondary, DARK.background, "#0c0f13"))
+    hue = Color(
+        *(
+            "#e8f3f8",
+            "#cfe5ef",
+            "#a5cfe1",
+            "#74b5d0",
+            DARK.primary,
+            "#1f8ab8",
+            LIGHT.primary,
+            "#095b7f",
+            "#084a68",
+            "#073b53",
+            "#052a3b",
+        )
+    )
+    grey = Color(
+        *(
+            LIGHT.secondary,
+            "#eceff3",
+            LIGHT.border,
+            "#b8c1cc",
+            "#7f8b99",
+            "#596574",
+            "#47525f",
+            DARK.border,
+            DARK.secondary,
+            DARK.background,
+            "#0c0f13",
+        )
+    )
     fonts = [name.strip().strip("'") for name in FONT.split(",")]
-    base = gr.themes.Base(primary_hue=hue, secondary_hue=hue, neutral_hue=grey, font=fonts, font_mono=["ui-monospace", "monospace"])
+    base = gr.themes.Base(
+        primary_hue=hue, secondary_hue=hue, neutral_hue=grey, font=fonts, font_mono=["ui-monospace", "monospace"]
+    )
     colours = {
         "body_background_fill": "background",
         "body_text_color": "text",
@@ -63,7 +93,10 @@ def theme() -> gr.themes.Base:
     }
     settings = {name: getattr(LIGHT, colour) for name, colour in colours.items()}
     settings |= {f"{name}_dark": getattr(DARK, colour) for name, colour in colours.items()}
-    radius = {name: RADIUS for name in ("block_radius", "input_radius", "button_large_radius", "button_medium_radius", "button_small_radius")}
+    radius = {
+        name: RADIUS
+        for name in ("block_radius", "input_radius", "button_large_radius", "button_medium_radius", "button_small_radius")
+    }
     soft = {name: "#5b6675" for name in ("block_info_text_color", "body_text_color_subdued")}
     soft |= {f"{name}_dark": "#a9b4c0" for name in soft}
     return base.set(**settings, **radius, **soft, button_secondary_border_color_hover=LIGHT.primary, button_border_width="1px")

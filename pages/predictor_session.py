@@ -116,7 +116,6 @@ def agreement(masks: list[np.ndarray]) -> float | None:
 
 def mask_png(prediction: Prediction, threshold: float, folder: Path, name: str) -> Path:
     """Write a mask of 0 and 255 at the photograph's own size."""
-    folder.mkdir(parents=True, exist_ok=True)
     file = folder / name
     # Level 1 takes a third of the time of the default; the file of a mask stays small either way.
     Image.fromarray(prediction.mask(threshold).astype(np.uint8) * 255).save(file, compress_level=1)

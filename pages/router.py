@@ -10,7 +10,7 @@ import streamlit as st
 ASSETS = Path(__file__).parent / "assets"
 
 st.set_page_config(page_title="LesionLab", page_icon=str(ASSETS / "mark.svg"), layout="wide")
-st.logo(str(ASSETS / "wordmark.svg"), icon_image=str(ASSETS / "mark.svg"), size="large")
+st.logo(str(ASSETS / "wordmark.svg"), size="large")
 
 st.html(Path(__file__).parent / "style.css")
 

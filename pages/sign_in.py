@@ -59,6 +59,7 @@ def sign_in_page(target: str, problem: str = "", status: int = 200) -> HTMLRespo
 <p>Whoever started this app set a password.</p>
 <form method="post" action="/sign-in">
 <input type="hidden" name="next" value="{escape(target)}">
+<input type="text" name="username" autocomplete="username" value="LesionLab" hidden>
 <label for="password">Password</label>
 <input id="password" name="password" type="password" autocomplete="current-password" required autofocus{described}>
 {alert}

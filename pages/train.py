@@ -68,15 +68,15 @@ except InputError as error:
     st.error(str(error))
     st.stop()
 
-launch, command = st.columns(2, gap="large", vertical_alignment="top")
-with command, st.expander("The same in a terminal", icon=":material/terminal:"):
-    sources = list(dataset.sources) if dataset else ["DIR"]
-    st.code("\n".join(command_line(config, sources, name) for config in configs), language="bash", wrap_lines=True)
-with launch:
+with model:
     label = "Launch three runs" if len(configs) > 1 else "Launch"
-    if st.button(label, type="primary", icon=":material/rocket_launch:", disabled=dataset is None, width="stretch") and dataset:
-        runs = [store().add_run(name, config, dataset.sources) for config in configs]
-        dispatch(store())
-        st.switch_page("monitor.py", query_params={"run": [str(run.id) for run in runs]})
+    launched = st.button(label, type="primary", icon=":material/rocket_launch:", disabled=dataset is None, width="stretch")
     if dataset is None:
         st.caption("Choose a dataset first.")
+    with st.expander("The same in a terminal", icon=":material/terminal:"):
+        sources = list(dataset.sources) if dataset else ["DIR"]
+        st.code("\n".join(command_line(config, sources, name) for config in configs), language="bash", wrap_lines=True)
+if launched and dataset:
+    runs = [store().add_run(name, config, dataset.sources) for config in configs]
+    dispatch(store())
+    st.switch_page("monitor.py", query_params={"run": [str(run.id) for run in runs]})

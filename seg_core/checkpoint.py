@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import struct
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -172,10 +173,13 @@ def read_metadata(path: str | Path) -> dict[str, Any]:
 
 
 def available_checkpoints() -> list[CheckpointEntry]:
-    """The checkpoints to choose from: those that ship, then the best one of every run, newest first. Damaged files are passed over."""
-    shipped = sorted(SHIPPED_CHECKPOINTS.glob("*.safetensors"))
-    trained = sorted(home().glob("[0-9]*/best.safetensors"), key=lambda file: -file.stat().st_mtime)
-    return [entry for file in shipped + trained if (entry := _entry(file))]
+    """The checkpoints to choose from: those that ship, then the best one of every run, newest first.
+
+    Damaged files are passed over, and so are those that are deleted meanwhile.
+    """
+    shipped = _entries(sorted(SHIPPED_CHECKPOINTS.glob("*.safetensors")))
+    trained = _entries(home().glob("[0-9]*/best.safetensors"))
+    return shipped + sorted(trained, key=lambda entry: -entry.modified)
 
 
 def checkpoint_label(metadata: Mapping[str, Any]) -> str:
@@ -196,13 +200,14 @@ def write_tensors(path: Path, tensors: Mapping[str, torch.Tensor], metadata: Map
         partial.unlink(missing_ok=True)
 
 
-def _entry(path: Path) -> CheckpointEntry | None:
-    try:
-        metadata = read_metadata(path)
-    except InputError:
-        return None
-    validation = metadata.get("metrics", {}).get("val", {})
-    return CheckpointEntry(path, checkpoint_label(metadata), validation.get("iou"), path.stat().st_mtime)
+def _entries(paths: Iterable[Path]) -> list[CheckpointEntry]:
+    entries = []
+    for path in paths:
+        with contextlib.suppress(InputError, FileNotFoundError, KeyError):
+            metadata = read_metadata(path)
+            iou = metadata["metrics"].get("val", {}).get("iou")
+            entries.append(CheckpointEntry(path, checkpoint_label(metadata), iou, path.stat().st_mtime))
+    return entries
 
 
 def _for_inference(model: Segmenter, device: str) -> Segmenter:

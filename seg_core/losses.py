@@ -14,7 +14,7 @@ def bce(logits: torch.Tensor, masks: torch.Tensor) -> torch.Tensor:
 
 
 def soft_dice(logits: torch.Tensor, masks: torch.Tensor) -> torch.Tensor:
-    """One minus the Dice coefficient on probabilities, per image, then averaged (Milletari et al., 2016, with plain sums below)."""
+    """One minus the Dice coefficient on probabilities, per image, then averaged (Milletari et al., 2016, but with plain sums)."""
     probabilities = logits.sigmoid()
     both = (probabilities * masks).sum(dim=(1, 2, 3))
     total = probabilities.sum(dim=(1, 2, 3)) + masks.sum(dim=(1, 2, 3))

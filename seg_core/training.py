@@ -21,6 +21,7 @@ from seg_core.data.cache import CachedPairs
 from seg_core.data.dataset import Dataset
 from seg_core.data.preparation import PreparedData, prepare
 from seg_core.data.transforms import MEAN, STD
+from seg_core.errors import InputError
 from seg_core.losses import LOSSES
 from seg_core.model import Segmenter, build_model, count_parameters
 from seg_core.resume import EpochRecord, History, load_resume, save_resume
@@ -93,7 +94,7 @@ Event = Message | Preparing | BatchDone | EpochDone
 
 @dataclass(frozen=True)
 class TrainResult:
-    """How a training ended. ``val`` are the metrics of the best epoch; before the first whole epoch it is empty and ``best_epoch`` 0."""
+    """How a training ended. ``val`` are the metrics of the best epoch; before the first whole one it is empty, ``best_epoch`` 0."""
 
     status: Literal["finished", "stopped"]
     epochs: int
@@ -120,10 +121,11 @@ def train(
     every batch; a training stopped within an epoch keeps that epoch's weights as the last checkpoint.
 
     Raises:
-        InputError: if the data or a setting cannot be used, or there is nothing to resume.
+        InputError: if the data or a setting cannot be used, or what to resume from is damaged.
         TrainingFailed: if the loss is no longer a finite number.
     """
-    fabric = Fabric(accelerator=_accelerator(config.device), devices=1, precision=choose_precision(config))
+    kind, index = _device(config.device)
+    fabric = Fabric(accelerator=kind, devices=1 if kind == "cpu" else [index], precision=choose_precision(config))
     data = prepare(dataset, config, lambda done, total, what: on_event(Preparing(done, total, what)))
     for text in data.notes:
         on_event(Message(text))
@@ -143,7 +145,7 @@ class _Training:
 
     def __init__(self, config: Config, data: PreparedData, fabric: Fabric, folder: Path, name: str) -> None:
         self.config, self.data, self.fabric, self.folder, self.name = config, data, fabric, folder, name
-        self.network: Segmenter = build_model(config).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.network: Segmenter = build_model(config).to(memory_format=torch.channels_last)
         trainable = [parameter for parameter in self.network.parameters() if parameter.requires_grad]
         kind = torch.optim.Adam if config.optimizer == "adam" else torch.optim.AdamW
         self.optimizer = kind(trainable, lr=config.learning_rate)
@@ -157,10 +159,10 @@ class _Training:
 
     def description(self) -> str:
         """One line that says what trains on what."""
-        split, precision = self.data, self.fabric._precision.precision
+        millions, precision = count_parameters(self.network) / 1e6, self.fabric._precision.precision
         return (
-            f"{self.config.label}, {count_parameters(self.network) / 1e6:.1f} million parameters, on {len(split.train)} photographs, "
-            f"validated on {len(split.val)}, at {self.config.image_size} px, {self.fabric.device} in {precision}."
+            f"{self.config.label}, {millions:.1f} million parameters, on {len(self.data.train)} photographs, "
+            f"validated on {len(self.data.val)}, at {self.config.image_size} px, {self.fabric.device} in {precision}."
         )
 
     def run(self, on_event: Callable[[Event], None], should_stop: Callable[[], bool]) -> TrainResult:
@@ -172,6 +174,7 @@ class _Training:
                 trained = self._train_epoch(epoch, on_event, should_stop)
                 train_seconds = time.perf_counter() - epoch_started
                 val, samples = self._validate(should_stop)
+                self._require_finite(val["loss"], f"the validation of epoch {epoch}")
             except _Stopped:
                 self._save("last", stopped_in=epoch)
                 return self._result("stopped", seen / (time.perf_counter() - started))
@@ -195,11 +198,7 @@ class _Training:
                 group["lr"] = self.config.learning_rate * schedule_factor(self.config, (epoch - 1) * batches + batch - 1, batches)
             logits = self.model(images).float()
             loss = self.loss(logits, masks)
-            if not math.isfinite(loss.item()):
-                raise TrainingFailed(
-                    f"The loss became {loss.item()} in epoch {epoch}, batch {batch}; resume with or start again at a lower learning rate "
-                    f"than {self.config.learning_rate:g}."
-                )
+            self._require_finite(loss.item(), f"epoch {epoch}, batch {batch}")
             self.fabric_optimizer.zero_grad()
             self.fabric.backward(loss)
             self.fabric_optimizer.step()
@@ -232,6 +231,12 @@ class _Training:
                             )
                         )
         return means.values(), samples
+
+    def _require_finite(self, loss: float, where: str) -> None:
+        if not math.isfinite(loss):
+            raise TrainingFailed(
+                f"The loss became {loss} in {where}; start again with a learning rate below {self.config.learning_rate:g}."
+            )
 
     def _batches(self, pairs: CachedPairs, training: bool) -> Iterator[tuple[torch.Tensor, torch.Tensor, torch.Tensor]]:
         """Batches of photographs (B, 3, S, S), masks (B, 1, S, S), and the pairs' indices, on the device."""
@@ -317,15 +322,25 @@ def choose_precision(config: Config) -> Literal["32-true", "bf16-mixed"]:
     """The precision that ``auto`` stands for on the config's device: bf16 where the processor computes in it, else fp32."""
     if config.precision != "auto":
         return config.precision
-    accelerator = _accelerator(config.device)
-    if accelerator == "cuda":
+    kind, _ = _device(config.device)
+    if kind == "cuda":
         fast = torch.cuda.is_bf16_supported(including_emulation=False)
     else:
-        fast = accelerator == "cpu" and bool(torch.cpu.get_capabilities().get("avx512_bf16"))
+        fast = kind == "cpu" and bool(torch.cpu.get_capabilities().get("avx512_bf16"))
     return "bf16-mixed" if fast else "32-true"
 
 
-def _accelerator(device: str) -> str:
-    if device == "auto":
-        return "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
-    return device.split(":")[0]
+def _device(name: str) -> tuple[str, int]:
+    """The kind and number of the device that a config names, such as ``("cuda", 1)``.
+
+    Raises:
+        InputError: if this machine has no such device.
+    """
+    if name == "auto":
+        return "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu", 0
+    kind, _, digits = name.partition(":")
+    index = int(digits or 0)
+    there = {"cpu": 1, "cuda": torch.cuda.device_count(), "mps": int(torch.backends.mps.is_available())}[kind]
+    if index >= there:
+        raise InputError(f"This machine has no device {name}; choose auto or cpu.")
+    return kind, index

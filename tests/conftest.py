@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -22,6 +23,11 @@ new MutationObserver(() => {
   }
 }).observe(document, { childList: true, subtree: true });
 """
+
+
+def pytest_configure() -> None:
+    """Let torch compute in one thread, here and in what the tests start: on tiny images several only wait for each other."""
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
 @pytest.fixture(autouse=True)

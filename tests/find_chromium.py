@@ -25,11 +25,14 @@ def find_chromium() -> Path | None:
     """The browser named by ``CHROMIUM``, else one of the machine's own, else Playwright's, else None."""
     if named := os.environ.get("CHROMIUM"):
         return Path(named) if Path(named).is_file() else None
-    candidates = [Path(found) for command in COMMANDS if (found := shutil.which(command))]
-    candidates += APPLICATIONS
+    candidates = [*(Path(found) for command in COMMANDS if (found := shutil.which(command))), *APPLICATIONS]
+    return next((path for path in candidates if path.is_file()), None) or _playwrights_own()
+
+
+def _playwrights_own() -> Path | None:
     with sync_playwright() as playwright:
-        candidates.append(Path(playwright.chromium.executable_path))
-    return next((path for path in candidates if path.is_file()), None)
+        path = Path(playwright.chromium.executable_path)
+    return path if path.is_file() else None
 
 
 def install() -> Path | None:
@@ -46,10 +49,15 @@ def install() -> Path | None:
 
 
 def main() -> int:
-    """Print the browser's path; gives 2 when there is none and none could be installed."""
-    found = find_chromium() or (install() if "--install" in sys.argv and "CHROMIUM" not in os.environ else None)
-    print(found or ADVICE, file=sys.stdout if found else sys.stderr)
-    return 0 if found else 2
+    """Say where the browser is, or with ``--install`` nothing; gives 2 when there is none and none could be installed."""
+    quiet = "--install" in sys.argv
+    found = find_chromium() or (install() if quiet and "CHROMIUM" not in os.environ else None)
+    if found is None:
+        print(ADVICE, file=sys.stderr)
+        return 2
+    if not quiet:
+        print(found)
+    return 0
 
 
 if __name__ == "__main__":

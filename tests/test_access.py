@@ -55,7 +55,7 @@ def sign_in(app: AccessGuard, password: str = PASSWORD, **fields: str) -> httpx.
 def open_socket(app: AccessGuard, **headers: str) -> list[Message]:
     """What a websocket is told when it is opened and left at once."""
     told: list[Message] = []
-    incoming = [{"type": "websocket.connect"}, {"type": "websocket.disconnect", "code": 1000}]
+    incoming: list[Message] = [{"type": "websocket.connect"}, {"type": "websocket.disconnect", "code": 1000}]
     raw = [(name.encode(), value.encode()) for name, value in {"host": "localhost:8501", **headers}.items()]
     scope = {"type": "websocket", "path": "/_stcore/stream", "query_string": b"", "headers": raw, "server": ("localhost", 8501)}
 
@@ -337,9 +337,9 @@ def test_sign_in_use_and_sign_out(guarded: AppProcess, page: Page, problems: lis
     expect(page.get_by_text("Sign out")).to_be_visible()
 
     second = page.context.new_page()
-    second.goto(guarded.url)
     with second.expect_event("websocket") as opened:
-        second.reload()
+        second.goto(f"{guarded.url}/monitor")
+    expect(second.get_by_role("heading", name="Monitor")).to_be_visible()
     socket = opened.value
     with socket.expect_event("close"):
         page.get_by_text("Sign out").click()
@@ -349,15 +349,10 @@ def test_sign_in_use_and_sign_out(guarded: AppProcess, page: Page, problems: lis
     problems[:] = [problem for problem in problems if "401" not in problem and "WebSocket" not in problem]
 
 
-@pytest.mark.browser
-def test_a_restart_keeps_visitors_signed_in(tmp_path: Path) -> None:
-    first = AppProcess(tmp_path, LESIONLAB_PASSWORD=PASSWORD)
-    port = httpx.URL(first.url).port
-    cookie = httpx.post(f"{first.url}/sign-in", data={"password": PASSWORD}).cookies[f"lesionlab_{port}"]
-    first.interrupt()
-    key = signing_key(tmp_path / "session.key", PASSWORD)
-    first.stop()
-    assert Sessions(key).check(cookie)
+def test_the_real_apps_sessions_outlive_it(guarded: AppProcess) -> None:
+    port = httpx.URL(guarded.url).port
+    cookie = httpx.post(f"{guarded.url}/sign-in", data={"password": PASSWORD}).cookies[f"lesionlab_{port}"]
+    assert Sessions(signing_key(guarded.home / "session.key", PASSWORD)).check(cookie)
 
 
 @pytest.mark.browser

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import shutil
 import threading
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -22,10 +24,8 @@ ONE_CACHE = 3 * SIZE * SIZE * 4  # bytes of three pairs, without the files' head
 
 
 @pytest.fixture(autouse=True)
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("LESIONLAB_HOME", str(tmp_path / "home"))
+def default_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("LESIONLAB_CACHE_GB", raising=False)
-    return tmp_path / "home"
 
 
 @pytest.fixture
@@ -173,6 +173,13 @@ def test_beyond_the_limit_pairs_are_decoded_on_the_fly_with_the_same_values(
     assert_holds(cached, pairs)
     assert_holds(cached.without({pairs[1].image}), [pairs[0], pairs[2]])
     assert not cache_folder().exists() or caches() == set()
+
+
+def test_a_full_disk_is_not_filled_further(pairs: list[Pair], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=ONE_CACHE - 1))
+    cached = cache_pairs(pairs, SIZE)
+    assert cached.images is None
+    assert_holds(cached, pairs)
 
 
 def test_a_cache_in_use_survives_its_removal(pairs: list[Pair]) -> None:

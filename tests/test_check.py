@@ -18,12 +18,6 @@ from seg_core.errors import InputError
 from tests.helpers import lesion, make_dataset, tiny_config, write_pair
 
 
-@pytest.fixture(autouse=True)
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("LESIONLAB_HOME", str(tmp_path / "home"))
-    return tmp_path / "home"
-
-
 @pytest.fixture
 def data(tmp_path: Path) -> Path:
     """Ten faultless training pairs, ISIC_0000000 to ISIC_0000009."""

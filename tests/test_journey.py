@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, cast
@@ -129,6 +131,29 @@ def drop(page: Page, folder: Path) -> None:
     )
     for event in ("dragenter", "dragover", "drop"):
         target.dispatch_event(event, {"dataTransfer": transfer})
+
+
+def test_a_killed_worker_is_shown_as_lost_resumes_and_is_deleted(page: Page, app: AppProcess, data: Path) -> None:
+    launch(page, app, data, "Model 1 · trainable decoder", epochs=200)
+    run_id = get(app, "/api/runs")["runs"][0]["id"]
+    wait_until(lambda: get(app, f"/api/runs/{run_id}")["epochs_done"], what="a first epoch")
+
+    os.kill(get(app, f"/api/runs/{run_id}")["pid"], signal.SIGKILL)
+    expect(row(page, run_id).locator(".run-status")).to_have_text("lost", timeout=30_000)
+    expect(page.get_by_text("Its process ended without a word").first).to_be_visible()
+    expect(page.locator(".run-log")).to_contain_text("Epoch 1 of 200")
+
+    epochs_done = get(app, f"/api/runs/{run_id}")["epochs_done"]
+    page.get_by_role("button", name="Resume").click()
+    wait_until(lambda: get(app, f"/api/runs/{run_id}")["epochs_done"] > epochs_done, what="it goes on")
+    page.get_by_role("button", name="Stop").click()
+    expect(row(page, run_id).locator(".run-status")).to_have_text("stopped", timeout=SLOW)
+
+    page.get_by_role("button", name="Delete").click()
+    page.get_by_role("dialog").get_by_role("button", name="Delete").click()
+    expect(page.get_by_text("MB freed")).to_be_visible()
+    expect(row(page, run_id)).to_have_count(0)
+    assert not (app.home / f"{run_id:04d}").exists()
 
 
 def test_a_reload_and_a_second_browser_show_the_same(page: Page, app: AppProcess, data: Path) -> None:

@@ -201,7 +201,9 @@ def test_one_run_at_a_time_in_the_order_of_the_queue(store: RunStore) -> None:
     assert store.claim(one)
     assert not store.claim(one)
     assert store.next_in_line() is None
+    assert store.at_work() == store.get_run(one)
     store.finish(one, "stopped")
+    assert store.at_work() is None
     store.requeue(one)  # at the end of the queue
     for run_id in (two, three, one):
         head = store.next_in_line()
@@ -433,7 +435,7 @@ def test_many_may_make_the_database_at_once(tmp_path: Path) -> None:
 def test_readers_never_wait_for_a_writer(store: RunStore) -> None:
     run_id = store.add_run("", CONFIG, "sample").id
     with closing(sqlite3.connect(store.path, isolation_level=None)) as connection:
-        connection.execute("BEGIN IMMEDIATE")
+        connection.execute("BEGIN EXCLUSIVE")
         assert store.get_run(run_id).status == "queued"
         connection.execute("ROLLBACK")
 

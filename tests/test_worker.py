@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 from sqlalchemy.exc import OperationalError
 
@@ -383,6 +384,16 @@ def few_pairs(tmp_path: Path) -> Path:
     return folder
 
 
+@pytest.fixture
+def one_thread() -> Iterator[None]:
+    """Small tensors train ten times slower on all cores when others use these too."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.mark.usefixtures("one_thread")
 def test_a_real_training_ends_well_and_a_stopped_one_goes_on(store: RunStore, few_pairs: Path) -> None:
     config = Config.of(
         "report", epochs=2, image_size=64, batch_size=2, encoder_weights="random", device="cpu", precision="32-true"

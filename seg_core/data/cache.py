@@ -6,11 +6,13 @@ a changed file simply asks for another cache; the oldest ones go when all togeth
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -27,7 +29,7 @@ CACHE_VERSION = 1
 
 @dataclass(frozen=True)
 class CachedPairs:
-    """Pairs at one square size S, by index. Where the cache's limit is too small, they are decoded again at each access."""
+    """Pairs at one square size S, by index. Where the cache's limit or the disk is too small, each access decodes them again."""
 
     pairs: list[Pair]
     size: int
@@ -90,11 +92,14 @@ def cache_pairs(pairs: list[Pair], size: int, on_progress: Callable[[int, int], 
     """Decode and resize ``pairs`` to squares of ``size`` pixels, or find them in the cache from an earlier time.
 
     Pairs with an error (`Problem.is_error`) are zeros; the caller decides what to do about ``problems``.
+
+    Raises:
+        InputError: if a file went away since the dataset was opened.
     """
     target = cache_folder() / _key(pairs, size)
     if not (target / "index.json").exists():
         needed = len(pairs) * size * size * 4
-        if needed > cache_limit():
+        if needed > min(cache_limit(), shutil.disk_usage(home()).free):
             problems = [problem for loaded in load_pairs(pairs, size, on_progress) for problem in loaded.problems]
             return CachedPairs(pairs, size, problems, None, None, range(len(pairs)))
         _make_room(needed)
@@ -110,7 +115,10 @@ def _key(pairs: list[Pair], size: int) -> str:
     digest = hashlib.sha256(f"{CACHE_VERSION} {size}".encode())
     for pair in pairs:
         for file in (pair.image, pair.mask):
-            facts = file.stat()
+            try:
+                facts = file.stat()
+            except OSError as error:
+                raise InputError(f"{file} cannot be read ({error.strerror}); put it back or open the dataset again.") from None
             digest.update(f"\n{file} {facts.st_size} {facts.st_mtime_ns}".encode())
     return digest.hexdigest()[:24]
 
@@ -118,6 +126,7 @@ def _key(pairs: list[Pair], size: int) -> str:
 def _build(target: Path, pairs: list[Pair], size: int, on_progress: Callable[[int, int], None] | None) -> None:
     """Write a cache beside its place and move it there whole: a crash leaves none, and of two builders the first one wins."""
     target.parent.mkdir(parents=True, exist_ok=True)
+    _remove_leftovers()
     with tempfile.TemporaryDirectory(dir=target.parent, prefix=".building-") as made:
         folder = Path(made, "cache")
         folder.mkdir()
@@ -147,6 +156,14 @@ def _make_room(needed: int) -> None:
             return
         used -= _bytes_of(folder)
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _remove_leftovers() -> None:
+    """Delete what killed builders left; none works for a day."""
+    for folder in cache_folder().glob(".building-*"):
+        with contextlib.suppress(FileNotFoundError):
+            if time.time() - folder.stat().st_mtime > 86_400:
+                shutil.rmtree(folder, ignore_errors=True)
 
 
 def _caches() -> list[Path]:

@@ -40,7 +40,7 @@ class Problem:
 
 @dataclass(frozen=True)
 class LoadedPair:
-    """A decoded pair at one square size: photograph (S, S, 3) uint8 and mask (S, S) uint8 of 0 and 255; zeros if it has an error."""
+    """A decoded pair at one square size: photograph (S, S, 3) and mask (S, S) of 0 and 255, uint8; zeros if it has an error."""
 
     image: np.ndarray
     mask: np.ndarray

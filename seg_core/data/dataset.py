@@ -81,9 +81,8 @@ class Dataset:
             by_id = sorted(shuffled[:held_out], key=lambda pair: pair.id), sorted(shuffled[held_out:], key=lambda pair: pair.id)
             split = Split(by_id[1], by_id[0], parts["test"], val_is_own=False)
         if not split.train or not split.val:
-            raise InputError(
-                f"{self.name} has {len(split.train)} pairs to train and {len(split.val)} to validate with; each needs at least one."
-            )
+            found = f"{len(split.train)} pairs to train and {len(split.val)} to validate with"
+            raise InputError(f"{self.name} has {found}; each needs at least one.")
         return split
 
     def without(self, left_out: set[Path]) -> Dataset:

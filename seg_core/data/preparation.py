@@ -13,7 +13,6 @@ from seg_core.config import Config
 from seg_core.data.cache import CachedPairs, cache_pairs
 from seg_core.data.check import check_names, describe
 from seg_core.data.dataset import Dataset
-from seg_core.data.folders import Pair
 from seg_core.data.transforms import EvalPreset, TrainPreset
 from seg_core.errors import InputError
 

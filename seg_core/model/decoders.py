@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import torch
 from torch import nn
@@ -19,7 +20,7 @@ class UpBlock(nn.Module):
     def __init__(self, channels: int, skip_channels: int, out_channels: int, convolutions: int) -> None:
         super().__init__()
         widths = [channels + skip_channels] + [out_channels] * convolutions
-        self.convolve = nn.Sequential(*(_convolution(a, b) for a, b in zip(widths, widths[1:], strict=False)))
+        self.convolve = nn.Sequential(*(_convolution(a, b) for a, b in pairwise(widths)))
 
     def forward(self, features: torch.Tensor, skip: torch.Tensor | None) -> torch.Tensor:
         features = F.interpolate(features, scale_factor=2, mode="bilinear", align_corners=False)

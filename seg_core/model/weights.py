@@ -40,8 +40,8 @@ def _weights_file() -> Path:
     for file in places:
         if file.is_file() and hashlib.sha256(file.read_bytes()).hexdigest() == SHA256:
             return file
-    in_hub.parent.mkdir(parents=True, exist_ok=True)
     try:
+        in_hub.parent.mkdir(parents=True, exist_ok=True)
         torch.hub.download_url_to_file(_URL, str(in_hub), hash_prefix=SHA256, progress=False)
     except (URLError, OSError, RuntimeError) as error:
         raise InputError(

@@ -114,6 +114,12 @@ class RunStore:
         )
         return [LogLine(*row) for row in reversed(self._rows_of(run_id, query))]
 
+    def at_work(self) -> Run | None:
+        """The run that is running or stopping, or None."""
+        with self._reader.begin() as connection:
+            row = connection.execute(select(runs).where(runs.c.status.in_(RUNNING))).first()
+            return None if row is None else to_run(row)
+
     def next_in_line(self) -> Run | None:
         """The queued run whose turn it is: the one that waits longest, those in the foreground first. None while one runs."""
         with self._reader.begin() as connection:

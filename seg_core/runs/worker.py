@@ -82,7 +82,7 @@ def _wait_for_turn(store: RunStore, run_id: int, signals: Signals, say: Say) -> 
         if signals.came:
             store.request_stop(run_id)
             return False
-        at_work = next((run for run in store.list_runs() if run.is_running), None)
+        at_work = store.at_work()
         if at_work is not None and at_work.id != waits_for:
             waits_for = at_work.id
             say(f"Waiting for {at_work.label} to end; Ctrl-C gives up.")

@@ -1,0 +1,123 @@
+"""How long a user waits: start, first epoch, page changes while a run trains, and a dropped photograph.
+
+    make bench        (or: python -m benchmarks.responsiveness)
+
+Drives the real app in Chromium with a home folder of its own, and prints a table in Markdown with medians and ranges. The machine
+should have nothing else to do.
+"""
+
+from __future__ import annotations
+
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import psutil
+from playwright.sync_api import Page, sync_playwright
+
+from seg_core.data.sample import sample_folder
+from tests.app_process import AppProcess
+from tests.find_chromium import find_chromium
+from tests.helpers import wait_until
+
+STARTS, PAGE_CHANGES, DROPS = 3, 12, 5
+
+
+def main() -> None:
+    """Measure and print."""
+    with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
+        rows = {"restart until the app answers, s": [_start_and_stop(Path(folder)) for _ in range(STARTS)]}
+        browser = playwright.chromium.launch(executable_path=find_chromium(), args=["--no-sandbox", "--disable-gpu"])
+        app = AppProcess(Path(folder), OMP_NUM_THREADS=str(psutil.cpu_count(logical=False)))
+        page = browser.new_page(viewport={"width": 1280, "height": 900})
+        try:
+            rows["memory of the web process before the first prediction, MB"] = [_memory(app)]
+            rows["Launch clicked until the first epoch is drawn (sample, 128 px), s"] = [_first_epoch(page, app)]
+            rows["page change while a run trains, s"] = [_page_change(page, turn) for turn in range(PAGE_CHANGES)]
+            _stop(page, app)
+            rows["photograph dropped until both masks show, once warm, s"] = _drops(page, app)
+        finally:
+            app.stop()
+            browser.close()
+    print("| what | median | lowest | highest | n |\n| --- | --- | --- | --- | --- |")
+    for name, values in rows.items():
+        print(f"| {name} | {statistics.median(values):.2f} | {min(values):.2f} | {max(values):.2f} | {len(values)} |")
+
+
+def _timed(action: Callable[[], object]) -> float:
+    started = time.perf_counter()
+    action()
+    return time.perf_counter() - started
+
+
+def _start_and_stop(home: Path) -> float:
+    started = time.perf_counter()
+    app = AppProcess(home)
+    seconds = time.perf_counter() - started
+    app.stop()
+    return seconds
+
+
+def _memory(app: AppProcess) -> float:
+    return float(psutil.Process(app.process.pid).memory_info().rss) / 1e6
+
+
+def _first_epoch(page: Page, app: AppProcess) -> float:
+    page.goto(app.url)
+    page.get_by_text("All pairs are in order.").wait_for(timeout=120_000)
+    page.get_by_text("Advanced settings").click()
+    field = page.get_by_role("spinbutton", name="Image size")
+    field.fill("128")
+    field.press("Enter")
+    page.get_by_text("image_size 128").first.wait_for()
+    launch = page.get_by_role("button", name="Launch")
+
+    def until_drawn() -> None:
+        launch.click()
+        drawn = "(document.querySelector('.live-charts')?.data ?? []).some((one) => one.uid?.endsWith('val iou') && one.x.length)"
+        wait_until(lambda: page.evaluate(drawn), timeout=300)
+
+    return _timed(until_drawn)
+
+
+def _page_change(page: Page, turn: int) -> float:
+    title = ("Train", "Monitor")[turn % 2]
+    link = page.get_by_role("link", name=title)
+    done = page.get_by_role("button", name="Launch") if title == "Train" else page.locator(".live-charts .main-svg").first
+
+    def change() -> None:
+        link.click()
+        page.get_by_role("heading", name=title, exact=True).wait_for()
+        done.wait_for()
+
+    return _timed(change)
+
+
+def _stop(page: Page, app: AppProcess) -> None:
+    page.goto(f"{app.url}/monitor")
+    page.get_by_role("button", name="Stop").click()
+    page.get_by_role("button", name="Resume").wait_for(timeout=60_000)
+
+
+def _drops(page: Page, app: AppProcess) -> list[float]:
+    """Times of all drops but the first, which loads torch and the models."""
+    page.goto(f"{app.url}/predict")
+    widget = page.frame_locator("iframe")
+    upload = widget.locator("#photographs input[type=file]")
+    times = []
+    for place, photo in enumerate(sorted((sample_folder() / "test" / "images").glob("*.jpg"))[: DROPS + 1], start=1):
+
+        def until_shown(photo: Path = photo, place: int = place) -> None:
+            upload.set_input_files(photo)
+            widget.locator("#strip [data-index]").nth(place - 1).wait_for(timeout=120_000)
+            for side in ("1", "2"):
+                widget.locator(f"#picture-{side} img").wait_for(timeout=120_000)
+
+        times.append(_timed(until_shown))
+    return times[1:]
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,49 @@
+"""What import-linter cannot see: `app.py`, which is no package, and what modules import only when they are used."""
+
+from __future__ import annotations
+
+import ast
+import os
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from seg_core.home import PROJECT
+from seg_core.versions import VERSION
+
+MODEL_CODE = ("torch", "torchvision", "lightning_fabric", "seg_core.model", "seg_core.training", "seg_core.checkpoint")
+
+
+def imported_names(file: Path) -> set[str]:
+    """Every module that a file imports, at its top or inside a function."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
+    return names
+
+
+def test_the_host_runs_no_model_code() -> None:
+    names = imported_names(PROJECT / "app.py")
+    assert "pages.access" in names
+    assert [name for name in names if name.startswith(MODEL_CODE)] == []
+
+
+@pytest.mark.parametrize("package", ["pages", "seg_core/runs"])
+def test_torch_waits_until_it_is_used(package: str, tmp_path: Path) -> None:
+    files = sorted((PROJECT / package).glob("*.py"))
+    scripts = {"router", "train", "monitor", "predict", "__main__"}  # these run when they are imported
+    modules = [f"{package.replace('/', '.')}.{file.stem}" for file in files if file.stem not in scripts]
+    code = f"import sys, importlib\nfor name in {modules}:\n    importlib.import_module(name)\nprint('torch' in sys.modules)"
+    environment = os.environ | {"LESIONLAB_HOME": str(tmp_path), "GRADIO_ANALYTICS_ENABLED": "False"}
+    done = subprocess.run([sys.executable, "-c", code], cwd=PROJECT, env=environment, capture_output=True, text=True, timeout=100)
+    assert (done.returncode, done.stdout.strip()) == (0, "False"), done.stderr
+
+
+def test_the_version_is_the_projects() -> None:
+    assert tomllib.loads((PROJECT / "pyproject.toml").read_text())["project"]["version"] == VERSION
