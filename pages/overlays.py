@@ -10,7 +10,7 @@ EDGE = "#10151c"
 
 
 def preview(photograph: Image.Image, longest: int = 1024, at_least: int = 1) -> Image.Image:
-    """A copy of a photograph with its longer side at most ``longest`` pixels, and scaled up to ``at_least`` where it is shorter."""
+    """A copy of a photograph, its longer side at most ``longest`` pixels, and scaled up to ``at_least`` where it is shorter."""
     longer = max(photograph.size)
     scale = min(max(longer, at_least), longest) / longer
     size = (max(1, round(photograph.width * scale)), max(1, round(photograph.height * scale)))

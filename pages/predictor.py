@@ -1,4 +1,4 @@
-"""The Gradio widget of the page Predict: photographs in, the masks of two models beside each other, and the endpoint ``/predict``.
+"""The Gradio widget of the page Predict: photographs in, the masks of two models side by side, and the endpoint ``/predict``.
 
 `build_predictor` makes it; the host mounts it with `mount_settings`, because Gradio takes theme, style and script only there.
 """
@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import gradio as gr
 
@@ -22,8 +23,8 @@ EXAMPLES = Path(__file__).parent / "examples"
 EVERY = 5
 """Seconds between two looks for new checkpoints."""
 PRIVACY = (
-    "Photographs stay on this machine. They are kept in a temporary folder and deleted after an hour. A model computes at its network's "
-    "own resolution; the mask is scaled to the photograph. For research and teaching: not a medical device."
+    "Photographs stay on this machine; they are kept in a temporary folder and deleted after an hour. Masks are computed at the "
+    "resolution of the model's network and scaled to the photograph. For research and teaching: not a medical device."
 )
 START_DOWNLOAD = """(file) => {
   const link = document.createElement("a");
@@ -34,13 +35,14 @@ START_DOWNLOAD = """(file) => {
 
 def build_predictor() -> gr.Blocks:
     """The widget. Its one public endpoint is ``/predict``; everything else is for the page alone."""
-    with gr.Blocks(analytics_enabled=False, title="LesionLab: Predict", delete_cache=(KEEP // 6, KEEP)) as blocks:
+    blocks = gr.Blocks(analytics_enabled=False, title="LesionLab: Predict", delete_cache=(KEEP // 6, KEEP))
+    with blocks:
         examples = [Photo.read(file, file.name) for file in sorted(EXAMPLES.glob("*.jpg"))]
         parts = _layout(examples)
         _connect(blocks, parts, Handlers(parts, examples))
         _endpoint()
     blocks.extra_startup_events.append(sweeper(KEEP, KEEP / 6))
-    # Gradio refuses files that nobody uploaded, such as /etc/passwd, only once `launch` was called, which a mounted app never does.
+    # Gradio refuses files that nobody uploaded, such as /etc/passwd, only after a `launch`, which a mounted app never has.
     blocks.has_launched = True
     return blocks
 
@@ -104,28 +106,24 @@ def _side(place: int, ordinal: str) -> Side:
 
 
 def _connect(blocks: gr.Blocks, parts: Parts, handlers: Handlers) -> None:
-    # Without preprocessing Gradio hands over what the page sent: a name that is no longer among the choices then gets our sentence instead
-    # of a list of paths, and an upload comes with the name that its owner gave it.
-    private = {"api_visibility": "private", "preprocess": False}
+    # Without preprocessing Gradio hands over what the page sent: a model that is gone then gets our sentence instead of a list of
+    # paths, and an upload comes with the name that its owner gave it.
+    private: dict[str, Any] = {"api_visibility": "private", "preprocess": False}
     running = private | {"concurrency_id": "model", "concurrency_limit": 2, "trigger_mode": "multiple", "show_progress": "hidden"}
     quick = private | {"queue": False, "show_progress": "hidden"}
     controls, shown = parts.controls, parts.shown
     first, second = parts.sides
-
     choices = [first.choice, second.choice]
-    gr.on(
-        [blocks.load, gr.Timer(EVERY).tick],
-        handlers.refresh,
-        [parts.known, *choices],
-        [parts.known, parts.note, *choices],
-        **quick,
-    )
+    look_again = [blocks.load, gr.Timer(EVERY).tick]
+    redraws = [first.threshold.input, second.threshold.input, parts.opacity.input, parts.outline.input]
+
+    gr.on(look_again, handlers.refresh, [parts.known, *choices], [parts.known, parts.note, *choices], **quick)
     blocks.load(handlers.warm_up, None, None, **private)
     parts.uploads.upload(handlers.add_uploads, [parts.uploads, *controls], [parts.uploads, *shown], **running)
     parts.examples.click(handlers.add_example, controls, shown, **running)
     parts.strip.click(handlers.choose_photo, controls, shown, **running)
-    gr.on([first.choice.change, second.choice.change], handlers.show, controls, shown, **running)
-    redraws = [first.threshold.input, second.threshold.input, parts.opacity.input, parts.outline.input]
+    # `change`, not `input`: the page chooses a model by itself when the first one appears.
+    gr.on([choice.change for choice in choices], handlers.show, controls, shown, **running)
     gr.on(redraws, handlers.redraw, controls, shown, trigger_mode="always_last", **quick)
     parts.clear.click(handlers.clear, parts.session, shown, **quick)
     for side in parts.sides:
@@ -143,6 +141,5 @@ def _endpoint() -> None:
             gr.Number(label="Threshold (empty: the model's own)", value=None),
         ]
         gives = [gr.File(label="Mask"), gr.File(label="Second mask"), gr.JSON(label="Measures")]
-        gr.Button("Predict").click(
-            predict, takes, gives, api_name="predict", preprocess=False, concurrency_id="model", concurrency_limit=2
-        )
+        button = gr.Button("Predict")
+    button.click(predict, takes, gives, api_name="predict", preprocess=False, concurrency_id="model", concurrency_limit=2)

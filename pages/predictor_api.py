@@ -20,11 +20,13 @@ def predict(
 ) -> tuple[str, str | None, dict[str, Any]]:
     """Segment the lesion on one photograph with one or two models.
 
-    Takes a photograph (a file), the names of the models as the Predict page shows them (or "fine-tune-best" for a shipped file, "run 3"
-    for a run; with no name given, the first two there are), and a probability from which a pixel counts as lesion (each model's own if
-    left out). Gives the masks as PNG files of 0 and 255 at the photograph's own size (the second is None for one model), and a JSON object:
-    "models" (names), "thresholds", "lesion_area" (share of the photograph, 0 to 1), "agreement" (IoU of the masks, or null), "seconds"
-    (of each model), "size" ([width, height]).
+    Takes a photograph (a file), the names of the models as the Predict page shows them ("fine-tune-best" will do for a file that
+    ships, "run 3" for a run; with no name given, the first two there are), and the probability from which a pixel counts as
+    lesion (each model's own if left out).
+
+    Gives the masks as PNG files of 0 and 255 at the photograph's own size (the second is None for one model), and a JSON object:
+    "models" (names), "thresholds", "lesion_area" (shares of the photograph, 0 to 1), "agreement" (IoU of the masks, or null),
+    "seconds" (of each model), "size" ([width, height]).
     """
     try:
         return _predict(photo, [name for name in (model, second_model) if name], threshold)

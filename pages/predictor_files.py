@@ -61,8 +61,8 @@ def sweep(folder: Path, older_than: float) -> None:
 def sweeper(older_than: float = KEEP, every: float = KEEP / 6) -> Callable[[], Coroutine[Any, Any, None]]:
     """Something to run when the server starts: it goes on deleting old files for as long as the server lives.
 
-    Gradio's ``delete_cache`` loses sight of files that it shows in a component changed by an update, and of all files when the server
-    is killed. Nothing is done where GRADIO_TEMP_DIR is not set, because Gradio's usual folder belongs to other programs too.
+    Gradio's ``delete_cache`` loses sight of the files of a component that was changed by an update, and of all files when the
+    server is killed. Nothing is done where GRADIO_TEMP_DIR is not set: Gradio's usual folder belongs to other programs too.
     """
 
     async def forever() -> None:

@@ -1,4 +1,4 @@
-"""How the Gradio widget looks: the theme of the app in Gradio's terms, and the HTML of the parts that Gradio has no component for."""
+"""How the Gradio widget looks: the app's theme in Gradio's terms, and the HTML of the parts for which Gradio has no component."""
 
 from __future__ import annotations
 
@@ -34,39 +34,16 @@ def mount_settings() -> dict[str, Any]:
 
 def theme() -> gr.themes.Base:
     """Gradio's base theme in the app's colours, with the fonts of the system: nothing is fetched from elsewhere."""
-    hue = Color(
-        *(
-            "#e8f3f8",
-            "#cfe5ef",
-            "#a5cfe1",
-            "#74b5d0",
-            DARK.primary,
-            "#1f8ab8",
-            LIGHT.primary,
-            "#095b7f",
-            "#084a68",
-            "#073b53",
-            "#052a3b",
-        )
-    )
-    grey = Color(
-        *(
-            LIGHT.secondary,
-            "#eceff3",
-            LIGHT.border,
-            "#b8c1cc",
-            "#7f8b99",
-            "#596574",
-            "#47525f",
-            DARK.border,
-            DARK.secondary,
-            DARK.background,
-            "#0c0f13",
-        )
-    )
-    fonts = [name.strip().strip("'") for name in FONT.split(",")]
+    # Eleven shades each, from light to dark, as Gradio wants them, with the app's own colours among them.
+    blues = f"#e8f3f8 #cfe5ef #a5cfe1 #74b5d0 {DARK.primary} #1f8ab8 {LIGHT.primary} #095b7f #084a68 #073b53 #052a3b"
+    light_greys = f"{LIGHT.secondary} #eceff3 {LIGHT.border} #b8c1cc #7f8b99 #596574"
+    dark_greys = f"#47525f {DARK.border} {DARK.secondary} {DARK.background} #0c0f13"
     base = gr.themes.Base(
-        primary_hue=hue, secondary_hue=hue, neutral_hue=grey, font=fonts, font_mono=["ui-monospace", "monospace"]
+        primary_hue=Color(*blues.split()),
+        secondary_hue=Color(*blues.split()),
+        neutral_hue=Color(*light_greys.split(), *dark_greys.split()),
+        font=[name.strip().strip("'") for name in FONT.split(",")],
+        font_mono=["ui-monospace", "monospace"],
     )
     colours = {
         "body_background_fill": "background",
@@ -93,13 +70,11 @@ def theme() -> gr.themes.Base:
     }
     settings = {name: getattr(LIGHT, colour) for name, colour in colours.items()}
     settings |= {f"{name}_dark": getattr(DARK, colour) for name, colour in colours.items()}
-    radius = {
-        name: RADIUS
-        for name in ("block_radius", "input_radius", "button_large_radius", "button_medium_radius", "button_small_radius")
-    }
-    soft = {name: "#5b6675" for name in ("block_info_text_color", "body_text_color_subdued")}
-    soft |= {f"{name}_dark": "#a9b4c0" for name in soft}
-    return base.set(**settings, **radius, **soft, button_secondary_border_color_hover=LIGHT.primary, button_border_width="1px")
+    for name in ("block_radius", "input_radius", "button_large_radius", "button_medium_radius", "button_small_radius"):
+        settings[name] = RADIUS
+    for name in ("block_info_text_color", "body_text_color_subdued"):
+        settings |= {name: "#5b6675", f"{name}_dark": "#a9b4c0"}
+    return base.set(**settings, button_secondary_border_color_hover=LIGHT.primary, button_border_width="1px")
 
 
 def thumbnails(pictures: Sequence[tuple[str, bytes]], *, chosen: int | None = None, heading: str = "") -> str:
@@ -109,7 +84,8 @@ def thumbnails(pictures: Sequence[tuple[str, bytes]], *, chosen: int | None = No
         f'<img src="data:image/jpeg;base64,{base64.b64encode(jpeg).decode()}" alt="{escape(name)}"></button>'
         for index, (name, jpeg) in enumerate(pictures)
     ]
-    return f'<p class="label">{heading}</p><div class="thumbnails" role="group" aria-label="{escape(heading)}">{"".join(buttons)}</div>'
+    label = escape(heading)
+    return f'<p class="label">{label}</p><div class="thumbnails" role="group" aria-label="{label}">{"".join(buttons)}</div>'
 
 
 CLICK = """

@@ -28,7 +28,7 @@ LOADED = LoadedModels()
 
 @dataclass
 class Photo:
-    """One photograph: where the upload lies, its own size (width, height), small copies as JPEG, and what models said about it."""
+    """One photograph: where the upload lies, its own size (width, height), small copies as JPEG, and what models said of it."""
 
     name: str
     file: Path
@@ -89,7 +89,7 @@ class Session:
         return self.photos[self.shown] if self.photos else None
 
     def add(self, files: Iterable[tuple[Path, str]]) -> list[str]:
-        """Take photographs in, given as file and name, and show the first new one. Gives a sentence for each that cannot be used."""
+        """Take in photographs, given as file and name, and show the first new one; gives a sentence for each that is no use."""
         before, problems = len(self.photos), []
         for file, name in files:
             if len(self.photos) >= MOST_PHOTOS:

@@ -28,7 +28,7 @@ class SideView:
 def view(
     photo: Photo, models: Sequence[str], thresholds: Sequence[float | None], *, opacity: float = 0.4, outline: bool = True
 ) -> tuple[list[SideView], float | None]:
-    """Draw the masks of one or two models, given by path, and measure them on the preview; models run only where they have not yet.
+    """Draw the masks of one or two models, given by path, and measure them on the preview; a model runs only once.
 
     A threshold of None is that of the checkpoint. The second value is the agreement of two masks.
     """

@@ -9,9 +9,9 @@ import streamlit as st
 
 ASSETS = Path(__file__).parent / "assets"
 
-st.set_page_config(page_title="LesionLab", page_icon=str(ASSETS / "mark.svg"), layout="wide")
+# The icon has to be set before the navigation is made: Streamlit would fetch the page's own from elsewhere.
+st.set_page_config(page_icon=str(ASSETS / "mark.svg"), layout="wide")
 st.logo(str(ASSETS / "wordmark.svg"), size="large")
-
 st.html(Path(__file__).parent / "style.css")
 
 
@@ -27,4 +27,6 @@ pages = [
 ]
 if os.environ.get("LESIONLAB_PASSWORD"):
     pages.append(st.Page(sign_out, title="Sign out", icon=":material/logout:", url_path="leave"))
-st.navigation(pages, position="top").run()
+page = st.navigation(pages, position="top")
+st.set_page_config(page_title=f"{page.title} · LesionLab")
+page.run()

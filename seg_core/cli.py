@@ -320,7 +320,8 @@ def _work_here(store: RunStore, run: Run, as_json: bool) -> None:
     }
     text = f"Run {run.id} is {run.status} after {run.epochs_done} epochs. {run.message}"
     if run.best_epoch:
-        text += f"\nBest epoch {run.best_epoch}: IoU {best['iou']:.4f}, Dice {best['dice']:.4f} (validation, at network resolution)\n{checkpoint}"
+        scores = f"IoU {best['iou']:.4f}, Dice {best['dice']:.4f} (validation, at network resolution)"
+        text += f"\nBest epoch {run.best_epoch}: {scores}\n{checkpoint}"
     _report(text, result, as_json)
     if run.status == "failed":
         raise typer.Exit(2)

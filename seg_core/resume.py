@@ -78,6 +78,9 @@ def load_resume(path: Path, model: Segmenter, optimizer: torch.optim.Optimizer) 
             if key.startswith("optimizer/"):
                 _, index, name = key.split("/")
                 saved.setdefault(int(index), {})[name] = tensor
+        trained = [parameter for group in optimizer.param_groups for parameter in group["params"]]
+        if [saved[index]["exp_avg"].shape for index in sorted(saved)] != [parameter.shape for parameter in trained]:
+            raise ValueError("the optimizer's state is that of other weights")  # torch itself would not notice
         optimizer.load_state_dict({"state": saved, "param_groups": optimizer.state_dict()["param_groups"]})
     except (SafetensorError, RuntimeError, ValueError) as error:
         raise InputError(f"{path} is damaged or belongs to another model; start the run again.") from error

@@ -53,7 +53,7 @@ class AppProcess:
         return self._errors.read()
 
     def interrupt(self) -> tuple[int, str]:
-        """Press Ctrl-C and wait; gives the exit status and what was printed after the address."""
+        """Press Ctrl-C and wait, 20 seconds at most; gives the exit status and what was printed after the address."""
         self.process.send_signal(signal.SIGINT)
         printed, _ = self.process.communicate(timeout=20)
         return self.process.returncode, printed

@@ -8,7 +8,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page, Request, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, Request, expect, sync_playwright
 
 from tests.app_process import AppProcess
 from tests.find_chromium import ADVICE, find_chromium
@@ -41,6 +41,16 @@ def lab_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture(scope="module")
+def thin_decoder() -> Iterator[None]:
+    """Decoders of few channels: trainings and their files take less than half of the time."""
+    from seg_core.model import decoders
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(decoders, "CHANNELS", (32, 16, 8, 8, 8))
+        yield
+
+
+@pytest.fixture(scope="module")
 def app_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AppProcess]:
     """The running app, one for each test file; nothing it does may leave a traceback on its terminal."""
     app = AppProcess(tmp_path_factory.mktemp("app-home"))
@@ -53,7 +63,8 @@ def app_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AppProcess]
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
-    """Chromium."""
+    """Chromium. What a test expects to see may take its time on a busy machine."""
+    expect.set_options(timeout=30_000)
     if (executable := find_chromium()) is None:
         pytest.fail(ADVICE)
     with sync_playwright() as playwright:

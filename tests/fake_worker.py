@@ -33,7 +33,8 @@ def fake_train(run: Run, folder: Path, on_event: Callable[[Any], None], should_s
     Its name says what happens in its second epoch: ``hold`` waits there until it is to stop, ``wait`` until there is a file
     ``go`` in its folder; any other name goes on. ``hold preparing`` waits while preparing.
     """
-    from seg_core.training import BatchDone, EpochDone, Message, Preparing, Sample, TrainResult
+    from seg_core.events import BatchDone, EpochDone, Message, Preparing, Sample
+    from seg_core.training import TrainResult
 
     done = folder / "done"
     start = int(done.read_text()) if run.resume and done.exists() else 0

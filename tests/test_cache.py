@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from seg_core.data import cache
+from seg_core.data import cache, check
 from seg_core.data.cache import CachedPairs, cache_bytes, cache_folder, cache_limit, cache_pairs, clear_cache
 from seg_core.data.check import load_pair
 from seg_core.data.folders import Pair, find_pairs
@@ -37,11 +37,10 @@ def pairs(tmp_path: Path) -> list[Pair]:
 def decoded(monkeypatch: pytest.MonkeyPatch) -> list[list[Pair]]:
     """What is decoded from now on, a list for each time."""
     calls: list[list[Pair]] = []
-    load_pairs = cache.load_pairs
 
     def counting(pairs: list[Pair], *rest: Any) -> Any:
         calls.append(pairs)
-        return load_pairs(pairs, *rest)
+        return check.load_pairs(pairs, *rest)
 
     monkeypatch.setattr(cache, "load_pairs", counting)
     return calls

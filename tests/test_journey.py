@@ -6,6 +6,7 @@ import json
 import os
 import signal
 from collections.abc import Iterator
+from itertools import product
 from pathlib import Path
 from typing import Any, cast
 from urllib.request import urlopen
@@ -93,7 +94,7 @@ def test_a_user_trains_two_models_and_compares_their_masks(page: Page, app: AppP
 
     for run_id in (1, 2):
         points = get(app, f"/api/runs/{run_id}/metrics")["points"]
-        for split, metric in ((split, metric) for split in ("train", "val") for metric in ("loss", "accuracy", "iou", "dice")):
+        for split, metric in product(("train", "val"), ("loss", "accuracy", "iou", "dice")):
             told = {point["epoch"]: point["value"] for point in points if (point["split"], point["name"]) == (split, metric)}
             assert list(told) == list(range(1, len(told) + 1))
             wait_until(lambda told=told, curve=(run_id, split, metric): len(plotted(page, *curve)["x"]) == len(told))  # type: ignore[misc]
@@ -101,7 +102,9 @@ def test_a_user_trains_two_models_and_compares_their_masks(page: Page, app: AppP
             assert dict(zip(shown["x"], shown["y"], strict=True)) == told
 
     expect(page.locator(".sample-masks img")).to_have_count(12)
-    assert page.evaluate("[...document.querySelectorAll('.sample-masks img')].every((one) => one.complete && one.naturalWidth === 64)")
+    assert page.evaluate(
+        "[...document.querySelectorAll('.sample-masks img')].every((one) => one.complete && one.naturalWidth === 64)"
+    )
 
     page.get_by_role("link", name="Predict").click()
     widget = page.frame_locator("iframe")

@@ -18,7 +18,8 @@ def test_library_example_runs(tmp_path: Path) -> None:
     assert len([line for line in code.splitlines() if line.strip()]) <= 10
 
     environment = os.environ | {"LESIONLAB_HOME": str(tmp_path / "home"), "PYTHONPATH": str(PROJECT)}
-    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=280)
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=280)
 
     assert done.returncode == 0, done.stderr
     iou, shape = re.fullmatch(r"([\d.]+) (\(.*\))", done.stdout.strip().splitlines()[-1]).groups()  # type: ignore[union-attr]

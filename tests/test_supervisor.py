@@ -72,7 +72,7 @@ def wait_for(store: RunStore, run_id: int, status: Status) -> Run:
 
 def in_second_epoch(store: RunStore, run_id: int) -> psutil.Process:
     """The worker of a run that holds or waits, when it does."""
-    wait_until(lambda: store.get_run(run_id).epochs_done == 1, what="the second epoch")
+    wait_until(lambda: any(line.startswith("Epoch 1 ") for line in log(store, run_id)), what="the second epoch")
     pid = store.get_run(run_id).pid
     assert pid is not None
     return psutil.Process(pid)
@@ -119,7 +119,7 @@ def test_a_killed_worker_is_noticed_and_its_run_goes_on(store: RunStore, supervi
     worker = in_second_epoch(store, run_id)
     before = log(store, run_id)
     worker.kill()
-    run = wait_until(lambda: (run := store.get_run(run_id)).status == "lost" and run, timeout=5)
+    run = wait_until(lambda: (run := store.get_run(run_id)).status == "lost" and run)
     assert run
     assert run.message == LOST
     assert log(store, run_id) == [*before, LOST]
@@ -166,13 +166,14 @@ def test_a_worker_that_cannot_even_start_fails_its_run(store: RunStore, tmp_path
 
 def test_a_run_that_is_being_started_is_not_started_again(store: RunStore) -> None:
     run_id = add(store)
-    waiting = (sys.executable, "-c", "input()")
+    waiting = (sys.executable, "-c", "import signal; signal.pause()")
     assert dispatch(store, lambda run_id: waiting) is not None
     assert dispatch(store, lambda run_id: pytest.fail("started twice")) is None
     booting = store.get_run(run_id)
     assert booting.status == "queued"
     assert booting.owner is not None
-    wait_until(lambda: store.get_run(run_id).status == "failed")  # its stdin is closed
+    os.kill(booting.owner.pid, signal.SIGKILL)
+    assert wait_for(store, run_id, "failed").message == "Its worker was killed by signal 9 before it began."
 
 
 def test_a_run_in_the_foreground_is_not_started(store: RunStore, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -20,13 +20,14 @@ from sqlalchemy.exc import OperationalError
 from seg_core.checkpoint import write_tensors
 from seg_core.config import Config
 from seg_core.errors import InputError
+from seg_core.events import BatchDone, EpochDone, Message, Preparing, Sample
 from seg_core.runs import watch, worker
 from seg_core.runs.masks import mask_epochs, mask_file, mask_photos, save_masks
 from seg_core.runs.recorder import Recorder
 from seg_core.runs.run import Run
 from seg_core.runs.store import RunStore
 from seg_core.runs.worker import work, work_here
-from seg_core.training import BatchDone, EpochDone, Message, Preparing, Sample, TrainingFailed
+from seg_core.training import TrainingFailed
 from tests.fake_worker import METRICS, fake_train
 from tests.helpers import wait_until
 
@@ -63,7 +64,7 @@ def test_a_finished_run_has_its_metrics_log_and_masks(store: RunStore) -> None:
     lines = log(store, run_id)
     assert lines[0] == "Training from epoch 1."
     assert lines[1] == (
-        "Epoch 1 of 3: training loss 0.0100; validation loss 0.0100, IoU 0.0100, Dice 0.0100 (the best so far); "
+        "Epoch 1 of 3: training loss 0.0100; validation loss 0.0100, IoU 0.0100, Dice 0.0100 (the best so far). "
         "100 photographs per second."
     )
     assert lines[-1] == "Finished."

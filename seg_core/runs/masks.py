@@ -14,7 +14,7 @@ import numpy as np
 from PIL import Image
 
 if TYPE_CHECKING:
-    from seg_core.training import Sample
+    from seg_core.events import Sample
 
 
 def save_masks(folder: Path, epoch: int, samples: Sequence[Sample]) -> None:

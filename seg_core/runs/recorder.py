@@ -7,10 +7,10 @@ from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 
+from seg_core.events import BatchDone, EpochDone, Event, Message, Preparing
 from seg_core.runs.masks import save_masks
 from seg_core.runs.run import Run
 from seg_core.runs.store import RunStore
-from seg_core.training import BatchDone, EpochDone, Event, Message, Preparing
 
 WRITE_EVERY = 0.5
 """Seconds between two writes of where the run stands; a fast training has dozens of batches in that time."""
@@ -84,6 +84,8 @@ class Recorder:
     def _epoch_done(self, event: EpochDone) -> None:
         self._seconds.append(event.seconds)
         self._epoch = 0
+        line = epoch_line(event.epoch, self._run.config.epochs, event.train, event.val, event.is_best)
+        line += f" {event.images_per_second:.0f} photographs per second."
         save_masks(self._folder, event.epoch, event.samples)  # before the metrics: whoever sees these finds the pictures
         self._store.add_epoch(
             self._run.id,
@@ -91,15 +93,11 @@ class Recorder:
             event.train,
             event.val,
             is_best=event.is_best,
+            line=line,
             images_per_second=event.images_per_second,
             eta_seconds=self._eta(event.epoch + 1, 0),
         )
-        best = " (the best so far)" if event.is_best else ""
-        self.note(
-            f"Epoch {event.epoch} of {self._run.config.epochs}: training loss {event.train['loss']:.4f}; "
-            f"validation loss {event.val['loss']:.4f}, IoU {event.val['iou']:.4f}, Dice {event.val['dice']:.4f}{best}; "
-            f"{event.images_per_second:.0f} photographs per second."
-        )
+        self._say(line)
 
     def _eta(self, epoch: int, share: float) -> float | None:
         """Seconds to go when ``share`` of the batches of ``epoch`` are done: what the last epochs took, or this one so far."""
@@ -118,3 +116,11 @@ class Recorder:
             return False
         self._written = now
         return True
+
+
+def epoch_line(epoch: int, epochs: int, train: dict[str, float], val: dict[str, float], is_best: bool) -> str:
+    """What the log says of an epoch."""
+    return (
+        f"Epoch {epoch} of {epochs}: training loss {train['loss']:.4f}; validation loss {val['loss']:.4f}, "
+        f"IoU {val['iou']:.4f}, Dice {val['dice']:.4f}{' (the best so far)' if is_best else ''}."
+    )

@@ -304,9 +304,17 @@ class RunStore:
             change(connection, run_id, is_mine(), **values, heartbeat=time.time())
 
     def add_epoch(
-        self, run_id: int, epoch: int, train: dict[str, float], val: dict[str, float], *, is_best: bool = False, **progress: Any
+        self,
+        run_id: int,
+        epoch: int,
+        train: dict[str, float],
+        val: dict[str, float],
+        *,
+        is_best: bool = False,
+        line: str = "",
+        **progress: Any,
     ) -> None:
-        """Write the metrics of one whole epoch; what was written of this and of later epochs before is replaced.
+        """Write the metrics of one whole epoch, all or nothing; what was written of this and of later epochs before is replaced.
 
         Args:
             run_id: the run.
@@ -314,6 +322,7 @@ class RunStore:
             train: metric names to values over the training photographs. A value that is not finite is left out.
             val: likewise over the validation photographs.
             is_best: whether its checkpoint is the best so far; ``val["iou"]`` is then kept as the run's best.
+            line: what the log says of it.
             progress: as for `progress`.
         """
         points = [
@@ -330,6 +339,8 @@ class RunStore:
             if points:
                 connection.execute(insert(metrics), points)
             change(connection, run_id, **progress, epoch=epoch, epochs_done=epoch, heartbeat=time.time())
+            if line:
+                add_line(connection, run_id, "info", line)
 
     def log(self, run_id: int, text: str, level: Level = "info") -> None:
         """Add a line to a run's log."""

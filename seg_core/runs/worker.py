@@ -21,7 +21,8 @@ from seg_core.runs.supervisor import dispatch
 from seg_core.runs.watch import Signals, Watch
 
 if TYPE_CHECKING:
-    from seg_core.training import Event, TrainResult
+    from seg_core.events import Event
+    from seg_core.training import TrainResult
 
 ASK_SECONDS = 0.25
 
@@ -125,7 +126,8 @@ def _carry_out(store: RunStore, run_id: int, signals: Signals, say: Say, train: 
 
 def _train(run: Run, folder: Path, on_event: Callable[[Event], None], should_stop: Callable[[], bool]) -> TrainResult:
     from seg_core.data.dataset import open_dataset
-    from seg_core.training import Preparing, train
+    from seg_core.events import Preparing
+    from seg_core.training import train
 
     dataset = open_dataset(run.sources, lambda done, total: on_event(Preparing(done, total, "sample photographs")))
     return train(run.config, dataset, on_event, folder=folder, name=run.name, resume=run.resume, should_stop=should_stop)
@@ -133,13 +135,16 @@ def _train(run: Run, folder: Path, on_event: Callable[[Event], None], should_sto
 
 def _catch_up(store: RunStore, run: Run, folder: Path) -> None:
     """Add the epochs that an earlier attempt saved for resuming but did not live to report."""
-    from seg_core.resume import History
-
     saved = folder / "resume.safetensors"
     if saved.exists():
+        from seg_core.resume import History
+        from seg_core.runs.recorder import epoch_line
+
         history = History.of(read_metadata(saved)["history"])
         for number, epoch in list(enumerate(history.epochs, start=1))[run.epochs_done :]:
-            store.add_epoch(run.id, number, epoch.train, epoch.val, is_best=number == history.best_epoch)
+            is_best = number == history.best_epoch
+            line = epoch_line(number, run.config.epochs, epoch.train, epoch.val, is_best)
+            store.add_epoch(run.id, number, epoch.train, epoch.val, is_best=is_best, line=line)
 
 
 def explain(error: Exception, config: Config, home: Path) -> str:

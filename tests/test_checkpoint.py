@@ -1,0 +1,289 @@
+"""Checkpoints: one file that rebuilds the model and predicts at any size, and is refused in words when it is none."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import re
+import shutil
+import struct
+import subprocess
+import sys
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from safetensors.torch import load_file, save_file
+
+from seg_core import checkpoint as checkpoint_module
+from seg_core.checkpoint import (
+    METADATA_KEY,
+    Prediction,
+    available_checkpoints,
+    load_checkpoint,
+    read_metadata,
+    save_checkpoint,
+    write_tensors,
+)
+from seg_core.data.dataset import open_dataset
+from seg_core.data.transforms import normalise
+from seg_core.errors import InputError
+from seg_core.home import PROJECT
+from seg_core.model import build_model, count_parameters
+from seg_core.training import train
+from tests.helpers import lesion, make_dataset, tiny_config
+
+pytestmark = pytest.mark.usefixtures("thin_decoder")
+
+CONFIG = tiny_config(threshold=0.4)
+METADATA = {"name": "", "label": "Model 2 · fine-tuned (best)", "config": CONFIG.model_dump(), "metrics": {"val": {"iou": 0.75}}}
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The last checkpoint of a short training: its BatchNorm statistics are no longer 0 and 1."""
+    folder = tmp_path_factory.mktemp("trained")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("LESIONLAB_HOME", str(folder / "home"))
+        train(tiny_config(), open_dataset(make_dataset(folder / "data", train=6, val=2)), folder=folder, name="first try")
+    return folder / "last.safetensors"
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A checkpoint of a model as it was initialised."""
+    path = tmp_path_factory.mktemp("made") / "made.safetensors"
+    save_checkpoint(path, build_model(CONFIG), METADATA)
+    return path
+
+
+def rewritten(path: Path, target: Path, changes: dict[str, Any]) -> None:
+    """Copy a checkpoint and change its metadata."""
+    save_file(load_file(path), target, {METADATA_KEY: json.dumps(read_metadata(path) | changes)})
+
+
+@pytest.mark.parametrize(("decoder", "variant"), [("unet", "fine-tune"), ("plain", "trainable-decoder")])
+def test_a_checkpoint_rebuilds_its_model(decoder: str, variant: str, tmp_path: Path) -> None:
+    config = tiny_config(decoder=decoder, variant=variant, seed=3)
+    model = build_model(config)
+    model.train()
+    with torch.no_grad():
+        model(torch.randn(4, 3, 64, 64))  # moves BatchNorm's statistics where they may move
+    save_checkpoint(tmp_path / "a.safetensors", model, {**METADATA, "config": config.model_dump()})
+    loaded = load_checkpoint(str(tmp_path / "a.safetensors"))
+    assert loaded.config == config
+    assert loaded.path == tmp_path / "a.safetensors"
+    for name, tensor in model.state_dict().items():
+        assert torch.equal(loaded.model.state_dict()[name], tensor), name
+    assert not any(module.training for module in loaded.model.modules())
+    assert not any(parameter.requires_grad for parameter in loaded.model.parameters())
+
+
+def test_half_precision_takes_half_the_space_and_predicts_the_same_within_a_hundredth(trained: Path, tmp_path: Path) -> None:
+    whole = load_checkpoint(trained)
+    save_checkpoint(tmp_path / "half.safetensors", whole.model, whole.metadata, half=True)
+    half = load_checkpoint(tmp_path / "half.safetensors")
+    assert 0.49 < (tmp_path / "half.safetensors").stat().st_size / trained.stat().st_size < 0.52
+    photos = np.stack([lesion(seed=seed)[0] for seed in range(4)])
+    np.testing.assert_allclose(half.probabilities(photos), whole.probabilities(photos), atol=1e-2)
+    assert {tensor.dtype for tensor in half.model.state_dict().values()} == {torch.float32, torch.int64}
+    assert half.label == whole.label
+
+
+def test_the_metadata_of_a_training_says_all_that_is_needed_to_rebuild_and_judge_it(trained: Path) -> None:
+    metadata = read_metadata(trained)
+    assert metadata["config"] == tiny_config().model_dump()
+    assert (metadata["name"], metadata["label"]) == ("first try", "Model 2 · fine-tuned (best)")
+    assert (metadata["epoch"], metadata["epoch_is_whole"]) == (2, True)
+    assert metadata["normalisation"] == {"mean": [0.485, 0.456, 0.406], "std": [0.229, 0.224, 0.225]}
+    assert metadata["parameters"] == count_parameters(load_checkpoint(trained).model)
+    data = metadata["dataset"]
+    assert {name: data[name] for name in ("name", "train", "val", "test", "val_is_own")} == {
+        "name": "data",
+        "train": 6,
+        "val": 2,
+        "test": 0,
+        "val_is_own": True,
+    }
+    assert re.fullmatch(r"[0-9a-f]{12}", data["fingerprint"])
+    assert set(metadata["metrics"]) == {"train", "val"}
+    assert len(metadata["history"]) == 2
+    assert metadata["versions"]["torch"] == version("torch")
+    assert metadata["versions"]["python"] == platform.python_version()
+    assert (metadata["device"], metadata["precision"]) == ("cpu", "32-true")
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", metadata["created"])
+    assert str(trained.parent) not in json.dumps(metadata)  # what is shared names no folder of this machine
+
+
+@pytest.mark.parametrize("size", [(64, 64), (90, 40), (33, 201)])
+def test_masks_have_the_photographs_size(size: tuple[int, int], made: Path) -> None:
+    width, height = size
+    photo, _ = lesion(size)
+    prediction = load_checkpoint(made).predict(photo)
+    assert prediction.size == size
+    assert prediction.probabilities.shape == (64, 64)
+    assert prediction.probability().shape == prediction.mask().shape == (height, width)
+    assert prediction.mask().dtype == np.bool_
+    assert (prediction.probability().min() >= 0, prediction.probability().max() <= 1) == (True, True)
+    assert prediction.mask(size=(10, 20)).shape == (20, 10)
+    assert prediction.seconds > 0
+
+
+def test_the_same_photograph_gives_the_same_mask_from_a_file_bytes_and_pillow(made: Path, tmp_path: Path) -> None:
+    checkpoint = load_checkpoint(made)
+    photo = Image.fromarray(lesion((80, 60))[0])
+    photo.save(tmp_path / "photo.png")
+    expected = checkpoint.predict(photo).probabilities
+    for source in (tmp_path / "photo.png", (tmp_path / "photo.png").read_bytes(), np.asarray(photo)):
+        np.testing.assert_array_equal(checkpoint.predict(source).probabilities, expected)
+
+
+def test_a_prediction_is_the_models_on_the_resized_normalised_photograph(made: Path) -> None:
+    checkpoint = load_checkpoint(made)
+    photo = Image.fromarray(lesion((64, 64))[0])
+    with torch.no_grad():
+        expected = checkpoint.model(normalise(np.asarray(photo))[None])[0, 0].sigmoid().numpy()
+    np.testing.assert_allclose(checkpoint.predict(photo).probabilities, expected, atol=1e-6)
+
+
+def test_the_threshold_is_the_checkpoints_unless_another_is_given() -> None:
+    probabilities = np.array([[0.1, 0.4], [0.6, 0.9]], np.float32)
+    prediction = Prediction(probabilities, (2, 2), threshold=0.4, seconds=0.1)
+    assert prediction.mask().tolist() == [[False, True], [True, True]]
+    assert prediction.mask(0.7).tolist() == [[False, False], [False, True]]
+    assert prediction.lesion_area() == 3 / 4
+    assert prediction.lesion_area(0.95) == 0
+
+
+def test_probabilities_are_interpolated_to_the_photographs_size() -> None:
+    prediction = Prediction(np.array([[0.0, 1.0]], np.float32), (4, 1), threshold=0.5, seconds=0.1)
+    # The centres of four pixels lie at -1/4, 1/4, 3/4 and 5/4 between the two.
+    np.testing.assert_allclose(prediction.probability(), [[0, 0.25, 0.75, 1]], atol=1e-6)
+
+
+def test_a_broken_photograph_is_refused_by_name(made: Path) -> None:
+    with pytest.raises(InputError, match=r"^mole\.jpg is not an image"):
+        load_checkpoint(made).predict(b"no photograph", "mole.jpg")
+
+
+def damaged(kind: str, good: Path, folder: Path) -> Path:
+    content, bad = good.read_bytes(), folder / "bad.safetensors"
+    if kind == "missing":
+        return folder / "missing.safetensors"
+    if kind == "a folder":
+        return folder
+    if kind == "foreign":
+        save_file({"weight": torch.zeros(2)}, bad, {"format": "pt"})
+    elif kind == "foreign without metadata":
+        save_file({"weight": torch.zeros(2)}, bad)
+    elif kind in ("newer", "other settings", "no settings", "other model"):
+        changes: dict[str, dict[str, Any]] = {
+            "newer": {"format": 2},
+            "other settings": {"config": CONFIG.model_dump() | {"momentum": 0.9}},
+            "no settings": {"config": None},
+            "other model": {"config": CONFIG.model_dump() | {"decoder": "plain"}},
+        }
+        rewritten(good, bad, changes[kind])
+    else:
+        contents = {
+            "empty": b"",
+            "text": b"not a checkpoint at all, only some text",
+            "cut in the weights": content[:-5000],
+            "cut in the header": content[:500],
+            "endless header": struct.pack("<Q", 2**62) + content[8:],
+            "no metadata object": struct.pack("<Q", 4) + b"null" + content[8:],
+        }
+        bad.write_bytes(contents[kind])
+    return bad
+
+
+@pytest.mark.parametrize(
+    ("kind", "message"),
+    [
+        ("missing", "cannot be read (No such file or directory); check the path."),
+        ("a folder", "cannot be read (Is a directory); check the path."),
+        ("empty", "is no checkpoint of LesionLab"),
+        ("text", "is no checkpoint of LesionLab"),
+        ("foreign", "is no checkpoint of LesionLab"),
+        ("foreign without metadata", "is no checkpoint of LesionLab"),
+        ("cut in the header", "is no checkpoint of LesionLab"),
+        ("endless header", "is no checkpoint of LesionLab"),
+        ("no metadata object", "is no checkpoint of LesionLab"),
+        ("cut in the weights", "is damaged or does not fit this version"),
+        ("other settings", "is damaged or does not fit this version"),
+        ("no settings", "is damaged or does not fit this version"),
+        ("other model", "is damaged or does not fit this version"),
+        ("newer", "was written by a newer version of LesionLab; update"),
+    ],
+)
+def test_what_is_no_usable_checkpoint_is_refused_in_one_sentence(kind: str, message: str, made: Path, tmp_path: Path) -> None:
+    bad = damaged(kind, made, tmp_path)
+    with pytest.raises(InputError, match=re.escape(message)) as refused:
+        load_checkpoint(bad)
+    assert bad.name in str(refused.value)
+    assert "\n" not in str(refused.value)
+
+
+def test_a_resume_file_is_no_checkpoint(trained: Path) -> None:
+    with pytest.raises(InputError, match=r"resume\.safetensors is damaged or does not fit"):
+        load_checkpoint(trained.parent / "resume.safetensors")
+
+
+def test_writing_is_whole_or_not_at_all(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    target = tmp_path / "new" / "a.safetensors"
+    write_tensors(target, {"weight": torch.zeros(2)}, {"format": 1})
+
+    def full(self: Path, other: Path) -> None:
+        raise OSError("No space left on device")
+
+    monkeypatch.setattr(Path, "replace", full)
+    with pytest.raises(OSError, match="No space"):
+        write_tensors(target, {"weight": torch.ones(2)}, {"format": 1})
+    assert [file.name for file in target.parent.iterdir()] == ["a.safetensors"]
+    assert load_file(target)["weight"].tolist() == [0, 0]
+
+
+def test_available_checkpoints_are_the_shipped_ones_and_then_the_runs_newest_first(
+    made: Path, lab_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shipped = tmp_path / "shipped"
+    shipped.mkdir()
+    monkeypatch.setattr(checkpoint_module, "SHIPPED_CHECKPOINTS", shipped)
+    assert available_checkpoints() == []
+    for name in ("fine-tune-report", "fine-tune-best"):
+        shutil.copy(made, shipped / f"{name}.safetensors")
+    for number, age in ((1, 300), (2, 100), (3, 200)):
+        folder = lab_home / f"{number:04d}"
+        folder.mkdir()
+        rewritten(made, folder / "best.safetensors", {"name": f"run {number}"})
+        shutil.copy(made, folder / "last.safetensors")
+        os.utime(folder / "best.safetensors", (10_000 - age, 10_000 - age))
+    (lab_home / "0004").mkdir()
+    (lab_home / "0004" / "best.safetensors").write_bytes(b"half a file")
+    (lab_home / "0005").mkdir()
+
+    entries = available_checkpoints()
+    assert [entry.path.relative_to(tmp_path).as_posix() for entry in entries] == [
+        "shipped/fine-tune-best.safetensors",
+        "shipped/fine-tune-report.safetensors",
+        *(f"{lab_home.name}/{number}/best.safetensors" for number in ("0002", "0003", "0001")),
+    ]
+    assert [entry.label for entry in entries] == ["Model 2 · fine-tuned (best)"] * 2 + ["run 2", "run 3", "run 1"]
+    assert [entry.iou for entry in entries] == [0.75] * 5
+    assert entries[2].modified == 9900
+
+
+def test_listing_checkpoints_needs_no_torch(made: Path, lab_home: Path) -> None:
+    (lab_home / "0001").mkdir()
+    shutil.copy(made, lab_home / "0001" / "best.safetensors")
+    code = (
+        "import sys; from seg_core.checkpoint import available_checkpoints; "
+        "print(len([e for e in available_checkpoints() if 'shipped' not in str(e.path)]) > 0, 'torch' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=PROJECT, capture_output=True, text=True, timeout=120, check=True)
+    assert done.stdout.split() == ["True", "False"]

@@ -1,0 +1,534 @@
+"""The Predict widget without a browser: drawing, models, photographs, masks, and the endpoint /predict of the mounted widget."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import json
+import os
+import re
+import subprocess
+import sys
+import zlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import numpy as np
+import pytest
+from PIL import Image
+
+from pages import models
+from pages.models import LoadedModels, choices, file_key, find_model
+from pages.overlays import draw_mask, grow, preview, shrink
+from pages.predictor_files import sweep
+from pages.predictor_session import MOST_PHOTOS, Photo, Session, duration, mask_png, percent
+from pages.predictor_view import view
+from seg_core.checkpoint import Prediction, save_checkpoint
+from seg_core.errors import InputError
+from seg_core.home import PROJECT
+from tests.app_process import AppProcess
+from tests.helpers import lesion, tiny_config
+
+MakeModel = Callable[..., Path]
+
+
+@pytest.fixture
+def make_model(lab_home: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> MakeModel:
+    """Write an untrained checkpoint as a run of this test, or as one that ships; no other checkpoints are there."""
+    from seg_core.model import build_model
+
+    shipped = tmp_path / "shipped"
+    shipped.mkdir()
+    monkeypatch.setattr("seg_core.checkpoint.SHIPPED_CHECKPOINTS", shipped)
+
+    def make(run: int = 0, stem: str = "", label: str = "Model 2 · fine-tuned", threshold: float = 0.5) -> Path:
+        config = tiny_config(threshold=threshold, seed=run)
+        file = shipped / f"{stem}.safetensors" if stem else lab_home / f"{run:04d}" / "best.safetensors"
+        metadata = {"config": config.model_dump(), "label": label, "metrics": {"val": {"iou": 0.5}}}
+        save_checkpoint(file, build_model(config), metadata)
+        return file
+
+    return make
+
+
+@pytest.fixture
+def photo_file(tmp_path: Path) -> Path:
+    file = tmp_path / "ISIC_1.jpg"
+    Image.fromarray(lesion((120, 90))[0]).save(file, quality=95)
+    return file
+
+
+# Drawing
+
+
+def test_tint_colours_the_mask_and_nothing_else() -> None:
+    photo = Image.new("RGB", (4, 4), "#646464")
+    mask = np.zeros((4, 4), bool)
+    mask[1:3, 1:3] = True
+    drawn = np.asarray(draw_mask(photo, mask, "#0072B2", opacity=0.5, outline=False))
+    assert (drawn[~mask] == 100).all()
+    # Half way from 100 to 0, 114 and 178, with the rounding of 128/255.
+    np.testing.assert_allclose(drawn[mask], [[50, 107, 139]] * 4, atol=1)
+
+
+def test_outline_alone_leaves_the_inside_as_it_is() -> None:
+    photo = Image.new("RGB", (9, 9), "#646464")
+    mask = np.zeros((9, 9), bool)
+    mask[2:7, 2:7] = True
+    drawn = np.asarray(draw_mask(photo, mask, "#D55E00", opacity=0))
+    assert (drawn[3:6, 3:6] == 100).all()
+    assert (drawn[2, 2:7] == (0xD5, 0x5E, 0x00)).all()
+    assert (drawn[1, 2:7] < 60).all()  # the dark line beside it
+    assert (drawn[0] == 100).all()
+    assert (np.asarray(photo) == 100).all()  # the photograph itself is not drawn on
+
+
+def test_grow_and_shrink() -> None:
+    dot = np.zeros((5, 5), bool)
+    dot[2, 2] = True
+    diamond = np.array([[0, 0, 1, 0, 0], [0, 1, 1, 1, 0], [1, 1, 1, 1, 1], [0, 1, 1, 1, 0], [0, 0, 1, 0, 0]], bool)
+    np.testing.assert_array_equal(grow(dot, 2), diamond)
+    np.testing.assert_array_equal(shrink(diamond, 2), dot)
+    assert shrink(np.ones((5, 5), bool), 1).sum() == 9  # the border of the photograph is an edge too
+
+
+@pytest.mark.parametrize(
+    ("size", "expected"),
+    [
+        ((3072, 2304), (1024, 768)),
+        ((800, 600), (800, 600)),
+        ((300, 200), (640, 427)),
+        ((20_000, 10), (1024, 1)),
+        ((1, 1), (640, 640)),
+    ],
+)
+def test_preview_sizes(size: tuple[int, int], expected: tuple[int, int]) -> None:
+    assert preview(Image.new("RGB", size), 1024, 640).size == expected
+
+
+def test_mask_of_another_size_and_impossible_opacity_are_refused() -> None:
+    photo = Image.new("RGB", (4, 4))
+    with pytest.raises(ValueError, match="does not fit"):
+        draw_mask(photo, np.zeros((4, 5), bool), "#ffffff")
+    with pytest.raises(ValueError, match="opacity"):
+        draw_mask(photo, np.zeros((4, 4), bool), "#ffffff", opacity=40)
+
+
+# Models
+
+
+def test_names_and_choices(make_model: MakeModel) -> None:
+    shipped, run = make_model(stem="fine-tune-best"), make_model(run=3, label="Mine")
+    assert choices() == [("Model 2 · fine-tuned (IoU 0.50)", str(shipped)), ("Mine, run 3 (IoU 0.50)", str(run))]
+    assert find_model("fine-tune-best").path == find_model("Model 2 · fine-tuned").path == shipped
+    assert find_model("run 3").path == find_model("Mine, run 3").path == find_model(str(run)).path == run
+    with pytest.raises(InputError, match=r"no model 'best'; choose one of: Model 2 · fine-tuned; Mine, run 3\."):
+        find_model("best")
+
+
+def test_no_model_at_all(make_model: MakeModel) -> None:
+    assert choices() == []
+    with pytest.raises(InputError, match="train one first"):
+        find_model("run 1")
+
+
+def test_models_used_last_stay_loaded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    loads: list[str] = []
+
+    def load(path: str) -> object:
+        loads.append(Path(path).name)
+        return object()
+
+    monkeypatch.setattr(models, "load_checkpoint", load)
+    for name in "abc":
+        (tmp_path / name).touch()
+    a, b, c = (file_key(tmp_path / name) for name in "abc")
+    loaded = LoadedModels(capacity=2)
+    first = loaded.get(a)
+    loaded.get(b)
+    assert loaded.get(a) is first
+    loaded.get(c)  # b was not used for longest
+    assert loaded.get(a) is first
+    loaded.get(b)
+    assert loads == ["a", "b", "c", "b"]
+    os.utime(tmp_path / "a", ns=(0, a[1] + 1))  # a run that improved
+    loaded.get(file_key(tmp_path / "a"))
+    assert loads[-1] == "a"
+
+
+# Photographs, predictions, masks
+
+
+def halves(photo: Photo, model: Path, left: float, right: float, threshold: float = 0.5) -> None:
+    """Let a model have said one probability for the left half of a photograph and one for the right."""
+    model.touch()
+    probabilities = np.repeat([[left, left, right, right]], 4, axis=0).astype(np.float32)
+    photo.predictions[file_key(model)] = Prediction(probabilities, photo.size, threshold, 0.25)
+
+
+def test_measures_follow_the_thresholds(photo_file: Path, tmp_path: Path) -> None:
+    photo = Photo.read(photo_file, "ISIC_1.jpg")
+    one, two = tmp_path / "one", tmp_path / "two"
+    halves(photo, one, 0.9, 0.1)
+    halves(photo, two, 0.9, 0.6, threshold=0.4)
+    sides, iou = view(photo, [str(one), str(two)], [None, None])
+    # Bilinear scaling puts the step of the first model at its middle, where it passes 0.5; the second is lesion everywhere.
+    assert [side.area for side in sides] == pytest.approx([0.5, 1], abs=0.01)
+    assert [side.threshold for side in sides] == [0.5, 0.4]
+    assert iou == pytest.approx(0.5, abs=0.01)
+    sides, iou = view(photo, [str(one), str(two)], [0.95, 0.95])
+    assert [side.area for side in sides] == [0, 0]
+    assert iou == 1  # two empty masks agree
+    assert view(photo, [str(one)], [None])[1] is None
+
+
+def test_model_that_is_gone_says_so_in_its_place(photo_file: Path, tmp_path: Path) -> None:
+    photo = Photo.read(photo_file, "ISIC_1.jpg")
+    halves(photo, tmp_path / "there", 0.9, 0.1)
+    sides, iou = view(photo, [str(tmp_path / "gone"), str(tmp_path / "there")], [None, None])
+    assert sides[0].problem == "This model is no longer there; choose another."
+    assert sides[1].area == pytest.approx(0.5, abs=0.01)
+    assert iou is None
+
+
+def test_model_runs_once_for_each_photograph(make_model: MakeModel, photo_file: Path) -> None:
+    model, photo = str(make_model(run=1)), Photo.read(photo_file, "ISIC_1.jpg")
+    assert not photo.knows([model])
+    (first,), (second,) = photo.predict([model]), photo.predict([model])
+    assert first is second
+    assert photo.knows([model])
+
+
+def test_deleted_upload_is_said_in_a_sentence(make_model: MakeModel, photo_file: Path) -> None:
+    model, photo = str(make_model(run=1)), Photo.read(photo_file, "ISIC_1.jpg")
+    photo_file.unlink()
+    (problem,) = photo.predict([model])
+    assert str(problem) == "ISIC_1.jpg was deleted from this machine after an hour; drop it again."
+
+
+def bomb() -> bytes:
+    """A PNG of a few hundred kilobytes that says it has 900 million pixels."""
+
+    def chunk(kind: bytes, content: bytes) -> bytes:
+        return len(content).to_bytes(4, "big") + kind + content + zlib.crc32(kind + content).to_bytes(4, "big")
+
+    header = (30_000).to_bytes(4, "big") * 2 + bytes([1, 0, 0, 0, 0])
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(bytes(1000))) + chunk(b"IEND", b"")
+
+
+def wide() -> bytes:
+    file = io.BytesIO()
+    Image.new("L", (20_001, 3)).save(file, "PNG")
+    return file.getvalue()
+
+
+def cut() -> bytes:
+    file = io.BytesIO()
+    Image.fromarray(lesion((200, 200))[0]).save(file, "JPEG")
+    return file.getvalue()[:3000]
+
+
+BAD: dict[str, tuple[bytes, str]] = {
+    "notes.jpg": (b"no image", "not an image"),
+    "paper.jpg": (b"%PDF-1.7\n%%EOF", "not an image"),
+    "empty.jpg": (b"", "empty"),
+    "cut.jpg": (cut(), "cut off"),
+    "wide.png": (wide(), "20,001"),
+    "bomb.png": (bomb(), "pixels"),
+}
+
+
+def test_bad_files_get_a_sentence_each_and_good_ones_are_kept(tmp_path: Path, photo_file: Path) -> None:
+    files = []
+    for name, (content, _) in BAD.items():
+        (tmp_path / name).write_bytes(content)
+        files.append((tmp_path / name, name))
+    session = Session()
+    problems = session.add([*files, (photo_file, "Läsion <1>.jpg")])
+    assert [photo.name for photo in session.photos] == ["Läsion <1>.jpg"]
+    assert session.photo is session.photos[0]
+    for problem, (name, (_, about)) in zip(problems, BAD.items(), strict=True):
+        assert problem.startswith(name)
+        assert about in problem
+        assert "\n" not in problem
+
+
+def test_first_new_photograph_is_shown_and_their_number_is_limited(photo_file: Path) -> None:
+    session = Session()
+    session.add([(photo_file, "1")])
+    assert session.add([(photo_file, "2"), (photo_file, "3")]) == []
+    assert session.shown == 1
+    (problem,) = session.add([(photo_file, "more")] * (MOST_PHOTOS + 5))
+    assert problem.startswith(f"At most {MOST_PHOTOS} photographs")
+    assert len(session.photos) == MOST_PHOTOS
+    session.clear()
+    assert session.photo is None
+
+
+def test_mask_file_has_the_size_of_the_photograph(tmp_path: Path) -> None:
+    prediction = Prediction(np.array([[0.9, 0.1]] * 2, np.float32), (301, 200), 0.5, 0.1)
+    with Image.open(mask_png(prediction, 0.5, tmp_path, "mask.png")) as mask:
+        assert (mask.size, mask.mode) == ((301, 200), "L")
+        pixels = np.asarray(mask)
+    assert set(np.unique(pixels)) == {0, 255}
+    assert pixels[:, 0].all()
+    assert not pixels[:, -1].any()
+
+
+def test_words() -> None:
+    assert [percent(0.1239), percent(0), percent(1)] == ["12.4 %", "0.0 %", "100.0 %"]
+    assert [duration(0.84), duration(0.076), duration(0.001), duration(12)] == ["0.8 s", "0.08 s", "0.01 s", "12.0 s"]
+
+
+def test_sweep_takes_old_files_and_empty_folders_only(tmp_path: Path) -> None:
+    for name in ("old/photo.jpg", "mixed/photo.jpg", "mixed/new.jpg", "new.jpg"):
+        file = tmp_path / name
+        file.parent.mkdir(exist_ok=True)
+        file.touch()
+        if file.name == "photo.jpg":
+            os.utime(file, (0, 0))
+    sweep(tmp_path, older_than=3600)
+    assert {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*")} == {"mixed", "mixed/new.jpg", "new.jpg"}
+
+
+# The endpoint, called as a function
+
+
+@pytest.fixture
+def predict(make_model: MakeModel, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., Any]:
+    """Call the endpoint for a file; gives what it gives, or the sentence of its error."""
+    from gradio import Error
+
+    from pages.predictor_api import predict as endpoint
+
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path / "gradio"))
+
+    def predict(file: Path, *arguments: Any) -> Any:
+        try:
+            return endpoint({"path": str(file), "orig_name": file.name}, *arguments)
+        except Error as error:
+            return error.message
+
+    return predict
+
+
+def mask_of(file: str) -> np.ndarray:
+    with Image.open(file) as image:
+        pixels = np.asarray(image)
+    assert set(np.unique(pixels)) <= {0, 255}
+    mask: np.ndarray = pixels == 255
+    return mask
+
+
+def test_endpoint_gives_both_masks_and_their_measures(
+    predict: Callable[..., Any], make_model: MakeModel, photo_file: Path
+) -> None:
+    make_model(run=2, threshold=0.3)
+    make_model(stem="fine-tune-best")
+    first, second, measures = predict(photo_file)
+    masks = [mask_of(first), mask_of(second)]
+    assert [mask.shape for mask in masks] == [(90, 120), (90, 120)]
+    assert Path(first).name == "ISIC_1_mask_model-2-fine-tuned.png"
+    assert measures["models"] == ["Model 2 · fine-tuned", "Model 2 · fine-tuned, run 2"]
+    assert measures["thresholds"] == [0.5, 0.3]
+    assert measures["lesion_area"] == pytest.approx([mask.mean() for mask in masks])
+    both, either = (masks[0] & masks[1]).sum(), (masks[0] | masks[1]).sum()
+    assert measures["agreement"] == pytest.approx(both / either if either else 1)
+    assert measures["size"] == [120, 90]
+    assert len(measures["seconds"]) == 2
+
+
+def test_one_model_gives_one_mask(predict: Callable[..., Any], make_model: MakeModel, photo_file: Path) -> None:
+    assert predict(photo_file) == "There is no trained model yet; train one first."
+    make_model(run=6)
+    make_model(run=7, label="Late")
+    mask, none, measures = predict(photo_file, "run 7", "", 0.9)
+    assert (Path(mask).name, none) == ("ISIC_1_mask_late-run-7.png", None)
+    assert (measures["models"], measures["thresholds"], measures["agreement"]) == (["Late, run 7"], [0.9], None)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (("run 9",), "There is no model 'run 9'; choose one of: Model 2 · fine-tuned, run 1."),
+        (("", "", 2), "The threshold cannot be 2; give a number between 0 and 1."),
+        (("", "", "half"), "The threshold cannot be 'half'; give a number between 0 and 1."),
+    ],
+)
+def test_wrong_arguments_get_one_sentence(
+    predict: Callable[..., Any], make_model: MakeModel, photo_file: Path, arguments: tuple[Any, ...], sentence: str
+) -> None:
+    make_model(run=1)
+    assert predict(photo_file, *arguments) == sentence
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_bad_photographs_get_one_sentence(predict: Callable[..., Any], make_model: MakeModel, tmp_path: Path, name: str) -> None:
+    make_model(run=1)
+    content, about = BAD[name]
+    (tmp_path / name).write_bytes(content)
+    sentence = predict(tmp_path / name)
+    assert sentence.startswith(name)
+    assert about in sentence
+
+
+# The endpoint of the running app
+
+
+@pytest.fixture(scope="module")
+def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AppProcess]:
+    """The running app; unlike `app_server` it may write tracebacks, which Gradio does when it refuses a file."""
+    app = AppProcess(tmp_path_factory.mktemp("predictor-home"))
+    yield app
+    app.stop()
+
+
+def call(app: AppProcess, photo: Any, model: Any) -> Any:
+    """Call the endpoint over HTTP; gives what it gives, or the text of its error."""
+    calls = f"{app.url}/predictor/gradio_api/call/predict"
+    event = httpx.post(calls, json={"data": [photo, model, None, None]}).json()["event_id"]
+    kind, content = re.findall(r"event: (\w+)\ndata: (.*)", httpx.get(f"{calls}/{event}", timeout=60).text)[-1]
+    return json.loads(content)["error"] if kind == "error" else json.loads(content)
+
+
+def uploaded(app: AppProcess, name: str, content: bytes) -> dict[str, Any]:
+    (path,) = httpx.post(f"{app.url}/predictor/gradio_api/upload", files={"files": (name, content)}).json()
+    return {"path": path, "orig_name": name, "meta": {"_type": "gradio.FileData"}}
+
+
+def test_gradio_client_calls_a_checkpoint_that_appeared_later(
+    app: AppProcess, make_model: MakeModel, photo_file: Path, tmp_path: Path
+) -> None:
+    assert "There is no model 'run 7'" in call(app, uploaded(app, "a.jpg", photo_file.read_bytes()), "run 7") or (
+        "There is no trained model yet" in call(app, uploaded(app, "a.jpg", photo_file.read_bytes()), "run 7")
+    )
+    for run in (7, 8):
+        (app.home / f"{run:04d}").mkdir()
+        make_model(run=run).replace(app.home / f"{run:04d}" / "best.safetensors")
+    # In a process of its own, because the client leaves event loops open.
+    code = """
+import sys
+from gradio_client import Client, handle_file
+
+client = Client(sys.argv[1], verbose=False, download_files=sys.argv[3], analytics_enabled=False)
+first, second, measures = client.predict(
+    handle_file(sys.argv[2]), model="run 7", second_model="run 8", threshold=0.5, api_name="/predict"
+)
+print(first, second, measures["models"], sep="\\n")
+"""
+    arguments = [sys.executable, "-c", code, f"{app.url}/predictor/", str(photo_file), str(tmp_path / "masks")]
+    printed = subprocess.run(arguments, capture_output=True, text=True, check=True, timeout=120).stdout.splitlines()
+    assert [mask_of(file).shape for file in printed[:2]] == [(90, 120)] * 2
+    assert printed[2] == "['Model 2 · fine-tuned, run 7', 'Model 2 · fine-tuned, run 8']"
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_bad_uploads_get_one_sentence(app: AppProcess, name: str) -> None:
+    content, about = BAD[name]
+    sentence = call(app, uploaded(app, name, content), "")
+    # Without any checkpoint this is said first; either way it is one sentence.
+    assert sentence.startswith((name, "There is no trained model"))
+    assert about in sentence or "trained model" in sentence
+
+
+def test_files_that_nobody_uploaded_are_refused(app: AppProcess, photo_file: Path) -> None:
+    file = {"path": str(photo_file), "meta": {"_type": "gradio.FileData"}}
+    assert "not uploaded" in call(app, file, "")
+    assert "not uploaded" in call(app, None, file)
+    for path in (photo_file, PROJECT / "app.py", "/etc/passwd"):
+        assert httpx.get(f"{app.url}/predictor/gradio_api/file={path}").status_code in (403, 404)
+
+
+def test_only_one_endpoint_is_public_and_described(app: AppProcess) -> None:
+    endpoints = httpx.get(f"{app.url}/predictor/gradio_api/info").json()["named_endpoints"]
+    assert list(endpoints) == ["/predict"]
+    parameters = [parameter["parameter_name"] for parameter in endpoints["/predict"]["parameters"]]
+    assert parameters == ["photo", "model", "second_model", "threshold"]
+    assert "Segment the lesion" in endpoints["/predict"]["description"]
+
+
+def test_page_fetches_nothing_from_elsewhere(app: AppProcess) -> None:
+    style = httpx.get(f"{app.url}/predictor/theme.css").text
+    assert "http" not in style.replace("http://www.w3.org/2000/svg", "")
+    assert "system-ui" in style
+    config = httpx.get(f"{app.url}/predictor/config").json()
+    assert (config["analytics_enabled"], config.get("stylesheets") or []) == (False, [])
+    assert "frameElement" in httpx.get(f"{app.url}/predictor/").text  # the script that fits the widget into the page
+
+
+def test_widget_is_built_without_torch() -> None:
+    code = "import sys; from pages.predictor import build_predictor; build_predictor(); print('torch' in sys.modules)"
+    environment = os.environ | {"GRADIO_ANALYTICS_ENABLED": "False"}
+    printed = subprocess.run(
+        [sys.executable, "-c", code], cwd=PROJECT, env=environment, capture_output=True, text=True, check=True
+    )
+    assert printed.stdout.strip() == "False"
+
+
+# What the page is told
+
+
+@pytest.fixture
+def handlers(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
+    import gradio
+
+    from pages.predictor import _layout
+    from pages.predictor_handlers import Handlers
+
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path / "gradio"))
+
+    async def make() -> Any:
+        with gradio.Blocks(analytics_enabled=False):
+            return Handlers(_layout([]), [])
+
+    return asyncio.run(make())  # without a running loop Gradio opens loops that nobody closes
+
+
+def chosen(handlers: Any, update: dict[Any, Any]) -> tuple[bool, str | None, str]:
+    """Whether the note is shown, and the values of the two choices."""
+    parts = handlers.parts
+    return update[parts.note]["visible"], *(update[side.choice]["value"] for side in parts.sides)
+
+
+def test_choices_follow_the_checkpoints(handlers: Any, make_model: MakeModel) -> None:
+    known = handlers.parts.known
+    update = handlers.refresh(None, None, None)
+    assert chosen(handlers, update) == (True, None, "")
+    one = str(make_model(run=1))
+    update = handlers.refresh(update[known], None, "")
+    assert chosen(handlers, update) == (False, one, "")
+    two = str(make_model(run=2))
+    update = handlers.refresh(update[known], one, "")
+    assert chosen(handlers, update) == (False, one, two)
+    assert handlers.refresh(update[known], one, two) == {known: update[known]}
+    three = str(make_model(run=3))
+    update = handlers.refresh(update[known], one, "")
+    assert chosen(handlers, update) == (False, one, "")  # with models to choose from, none was meant
+    Path(one).unlink()
+    assert chosen(handlers, handlers.refresh(update[known], one, two))[2] == two
+    assert chosen(handlers, handlers.refresh(update[known], one, two))[1] in (two, three)
+
+
+def test_slider_is_set_only_for_a_new_model(handlers: Any, photo_file: Path, tmp_path: Path) -> None:
+    session, parts = Session(), handlers.parts
+    session.add([(photo_file, "ISIC_1.jpg")])
+    assert session.photo
+    halves(session.photo, tmp_path / "one", 0.9, 0.6, threshold=0.4)
+    one = str(tmp_path / "one")
+    (update,) = handlers.show(session, one, "", 0.5, 0.5, 40, True)  # nothing has to run, so there is one update
+    assert update[parts.sides[0].threshold] == 0.4
+    assert "100.0 %" in update[parts.sides[0].measures]
+    update = handlers.redraw(session, one, "", 0.8, 0.5, 40, True)
+    assert parts.sides[0].threshold not in update
+    assert "100.0 %" not in update[parts.sides[0].measures]
+
+
+def test_names_are_shown_as_text(handlers: Any, photo_file: Path) -> None:
+    session = Session()
+    session.add([(photo_file, '<img src=x onerror="alert(1)">')])
+    (update,) = handlers.show(session, None, "", 0.5, 0.5, 40, True)
+    assert "<img src=x" not in json.dumps(update[handlers.parts.strip])
+    update = handlers.clear(session)
+    assert update[handlers.parts.both]["visible"] is False
