@@ -22,6 +22,7 @@ from seg_core.errors import InputError
 from seg_core.home import home
 from seg_core.runs.store import RunStore
 from seg_core.runs.supervisor import Supervisor
+from seg_core.versions import VERSION
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -61,6 +62,7 @@ def create_app(store: RunStore, password: str = "", on_ready: Callable[[], None]
 
     app = FastAPIOffline(
         title="LesionLab",
+        version=VERSION,
         lifespan=lifespan,
         openapi_url="/api/openapi.json",
         docs_url="/api/docs",

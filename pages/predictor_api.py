@@ -29,7 +29,7 @@ def predict(
     "seconds" (of each model), "size" ([width, height]).
     """
     try:
-        return _predict(photo, [name for name in (model, second_model) if name], threshold)
+        return _predict(photo, [str(name) for name in (model, second_model) if name], threshold)
     except InputError as error:
         raise gr.Error(str(error), print_exception=False) from None
 
@@ -37,10 +37,10 @@ def predict(
 def _predict(photo: dict[str, Any] | None, names: list[str], threshold: float | None) -> tuple[str, str | None, dict[str, Any]]:
     if not photo:
         raise InputError("There is no photograph; send one as a file.")
-    entries = [find_model(name) for name in names or _defaults()]
-    limit = _threshold(threshold)
     file, name = upload(photo)
     image = read_image(file, name)
+    entries = [find_model(model) for model in names or _defaults()]
+    limit = _threshold(threshold)
     predictions = [LOADED.get(file_key(entry.path)).predict(image, name) for entry in entries]
     thresholds = [prediction.threshold if limit is None else limit for prediction in predictions]
     masks = [prediction.mask(value) for prediction, value in zip(predictions, thresholds, strict=True)]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import html
-import re
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 
@@ -11,10 +11,10 @@ import streamlit as st
 
 from pages.api import store
 from seg_core.errors import InputError
+from seg_core.runs.masks import mask_epochs, mask_file, mask_photos
 from seg_core.runs.run import Run
 
 LOG_LINES = 40
-_EPOCH_PICTURE = re.compile(r"epoch-(\d{4})-(\d+)\.png$")
 
 
 def run_details(run_id: int) -> None:
@@ -41,7 +41,7 @@ def _details(run_id: int, was_active: bool) -> None:
     if run.message:
         {"failed": st.error, "lost": st.warning}.get(run.status, st.info)(run.message)
     _figures(run)
-    _masks(run, store().folder(run_id) / "masks")
+    _masks(run)
     _log(run_id)
     if was_active and not run.is_active:
         st.rerun()  # ends the polling
@@ -67,9 +67,9 @@ def _buttons(run: Run) -> None:
             _confirm_delete(run)
 
 
-def _do(action: object, run_id: int) -> None:
+def _do(action: Callable[[int], Run], run_id: int) -> None:
     try:
-        action(run_id)  # type: ignore[operator]
+        action(run_id)
     except InputError as error:  # the run ended, or was deleted, since the button was drawn
         st.toast(str(error), icon=":material/error:")
     st.rerun()
@@ -107,26 +107,21 @@ def _figures(run: Run) -> None:
     )
 
 
-def _masks(run: Run, folder: Path) -> None:
-    found = [(int(match[1]), int(match[2])) for file in folder.glob("epoch-*.png") if (match := _EPOCH_PICTURE.search(file.name))]
-    if not found:
+def _masks(run: Run) -> None:
+    folder = store().folder(run.id)
+    epochs = mask_epochs(folder)
+    if not epochs:
         return
-    epoch = max(number for number, _ in found)
-    places = sorted(place for number, place in found if number == epoch)
-    st.markdown(
-        f"**Masks of four fixed validation photographs after epoch {epoch}**"
-        if len(places) == 4
-        else f"**Masks after epoch {epoch}**"
-    )
-    base = f"/api/runs/{run.id}/masks"
+    epoch, base = epochs[-1], f"/api/runs/{run.id}/masks"
+    st.markdown(f"**Masks of the same validation photographs after epoch {epoch}**")
     cells = "".join(
-        f"<figure><img src='{base}/photo-{place}.jpg' alt='Validation photograph {place + 1}'>"
-        f"<img src='{base}/truth-{place}.png' alt='Its true mask'>"
-        f"<img src='{base}/epoch-{epoch:04d}-{place}.png' alt='The predicted probability'></figure>"
-        for place in places
+        f"<figure><img src='{base}/{photo.name}' alt='Validation photograph {number}'>"
+        f"<img src='{base}/truth-{number}.png' alt='Its true mask'>"
+        f"<img src='{base}/{mask_file(folder, epoch, number).name}' alt='The predicted probability'></figure>"
+        for number, photo in enumerate(mask_photos(folder), start=1)
     )
     st.html(f"<div class='sample-masks'>{cells}</div>")
-    st.caption("Each row: photograph, truth, predicted probability (white: lesion).")
+    st.caption("Each: photograph, truth, predicted probability (white: lesion).")
 
 
 def _log(run_id: int) -> None:

@@ -16,10 +16,13 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
+from typer.exceptions import TyperException
 
 from seg_core.errors import InputError
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from seg_core.runs.run import Run
     from seg_core.runs.store import RunStore
 
@@ -47,11 +50,16 @@ RunArgument = Annotated[int, typer.Argument(help="The run's number.", metavar="R
 def main() -> NoReturn:
     """Run the command line; bad input is one line on stderr and exit status 2."""
     try:
-        app(standalone_mode=True)
+        status = app(standalone_mode=False)
     except InputError as error:
         print(f"lesionlab: {error}", file=sys.stderr)
         sys.exit(2)
-    sys.exit(0)
+    except TyperException as error:  # a word or a number on the command line that cannot be
+        print(f"lesionlab: {' '.join(error.format_message().split()).rstrip('.')}; see --help.", file=sys.stderr)
+        sys.exit(2)
+    except typer.Abort:
+        sys.exit(1)
+    sys.exit(status or 0)
 
 
 @app.command()
@@ -125,18 +133,20 @@ def evaluate(
 
     loaded = load_checkpoint(checkpoint)
     dataset = open_dataset(data)
-    parts = dataset.split(loaded.config.seed, loaded.config.val_fraction)
-    chosen = split or ("test" if parts.test else "val")
+    chosen = split or ("test" if dataset.test else "val")
     if chosen not in ("train", "val", "test"):
         raise InputError(f"There is no split {chosen!r}; choose train, val or test.")
-    pairs = parts.part(chosen)  # type: ignore[arg-type]
+    if chosen == "test":
+        pairs = dataset.test
+    else:
+        parts = dataset.split(loaded.config.seed, loaded.config.val_fraction)
+        pairs = parts.train if chosen == "train" else parts.val
     if not pairs:
         raise InputError(f"{dataset.name} has no {chosen} part; use --split val, which is drawn by the checkpoint's seed.")
     with _progress(f"Evaluating on {chosen}") as advance:
         means = score(loaded, pairs, advance).means
-    result = {"n": len(pairs), **means, "split": chosen}
     if as_json:
-        _print_json(result)
+        _print_json({"n": len(pairs), **means})
     else:
         output.print(f"{loaded.label} on {len(pairs)} photographs of {dataset.name} ({chosen}), at stored resolution:")
         for name, value in means.items():
@@ -151,7 +161,6 @@ def predict(
 ) -> None:
     """Write the mask of each photograph as STEM_mask.png: 0 and 255, the photograph's own size."""
     from seg_core.checkpoint import load_checkpoint
-    from seg_core.image import write_mask
 
     stems = [image.stem for image in images]
     if twice := [image for image in images if stems.count(image.stem) > 1]:
@@ -171,7 +180,7 @@ def predict(
                 failed.append(str(error))
             else:
                 target = output_folder / f"{image.stem}_mask.png"
-                write_mask(prediction.mask(), target)
+                _write(prediction.mask(), target)
                 output.print(f"{target}  lesion area {prediction.lesion_area():.1%}")
             advance(done, len(images))
     if failed:
@@ -325,6 +334,15 @@ def _work_here(store: RunStore, run: Run, as_json: bool) -> None:
     _report(text, result, as_json)
     if run.status == "failed":
         raise typer.Exit(2)
+
+
+def _write(mask: np.ndarray, target: Path) -> None:
+    from seg_core.image import write_mask
+
+    try:
+        write_mask(mask, target)
+    except OSError as error:
+        raise InputError(f"{target} cannot be written ({error.strerror}); choose another --output.") from None
 
 
 def _report(text: str, result: Run | dict[str, Any], as_json: bool) -> None:

@@ -5,14 +5,23 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from seg_core.errors import InputError
+
 PROJECT = Path(__file__).resolve().parent.parent
 SHIPPED_CHECKPOINTS = PROJECT / "checkpoints"
 
 
 def home() -> Path:
-    """The folder of all runs: ``$LESIONLAB_HOME``, else ``runs/`` in the project. Made when missing."""
+    """The folder of all runs: ``$LESIONLAB_HOME``, else ``runs/`` in the project. Made when missing.
+
+    Raises:
+        InputError: if it cannot be made.
+    """
     folder = Path(os.environ.get("LESIONLAB_HOME") or PROJECT / "runs").expanduser().resolve()
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"The folder {folder} cannot be made ({error.strerror}); set LESIONLAB_HOME to another one.") from None
     return folder
 
 

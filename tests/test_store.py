@@ -30,8 +30,7 @@ VALUES = {"loss": 0.5, "accuracy": 0.9, "iou": 0.7, "dice": 0.8}
 
 
 @pytest.fixture
-def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[RunStore]:
-    monkeypatch.setenv("LESIONLAB_HOME", str(tmp_path))
+def store(lab_home: Path) -> Iterator[RunStore]:
     store = RunStore()
     yield store
     store.close()

@@ -26,8 +26,7 @@ CONFIG = Config.of("report", epochs=3)
 
 
 @pytest.fixture
-def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[RunStore]:
-    monkeypatch.setenv("LESIONLAB_HOME", str(tmp_path))
+def store(lab_home: Path) -> Iterator[RunStore]:
     store = RunStore()
     yield store
     for run in store.list_runs():  # a failed test leaves no process behind

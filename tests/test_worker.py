@@ -36,8 +36,7 @@ VALUES = dict.fromkeys(METRICS, 0.5)
 
 
 @pytest.fixture
-def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[RunStore]:
-    monkeypatch.setenv("LESIONLAB_HOME", str(tmp_path))
+def store(lab_home: Path) -> Iterator[RunStore]:
     store = RunStore()
     yield store
     store.close()

@@ -8,14 +8,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Literal
 
 from seg_core.data.folders import PARTS, Listing, Pair, list_folder
 from seg_core.data.sample import sample_folder
 from seg_core.errors import InputError
 
 SAMPLE = "sample"
-SplitName = Literal["train", "val", "test"]
 
 
 @dataclass(frozen=True)
@@ -26,10 +24,6 @@ class Split:
     val: list[Pair]
     test: list[Pair]
     val_is_own: bool
-
-    def part(self, name: SplitName) -> list[Pair]:
-        """The pairs of one part."""
-        return {"train": self.train, "val": self.val, "test": self.test}[name]
 
 
 @dataclass(frozen=True)
@@ -48,6 +42,11 @@ class Dataset:
     def pairs(self) -> list[Pair]:
         """All pairs, in the order of the sources."""
         return [pair for listing in self.listings for pair in listing.pairs]
+
+    @property
+    def test(self) -> list[Pair]:
+        """The pairs of the dataset's own test part, which no split touches."""
+        return [pair for pair in self.pairs if pair.part == "test"]
 
     @property
     def counts(self) -> dict[str, int]:
@@ -69,17 +68,14 @@ class Dataset:
         Raises:
             InputError: if no pair would be left to train or none to validate with.
         """
-        parts: dict[str, list[Pair]] = {"train": [], "val": [], "test": []}
-        for pair in self.pairs:
-            parts[pair.part].append(pair)
-        if parts["val"]:
-            split = Split(parts["train"], parts["val"], parts["test"], val_is_own=True)
-        else:
-            shuffled = sorted(parts["train"], key=lambda pair: pair.id)
+        train, val = ([pair for pair in self.pairs if pair.part == part] for part in ("train", "val"))
+        val_is_own = bool(val)
+        if not val_is_own:
+            shuffled = sorted(train, key=lambda pair: pair.id)
             random.Random(seed).shuffle(shuffled)
             held_out = max(1, round(val_fraction * len(shuffled)))
-            by_id = sorted(shuffled[:held_out], key=lambda pair: pair.id), sorted(shuffled[held_out:], key=lambda pair: pair.id)
-            split = Split(by_id[1], by_id[0], parts["test"], val_is_own=False)
+            val, train = (sorted(drawn, key=lambda pair: pair.id) for drawn in (shuffled[:held_out], shuffled[held_out:]))
+        split = Split(train, val, self.test, val_is_own)
         if not split.train or not split.val:
             found = f"{len(split.train)} pairs to train and {len(split.val)} to validate with"
             raise InputError(f"{self.name} has {found}; each needs at least one.")

@@ -1,0 +1,273 @@
+"""The command line: what scripts read from it, and how it refuses."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from seg_core import cli
+from seg_core.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from seg_core.data.dataset import open_dataset
+from seg_core.evaluation import evaluate
+from seg_core.home import PROJECT
+from seg_core.model import build_model
+from seg_core.runs.store import RunStore
+from tests.helpers import make_dataset, tiny_config, write_pair
+
+pytestmark = pytest.mark.usefixtures("thin_decoder")
+
+CONFIG = tiny_config(epochs=3)
+
+
+class Done(NamedTuple):
+    status: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> dict[str, Any]:
+        """The last line on stdout, which is one JSON object."""
+        value = json.loads(self.out.splitlines()[-1])
+        assert isinstance(value, dict)
+        return value
+
+
+class Lab:
+    """The command line, called in this process: a new one would spend seconds on importing torch."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+        self._monkeypatch, self._capsys = monkeypatch, capsys
+
+    def __call__(self, *arguments: object) -> Done:
+        self._monkeypatch.setattr(sys, "argv", ["seg_core", *map(str, arguments)])
+        self._capsys.readouterr()
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        code = ended.value.code
+        assert isinstance(code, int)
+        return Done(code, *self._capsys.readouterr())
+
+    def refuses(self, *arguments: object) -> str:
+        """The one line on stderr with which these arguments are refused."""
+        status, out, err = self(*arguments)
+        assert (status, out) == (2, "")
+        (line,) = err.splitlines()
+        assert line.startswith("lesionlab: ")
+        assert "Traceback" not in line
+        return line.removeprefix("lesionlab: ")
+
+
+@pytest.fixture
+def lab(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Lab:
+    return Lab(monkeypatch, capsys)
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    return make_dataset(tmp_path / "data", size=(90, 70), train=4, test=2)
+
+
+@pytest.fixture
+def checkpoint(tmp_path: Path) -> Checkpoint:
+    metadata = {"name": "", "label": "Model 2 · fine-tuned (best)", "config": CONFIG.model_dump()}
+    save_checkpoint(tmp_path / "model.safetensors", build_model(CONFIG), metadata)
+    return load_checkpoint(tmp_path / "model.safetensors")
+
+
+def in_a_new_process(*arguments: object, **environment: str) -> Done:
+    command = [sys.executable, "-m", "seg_core", *map(str, arguments)]
+    done = subprocess.run(command, cwd=PROJECT, env=os.environ | environment, capture_output=True, text=True, timeout=200)
+    return Done(done.returncode, done.stdout, done.stderr)
+
+
+def test_train_from_start_to_json(data: Path, lab: Lab) -> None:
+    settings = "--recipe report --variant trainable-decoder --epochs 1 --image-size 64 --batch-size 4 --seed 3 --random-weights"
+    done = in_a_new_process("train", "--data", data, *settings.split(), "--name", "first try", "--json")
+    assert done.status == 0, done.err
+    result = done.json
+    assert set(result) == {"run_id", "status", "epochs", "best_epoch", "checkpoint", "val", "images_per_second"}
+    assert set(result["val"]) == {"loss", "accuracy", "iou", "dice"}
+    assert (result["run_id"], result["status"], result["epochs"], result["best_epoch"]) == (1, "finished", 1, 1)
+    assert result["images_per_second"] > 0
+    assert "Epoch 1 of 1" in done.err
+    assert "Traceback" not in done.err
+    assert "Warning" not in done.err
+
+    metadata = load_checkpoint(result["checkpoint"]).metadata
+    assert {name: metadata["metrics"]["val"][name] for name in result["val"]} == result["val"]
+    assert (metadata["name"], metadata["config"]["seed"], metadata["config"]["recipe"]) == ("first try", 3, "report")
+
+    (run,) = lab("runs", "list", "--json").json["runs"]
+    assert (run["id"], run["name"], run["status"]) == (1, "first try", "finished")
+    shown = lab("runs", "show", 1, "--json").json
+    assert shown["config"]["learning_rate"] == 1e-3
+    assert any("Epoch 1 of 1" in line["text"] for line in shown["log"])
+    assert "first try" in lab("runs", "list").out
+    assert "is finished; only" in lab.refuses("runs", "resume", 1)
+    assert "add --yes" in lab.refuses("runs", "delete", 1)
+    assert lab("runs", "delete", 1, "--yes", "--json").json["run_id"] == 1
+    assert lab("runs", "list", "--json").json == {"runs": []}
+    assert not Path(result["checkpoint"]).exists()
+
+
+def test_data_that_cannot_be_trained_on_ends_with_2_and_names_the_file(data: Path, lab: Lab) -> None:
+    (data / "train" / "images" / "ISIC_0000001.jpg").write_bytes(b"no photograph")
+    done = lab("train", "--data", data, "--random-weights", "--image-size", 64, "--json")
+    assert done.status == 2
+    assert done.json["status"] == "failed"
+    assert done.json["checkpoint"] is None
+    assert "ISIC_0000001.jpg is not an image" in done.err
+    assert "Traceback" not in done.err
+
+
+def test_evaluate_gives_the_agreed_numbers(checkpoint: Checkpoint, data: Path, lab: Lab) -> None:
+    result = lab("evaluate", checkpoint.path, "--data", data, "--json").json
+    assert set(result) == {"n", "accuracy", "iou", "dice", "sensitivity", "specificity", "thresholded_iou"}
+    assert result == {"n": 2, **evaluate(checkpoint, open_dataset(data).test).means}
+    split = open_dataset(data).split(CONFIG.seed, CONFIG.val_fraction)
+    for name, pairs in (("train", split.train), ("val", split.val)):
+        chosen = lab("evaluate", checkpoint.path, "--data", data, "--split", name, "--json").json
+        assert chosen == {"n": len(pairs), **evaluate(checkpoint, pairs).means}
+    text = lab("evaluate", checkpoint.path, "--data", data).out
+    assert "on 2 photographs of data (test), at stored resolution" in text
+    assert f"dice             {result['dice']:.4f}" in text
+
+
+def test_evaluate_takes_a_folder_with_nothing_but_a_test_part(checkpoint: Checkpoint, tmp_path: Path, lab: Lab) -> None:
+    data = make_dataset(tmp_path / "test only", layout="isic2016", test=2)
+    assert lab("evaluate", checkpoint.path, "--data", data, "--json").json["n"] == 2
+    assert "0 pairs to train" in lab.refuses("evaluate", checkpoint.path, "--data", data, "--split", "val")
+
+
+def test_predict_writes_a_mask_of_the_photographs_size(checkpoint: Checkpoint, tmp_path: Path, lab: Lab) -> None:
+    for name, size in (("a.jpg", (90, 70)), ("b.c.png", (50, 120))):
+        write_pair(tmp_path / name, tmp_path / "unused" / f"{name}.png", size)
+    done = lab("predict", checkpoint.path, tmp_path / "a.jpg", tmp_path / "b.c.png", "--output", tmp_path / "new" / "masks")
+    assert done.status == 0
+    assert sorted(file.name for file in (tmp_path / "new" / "masks").iterdir()) == ["a_mask.png", "b.c_mask.png"]
+    for name, size in (("a", (90, 70)), ("b.c", (50, 120))):
+        with Image.open(tmp_path / "new" / "masks" / f"{name}_mask.png") as mask:
+            assert (mask.format, mask.mode, mask.size) == ("PNG", "L", size)
+            assert set(np.unique(np.asarray(mask)).tolist()) <= {0, 255}
+    expected = checkpoint.predict(tmp_path / "a.jpg")
+    with Image.open(tmp_path / "new" / "masks" / "a_mask.png") as mask:
+        np.testing.assert_array_equal(np.asarray(mask) == 255, expected.mask())
+    assert re.search(rf"a_mask\.png +lesion area {expected.lesion_area():.1%}", done.out)
+
+
+def test_predict_goes_on_after_a_broken_photograph_and_names_it(checkpoint: Checkpoint, tmp_path: Path) -> None:
+    write_pair(tmp_path / "good.jpg", tmp_path / "unused.png")
+    (tmp_path / "bad.jpg").write_bytes(b"no photograph")
+    done = in_a_new_process("predict", checkpoint.path, tmp_path / "bad.jpg", tmp_path / "good.jpg", "--output", tmp_path / "masks")
+    assert done.status == 2
+    assert done.err.splitlines() == ["lesionlab: bad.jpg is not an image that can be read; use JPEG, PNG, TIFF, BMP or WebP."]
+    assert [file.name for file in (tmp_path / "masks").iterdir()] == ["good_mask.png"]
+
+
+def test_predict_refuses_two_masks_of_one_name_and_a_place_to_write_that_is_none(
+    checkpoint: Checkpoint, tmp_path: Path, lab: Lab
+) -> None:
+    write_pair(tmp_path / "a.jpg", tmp_path / "b" / "a.png")
+    arguments = ("predict", checkpoint.path, tmp_path / "a.jpg")
+    assert "rename one" in lab.refuses(*arguments, tmp_path / "b" / "a.png", "--output", tmp_path / "masks")
+    assert "choose another --output" in lab.refuses(*arguments, "--output", tmp_path / "a.jpg")
+    (tmp_path / "masks" / "a_mask.png").mkdir(parents=True)
+    assert "a_mask.png cannot be written" in lab.refuses(*arguments, "--output", tmp_path / "masks")
+
+
+def test_data_check_lists_all_problems_at_once(data: Path, lab: Lab) -> None:
+    assert lab("data", "check", data).status == 0
+    assert lab("data", "check", data, "--json").json == {
+        "name": "data",
+        "fingerprint": open_dataset(data).fingerprint,
+        "pairs": {"train": 4, "val": 0, "test": 2},
+        "problems": [],
+    }
+    (data / "train" / "images" / "ISIC_0000001.jpg").write_bytes(b"no photograph")
+    (data / "test" / "images" / "ISIC_0000005.jpg").write_bytes(b"no photograph")
+    (data / "train" / "masks" / "ISIC_0000002.png").unlink()
+    Image.new("L", (90, 70)).save(data / "train" / "masks" / "ISIC_0000003.png")
+    done = lab("data", "check", data, "--json")
+    assert done.status == 1
+    found = {(Path(problem["file"]).name, problem["kind"], problem["error"]) for problem in done.json["problems"]}
+    assert found == {
+        ("ISIC_0000001.jpg", "unreadable", True),
+        ("ISIC_0000005.jpg", "unreadable", True),
+        ("ISIC_0000002.jpg", "missing mask", True),
+        ("ISIC_0000003.png", "no lesion", False),
+    }
+    text = lab("data", "check", data)
+    assert text.status == 1
+    assert "4 problems" in text.out
+    assert all(problem["message"] in text.out for problem in done.json["problems"])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ("train --data {data} --variant everything", "The setting variant cannot be 'everything'"),
+        ("train --data {data} --recipe fast", "There is no recipe 'fast'; choose one of best, report."),
+        ("train --data {data} --decoder deeplab", "The setting decoder cannot be 'deeplab'"),
+        ("train --data {data} --image-size 100", "The setting image_size cannot be 100: input should be a multiple of 32."),
+        ("train --data {data} --lr 7", "The setting learning_rate cannot be 7.0"),
+        ("train --data {data} --epochs many", "Invalid value for '--epochs'"),
+        ("train --data {data} --data {data}", "is given twice; name each folder once."),
+        ("train --data {data}/gone", "There is no folder {data}/gone; check the path."),
+        ("train --data {data}/train/images", "{data}/train/images holds no photographs with masks"),
+        ("train", "Missing option '--data'; see --help."),
+        ("evaluate {data}/none.safetensors --data {data}", "The checkpoint {data}/none.safetensors cannot be read"),
+        ("evaluate {data}/train/images/ISIC_0000000.jpg --data {data}", "ISIC_0000000.jpg is no checkpoint of LesionLab"),
+        ("evaluate {model} --data {data} --split dev", "There is no split 'dev'; choose train, val or test."),
+        ("predict {model} {data}/gone.jpg --output {data}/masks", "gone.jpg does not exist; check the path."),
+        ("data check {data}/gone", "There is no folder {data}/gone; check the path."),
+        ("runs show 7", "7"),
+        ("runs show seven", "Invalid value for 'RUN_ID'"),
+        ("frobnicate", "No such command 'frobnicate'; see --help."),
+        ("train --frobnicate", "No such option: --frobnicate"),
+    ],
+)
+def test_bad_input_is_one_line_on_stderr_and_status_2(
+    arguments: str, message: str, checkpoint: Checkpoint, data: Path, lab: Lab
+) -> None:
+    places = {"data": data, "model": checkpoint.path}
+    assert message.format(**places) in lab.refuses(*arguments.format(**places).split())
+    assert RunStore().list_runs() == []  # what is refused leaves no run behind
+
+
+def test_bad_input_in_a_new_process_prints_no_traceback(data: Path) -> None:
+    done = in_a_new_process("train", "--data", data, "--variant", "everything")
+    assert (done.status, done.out) == (2, "")
+    assert done.err.count("\n") == 1
+
+
+def test_a_home_that_cannot_be_made_is_bad_input(tmp_path: Path, lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("LESIONLAB_HOME", str(tmp_path / "file" / "home"))
+    assert "set LESIONLAB_HOME to another one" in lab.refuses("runs", "list")
+
+
+def test_without_arguments_the_commands_are_listed(lab: Lab) -> None:
+    assert lab("--help").status == 0
+    done = lab()
+    assert done.status == 2
+    for command in ("train", "evaluate", "predict", "runs", "data"):
+        assert command in done.out + done.err
+    assert "work" not in lab("--help").out.split()  # for the app alone
+
+
+def test_a_queued_run_can_be_stopped_and_deleted(lab: Lab) -> None:
+    store = RunStore()
+    run = store.add_run("waits", CONFIG, "sample")
+    assert lab("runs", "stop", run.id).out == f"Run {run.id} is stopped.\n"
+    assert lab("runs", "show", run.id, "--json").json["status"] == "stopped"
+    assert lab("runs", "delete", run.id, "--yes").status == 0
+    assert lab("runs", "list").out.startswith("No runs yet")
