@@ -194,11 +194,13 @@ def serve(listener: socket.socket, store: RunStore, password: str) -> None:
 
 def what_goes_on(store: RunStore) -> str:
     """What the terminal says about runs that the end of the app does not end."""
-    running = [run for run in store.list_runs() if run.is_running]
-    if not running:
+    going_on = [run for run in store.list_runs() if run.is_active]
+    if not going_on:
         return ""
-    names = ", ".join(run.label for run in running)
-    return f" Training goes on: {names}. To stop it: python -m seg_core runs stop {running[0].id}"
+    training = sum(run.is_running for run in going_on)
+    count = f"{len(going_on)} {'run goes' if len(going_on) == 1 else 'runs go'} on"
+    listed = "".join(f"\n  {run.label}, {run.status}: python -m seg_core runs stop {run.id}" for run in reversed(going_on))
+    return f" {count} ({training} training, {len(going_on) - training} waiting); to stop one:{listed}"
 
 
 def __getattr__(name: str) -> NoReturn:

@@ -153,16 +153,20 @@ class GuardedSocket:
         self._closed = True
 
 
+FRAMES = ("iframe", "frame", "embed", "object")
+
+
 def foreign(headers: Headers, named_hosts: bool) -> str:
     """One sentence about a request that another site made or may have made; empty for one of our own."""
-    host = headers.get("host", "")
-    name = urlsplit(f"//{host}").hostname or ""
+    host, origin = headers.get("host", ""), headers.get("origin")
+    try:
+        name = urlsplit(f"//{host}").hostname or ""
+        from_elsewhere = origin is not None and urlsplit(origin).netloc != host
+    except ValueError:
+        return "The headers Host and Origin of this request make no sense."
     if not named_hosts and name != "localhost" and not is_address(name):
         return "Without a password the app answers only to localhost or an IP address; set LESIONLAB_PASSWORD to use a host name."
-    origin = headers.get("origin")
-    if origin is not None and urlsplit(origin).netloc != host:
-        return "This request comes from another site."
-    return ""
+    return "This request comes from another site." if from_elsewhere else ""
 
 
 def is_address(name: str) -> bool:

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 
 import streamlit as st
 
+from pages.text import plain
 from seg_core.config import Config
 from seg_core.data.cache import cache_bytes, cache_limit, clear_cache
 from seg_core.data.check import Problem, check_dataset
@@ -32,7 +33,7 @@ def data_panel() -> Dataset | None:
     try:
         dataset = _opened(sources)
     except InputError as error:
-        st.error(str(error))
+        st.error(plain(str(error)))
         return None
     counts = dataset.counts
     split = ", ".join(f"**{count:,}** {part}" for part, count in counts.items() if count)
@@ -42,9 +43,7 @@ def data_panel() -> Dataset | None:
     if not counts["train"]:
         st.error("There are no photographs to train with; the folder holds only a test part.")
         return None
-    _show_problems(_problems(tuple(dataset.sources), dataset.fingerprint, dataset))
-    _preview(dataset)
-    _cache_line()
+    _show_problems(_problems(_state(dataset), dataset))
     return dataset
 
 
@@ -58,8 +57,15 @@ def _opened(sources: list[str]) -> Dataset:
         return open_dataset(sources, advance)
 
 
+def _state(dataset: Dataset) -> tuple[tuple[str, int, int], ...]:
+    """Path, size and time of every file, those without a partner too: a mended one is looked at again."""
+    files = [file for pair in dataset.pairs for file in (pair.image, pair.mask)]
+    files += [file for listing in dataset.listings for file in (*listing.without_mask, *listing.without_photo)]
+    return tuple((str(file), facts.st_size, facts.st_mtime_ns) for file in files for facts in [file.stat()])
+
+
 @st.cache_data(show_spinner=False, max_entries=20)
-def _problems(sources: tuple[str, ...], fingerprint: str, _dataset: Dataset) -> list[Problem]:
+def _problems(state: tuple[tuple[str, int, int], ...], _dataset: Dataset) -> list[Problem]:
     with _progress("Checking the pairs") as advance:
         return check_dataset(_dataset, advance)
 
@@ -92,23 +98,27 @@ def _show_problems(problems: list[Problem]) -> None:
         st.dataframe(rows, hide_index=True, width="stretch", column_config={"": st.column_config.TextColumn(width="small")})
 
 
-def _preview(dataset: Dataset) -> None:
+def preview_panel(dataset: Dataset, config: Config) -> None:
+    """Pairs as the training of ``config`` sees them, when asked for."""
     with st.expander("What training sees", icon=":material/visibility:"):
-        if not st.toggle("Show augmented pairs", help="Photograph and mask are augmented together; each look draws anew."):
-            return
-        from pages.augmentation_preview import preview_grid
+        if st.toggle("Show augmented pairs", help="Photograph and mask are augmented together; each look draws anew."):
+            from pages.augmentation_preview import preview_grid
 
-        recipe = st.session_state.get("recipe", "best")
-        try:
-            st.image(preview_grid(dataset, Config.of(recipe)), width="stretch")
-        except InputError as error:
-            st.error(str(error))
-            return
-        st.caption("Left: as stored, the mask outlined. Then three draws of the augmentation.")
+            try:
+                st.image(preview_grid(dataset, config), width="stretch")
+            except InputError as error:
+                st.error(plain(str(error)))
+                return
+            st.caption("Left: as stored, the mask outlined. Then three draws of the augmentation.")
 
 
-def _cache_line() -> None:
-    used, limit = cache_bytes(), cache_limit()
+def cache_panel() -> None:
+    """How much disk the image cache takes, and a button that clears it."""
+    try:
+        used, limit = cache_bytes(), cache_limit()
+    except InputError as error:
+        st.error(plain(str(error)))
+        return
     line, button = st.columns([4, 1], vertical_alignment="center")
     line.caption(f"Image cache: {used / 1e9:.2f} of at most {limit / 1e9:g} GB (LESIONLAB_CACHE_GB sets the limit).")
     if used and button.button("Clear", help="Decoded photographs are made again when a training needs them."):

@@ -27,7 +27,7 @@ def model_name(entry: CheckpointEntry) -> str:
 def choices() -> list[tuple[str, str]]:
     """Name with validation IoU, and path, of every model there is, those that ship first."""
     return [
-        (model_name(entry) + ("" if entry.iou is None else f" (IoU {entry.iou:.2f})"), str(entry.path))
+        (model_name(entry) + ("" if entry.iou is None else f" · IoU {entry.iou:.2f}"), str(entry.path))
         for entry in available_checkpoints()
     ]
 

@@ -7,6 +7,7 @@ import streamlit as st
 from pages.api import store
 from pages.live import live_charts, run_list
 from pages.run_details import run_details
+from pages.text import plain
 from pages.theme import RUN_COLOURS
 from seg_core.errors import InputError
 from seg_core.runs.run import Run
@@ -31,7 +32,7 @@ def missing_by_link(runs: list[Run]) -> list[str]:
 
 st.title("Monitor")
 if message := st.session_state.pop("flash", None):
-    st.toast(message, icon=":material/delete:")
+    st.toast(plain(message), icon=":material/delete:")
 store().mark_lost()
 runs = store().list_runs()
 if not runs:
@@ -39,9 +40,13 @@ if not runs:
     st.page_link("train.py", label="Go to Train", icon=":material/model_training:")
     st.stop()
 if missing := missing_by_link(runs):
-    st.warning(f"There is no run {', '.join(missing)}; it may have been deleted. Choose one from the list.")
+    st.warning(f"There is no run {plain(', '.join(missing))}; it may have been deleted. Choose one from the list.")
 
-chosen = run_list(chosen_by_link(runs), list(RUN_COLOURS))
+linked = chosen_by_link(runs)
+known = {run.id for run in runs}
+chosen = run_list(linked, list(RUN_COLOURS))
+if any(run_id not in known for run_id in chosen):  # what the list held before a run was deleted
+    chosen = linked
 if set(st.query_params.get_all("run")) != {str(run_id) for run_id in chosen} or not chosen:
     st.query_params["run"] = [str(run_id) for run_id in chosen] or ""
 shown: list[Run] = []

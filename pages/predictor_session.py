@@ -93,7 +93,7 @@ class Session:
         before, problems = len(self.photos), []
         for file, name in files:
             if len(self.photos) >= MOST_PHOTOS:
-                problems.append(f"At most {MOST_PHOTOS} photographs are kept at a time; remove some and drop the others again.")
+                problems.append(f"At most {MOST_PHOTOS} photographs are kept at a time; remove them and drop the others again.")
                 break
             try:
                 self.photos.append(Photo.read(file, name))

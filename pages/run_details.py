@@ -10,6 +10,7 @@ from pathlib import Path
 import streamlit as st
 
 from pages.api import store
+from pages.text import duration, plain
 from seg_core.errors import InputError
 from seg_core.runs.masks import mask_epochs, mask_file, mask_photos
 from seg_core.runs.run import Run
@@ -22,7 +23,7 @@ def run_details(run_id: int) -> None:
     try:
         active = store().get_run(run_id).is_active
     except InputError as error:
-        st.warning(str(error))
+        st.warning(plain(str(error)))
         return
     st.fragment(_details, run_every=1 if active else None)(run_id, active)
 
@@ -32,14 +33,14 @@ def _details(run_id: int, was_active: bool) -> None:
     try:
         run = store().get_run(run_id)
     except InputError as error:
-        st.warning(str(error))
+        st.warning(plain(str(error)))
         return
     heading, buttons = st.columns([3, 2], vertical_alignment="bottom")
-    heading.subheader(run.label)
+    heading.subheader(plain(run.label))
     with buttons:
         _buttons(run)
     if run.message:
-        {"failed": st.error, "lost": st.warning}.get(run.status, st.info)(run.message)
+        {"failed": st.error, "lost": st.warning}.get(run.status, st.info)(plain(run.message))
     _figures(run)
     _masks(run)
     _log(run_id)
@@ -71,16 +72,21 @@ def _do(action: Callable[[int], Run], run_id: int) -> None:
     try:
         action(run_id)
     except InputError as error:  # the run ended, or was deleted, since the button was drawn
-        st.toast(str(error), icon=":material/error:")
+        st.toast(plain(str(error)), icon=":material/error:")
     st.rerun()
 
 
 @st.dialog("Delete this run?")
 def _confirm_delete(run: Run) -> None:
-    st.write(f"**{run.label}** goes with its model, its masks and its log. This cannot be undone.")
+    st.write(f"**{plain(run.label)}** goes with its model, its masks and its log. This cannot be undone.")
     yes, no = st.columns(2)
     if yes.button("Delete", type="primary", width="stretch"):
-        st.session_state["flash"] = f"{run.label} is deleted; {store().delete(run.id) / 1e6:.1f} MB freed."
+        try:
+            freed = store().delete(run.id)
+        except InputError as error:  # it was resumed or deleted in another window, or its folder is locked
+            st.error(plain(str(error)))
+            return
+        st.session_state["flash"] = f"{run.label} is deleted; {freed / 1e6:.1f} MB freed."
         st.query_params.clear()
         st.rerun()
     if no.button("Keep", width="stretch"):
@@ -95,12 +101,12 @@ def _figures(run: Run) -> None:
         "Best IoU": "–" if run.best_iou is None else f"{run.best_iou:.3f} (epoch {run.best_epoch})",
         "Last Dice": f"{last['dice']:.3f}" if "dice" in last else "–",
         "Elapsed": duration(run.elapsed),
-        "Left": duration(run.eta_seconds) if run.eta_seconds is not None and run.is_active else "–",
+        "Time left": duration(run.eta_seconds) if run.eta_seconds is not None and run.is_active else "–",
         "Images per second": "–" if not run.images_per_second else f"{run.images_per_second:.1f}",
     }
     cells = "".join(f"<div><dt>{name}</dt><dd>{html.escape(value)}</dd></div>" for name, value in figures.items())
     st.html(f"<dl class='figures'>{cells}</dl>")
-    c, data = run.config, ", ".join(Path(source).name for source in run.sources)
+    c, data = run.config, plain(", ".join(Path(source).name for source in run.sources))
     st.caption(
         f"{c.label} · recipe {c.recipe} · decoder {c.decoder} · {c.image_size} px · batch {c.batch_size} · "
         f"{c.optimizer} at {c.learning_rate:g}, {c.schedule} · loss {c.loss} · seed {c.seed} · data {data}"
@@ -132,13 +138,3 @@ def _log(run_id: int) -> None:
             return
         text = "\n".join(f"{datetime.fromtimestamp(line.time):%H:%M:%S}  {line.text}" for line in lines)
         st.html(f"<pre class='run-log' tabindex='0' aria-label='End of the log'>{html.escape(text)}</pre>")
-
-
-def duration(seconds: float) -> str:
-    """Seconds as ``42 s``, ``3 min 05 s`` or ``2 h 07 min``."""
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60:02d} s"
-    return f"{whole // 3600} h {whole % 3600 // 60:02d} min"

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import shlex
-
 import streamlit as st
 
 from pages.api import store
-from pages.data_panel import data_panel
+from pages.command_line import command_line
+from pages.data_panel import cache_panel, data_panel, preview_panel
 from pages.settings_panel import settings_panel
+from pages.text import plain
 from seg_core.config import VARIANT_LABELS, VARIANTS, Config, Recipe, Variant
 from seg_core.errors import InputError
 from seg_core.runs.supervisor import dispatch
@@ -21,21 +21,6 @@ VARIANT_HELP: dict[Variant, str] = {
 CHOICES: dict[str, list[Variant]] = {label: [variant] for variant, label in VARIANT_LABELS.items()}
 CHOICES["All three, with the same seed and split"] = list(VARIANTS)
 RECIPE_LABELS: dict[Recipe, str] = {"best": "Best · ours", "report": "Report · as published"}
-
-
-def command_line(config: Config, sources: list[str], name: str) -> str:
-    """The command that trains the same, for a terminal."""
-    parts = ["python", "-m", "seg_core", "train"]
-    for source in sources:
-        parts += ["--data", source]
-    parts += ["--variant", config.variant, "--recipe", config.recipe]
-    defaults = Config.of(config.recipe)
-    options = {"learning_rate": "--lr"}
-    for field, value in config.model_dump(exclude={"variant", "recipe"}).items():
-        if value != getattr(defaults, field):
-            option = options.get(field, "--" + field.replace("_", "-"))
-            parts += [option] if value is True else [option, str(value)]
-    return shlex.join(parts + (["--name", name] if name else []))
 
 
 st.title("Train")
@@ -55,7 +40,6 @@ with model:
         list(RECIPE_LABELS),
         default="best",
         required=True,
-        key="recipe",
         format_func=RECIPE_LABELS.__getitem__,
         help="Best: U-Net decoder, BCE + Dice, one-cycle AdamW. Report: plain decoder, BCE, Adam at a constant 0.001, 25 epochs.",
     )
@@ -65,9 +49,13 @@ with model:
 try:
     configs = [Config.of(recipe, variant=variant, **settings) for variant in CHOICES[picked]]
 except InputError as error:
-    st.error(str(error))
+    st.error(plain(str(error)))
     st.stop()
 
+with data:
+    if dataset:
+        preview_panel(dataset, configs[0])
+    cache_panel()
 with model:
     label = "Launch three runs" if len(configs) > 1 else "Launch"
     launched = st.button(label, type="primary", icon=":material/rocket_launch:", disabled=dataset is None, width="stretch")

@@ -53,8 +53,8 @@ class Prediction:
         return self.probability(size) >= (self.threshold if threshold is None else threshold)
 
     def lesion_area(self, threshold: float | None = None) -> float:
-        """Share of the photograph that the mask covers, 0 to 1, at the network's resolution."""
-        return float((self.probabilities >= (self.threshold if threshold is None else threshold)).mean())
+        """Share of the photograph that the mask covers, 0 to 1, at the photograph's own size."""
+        return float(self.mask(threshold).mean())
 
 
 @dataclass(frozen=True)

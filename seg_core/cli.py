@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 from typer.exceptions import TyperException
@@ -37,8 +38,9 @@ data_app = typer.Typer(help="Look at datasets.", no_args_is_help=True)
 app.add_typer(runs_app, name="runs")
 app.add_typer(data_app, name="data")
 
-screen = Console(stderr=True, highlight=False)
-output = Console(highlight=False, soft_wrap=True)
+# Without markup: names and paths may hold square brackets.
+screen = Console(stderr=True, highlight=False, markup=False)
+output = Console(highlight=False, markup=False, soft_wrap=True)
 
 DataOption = Annotated[
     list[str], typer.Option("--data", help="A dataset folder, or 'sample'. Give it several times to join folders.")
@@ -54,8 +56,9 @@ def main() -> NoReturn:
     except InputError as error:
         print(f"lesionlab: {error}", file=sys.stderr)
         sys.exit(2)
-    except TyperException as error:  # a word or a number on the command line that cannot be
-        print(f"lesionlab: {' '.join(error.format_message().split()).rstrip('.')}; see --help.", file=sys.stderr)
+    except TyperException as error:  # a word or a number on the command line that cannot be; empty where help was shown instead
+        if message := " ".join(error.format_message().split()).rstrip("."):
+            print(f"lesionlab: {message}; see --help.", file=sys.stderr)
         sys.exit(2)
     except typer.Abort:
         sys.exit(1)
@@ -78,9 +81,13 @@ def train(
     skip_problems: Annotated[
         bool, typer.Option("--skip-problems", help="Leave out pairs with errors instead of refusing.")
     ] = False,
-    random_weights: Annotated[
-        bool, typer.Option("--random-weights", help="Start from a random encoder, not from ImageNet.")
-    ] = False,
+    encoder_weights: Annotated[str | None, typer.Option(help="imagenet or random.")] = None,
+    optimizer: Annotated[str | None, typer.Option(help="adam or adamw.")] = None,
+    schedule: Annotated[str | None, typer.Option(help="constant or one-cycle.")] = None,
+    loss: Annotated[str | None, typer.Option(help="bce or bce-dice.")] = None,
+    augmentation: Annotated[str | None, typer.Option(help="report or standard.")] = None,
+    val_fraction: Annotated[float | None, typer.Option(help="Share of the training part that validates.")] = None,
+    threshold: Annotated[float | None, typer.Option(help="Probability from which a pixel counts as lesion.")] = None,
     name: Annotated[str, typer.Option(help="What to call the run.")] = "",
     as_json: JsonOption = False,
 ) -> None:
@@ -101,7 +108,13 @@ def train(
         device=device,
         precision=precision,
         skip_problems=skip_problems or None,
-        encoder_weights="random" if random_weights else None,
+        encoder_weights=encoder_weights,
+        optimizer=optimizer,
+        schedule=schedule,
+        loss=loss,
+        augmentation=augmentation,
+        val_fraction=val_fraction,
+        threshold=threshold,
     )
     with _progress("Making the sample dataset") as advance:
         dataset = open_dataset(data, advance)
@@ -139,6 +152,10 @@ def evaluate(
     if chosen == "test":
         pairs = dataset.test
     else:
+        if loaded.metadata["dataset"]["fingerprint"] != dataset.fingerprint:
+            screen.print(
+                f"This model was trained on other data, so the {chosen} part drawn here may hold what it was trained on."
+            )
         parts = dataset.split(loaded.config.seed, loaded.config.val_fraction)
         pairs = parts.train if chosen == "train" else parts.val
     if not pairs:
@@ -221,7 +238,7 @@ def list_runs(as_json: JsonOption = False) -> None:
     table = Table("Run", "Name", "Model", "Status", "Epochs", "Best IoU (val)", box=None)
     for run in runs:
         best = "" if run.best_iou is None else f"{run.best_iou:.4f}"
-        table.add_row(str(run.id), run.name, run.config.label, run.status, f"{run.epochs_done}/{run.config.epochs}", best)
+        table.add_row(str(run.id), escape(run.name), run.config.label, run.status, f"{run.epochs_done}/{run.config.epochs}", best)
     output.print(table)
 
 
@@ -241,7 +258,7 @@ def show_run(run_id: RunArgument, as_json: JsonOption = False) -> None:
     for name, value in run.config.model_dump().items():
         output.print(f"  {name:<16} {value}")
     for line in lines:
-        output.print(f"  {line.level:<7} {line.text}", markup=False)
+        output.print(f"  {line.level:<7} {line.text}")
 
 
 @runs_app.command("stop")
@@ -305,7 +322,7 @@ def check_data(
             f"{dataset.name}: " + ", ".join(f"{count} {part}" for part, count in counts.items()) + f"; {len(problems)} problems."
         )
         for problem in problems:
-            output.print(f"  {'error' if problem.is_error else 'warning'}  {problem.message}", markup=False)
+            output.print(f"  {'error' if problem.is_error else 'warning'}  {problem.message}")
     if any(problem.is_error for problem in problems):
         raise typer.Exit(1)
 
@@ -314,7 +331,7 @@ def _work_here(store: RunStore, run: Run, as_json: bool) -> None:
     """Wait for the run's turn, train it in this process, and say how it ended."""
     from seg_core.runs.worker import work_here
 
-    work_here(store, run.id, lambda text: screen.print(text, markup=False))
+    work_here(store, run.id, lambda text: screen.print(text))
     run = store.get_run(run.id)
     best = store.epoch_metrics(run.id, run.best_epoch)["val"] if run.best_epoch else {}
     checkpoint = store.folder(run.id) / ("best.safetensors" if run.best_epoch else "last.safetensors")
@@ -327,12 +344,13 @@ def _work_here(store: RunStore, run: Run, as_json: bool) -> None:
         "val": {name: best.get(name) for name in ("loss", "accuracy", "iou", "dice")},
         "images_per_second": run.images_per_second,
     }
-    text = f"Run {run.id} is {run.status} after {run.epochs_done} epochs. {run.message}"
+    text = f"Run {run.id} is {run.status} after {run.epochs_done} epochs. {'' if run.status == 'failed' else run.message}".strip()
     if run.best_epoch:
         scores = f"IoU {best['iou']:.4f}, Dice {best['dice']:.4f} (validation, at network resolution)"
         text += f"\nBest epoch {run.best_epoch}: {scores}\n{checkpoint}"
     _report(text, result, as_json)
     if run.status == "failed":
+        print(f"lesionlab: {run.message}", file=sys.stderr)
         raise typer.Exit(2)
 
 
@@ -349,7 +367,7 @@ def _report(text: str, result: Run | dict[str, Any], as_json: bool) -> None:
     if as_json:
         _print_json(result if isinstance(result, dict) else result.to_json())
     else:
-        output.print(text, markup=False)
+        output.print(text)
 
 
 def _print_json(value: dict[str, Any]) -> None:
@@ -357,16 +375,19 @@ def _print_json(value: dict[str, Any]) -> None:
 
 
 class _progress:
-    """A progress bar on stderr, gone when done: ``with _progress("What") as advance: advance(done, total)``."""
+    """A progress bar on a terminal's stderr, gone when done: ``with _progress("What") as advance: advance(done, total)``."""
 
     def __init__(self, what: str) -> None:
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-        self._bar = Progress(*columns, console=screen, transient=True)
-        self._task = self._bar.add_task(what, total=None, visible=False)
+        self._bar = Progress(*columns, console=screen, transient=True, disable=not screen.is_terminal)
+        self._task = self._bar.add_task(what, total=None)
 
     def __enter__(self) -> Callable[[int, int], None]:
-        self._bar.start()
-        return lambda done, total: self._bar.update(self._task, completed=done, total=total, visible=True)
+        return self._advance
+
+    def _advance(self, done: int, total: int) -> None:
+        self._bar.start()  # not before there is something to show: stopping a bar leaves an empty line
+        self._bar.update(self._task, completed=done, total=total)
 
     def __exit__(self, *_: object) -> None:
         self._bar.stop()

@@ -83,18 +83,29 @@ def read_mask(source: Path | bytes, name: str = "") -> tuple[np.ndarray, bool]:
     name = name or (source.name if isinstance(source, Path) else "The mask")
     with open_image(source, name) as image:
         try:
-            # A mask of 0 and 1 in a palette or in one bit is read as 0 and 255; 16-bit masks keep their scale.
-            wide = image.mode.startswith("I")
-            values = np.asarray(image.convert("I") if wide else image.convert("L"))
+            values = _mask_values(image)
         except (OSError, SyntaxError, ValueError) as error:
             raise _broken(name, error) from None
-    scale = 257 if wide else 1
+    scale = 257 if values.max(initial=0) > 255 else 1  # a 16-bit mask uses its whole range, or just that of 8 bits
     mask = values >= MASK_CUT * scale
     if not mask.any() and values.max(initial=0) == 1:  # a mask written as 0 and 1
         mask = values == 1
         return mask, False
     grey = bool(((values != 0) & (values != 255 * scale)).any())
     return mask, grey
+
+
+def _mask_values(image: Image.Image) -> np.ndarray:
+    if image.mode.startswith("I"):
+        return np.asarray(image.convert("I"))
+    if image.mode == "P":
+        indices = np.asarray(image)
+        if len(np.unique(indices)) <= 2:  # background and lesion, whatever colours they are shown in
+            return np.where(indices > 0, 255, 0)
+    if "A" in image.getbands():
+        layer = image.convert("RGBA")
+        image = Image.alpha_composite(Image.new("RGBA", layer.size, "black"), layer)
+    return np.asarray(image.convert("L"))
 
 
 def write_mask(mask: np.ndarray, path: Path) -> None:

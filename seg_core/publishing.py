@@ -10,6 +10,7 @@ from seg_core.checkpoint import Checkpoint, load_checkpoint, read_metadata, save
 from seg_core.data.dataset import Dataset
 from seg_core.errors import InputError
 from seg_core.evaluation import METRICS, evaluate
+from seg_core.resume import History
 
 
 def publish(
@@ -28,6 +29,8 @@ def publish(
     trained = load_checkpoint(source)
     if trained.metadata["dataset"]["fingerprint"] != dataset.fingerprint:
         raise InputError(f"{source} was trained on other data than {dataset.name}; name the data it was trained on.")
+    if not trained.metadata["epoch_is_whole"]:
+        raise InputError(f"{source} was stopped within an epoch and has no scores; publish the best.safetensors of its run.")
     config = trained.config
     target = folder / f"{config.variant}-{config.recipe}.safetensors"
     metadata = {**trained.metadata, "name": "", "history": _whole_history(source, trained)}
@@ -59,6 +62,8 @@ def model_card(checkpoint: Checkpoint, metadata: dict[str, Any]) -> str:
     test = f" The {data['test']} test photographs were never trained or chosen on." if data["test"] else ""
     settings = "\n".join(f"| {name} | {value} |" for name, value in config.model_dump().items())
     parameters = metadata["parameters"] / 1e6
+    is_best = metadata["epoch"] == History.of(epochs).best_epoch
+    chosen = ", the one with the highest validation IoU" if is_best else ""
     kept = epochs[metadata["epoch"] - 1]
     command = f"python -m seg_core train --data DIR --variant {config.variant} --recipe {config.recipe} --seed {config.seed}"
     return f"""# {metadata["label"]}
@@ -71,7 +76,7 @@ knows no diagnosis, and nobody has tested it on patients.
 
 Trained on {data["train"]} photographs of `{data["name"]}` (fingerprint `{data["fingerprint"]}`),
 validated on {data["val"]} ({split}).{test}
-Of {len(epochs)} epochs number {metadata["epoch"]} is kept, the one with the highest validation IoU. Training took
+Of {len(epochs)} epochs number {metadata["epoch"]} is kept{chosen}. Training took
 {minutes:.0f} minutes with {metadata["threads"]} threads on {metadata["device"]} in {metadata["precision"]}.
 
     {command}

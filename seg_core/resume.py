@@ -51,25 +51,28 @@ class History:
         return cls(tuple(EpochRecord(**record) for record in records))
 
 
-def save_resume(path: Path, model: Segmenter, optimizer: torch.optim.Optimizer, history: History) -> None:
+def save_resume(path: Path, model: Segmenter, optimizer: torch.optim.Optimizer, history: History, fingerprint: str) -> None:
     """Write the state after a whole epoch. Random numbers need no state: every epoch seeds them anew."""
     tensors = {f"model/{name}": tensor for name, tensor in model.state_dict().items()}
     for index, values in optimizer.state_dict()["state"].items():
         tensors |= {f"optimizer/{index}/{name}": tensor for name, tensor in values.items()}
-    write_tensors(path, tensors, {"format": 1, "history": history.to_json()})
+    write_tensors(path, tensors, {"format": 1, "history": history.to_json(), "fingerprint": fingerprint})
 
 
-def load_resume(path: Path, model: Segmenter, optimizer: torch.optim.Optimizer) -> History:
+def load_resume(path: Path, model: Segmenter, optimizer: torch.optim.Optimizer, fingerprint: str) -> History:
     """Put the saved weights and optimizer state into ``model`` and ``optimizer``.
 
     Where nothing was saved yet, the training starts at its first epoch.
 
     Raises:
-        InputError: if the file is damaged or belongs to another model.
+        InputError: if the file is damaged or belongs to another model, or the data is no longer the same (``fingerprint``).
     """
     if not path.exists():
         return History()
-    history = History.of(read_metadata(path)["history"])
+    metadata = read_metadata(path)
+    if metadata["fingerprint"] != fingerprint:
+        raise InputError("The data has changed since this run was stopped, so its split would change too; start a new run.")
+    history = History.of(metadata["history"])
     try:
         tensors = load_file(path)
         model.load_state_dict({name.removeprefix("model/"): t for name, t in tensors.items() if name.startswith("model/")})

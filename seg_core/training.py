@@ -45,7 +45,7 @@ class TrainResult:
     best_epoch: int
     checkpoint: Path
     val: dict[str, float]
-    images_per_second: float
+    images_per_second: float | None
 
 
 def train(
@@ -96,21 +96,25 @@ class _Training:
         self.model, self.fabric_optimizer = fabric.setup(self.network, self.optimizer)
         self.loss = LOSSES[config.loss]
         self.history = History()
+        self.images_per_second: float | None = None
 
     def restore(self) -> None:
         """Continue from the last whole epoch."""
-        self.history = load_resume(self.folder / "resume.safetensors", self.network, self.optimizer)
+        self.history = load_resume(self._resume_file, self.network, self.optimizer, self.data.dataset.fingerprint)
+
+    @property
+    def _resume_file(self) -> Path:
+        return self.folder / "resume.safetensors"
 
     def description(self) -> str:
         """One line that says what trains on what."""
-        millions, precision = count_parameters(self.network) / 1e6, self.fabric._precision.precision
+        millions, precision = count_parameters(self.network) / 1e6, choose_precision(self.config)
         return (
             f"{self.config.label}, {millions:.1f} million parameters, on {len(self.data.train)} photographs, "
             f"validated on {len(self.data.val)}, at {self.config.image_size} px, {self.fabric.device} in {precision}."
         )
 
     def run(self, on_event: Callable[[Event], None], should_stop: Callable[[], bool]) -> TrainResult:
-        started, seen = time.perf_counter(), 0
         for epoch in range(len(self.history.epochs) + 1, self.config.epochs + 1):
             torch.manual_seed(self.config.seed * 100_003 + epoch)  # an epoch draws the same numbers, resumed or not
             epoch_started = time.perf_counter()
@@ -121,17 +125,17 @@ class _Training:
                 self._require_finite(val["loss"], f"the validation of epoch {epoch}")
             except _Stopped:
                 self._save("last", stopped_in=epoch)
-                return self._result("stopped", seen / (time.perf_counter() - started))
+                return self._result("stopped")
             seconds = time.perf_counter() - epoch_started
             self.history = History((*self.history.epochs, EpochRecord(trained, val, seconds)))
             is_best = self.history.best_epoch == epoch
             self._save("last")
             if is_best:
                 self._save("best")
-            save_resume(self.folder / "resume.safetensors", self.network, self.optimizer, self.history)
-            on_event(EpochDone(epoch, trained, val, seconds, len(self.data.train) / train_seconds, is_best, samples))
-            seen += len(self.data.train)
-        return self._result("finished", seen / (time.perf_counter() - started))
+            save_resume(self._resume_file, self.network, self.optimizer, self.history, self.data.dataset.fingerprint)
+            self.images_per_second = len(self.data.train) / train_seconds
+            on_event(EpochDone(epoch, trained, val, seconds, self.images_per_second, is_best, samples))
+        return self._result("finished")
 
     def _train_epoch(self, epoch: int, on_event: Callable[[Event], None], should_stop: Callable[[], bool]) -> dict[str, float]:
         self.model.train()
@@ -208,17 +212,17 @@ class _Training:
             "history": self.history.to_json(),
             "seconds": round(sum(epoch.seconds for epoch in epochs), 1),
             "device": str(self.fabric.device),
-            "precision": self.fabric._precision.precision,
+            "precision": choose_precision(self.config),
             "threads": torch.get_num_threads(),
             "versions": versions(),
             "created": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         }
         save_checkpoint(self.folder / f"{which}.safetensors", self.network, metadata)
 
-    def _result(self, status: Literal["finished", "stopped"], images_per_second: float) -> TrainResult:
+    def _result(self, status: Literal["finished", "stopped"]) -> TrainResult:
         history = self.history
         best = self.folder / ("best.safetensors" if history.best_epoch else "last.safetensors")
-        return TrainResult(status, len(history.epochs), history.best_epoch, best, history.best_val, images_per_second)
+        return TrainResult(status, len(history.epochs), history.best_epoch, best, history.best_val, self.images_per_second)
 
 
 class _Means:
@@ -231,18 +235,11 @@ class _Means:
     def add(self, loss: float, prediction: torch.Tensor, truth: torch.Tensor) -> None:
         """Add a batch: its mean loss, and boolean masks (B, 1, S, S)."""
         images = prediction.shape[0]
-        measured = {
-            name: float(measure(prediction, truth).sum())
-            for name, measure in (
-                ("accuracy", metrics.accuracy),
-                ("iou", metrics.iou),
-                ("dice", metrics.dice),
-                ("report_iou", metrics.report_iou),
-                ("report_dice", metrics.report_dice),
-            )
-        }
+        usual = metrics.all_metrics(prediction, truth)
+        measured = {name: usual[name] for name in ("accuracy", "iou", "dice")}
+        measured |= {"report_iou": metrics.report_iou(prediction, truth), "report_dice": metrics.report_dice(prediction, truth)}
         self.images += images
-        for name, total in {"loss": loss * images, **measured}.items():
+        for name, total in {"loss": loss * images, **{name: float(values.sum()) for name, values in measured.items()}}.items():
             self._sums[name] = self._sums.get(name, 0.0) + total
 
     def values(self) -> dict[str, float]:

@@ -8,13 +8,14 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import make_dataclass
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import numpy as np
 
+from seg_core.events import BatchDone, EpochDone, Message, Preparing, Sample
 from seg_core.runs.run import Run
 from seg_core.runs.store import RunStore
 
@@ -33,7 +34,6 @@ def fake_train(run: Run, folder: Path, on_event: Callable[[Any], None], should_s
     Its name says what happens in its second epoch: ``hold`` waits there until it is to stop, ``wait`` until there is a file
     ``go`` in its folder; any other name goes on. ``hold preparing`` waits while preparing.
     """
-    from seg_core.events import BatchDone, EpochDone, Message, Preparing, Sample
     from seg_core.training import TrainResult
 
     done = folder / "done"
@@ -76,19 +76,10 @@ def _claim(run_id: int) -> None:
 
 
 def _without_torch() -> None:
-    """Put the events of a training in the place of `seg_core.training`, which takes six seconds to import."""
+    """Put what a worker needs of `seg_core.training` in its place, which takes six seconds to import."""
     module: Any = ModuleType("seg_core.training")
-    fields = {
-        "Message": "text",
-        "Preparing": "done total what",
-        "BatchDone": "epoch batch batches loss images_per_second",
-        "EpochDone": "epoch train val seconds images_per_second is_best samples",
-        "Sample": "id photo truth probability",
-        "TrainResult": "status epochs best_epoch checkpoint val images_per_second",
-    }
-    for name, names in fields.items():
-        setattr(module, name, dataclass(type(name, (), {"__annotations__": dict.fromkeys(names.split(), Any)})))
-    module.Event = object
+    names = ("status", "epochs", "best_epoch", "checkpoint", "val", "images_per_second")
+    module.TrainResult = make_dataclass("TrainResult", names)
     module.TrainingFailed = type("TrainingFailed", (RuntimeError,), {})
     sys.modules["seg_core.training"] = module
 

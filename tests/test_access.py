@@ -95,6 +95,11 @@ def test_another_site_cannot_use_the_app(password: str, origin: str) -> None:
     assert open_socket(app, **headers)[0]["type"] == "websocket.close"
 
 
+@pytest.mark.parametrize("headers", [{"host": "[::1"}, {"host": ""}, {"origin": "http://[::1"}])
+def test_malformed_headers_are_refused(headers: dict[str, str]) -> None:
+    assert ask(guard(""), "/", headers=headers).status_code == 403
+
+
 def test_the_app_itself_may_post_and_open_websockets() -> None:
     assert ask(guard(""), "/api/runs/1/stop", "POST", headers={"origin": AT_HOME}).status_code == 200
     assert open_socket(guard(""), origin=AT_HOME) == [{"type": "websocket.accept"}]

@@ -15,7 +15,7 @@ import pytest
 from PIL import Image
 
 from seg_core import cli
-from seg_core.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from seg_core.checkpoint import Checkpoint, load_checkpoint, read_metadata, save_checkpoint
 from seg_core.data.dataset import open_dataset
 from seg_core.evaluation import evaluate
 from seg_core.home import PROJECT
@@ -90,7 +90,8 @@ def in_a_new_process(*arguments: object, **environment: str) -> Done:
 
 
 def test_train_from_start_to_json(data: Path, lab: Lab) -> None:
-    settings = "--recipe report --variant trainable-decoder --epochs 1 --image-size 64 --batch-size 4 --seed 3 --random-weights"
+    settings = "--recipe report --variant trainable-decoder --epochs 1 --image-size 64 --batch-size 4 --seed 3"
+    settings += " --encoder-weights random"
     done = in_a_new_process("train", "--data", data, *settings.split(), "--name", "first try", "--json")
     assert done.status == 0, done.err
     result = done.json
@@ -102,7 +103,7 @@ def test_train_from_start_to_json(data: Path, lab: Lab) -> None:
     assert "Traceback" not in done.err
     assert "Warning" not in done.err
 
-    metadata = load_checkpoint(result["checkpoint"]).metadata
+    metadata = read_metadata(result["checkpoint"])
     assert {name: metadata["metrics"]["val"][name] for name in result["val"]} == result["val"]
     assert (metadata["name"], metadata["config"]["seed"], metadata["config"]["recipe"]) == ("first try", 3, "report")
 
@@ -121,7 +122,7 @@ def test_train_from_start_to_json(data: Path, lab: Lab) -> None:
 
 def test_data_that_cannot_be_trained_on_ends_with_2_and_names_the_file(data: Path, lab: Lab) -> None:
     (data / "train" / "images" / "ISIC_0000001.jpg").write_bytes(b"no photograph")
-    done = lab("train", "--data", data, "--random-weights", "--image-size", 64, "--json")
+    done = lab("train", "--data", data, "--encoder-weights", "random", "--image-size", 64, "--json")
     assert done.status == 2
     assert done.json["status"] == "failed"
     assert done.json["checkpoint"] is None
@@ -164,10 +165,10 @@ def test_predict_writes_a_mask_of_the_photographs_size(checkpoint: Checkpoint, t
     assert re.search(rf"a_mask\.png +lesion area {expected.lesion_area():.1%}", done.out)
 
 
-def test_predict_goes_on_after_a_broken_photograph_and_names_it(checkpoint: Checkpoint, tmp_path: Path) -> None:
+def test_predict_goes_on_after_a_broken_photograph_and_names_it(checkpoint: Checkpoint, tmp_path: Path, lab: Lab) -> None:
     write_pair(tmp_path / "good.jpg", tmp_path / "unused.png")
     (tmp_path / "bad.jpg").write_bytes(b"no photograph")
-    done = in_a_new_process("predict", checkpoint.path, tmp_path / "bad.jpg", tmp_path / "good.jpg", "--output", tmp_path / "masks")
+    done = lab("predict", checkpoint.path, tmp_path / "bad.jpg", tmp_path / "good.jpg", "--output", tmp_path / "masks")
     assert done.status == 2
     assert done.err.splitlines() == ["lesionlab: bad.jpg is not an image that can be read; use JPEG, PNG, TIFF, BMP or WebP."]
     assert [file.name for file in (tmp_path / "masks").iterdir()] == ["good_mask.png"]

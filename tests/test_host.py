@@ -124,10 +124,15 @@ def test_the_terminal_names_the_runs_that_go_on(lab_home: Path) -> None:
     store = RunStore()
     assert what_goes_on(store) == ""
     run = store.add_run("first try", Config.of("report"), "sample")
+    store.add_run("second try", Config.of("report"), "sample")
     assert store.claim(run.id)
     said = what_goes_on(store)
     store.close()
-    assert said == " Training goes on: #1 first try. To stop it: python -m seg_core runs stop 1"
+    assert said == (
+        " 2 runs go on (1 training, 1 waiting); to stop one:"
+        "\n  #1 first try, running: python -m seg_core runs stop 1"
+        "\n  #2 second try, queued: python -m seg_core runs stop 2"
+    )
 
 
 def refusal(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:

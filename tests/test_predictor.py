@@ -121,7 +121,7 @@ def test_mask_of_another_size_and_impossible_opacity_are_refused() -> None:
 
 def test_names_and_choices(make_model: MakeModel) -> None:
     shipped, run = make_model(stem="fine-tune-best"), make_model(run=3, label="Mine")
-    assert choices() == [("Model 2 · fine-tuned (IoU 0.50)", str(shipped)), ("Mine, run 3 (IoU 0.50)", str(run))]
+    assert choices() == [("Model 2 · fine-tuned · IoU 0.50", str(shipped)), ("Mine, run 3 · IoU 0.50", str(run))]
     assert find_model("fine-tune-best").path == find_model("Model 2 · fine-tuned").path == shipped
     assert find_model("run 3").path == find_model("Mine, run 3").path == find_model(str(run)).path == run
     with pytest.raises(InputError, match=r"no model 'best'; choose one of: Model 2 · fine-tuned; Mine, run 3\."):

@@ -170,7 +170,7 @@ def test_the_end_of_the_log_is_in_order(store: RunStore) -> None:
 def test_progress_counts_whole_epochs_and_the_batches_of_this_one(store: RunStore) -> None:
     run_id = running(store)  # of 4 epochs
     store.progress(run_id, phase="preparing", batch=50, batches=100)
-    assert store.get_run(run_id).progress == 0
+    assert store.get_run(run_id).progress == 0.5  # of the photographs
     store.progress(run_id, phase="training", epoch=1, batch=5, batches=10, images_per_second=99.5, eta_seconds=12)
     run = store.get_run(run_id)
     assert (run.progress, run.images_per_second, run.eta_seconds) == (0.125, 99.5, 12)

@@ -198,7 +198,7 @@ def test_events_come_in_order_and_in_number(trained: Trained) -> None:
         assert event.seconds > 0
         assert event.images_per_second > TRAIN / event.seconds  # of training alone
     assert (result.status, result.epochs) == ("finished", 2)
-    assert result.images_per_second > 0
+    assert result.images_per_second == log.of(EpochDone)[-1].images_per_second
     (message,) = log.of(Message)
     millions = count_parameters(build_model(trained.config)) / 1e6
     assert message.text == (

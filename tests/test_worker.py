@@ -6,6 +6,7 @@ import errno
 import logging
 import os
 import signal
+import sqlite3
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -118,16 +119,16 @@ def failing(error: BaseException) -> Callable[..., Any]:
         (RuntimeError("I/O error: No space left on device (os error 28)"), "The disk that holds {home} is full"),
     ],
 )
-def test_a_failure_is_one_sentence(store: RunStore, tmp_path: Path, error: BaseException, message: str) -> None:
+def test_a_failure_is_one_sentence(store: RunStore, lab_home: Path, error: BaseException, message: str) -> None:
     run_id = add(store)
     work(run_id, store, failing(error))
     run = store.get_run(run_id)
     assert run.status == "failed"
-    assert run.message.startswith(message.format(home=tmp_path))
+    assert run.message.startswith(message.format(home=lab_home))
     assert "\n" not in run.message
     last = store.log_tail(run_id)[-1]
     assert (last.level, last.text) == ("error", run.message)
-    written = tmp_path / "0001" / "worker.log"
+    written = lab_home / "0001" / "worker.log"
     if isinstance(error, InputError | TrainingFailed):
         assert not written.exists()
     else:
@@ -136,8 +137,6 @@ def test_a_failure_is_one_sentence(store: RunStore, tmp_path: Path, error: BaseE
 
 
 def test_a_run_deleted_under_its_worker_ends_it(store: RunStore) -> None:
-    import sqlite3
-
     def train(run: Run, folder: Path, on_event: Callable[[Any], None], should_stop: Callable[[], bool]) -> Any:
         with sqlite3.connect(store.path) as connection:
             connection.execute("PRAGMA foreign_keys = ON")
@@ -300,10 +299,10 @@ def test_a_database_that_does_not_answer_for_a_while_ends_no_run(
 
 
 @pytest.fixture
-def recorder(store: RunStore, tmp_path: Path) -> Recorder:
+def recorder(store: RunStore) -> Recorder:
     run_id = add(store)
     assert store.claim(run_id)
-    return Recorder(store, store.get_run(run_id), tmp_path / "0001", lambda: False, lambda text: None)
+    return Recorder(store, store.get_run(run_id), store.folder(run_id), lambda: False, lambda text: None)
 
 
 def test_where_a_run_stands_is_written_twice_a_second_not_every_batch(
@@ -330,7 +329,7 @@ def test_the_time_to_go_follows_the_last_epochs(store: RunStore, recorder: Recor
 def test_preparing_shows_how_far_it_is(store: RunStore, recorder: Recorder) -> None:
     recorder(Preparing(30, 120, "training photographs"))
     run = store.get_run(1)
-    assert (run.phase, run.batch, run.batches, run.message) == ("preparing", 30, 120, "Preparing training photographs")
+    assert (run.phase, run.batch, run.batches, run.message) == ("preparing", 30, 120, "Preparing training photographs: 30 of 120")
     recorder(BatchDone(1, 1, 10, 0.5, 200.0))
     recorder(Preparing(120, 120, "training photographs"))
     assert store.get_run(1).batch == 120

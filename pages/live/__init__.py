@@ -17,8 +17,8 @@ _HERE = Path(__file__).parent
 
 
 def _component(name: str) -> Any:
-    script, style = _HERE / f"{name}.js", _HERE / f"{name}.css"
-    return st.components.v2.component(f"lesionlab_{name}", js=script.read_text(), css=style.read_text(), isolate_styles=False)
+    script, style = ((_HERE / f"{name}.{ending}").read_text(encoding="utf-8") for ending in ("js", "css"))
+    return st.components.v2.component(f"lesionlab_{name}", js=script, css=style, isolate_styles=False)
 
 
 _charts, _list = _component("charts"), _component("run_list")

@@ -80,7 +80,7 @@ class LiveCharts {
         const axes = { xaxis: `x${chart ? chart + 1 : ""}`, yaxis: `y${chart ? chart + 1 : ""}`, legendgroup: `run ${run.id}` };
         const line = (split, dash) => ({
           ...axes, ...this.series(run.id, split, name), type: "scatter", mode: "lines+markers", uid: `${run.id} ${split} ${name}`,
-          name: split === "val" ? run.label : `${run.label} (train)`, showlegend: chart === 0 && split === "val",
+          name: escape(split === "val" ? run.label : `${run.label} (train)`), showlegend: chart === 0 && split === "val",
           line: { color: run.colour, dash, width: split === "val" ? 2.2 : 1.6 }, marker: { size: 4, color: run.colour }, opacity: split === "val" ? 1 : 0.75,
           hovertemplate: `${split === "val" ? "validation" : "train"} %{y:.4f}<extra>${escape(run.label)}</extra>`,
         });
@@ -88,7 +88,7 @@ class LiveCharts {
         const at = values.x.indexOf(best);
         const star = {
           ...axes, x: at < 0 ? [] : [best], y: at < 0 ? [] : [values.y[at]], type: "scatter", mode: "markers", uid: `${run.id} best ${name}`, showlegend: false,
-          name: `${run.label}, best epoch`, marker: { symbol: "star", size: 13, color: run.colour, line: { color: this.ink().background, width: 1 } }, hoverinfo: "skip",
+          name: escape(`${run.label}, best epoch`), marker: { symbol: "star", size: 13, color: run.colour, line: { color: this.ink().background, width: 1 } }, hoverinfo: "skip",
         };
         return [line("train", "dash"), line("val", "solid"), star];
       });

@@ -54,6 +54,7 @@ class RunList {
   draw() {
     const known = new Set(this.runs.map((run) => run.id));
     for (const [id, row] of this.rows) if (!known.has(id)) { row.root.remove(); this.rows.delete(id); }
+    this.chosen = this.chosen.filter((id) => known.has(id));
     this.runs.forEach((run, position) => {
       if (!this.rows.has(run.id)) this.rows.set(run.id, this.makeRow(run.id));
       const row = this.rows.get(run.id);

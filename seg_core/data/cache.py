@@ -14,6 +14,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -84,7 +85,8 @@ def cache_bytes() -> int:
 def clear_cache() -> int:
     """Delete all image caches; the bytes freed. They are made again when a training needs them."""
     freed = cache_bytes()
-    shutil.rmtree(cache_folder(), ignore_errors=True)
+    for folder in _caches():  # one that is being built stays
+        shutil.rmtree(folder, ignore_errors=True)
     return freed
 
 
@@ -119,7 +121,7 @@ def _key(pairs: list[Pair], size: int) -> str:
                 facts = file.stat()
             except OSError as error:
                 raise InputError(f"{file} cannot be read ({error.strerror}); put it back or open the dataset again.") from None
-            digest.update(f"\n{file} {facts.st_size} {facts.st_mtime_ns}".encode())
+            digest.update(f"\n{file} {facts.st_size} {facts.st_mtime_ns}".encode(errors="surrogateescape"))
     return digest.hexdigest()[:24]
 
 
@@ -139,6 +141,9 @@ def _build(target: Path, pairs: list[Pair], size: int, on_progress: Callable[[in
             problems += loaded.problems
         images.flush()
         masks.flush()
+        del images, masks  # Windows moves no folder whose files are open
+        if target.exists() and not (target / "index.json").exists():
+            shutil.rmtree(target, ignore_errors=True)  # what a deletion that was cut off left
         entries = [{**asdict(problem), "file": str(problem.file)} for problem in problems]
         (folder / "index.json").write_text(json.dumps(entries))
         try:
@@ -171,4 +176,8 @@ def _caches() -> list[Path]:
 
 
 def _bytes_of(folder: Path) -> int:
-    return sum(file.stat().st_size for file in folder.iterdir())
+    sizes = 0
+    for file in folder.glob("*"):
+        with suppress(FileNotFoundError):  # another process makes room at the same time
+            sizes += file.stat().st_size
+    return sizes

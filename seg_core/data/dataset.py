@@ -48,6 +48,14 @@ class Dataset:
         """The pairs of the dataset's own test part, which no split touches."""
         return [pair for pair in self.pairs if pair.part == "test"]
 
+    @cached_property
+    def unique_pairs(self) -> list[Pair]:
+        """The pairs with each id once, the first that has it: what is trained and scored on."""
+        first: dict[str, Pair] = {}
+        for pair in self.pairs:
+            first.setdefault(pair.id, pair)
+        return list(first.values())
+
     @property
     def counts(self) -> dict[str, int]:
         """The number of pairs of each part, train, val and test."""
@@ -57,7 +65,7 @@ class Dataset:
     def fingerprint(self) -> str:
         """Twelve hex digits over the ids, the parts and the files' sizes: the same data gives the same ones on any machine."""
         lines = sorted(f"{p.part} {p.id} {p.image.stat().st_size} {p.mask.stat().st_size}" for p in self.pairs)
-        return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:12]
+        return hashlib.sha256("\n".join(lines).encode(errors="surrogateescape")).hexdigest()[:12]
 
     def split(self, seed: int, val_fraction: float) -> Split:
         """Split into training, validation and test.
@@ -68,7 +76,7 @@ class Dataset:
         Raises:
             InputError: if no pair would be left to train or none to validate with.
         """
-        train, val = ([pair for pair in self.pairs if pair.part == part] for part in ("train", "val"))
+        train, val = ([pair for pair in self.unique_pairs if pair.part == part] for part in ("train", "val"))
         val_is_own = bool(val)
         if not val_is_own:
             shuffled = sorted(train, key=lambda pair: pair.id)
@@ -80,12 +88,6 @@ class Dataset:
             found = f"{len(split.train)} pairs to train and {len(split.val)} to validate with"
             raise InputError(f"{self.name} has {found}; each needs at least one.")
         return split
-
-    def without(self, left_out: set[Path]) -> Dataset:
-        """The same dataset without the pairs that any of these photographs or masks belongs to."""
-        kept = [[pair for pair in one.pairs if not {pair.image, pair.mask} & left_out] for one in self.listings]
-        listings = zip(kept, self.listings, strict=True)
-        return Dataset(self.sources, tuple(Listing(pairs, one.without_mask, one.without_photo) for pairs, one in listings))
 
 
 def open_dataset(sources: str | Path | Sequence[str | Path], on_progress: Callable[[int, int], None] | None = None) -> Dataset:

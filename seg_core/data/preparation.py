@@ -68,9 +68,7 @@ def prepare(dataset: Dataset, config: Config, on_progress: Callable[[int, int, s
     """
     problems = check_names(dataset)
     notes = [problem.message for problem in problems if not problem.is_error]
-    # Each name problem is an error of one file alone; the pairs that stay are decoded and looked at below.
     errors = [problem for problem in problems if problem.is_error]
-    dataset = dataset.without({problem.file for problem in errors})
     try:
         split = dataset.split(config.seed, config.val_fraction)
     except InputError as error:
@@ -80,9 +78,11 @@ def prepare(dataset: Dataset, config: Config, on_progress: Callable[[int, int, s
         cached.append(cache_pairs(pairs, config.image_size, lambda done, total, what=what: on_progress(done, total, what)))  # type: ignore[misc]
         errors += [problem for problem in cached[-1].problems if problem.is_error]
         notes += [problem.message for problem in cached[-1].problems if not problem.is_error]
+        if cached[-1].images is None:
+            notes.append(f"The {what} do not fit into the image cache and are decoded in every epoch; raise LESIONLAB_CACHE_GB.")
     if errors and not config.skip_problems:
         found = f"{len(errors)} of the pairs cannot be trained on: {describe(errors)}"
-        raise InputError(f"{found} Mend them, or choose to skip problems.")
+        raise InputError(f"{found} Mend them, or skip pairs with problems (--skip-problems).")
     notes += [f"Left out: {problem.message}" for problem in errors]
     train, val = (one.without({problem.file for problem in errors}) for one in cached)
     if not len(train) or not len(val):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 from dataclasses import dataclass
+from functools import cache
 
 import psutil
 
@@ -47,8 +48,9 @@ class Owner:
             return False
 
 
+@cache
 def host_name() -> str:
-    """The name by which this machine signs its runs."""
+    """The name by which this machine signs its runs; asked once, since a network may change it under a run."""
     return socket.gethostname()
 
 

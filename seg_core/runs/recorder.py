@@ -58,7 +58,7 @@ class Recorder:
             self._what = event.what
             self._say(f"Preparing {event.total} {event.what}")
         if self._is_time() or event.done == event.total:
-            message = f"Preparing {event.what}"
+            message = f"Preparing {event.what}: {event.done} of {event.total}"
             self._store.progress(self._run.id, phase="preparing", batch=event.done, batches=event.total, message=message)
         if self._should_stop():
             raise StoppedWhilePreparing

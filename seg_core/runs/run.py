@@ -97,9 +97,14 @@ class Run:
 
     @property
     def progress(self) -> float:
-        """Share of its epochs that is done, 0 to 1. The validation of an epoch counts as done when its training is."""
+        """Share of its epochs that is done, 0 to 1; while data is made ready, share of that.
+
+        The validation of an epoch counts as done when its training is.
+        """
         if self.status == "finished":
             return 1.0
+        if self.phase == "preparing" and self.is_running:
+            return self.batch / self.batches if self.batches else 0.0
         in_epoch = self.phase in ("training", "validating") and self.epoch > self.epochs_done and self.batches > 0
         return min(1.0, (self.epochs_done + (self.batch / self.batches if in_epoch else 0)) / self.config.epochs)
 

@@ -18,6 +18,10 @@ from seg_core.runs.run import Run
 from seg_core.runs.store import RunStore
 
 TICK_SECONDS = 1.0
+if sys.platform == "win32":  # where `start_new_session` does nothing
+    DETACHED = subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.CREATE_NO_WINDOW
+else:
+    DETACHED = 0
 
 Command = Callable[[int], Sequence[str]]
 """The command line that works on a run."""
@@ -60,6 +64,7 @@ def _start(store: RunStore, run: Run, command: Command) -> None:
                 stdout=output,
                 stderr=output,
                 start_new_session=True,  # a worker outlives the app, its Ctrl-C and its terminal
+                creationflags=DETACHED,
             )
     except OSError as error:
         store.fail_to_start(run.id, os.getpid(), f"Its worker could not be started ({error.strerror}); resume it to try again.")

@@ -1,0 +1,22 @@
+"""A training as a command, to copy."""
+
+from __future__ import annotations
+
+import shlex
+
+from seg_core.config import Config
+
+
+def command_line(config: Config, sources: list[str], name: str) -> str:
+    """The command that trains the same, for a terminal."""
+    parts = ["python", "-m", "seg_core", "train"]
+    for source in sources:
+        parts += ["--data", source]
+    parts += ["--variant", config.variant, "--recipe", config.recipe]
+    defaults = Config.of(config.recipe)
+    options = {"learning_rate": "--lr"}
+    for field, value in config.model_dump(exclude={"variant", "recipe"}).items():
+        if value != getattr(defaults, field):
+            option = options.get(field, "--" + field.replace("_", "-"))
+            parts += [option] if value is True else [option, str(value)]
+    return shlex.join(parts + (["--name", name] if name else []))

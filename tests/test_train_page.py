@@ -1,0 +1,66 @@
+"""What the Train page makes of settings: the command that it shows trains the same."""
+
+from __future__ import annotations
+
+import shlex
+from typing import Any
+
+import pytest
+import typer
+
+from pages.command_line import command_line
+from pages.text import duration, plain
+from seg_core.cli import app
+from seg_core.config import Config
+
+CHANGED: dict[str, Any] = {
+    "decoder": "plain",
+    "encoder_weights": "random",
+    "image_size": 128,
+    "batch_size": 7,
+    "epochs": 3,
+    "learning_rate": 0.0125,
+    "optimizer": "adam",
+    "schedule": "constant",
+    "loss": "bce",
+    "augmentation": "report",
+    "val_fraction": 0.3,
+    "threshold": 0.4,
+    "seed": 11,
+    "device": "cpu",
+    "precision": "32-true",
+    "skip_problems": True,
+}
+
+
+def read_back(command: str) -> tuple[Config, list[str], str]:
+    """Config, sources and name that the command line makes of a command."""
+    words = shlex.split(command)
+    assert words[:4] == ["python", "-m", "seg_core", "train"]
+    train = typer.main.get_command(app).commands["train"]  # type: ignore[attr-defined]
+    given = train.make_context("train", words[4:]).params
+    given["learning_rate"] = given.pop("lr")
+    given.pop("as_json")
+    sources, name, recipe = given.pop("data"), given.pop("name"), given.pop("recipe")
+    return Config.of(recipe, **given), list(sources), name
+
+
+@pytest.mark.parametrize("settings", [{}, *({name: value} for name, value in CHANGED.items()), CHANGED])
+def test_the_shown_command_trains_the_same(settings: dict[str, Any]) -> None:
+    config = Config.of("best", variant="trainable-decoder", **settings)
+    sources = ["sample", "/data/with space/[a]"]
+    assert read_back(command_line(config, sources, "it's mine")) == (config, sources, "it's mine")
+
+
+def test_every_setting_is_tried() -> None:
+    assert set(CHANGED) == set(Config.model_fields) - {"variant", "recipe"}
+
+
+def test_names_are_shown_as_they_are() -> None:
+    assert plain("![x](http://a/b.png) *b* $c$") == "\\!\\[x\\]\\(http\\://a/b\\.png\\) \\*b\\* \\$c\\$"
+    assert plain("ISIC 2016, 7 px") == "ISIC 2016, 7 px"
+
+
+@pytest.mark.parametrize(("seconds", "text"), [(0.4, "0 s"), (59.4, "59 s"), (185, "3 min 05 s"), (7620, "2 h 07 min")])
+def test_durations(seconds: float, text: str) -> None:
+    assert duration(seconds) == text
