@@ -27,9 +27,10 @@
   frame.style.border = "0";
   document.documentElement.classList.add("embedded");
   const fit = () => {
-    const content = document.querySelector("gradio-app .main.fillable");
+    const content = document.querySelector("gradio-app main > .column"); // what is around it grows with the frame
     if (content) {
-      const height = `${Math.max(420, Math.ceil(content.getBoundingClientRect().bottom + window.scrollY) + 8)}px`;
+      const bottom = content.getBoundingClientRect().bottom + window.scrollY;
+      const height = `${Math.max(520, Math.ceil(bottom) + 16)}px`; // a list of models needs room to open
       if (frame.style.height !== height) frame.style.height = height;
     }
     const app = page.querySelector(".stApp");

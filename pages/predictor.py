@@ -65,7 +65,7 @@ def _layout(examples: list[Photo]) -> Parts:
         clear = gr.Button("Remove all photographs", size="sm", elem_id="clear")
     with gr.Row(visible=False, elem_id="both", equal_height=True) as both:
         agreement = gr.HTML("", elem_id="agreement")
-        opacity = gr.Slider(0, 100, 40, step=5, label="Opacity of the masks (percent)", elem_id="opacity", min_width=240)
+        opacity = gr.Slider(0, 100, 40, step=5, label="Mask opacity (percent)", elem_id="opacity", min_width=240)
         outline = gr.Checkbox(True, label="Outline", container=False, elem_id="outline", min_width=120)
     with gr.Row():
         sides = [_side(0, "first"), _side(1, "second")]

@@ -141,7 +141,7 @@ def load_checkpoint(path: str | Path, device: str = "cpu") -> Checkpoint:
         state = load_file(path)
         model = build_model(Config(**metadata["config"]), load_encoder_weights=False)
         model.load_state_dict({name: tensor.float() if tensor.is_floating_point() else tensor for name, tensor in state.items()})
-    except (SafetensorError, KeyError, RuntimeError, ValueError) as error:
+    except (SafetensorError, KeyError, RuntimeError, TypeError, ValueError) as error:
         raise InputError(
             f"{path} is damaged or does not fit this version ({type(error).__name__}); copy or train it again."
         ) from error

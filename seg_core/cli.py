@@ -152,12 +152,12 @@ def evaluate(
     if chosen == "test":
         pairs = dataset.test
     else:
+        parts = dataset.split(loaded.config.seed, loaded.config.val_fraction)
+        pairs = parts.train if chosen == "train" else parts.val
         if loaded.metadata["dataset"]["fingerprint"] != dataset.fingerprint:
             screen.print(
                 f"This model was trained on other data, so the {chosen} part drawn here may hold what it was trained on."
             )
-        parts = dataset.split(loaded.config.seed, loaded.config.val_fraction)
-        pairs = parts.train if chosen == "train" else parts.val
     if not pairs:
         raise InputError(f"{dataset.name} has no {chosen} part; use --split val, which is drawn by the checkpoint's seed.")
     with _progress(f"Evaluating on {chosen}") as advance:

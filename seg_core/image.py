@@ -99,8 +99,8 @@ def _mask_values(image: Image.Image) -> np.ndarray:
     if image.mode.startswith("I"):
         return np.asarray(image.convert("I"))
     if image.mode == "P":
-        indices = np.asarray(image)
-        if len(np.unique(indices)) <= 2:  # background and lesion, whatever colours they are shown in
+        indices, grey = np.asarray(image), np.asarray(image.convert("L"))
+        if len(np.unique(indices)) == 2 and grey.max() < MASK_CUT:  # lesion in a dark colour: it is what is not the first one
             return np.where(indices > 0, 255, 0)
     if "A" in image.getbands():
         layer = image.convert("RGBA")

@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import re
 import stat
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import httpx
 import pytest
@@ -17,6 +18,8 @@ from starlette.types import Message, Receive, Scope, Send
 from pages.access import AccessGuard, local_path
 from pages.sessions import SESSION_SECONDS, Guesses, Sessions, signing_key
 from tests.app_process import AppProcess
+
+T = TypeVar("T")
 
 PASSWORD = "grüne Wiese, 7 Kühe"
 AT_HOME = "http://localhost:8501"
@@ -34,6 +37,12 @@ async def tiny_app(scope: Scope, receive: Receive, send: Send) -> None:
                 await send({"type": "websocket.send", "text": message["text"]})
 
 
+def run(work: Coroutine[Any, Any, T]) -> T:
+    """Run a coroutine to its end, in a thread, because Playwright keeps a loop of its own running in this one."""
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(asyncio.run, work).result()
+
+
 def guard(password: str = PASSWORD) -> AccessGuard:
     return AccessGuard(tiny_app, password, b"key")
 
@@ -45,7 +54,7 @@ def ask(app: AccessGuard, path: str, method: str = "GET", base_url: str = AT_HOM
         async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=base_url) as client:
             return await client.request(method, path, **options)
 
-    return asyncio.run(send())
+    return run(send())
 
 
 def sign_in(app: AccessGuard, password: str = PASSWORD, **fields: str) -> httpx.Response:
@@ -65,7 +74,7 @@ def open_socket(app: AccessGuard, **headers: str) -> list[Message]:
     async def send(message: Message) -> None:
         told.append(message)
 
-    asyncio.run(app(scope, receive, send))
+    run(app(scope, receive, send))
     return told
 
 
@@ -227,7 +236,7 @@ def test_a_wrong_guess_keeps_nobody_else_waiting(monkeypatch: pytest.MonkeyPatch
             guess.cancel()
             return answer
 
-    assert asyncio.run(guess_and_visit()).status_code == 200
+    assert run(guess_and_visit()).status_code == 200
 
 
 def test_waits_double_and_are_forgotten() -> None:
@@ -296,7 +305,7 @@ def test_signing_out_ends_the_session_and_closes_its_websockets() -> None:
         await socket
         return answer
 
-    answer = asyncio.run(scenario())
+    answer = run(scenario())
     assert (answer.status_code, answer.headers["location"]) == (303, "/sign-in")
     assert "Max-Age=0" in answer.headers["set-cookie"]
     assert told == [{"type": "websocket.accept"}, {"type": "websocket.close", "code": 1008}]

@@ -105,6 +105,8 @@ def test_the_same_id_in_two_folders_or_parts_is_a_duplicate(data: Path, tmp_path
     assert (problem.kind, problem.file) == ("duplicate id", other / "test" / "images" / "ISIC_0000009.jpg")
     assert "(train)" in problem.message
     assert "(test)" in problem.message
+    split = open_dataset([data, other]).split(0, 0.2)
+    assert [pair.id[-2:] for pair in split.test] == ["10"]  # with --skip-problems too nobody is tested on what was trained
 
 
 def test_errors_refuse_training_and_name_the_files(data: Path) -> None:
@@ -113,7 +115,7 @@ def test_errors_refuse_training_and_name_the_files(data: Path) -> None:
         prepared(data)
     text = str(refused.value)
     assert "\n" not in text
-    assert "skip problems" in text
+    assert "--skip-problems" in text
     files = ("0000000.jpg", "0000001.png", "0000004.jpg", "0000005.jpg", "0000006.png", "0000007.png")
     assert sum(file in text for file in files) == 5
     assert "… and 1 more." in text

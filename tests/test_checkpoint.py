@@ -164,6 +164,8 @@ def test_probabilities_are_interpolated_to_the_photographs_size() -> None:
     prediction = Prediction(np.array([[0.0, 1.0]], np.float32), (4, 1), threshold=0.5, seconds=0.1)
     # The centres of four pixels lie at -1/4, 1/4, 3/4 and 5/4 between the two.
     np.testing.assert_allclose(prediction.probability(), [[0, 0.25, 0.75, 1]], atol=1e-6)
+    assert prediction.lesion_area() == 2 / 4
+    assert prediction.lesion_area(0.2) == 3 / 4
 
 
 def test_a_broken_photograph_is_refused_by_name(made: Path) -> None:

@@ -77,8 +77,14 @@ def data(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def checkpoint(tmp_path: Path) -> Checkpoint:
-    metadata = {"name": "", "label": "Model 2 · fine-tuned (best)", "config": CONFIG.model_dump()}
+def checkpoint(data: Path, tmp_path: Path) -> Checkpoint:
+    """As if it had been trained on ``data``."""
+    metadata = {
+        "name": "",
+        "label": "Model 2 · fine-tuned (best)",
+        "config": CONFIG.model_dump(),
+        "dataset": {"fingerprint": open_dataset(data).fingerprint},
+    }
     save_checkpoint(tmp_path / "model.safetensors", build_model(CONFIG), metadata)
     return load_checkpoint(tmp_path / "model.safetensors")
 
@@ -136,8 +142,8 @@ def test_evaluate_gives_the_agreed_numbers(checkpoint: Checkpoint, data: Path, l
     assert result == {"n": 2, **evaluate(checkpoint, open_dataset(data).test).means}
     split = open_dataset(data).split(CONFIG.seed, CONFIG.val_fraction)
     for name, pairs in (("train", split.train), ("val", split.val)):
-        chosen = lab("evaluate", checkpoint.path, "--data", data, "--split", name, "--json").json
-        assert chosen == {"n": len(pairs), **evaluate(checkpoint, pairs).means}
+        chosen = lab("evaluate", checkpoint.path, "--data", data, "--split", name, "--json")
+        assert (chosen.json, chosen.err) == ({"n": len(pairs), **evaluate(checkpoint, pairs).means}, "")
     text = lab("evaluate", checkpoint.path, "--data", data).out
     assert "on 2 photographs of data (test), at stored resolution" in text
     assert f"dice             {result['dice']:.4f}" in text
@@ -147,6 +153,13 @@ def test_evaluate_takes_a_folder_with_nothing_but_a_test_part(checkpoint: Checkp
     data = make_dataset(tmp_path / "test only", layout="isic2016", test=2)
     assert lab("evaluate", checkpoint.path, "--data", data, "--json").json["n"] == 2
     assert "0 pairs to train" in lab.refuses("evaluate", checkpoint.path, "--data", data, "--split", "val")
+
+
+def test_evaluate_warns_of_photographs_that_the_model_may_know(checkpoint: Checkpoint, tmp_path: Path, lab: Lab) -> None:
+    other = make_dataset(tmp_path / "other", train=3)
+    done = lab("evaluate", checkpoint.path, "--data", other, "--json")
+    assert (done.status, done.json["n"]) == (0, 1)
+    assert "trained on other data" in " ".join(done.err.split())
 
 
 def test_predict_writes_a_mask_of_the_photographs_size(checkpoint: Checkpoint, tmp_path: Path, lab: Lab) -> None:

@@ -282,6 +282,45 @@ def test_masks_of_two_values_are_read_in_every_form(image: Image.Image, expected
     assert not grey
 
 
+def palette_mask(indices: list[int], colours: list[tuple[int, int, int]]) -> Image.Image:
+    mask = Image.new("P", (len(indices), 1))
+    mask.putpalette([value for colour in colours for value in colour])
+    mask.putdata(indices)
+    return mask
+
+
+BLACK, WHITE, DARK_RED = (0, 0, 0), (255, 255, 255), (128, 0, 0)
+
+
+@pytest.mark.parametrize(
+    ("image", "expected"),
+    [
+        (palette_mask([0, 1], [BLACK, WHITE]), [False, True]),
+        (palette_mask([0, 1], [WHITE, BLACK]), [True, False]),
+        (palette_mask([1, 1], [WHITE, BLACK]), [False, False]),
+        (palette_mask([0, 0], [WHITE, BLACK]), [True, True]),
+        (palette_mask([0, 1], [BLACK, DARK_RED]), [False, True]),
+        (palette_mask([0, 0], [BLACK, DARK_RED]), [False, False]),
+    ],
+)
+def test_masks_with_a_palette_are_read_as_they_look(image: Image.Image, expected: list[bool]) -> None:
+    mask, grey = read_mask(encoded(image))
+    assert mask[0].tolist() == expected
+    assert not grey
+
+
+def test_a_mask_of_8_bits_in_16_is_cut_at_128() -> None:
+    mask, grey = read_mask(encoded(Image.fromarray(np.array([[0, 127, 128, 255]], np.uint16))))
+    assert mask.tolist() == [[False, False, True, True]]
+    assert grey
+
+
+def test_a_mask_cut_out_by_transparency_is_empty_where_it_is_transparent() -> None:
+    layer = np.full((1, 2, 4), 255, np.uint8)
+    layer[0, 0, 3] = 0
+    assert read_mask(encoded(Image.fromarray(layer)))[0].tolist() == [[False, True]]
+
+
 def test_a_16_bit_mask_is_cut_at_half_its_own_scale() -> None:
     mask, grey = read_mask(encoded(Image.fromarray(np.array([[0, 128 * 257 - 1, 128 * 257, 65535]], np.uint16))))
     assert mask.tolist() == [[False, False, True, True]]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import pairwise
 from pathlib import Path
 from types import SimpleNamespace
@@ -98,7 +98,8 @@ def test_every_trained_weight_gets_a_gradient_and_no_frozen_one_does(variant: Va
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_frozen_parts_stay_in_evaluation_mode_whatever_is_called(variant: Variant) -> None:
     model = model_of(variant)
-    for call in (lambda: model.train(), lambda: model.eval().train(), lambda: model.train(True)):
+    calls: list[Callable[[], object]] = [model.train, lambda: model.eval().train(), lambda: model.train(True)]
+    for call in calls:
         call()
         for part in ("encoder", "decoder"):
             modes = {module.training for module in model.get_submodule(part).modules()}

@@ -153,6 +153,13 @@ def test_a_resume_file_that_does_not_fit_is_refused(damage: str, trained: Traine
     assert "\n" not in str(refused.value)
 
 
+def test_resuming_on_other_data_is_refused(trained: Trained, tmp_path: Path) -> None:
+    folder = shutil.copytree(trained.folder, tmp_path / "copy")
+    other = open_dataset(make_dataset(tmp_path / "data", train=TRAIN, val=VAL + 1))
+    with pytest.raises(InputError, match="data"):
+        run(trained.config, other, folder, resume=True)
+
+
 @pytest.mark.parametrize("stop_after", [(1, 2), (2, 1)])
 def test_a_stop_takes_one_batch_and_keeps_the_last_weights(stop_after: tuple[int, int], dataset: Dataset, tmp_path: Path) -> None:
     result, log = run(tiny_config(epochs=3), dataset, tmp_path, stop_after=stop_after)

@@ -46,7 +46,7 @@ class Dataset:
     @property
     def test(self) -> list[Pair]:
         """The pairs of the dataset's own test part, which no split touches."""
-        return [pair for pair in self.pairs if pair.part == "test"]
+        return [pair for pair in self.unique_pairs if pair.part == "test"]
 
     @cached_property
     def unique_pairs(self) -> list[Pair]:
