@@ -12,10 +12,10 @@ help: ## list the commands
 	@grep -hE '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
 
 setup: ## set up the environment that the app needs
-	@PYTHON="$(PYTHON)" sh scripts/setup.sh
+	@PYTHON="$(PYTHON)" sh .ci/setup.sh
 
 dev: ## set up what tests and checks need as well
-	@PYTHON="$(PYTHON)" sh scripts/setup.sh dev
+	@PYTHON="$(PYTHON)" sh .ci/setup.sh dev
 
 app: setup ## start the app (HOST=, PORT= or ARGS= go to app.py)
 	@$(IN_VENV) app.py $(OPTIONS)

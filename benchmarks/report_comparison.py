@@ -79,6 +79,7 @@ def draw(target: Path) -> None:
     import plotly.graph_objects as go
     from playwright.sync_api import sync_playwright
     from plotly.subplots import make_subplots
+
     from tests.find_chromium import find_chromium
 
     figure = make_subplots(2, 2, subplot_titles=[title for _, title in CHARTS], vertical_spacing=0.12, horizontal_spacing=0.07)
@@ -91,10 +92,10 @@ def draw(target: Path) -> None:
                 shown = place == 0 and part == "val"
                 epoch_numbers = list(range(1, len(values) + 1))
                 figure.add_trace(go.Scatter(x=epoch_numbers, y=values, line=line, name=label, showlegend=shown), **cell)
-        for colour, (model, sources) in zip(RUN_COLOURS, REPORT.items(), strict=False):
-            level = sources["log"]["val"][metric]
+        for colour, side, (model, sources) in zip(RUN_COLOURS, ("left", "right"), REPORT.items(), strict=False):
+            level, line = sources["log"]["val"][metric], {"color": colour, "dash": "dot", "width": 1}
             note = {"text": f"report, {model}: {level:.3f}", "font_size": 10}
-            figure.add_hline(level, line={"color": colour, "dash": "dot", "width": 1}, annotation=note, **cell)
+            figure.add_hline(level, line=line, annotation=note, annotation_position=f"bottom {side}", **cell)
     figure.update_layout(template="plotly_white", width=1200, height=760, margin={"l": 40, "r": 20, "t": 70, "b": 40})
     figure.update_layout(legend={"orientation": "h", "y": 1.1}, font={"family": "system-ui, sans-serif"})
     target.parent.mkdir(parents=True, exist_ok=True)

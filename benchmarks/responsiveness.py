@@ -105,6 +105,7 @@ def _drops(page: Page, app: AppProcess) -> list[float]:
     """Times of all drops but the first, which loads torch and the models."""
     page.goto(f"{app.url}/predict")
     widget = page.frame_locator("iframe")
+    widget.locator("#photographs [aria-dropeffect]").first.wait_for(timeout=60_000)
     upload = widget.locator("#photographs input[type=file]")
     times = []
     for place, photo in enumerate(sorted((sample_folder() / "test" / "images").glob("*.jpg"))[: DROPS + 1], start=1):

@@ -88,12 +88,14 @@ def test_pairs_left_out_leave_the_others_at_their_pixels(pairs: list[Pair]) -> N
 
 
 @pytest.mark.parametrize("change", ["size", "time", "mask"])
-def test_a_changed_file_makes_another_cache(change: str, pairs: list[Pair], decoded: list[list[Pair]]) -> None:
+def test_a_changed_file_makes_another_cache(change: str, pairs: list[Pair], decoded: list[list[Pair]], tmp_path: Path) -> None:
     cache_pairs(pairs, SIZE)
+    before = pairs[0].image.stat()
     if change == "size":
-        write_pair(pairs[0].image, pairs[0].mask, size=(80, 80), seed=9)
+        write_pair(pairs[0].image, tmp_path / "unused.png", seed=9)
+        os.utime(pairs[0].image, ns=(before.st_atime_ns, before.st_mtime_ns))
+        assert pairs[0].image.stat().st_size != before.st_size
     elif change == "time":
-        before = pairs[0].image.stat()
         os.utime(pairs[0].image, ns=(before.st_atime_ns, before.st_mtime_ns + 1))
         assert pairs[0].image.stat().st_size == before.st_size
     else:

@@ -118,7 +118,7 @@ def model_maps(model: Segmenter) -> list[torch.Tensor]:
     """What the decoder was given in a forward pass."""
     given: list[torch.Tensor] = []
     model.decoder.register_forward_pre_hook(lambda module, inputs: given.extend(inputs[0]))
-    model(torch.randn(2, 3, 64, 64))
+    model(torch.randn(2, 3, 64, 64, requires_grad=True))
     return given
 
 

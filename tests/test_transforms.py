@@ -60,19 +60,23 @@ def test_torchs_seed_decides(augmentation: str) -> None:
     assert not torch.equal(drawn(5), drawn(6))
 
 
-def test_only_standard_turns_photographs_upside_down() -> None:
-    # A mask of the upper half: 20 degrees and a mirror leave most of it on top.
-    mask = np.zeros((64, 64), np.uint8)
-    mask[:32] = 255
-    photo = np.zeros((64, 64, 3), np.uint8)
+@pytest.mark.parametrize(
+    ("augmentation", "mirrored", "upside_down"), [("report", (0.25, 0.75), (0, 0)), ("standard", (0.25, 0.75), (0.25, 0.75))]
+)
+def test_both_mirror_photographs_and_only_standard_turns_them_upside_down(
+    augmentation: str, mirrored: tuple[float, float], upside_down: tuple[float, float]
+) -> None:
+    # Of a mask of one half, a turn by at most 20 degrees and a crop leave most where it was.
+    photo, left = np.zeros((64, 64, 3), np.uint8), np.zeros((64, 64), np.uint8)
+    left[:, :32] = 255
     torch.manual_seed(0)
 
-    def share_below(augmentation: str) -> float:
-        truths = [preset(augmentation)(photo, mask)[1][0] for _ in range(40)]
-        return float(np.mean([truth[32:].sum() > truth[:32].sum() for truth in truths]))
+    def share_on_the_other_side(mask: np.ndarray, axis: int) -> float:
+        truths = [preset(augmentation)(photo, mask)[1][0].numpy() for _ in range(40)]
+        return float(np.mean([np.delete(truth, slice(32), axis).sum() > truth.sum() / 2 for truth in truths]))
 
-    assert share_below("report") == 0
-    assert 0.2 < share_below("standard") < 0.8
+    assert mirrored[0] <= share_on_the_other_side(left, axis=1) <= mirrored[1]
+    assert upside_down[0] <= share_on_the_other_side(left.T, axis=0) <= upside_down[1]
 
 
 def test_colours_are_jittered_a_little() -> None:

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Sets up .venv: `sh scripts/setup.sh` for the app, `sh scripts/setup.sh dev` for the tests too; when all is done, it does nothing.
+# Sets up .venv: `sh .ci/setup.sh` for the app, `sh .ci/setup.sh dev` for the tests too; when all is done, it does nothing.
 # An attempt that was cut off is completed by the next one. A .venv made by hand is kept, and so is a torch without CUDA in it.
 set -eu
 cd "$(dirname "$0")/.."
