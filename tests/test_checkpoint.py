@@ -92,6 +92,7 @@ def test_half_precision_takes_half_the_space_and_predicts_the_same_within_a_hund
     photos = np.stack([lesion(seed=seed)[0] for seed in range(4)])
     np.testing.assert_allclose(half.probabilities(photos), whole.probabilities(photos), atol=1e-2)
     assert {tensor.dtype for tensor in half.model.state_dict().values()} == {torch.float32, torch.int64}
+    assert {tensor.dtype for tensor in load_file(tmp_path / "half.safetensors").values()} == {torch.float16, torch.int64}
     assert half.label == whole.label
 
 

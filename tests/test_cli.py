@@ -79,14 +79,26 @@ def data(tmp_path: Path) -> Path:
 @pytest.fixture
 def checkpoint(data: Path, tmp_path: Path) -> Checkpoint:
     """As if it had been trained on ``data``."""
+    return load_checkpoint(write_checkpoint(tmp_path / "model.safetensors", data))
+
+
+@pytest.fixture(scope="module")
+def places(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """A dataset and a checkpoint that are there while everything else is wrong."""
+    folder = tmp_path_factory.mktemp("places")
+    data = make_dataset(folder / "data", train=2, test=1)
+    return {"data": data, "model": write_checkpoint(folder / "model.safetensors", data)}
+
+
+def write_checkpoint(path: Path, data: Path) -> Path:
     metadata = {
         "name": "",
         "label": "Model 2 · fine-tuned (best)",
         "config": CONFIG.model_dump(),
         "dataset": {"fingerprint": open_dataset(data).fingerprint},
     }
-    save_checkpoint(tmp_path / "model.safetensors", build_model(CONFIG), metadata)
-    return load_checkpoint(tmp_path / "model.safetensors")
+    save_checkpoint(path, build_model(CONFIG), metadata)
+    return path
 
 
 def in_a_new_process(*arguments: object, **environment: str) -> Done:
@@ -249,10 +261,7 @@ def test_data_check_lists_all_problems_at_once(data: Path, lab: Lab) -> None:
         ("train --frobnicate", "No such option: --frobnicate"),
     ],
 )
-def test_bad_input_is_one_line_on_stderr_and_status_2(
-    arguments: str, message: str, checkpoint: Checkpoint, data: Path, lab: Lab
-) -> None:
-    places = {"data": data, "model": checkpoint.path}
+def test_bad_input_is_one_line_on_stderr_and_status_2(arguments: str, message: str, places: dict[str, Path], lab: Lab) -> None:
     assert message.format(**places) in lab.refuses(*arguments.format(**places).split())
     assert RunStore().list_runs() == []  # what is refused leaves no run behind
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 from collections.abc import Iterator
 from itertools import product
@@ -53,6 +54,11 @@ def row(page: Page, run_id: int) -> Locator:
     return page.locator(".run-row", has_text=f"#{run_id} ")
 
 
+def press(page: Page, name: str) -> None:
+    """Press one of a run's own buttons; Streamlit shows a Stop of its own while a page is drawn."""
+    page.get_by_test_id("stMain").get_by_role("button", name=re.compile(f"{name}$")).click()
+
+
 def launch(page: Page, app: AppProcess, data: Path, variant: str, epochs: int) -> None:
     page.goto(app.url)
     page.get_by_text("My folders").click()
@@ -81,15 +87,15 @@ def test_a_user_trains_two_models_and_compares_their_masks(page: Page, app: AppP
     seen = wait_until(lambda: len(plotted(page, 1, "val", "iou")["x"]), what="a first point")
     wait_until(lambda: len(plotted(page, 1, "val", "iou")["x"]) > seen, what="the curve grows while it trains")
 
-    page.get_by_role("button", name="Stop").click()
+    press(page, "Stop")
     expect(row(page, 1).locator(".run-status")).to_have_text("stopped", timeout=SLOW)
     stopped_after = get(app, "/api/runs/1")["epochs_done"]
     assert 0 < stopped_after < 60
 
-    page.get_by_role("button", name="Resume").click()
+    press(page, "Resume")
     expect(row(page, 2).locator(".run-status")).to_have_text("finished", timeout=SLOW)
     wait_until(lambda: len(plotted(page, 1, "val", "iou")["x"]) > stopped_after, what="it goes on where it was")
-    page.get_by_role("button", name="Stop").click()
+    press(page, "Stop")
     expect(row(page, 1).locator(".run-status")).to_have_text("stopped", timeout=SLOW)
 
     for run_id in (1, 2):
@@ -147,12 +153,12 @@ def test_a_killed_worker_is_shown_as_lost_resumes_and_is_deleted(page: Page, app
     expect(page.locator(".run-log")).to_contain_text("Epoch 1 of 200")
 
     epochs_done = get(app, f"/api/runs/{run_id}")["epochs_done"]
-    page.get_by_role("button", name="Resume").click()
+    press(page, "Resume")
     wait_until(lambda: get(app, f"/api/runs/{run_id}")["epochs_done"] > epochs_done, what="it goes on")
-    page.get_by_role("button", name="Stop").click()
+    press(page, "Stop")
     expect(row(page, run_id).locator(".run-status")).to_have_text("stopped", timeout=SLOW)
 
-    page.get_by_role("button", name="Delete").click()
+    press(page, "Delete")
     page.get_by_role("dialog").get_by_role("button", name="Delete").click()
     expect(page.get_by_text("MB freed")).to_be_visible()
     expect(row(page, run_id)).to_have_count(0)

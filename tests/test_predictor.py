@@ -11,6 +11,7 @@ import subprocess
 import sys
 import zlib
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -471,7 +472,9 @@ def handlers(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
         with gradio.Blocks(analytics_enabled=False):
             return Handlers(_layout([]), [])
 
-    return asyncio.run(make())  # without a running loop Gradio opens loops that nobody closes
+    # Without a running loop Gradio opens loops that nobody closes; in this thread the browser of other tests may have one.
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(asyncio.run, make()).result()
 
 
 def chosen(handlers: Any, update: dict[Any, Any]) -> tuple[bool, str | None, str]:

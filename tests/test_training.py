@@ -20,6 +20,7 @@ from seg_core.checkpoint import load_checkpoint, read_metadata
 from seg_core.config import VARIANTS, Config
 from seg_core.data.cache import cache_pairs
 from seg_core.data.dataset import Dataset, open_dataset
+from seg_core.data.preparation import Item, Items
 from seg_core.data.transforms import EvalPreset
 from seg_core.errors import InputError
 from seg_core.events import BatchDone, EpochDone, Event, Message, Preparing
@@ -211,6 +212,24 @@ def test_events_come_in_order_and_in_number(trained: Trained) -> None:
     assert message.text == (
         f"Model 2 · fine-tuned, {millions:.1f} million parameters, on 6 photographs, validated on 3, at 64 px, cpu in 32-true."
     )
+
+
+def test_every_epoch_sees_each_photograph_once_in_an_order_of_its_own(
+    dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[int] = []
+    get = Items.__getitem__
+
+    def spy(self: Items, index: int) -> Item:
+        read.append(index)
+        return get(self, index)
+
+    monkeypatch.setattr(Items, "__getitem__", spy)
+    run(tiny_config(epochs=2), dataset, tmp_path)
+    epochs = [read[: TRAIN + VAL], read[TRAIN + VAL :]]
+    assert [sorted(epoch[:TRAIN]) for epoch in epochs] == [list(range(TRAIN))] * 2
+    assert epochs[0][:TRAIN] != epochs[1][:TRAIN]
+    assert [epoch[TRAIN:] for epoch in epochs] == [list(range(VAL))] * 2
 
 
 def test_a_loss_of_an_epoch_is_the_mean_over_its_images(trained: Trained) -> None:

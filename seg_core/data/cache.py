@@ -6,7 +6,6 @@ a changed file simply asks for another cache; the oldest ones go when all togeth
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
 import os
@@ -166,7 +165,7 @@ def _make_room(needed: int) -> None:
 def _remove_leftovers() -> None:
     """Delete what killed builders left; none works for a day."""
     for folder in cache_folder().glob(".building-*"):
-        with contextlib.suppress(FileNotFoundError):
+        with suppress(FileNotFoundError):
             if time.time() - folder.stat().st_mtime > 86_400:
                 shutil.rmtree(folder, ignore_errors=True)
 
