@@ -9,6 +9,7 @@ should have nothing else to do.
 from __future__ import annotations
 
 import json
+import os
 import re
 import statistics
 import tempfile
@@ -18,7 +19,7 @@ from pathlib import Path
 from urllib.request import urlopen
 
 import psutil
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Locator, Page, sync_playwright
 
 from seg_core.data.sample import sample_folder
 from tests.app_process import AppProcess
@@ -34,6 +35,7 @@ DRAWN = """Math.max(0, ...(document.querySelector(".live-charts")?.data ?? [])
 def main() -> None:
     """Measure and print."""
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
+        os.environ["LESIONLAB_HOME"] = folder
         rows = {"restart until the app answers, s": [_start_and_stop(Path(folder)) for _ in range(STARTS)]}
         browser = playwright.chromium.launch(executable_path=find_chromium(), args=["--no-sandbox", "--disable-gpu"])
         app = AppProcess(Path(folder), OMP_NUM_THREADS=str(psutil.cpu_count(logical=False)))
@@ -123,17 +125,17 @@ def _drops(page: Page, app: AppProcess) -> list[float]:
     widget = page.frame_locator("iframe")
     widget.locator("#photographs [aria-dropeffect]").first.wait_for(timeout=60_000)
     upload = widget.locator("#photographs input[type=file]")
-    times = []
-    for place, photo in enumerate(sorted((sample_folder() / "test" / "images").glob("*.jpg"))[: DROPS + 1], start=1):
+    pictures = [widget.locator(f"#picture-{side} img") for side in (1, 2)]
+    photos = sorted((sample_folder() / "test" / "images").glob("*.jpg"))[: DROPS + 1]
+    return [_timed(lambda photo=photo: _drop(photo, upload, pictures)) for photo in photos][1:]  # type: ignore[misc]
 
-        def until_shown(photo: Path = photo, place: int = place) -> None:
-            upload.set_input_files(photo)
-            widget.locator("#strip [data-index]").nth(place - 1).wait_for(timeout=120_000)
-            for side in ("1", "2"):
-                widget.locator(f"#picture-{side} img").wait_for(timeout=120_000)
 
-        times.append(_timed(until_shown))
-    return times[1:]
+def _drop(photo: Path, upload: Locator, pictures: list[Locator]) -> None:
+    before = [picture.get_attribute("src") if picture.count() else None for picture in pictures]
+    upload.set_input_files(photo)
+    for picture, old in zip(pictures, before, strict=True):
+        picture.wait_for(timeout=120_000)
+        wait_until(lambda picture=picture, old=old: picture.get_attribute("src") != old)  # type: ignore[misc]
 
 
 if __name__ == "__main__":
