@@ -10,6 +10,7 @@ import argparse
 import errno
 import logging
 import os
+import signal
 import socket
 import sys
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -178,8 +179,12 @@ def serve(listener: socket.socket, store: RunStore, password: str) -> None:
     host, port = listener.getsockname()[:2]
     shown = "localhost" if is_loopback(host) else socket.gethostname() if ip_address(host).is_unspecified else host
     address = f"http://{shown}:{port}"
+    # While libraries are imported, one of them may swallow the exception that Ctrl-C raises.
+    usual = signal.signal(signal.SIGINT, leave)
     print("LesionLab is starting …", flush=True)
     app = create_app(store, password, on_ready=lambda: print(f"LesionLab runs at {address} (stop it with Ctrl-C)", flush=True))
+
+    signal.signal(signal.SIGINT, usual)
 
     class Server(uvicorn.Server):
         async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
@@ -190,6 +195,12 @@ def serve(listener: socket.socket, store: RunStore, password: str) -> None:
     # uvicorn shuts down in good order and then passes the signal on.
     with suppress(KeyboardInterrupt):
         Server(uvicorn.Config(app, log_level="warning", access_log=False, timeout_graceful_shutdown=1)).run([listener])
+
+
+def leave(*_: object) -> NoReturn:
+    """Leave at once; nothing is served yet."""
+    print("\nLesionLab has stopped.", flush=True)
+    os._exit(0)
 
 
 def what_goes_on(store: RunStore) -> str:

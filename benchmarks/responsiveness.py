@@ -19,7 +19,7 @@ from pathlib import Path
 from urllib.request import urlopen
 
 import psutil
-from playwright.sync_api import Locator, Page, sync_playwright
+from playwright.sync_api import FrameLocator, Locator, Page, sync_playwright
 
 from seg_core.data.sample import sample_folder
 from tests.app_process import AppProcess
@@ -36,23 +36,26 @@ def main() -> None:
     """Measure and print."""
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
         os.environ["LESIONLAB_HOME"] = folder
-        rows = {"restart until the app answers, s": [_start_and_stop(Path(folder)) for _ in range(STARTS)]}
+        print("| what | median | lowest | highest | n |\n| --- | --- | --- | --- | --- |")
+        _row("restart until the app answers, s", [_start_and_stop(Path(folder)) for _ in range(STARTS)])
         browser = playwright.chromium.launch(executable_path=find_chromium(), args=["--no-sandbox", "--disable-gpu"])
         app = AppProcess(Path(folder), OMP_NUM_THREADS=str(psutil.cpu_count(logical=False)))
         page = browser.new_page(viewport={"width": 1280, "height": 900})
         try:
-            rows["memory of the web process before the first prediction, MB"] = [_memory(app)]
-            rows["Launch clicked until the first epoch is drawn (sample, 128 px), s"] = [_first_epoch(page, app)]
-            rows["epoch ended until its point is drawn, s"] = [_point_lag(page, app) for _ in range(POINTS)]
-            rows["page change while a run trains, s"] = [_page_change(page, turn) for turn in range(PAGE_CHANGES)]
+            _row("memory of the web process before the first prediction, MB", [_memory(app)])
+            _row("Launch clicked until the first epoch is drawn (sample, 128 px), s", [_first_epoch(page, app)])
+            _row("epoch ended until its point is drawn, s", [_point_lag(page, app) for _ in range(POINTS)])
+            _row("page change while a run trains, s", [_page_change(page, turn) for turn in range(PAGE_CHANGES)])
             _stop(page, app)
-            rows["photograph dropped until both masks show, once warm, s"] = _drops(page, app)
+            _row("photograph dropped until both masks show, once warm, s", _drops(page, app))
         finally:
             app.stop()
             browser.close()
-    print("| what | median | lowest | highest | n |\n| --- | --- | --- | --- | --- |")
-    for name, values in rows.items():
-        print(f"| {name} | {statistics.median(values):.2f} | {min(values):.2f} | {max(values):.2f} | {len(values)} |")
+
+
+def _row(name: str, values: list[float]) -> None:
+    middle = statistics.median(values)
+    print(f"| {name} | {middle:.2f} | {min(values):.2f} | {max(values):.2f} | {len(values)} |", flush=True)
 
 
 def _timed(action: Callable[[], object]) -> float:
@@ -125,17 +128,24 @@ def _drops(page: Page, app: AppProcess) -> list[float]:
     widget = page.frame_locator("iframe")
     widget.locator("#photographs [aria-dropeffect]").first.wait_for(timeout=60_000)
     upload = widget.locator("#photographs input[type=file]")
-    pictures = [widget.locator(f"#picture-{side} img") for side in (1, 2)]
+    wait_until(lambda: widget.locator("#model-1 input").input_value(), what="the widget knows the models")
     photos = sorted((sample_folder() / "test" / "images").glob("*.jpg"))[: DROPS + 1]
-    return [_timed(lambda photo=photo: _drop(photo, upload, pictures)) for photo in photos][1:]  # type: ignore[misc]
+    return [_timed(lambda photo=photo: _drop(photo, upload, widget)) for photo in photos][1:]  # type: ignore[misc]
 
 
-def _drop(photo: Path, upload: Locator, pictures: list[Locator]) -> None:
-    before = [picture.get_attribute("src") if picture.count() else None for picture in pictures]
+def _drop(photo: Path, upload: Locator, widget: FrameLocator) -> None:
+    """Give a photograph and wait for both masks; while they are computed, the bare photograph stands in their place."""
+
+    def sources() -> list[str | None]:
+        found = [widget.locator(f"#picture-{side} img") for side in (1, 2)]
+        return [picture.get_attribute("src") if picture.count() else None for picture in found]
+
+    def is_done(side: int) -> bool:
+        return sources()[side - 1] != before[side - 1] and "area" in widget.locator(f"#measures-{side}").inner_text()
+
+    before = sources()
     upload.set_input_files(photo)
-    for picture, old in zip(pictures, before, strict=True):
-        picture.wait_for(timeout=120_000)
-        wait_until(lambda picture=picture, old=old: picture.get_attribute("src") != old)  # type: ignore[misc]
+    wait_until(lambda: is_done(1) and is_done(2), timeout=120)
 
 
 if __name__ == "__main__":

@@ -142,7 +142,9 @@ def drop(page: Page, folder: Path) -> None:
         target.dispatch_event(event, {"dataTransfer": transfer})
 
 
-def test_a_killed_worker_is_shown_as_lost_resumes_and_is_deleted(page: Page, app: AppProcess, data: Path) -> None:
+def test_a_killed_worker_is_shown_as_lost_resumes_and_is_deleted(
+    page: Page, app: AppProcess, data: Path, problems: list[str]
+) -> None:
     launch(page, app, data, "Model 1 · trainable decoder", epochs=200)
     run_id = get(app, "/api/runs")["runs"][0]["id"]
     wait_until(lambda: get(app, f"/api/runs/{run_id}")["epochs_done"], what="a first epoch")
@@ -163,6 +165,8 @@ def test_a_killed_worker_is_shown_as_lost_resumes_and_is_deleted(page: Page, app
     expect(page.get_by_text("MB freed")).to_be_visible()
     expect(row(page, run_id)).to_have_count(0)
     assert not (app.home / f"{run_id:04d}").exists()
+    # Until the page is drawn anew, the charts may ask once more for the run that is gone.
+    problems[:] = [each for each in problems if f"/api/runs/{run_id}/" not in each]
 
 
 def test_a_reload_and_a_second_browser_show_the_same(page: Page, app: AppProcess, data: Path) -> None:
