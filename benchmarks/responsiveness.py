@@ -8,7 +8,6 @@ should have nothing else to do.
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import statistics
@@ -16,7 +15,6 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
-from urllib.request import urlopen
 
 import psutil
 from playwright.sync_api import FrameLocator, Locator, Page, sync_playwright
@@ -26,7 +24,7 @@ from tests.app_process import AppProcess
 from tests.find_chromium import find_chromium
 from tests.helpers import wait_until
 
-STARTS, POINTS, PAGE_CHANGES, DROPS = 3, 6, 12, 5
+STARTS, PAGE_CHANGES, DROPS = 3, 12, 5
 DRAWN = """Math.max(0, ...(document.querySelector(".live-charts")?.data ?? [])
   .filter((one) => one.uid?.endsWith("val iou")).flatMap((one) => Array.from(one.x)))"""
 """The last epoch that the charts show, as JavaScript."""
@@ -44,7 +42,6 @@ def main() -> None:
         try:
             _row("memory of the web process before the first prediction, MB", [_memory(app)])
             _row("Launch clicked until the first epoch is drawn (sample, 128 px), s", [_first_epoch(page, app)])
-            _row("epoch ended until its point is drawn, s", [_point_lag(page, app) for _ in range(POINTS)])
             _row("page change while a run trains, s", [_page_change(page, turn) for turn in range(PAGE_CHANGES)])
             _stop(page, app)
             _row("photograph dropped until both masks show, once warm, s", _drops(page, app))
@@ -91,16 +88,6 @@ def _first_epoch(page: Page, app: AppProcess) -> float:
         wait_until(lambda: page.evaluate(DRAWN), timeout=300)
 
     return _timed(until_drawn)
-
-
-def _point_lag(page: Page, app: AppProcess) -> float:
-    """From the time of an epoch's line in the log, written with its metrics, until the chart holds it."""
-    epoch = page.evaluate(DRAWN) + 1
-    wait_until(lambda: page.evaluate(DRAWN) >= epoch, timeout=120)
-    seen = time.time()
-    with urlopen(f"{app.url}/api/runs/1/log", timeout=20) as answer:
-        lines = json.load(answer)["lines"]
-    return seen - next(float(line["time"]) for line in lines if line["text"].startswith(f"Epoch {epoch} "))
 
 
 def _page_change(page: Page, turn: int) -> float:
