@@ -22,6 +22,9 @@ VARIANT_LABELS: dict[Variant, str] = {
     "frozen-decoder": "Model 2b · frozen decoder",
 }
 
+LONGEST_RUN = 1000
+"""Epochs that a run can have, those included that it was continued for."""
+
 # The settings of a recipe that differ from the defaults of `Config` (those of `best`).
 RECIPE_SETTINGS: dict[Recipe, dict[str, Any]] = {
     "best": {},
@@ -63,7 +66,7 @@ class Config(BaseModel):
         description="Side of the square that photographs are resized to, in pixels; a multiple of 32.",
     )
     batch_size: int = Field(default=16, ge=1, le=256, description="Photographs per training step.")
-    epochs: int = Field(default=25, ge=1, le=1000, description="Passes over the training photographs.")
+    epochs: int = Field(default=25, ge=1, le=LONGEST_RUN, description="Passes over the training photographs.")
     learning_rate: float = Field(
         default=2e-3, gt=0, le=1, description="Step size of the optimizer; with one-cycle its highest value."
     )
@@ -73,12 +76,15 @@ class Config(BaseModel):
     schedule: Literal["constant", "one-cycle"] = Field(
         default="one-cycle", description="How the learning rate changes over the run."
     )
+    schedule_from: int = Field(
+        default=0, ge=0, description="The epoch after which the schedule starts anew, in a run continued for more epochs."
+    )
     loss: Literal["bce", "bce-dice"] = Field(
         default="bce-dice", description="Binary cross-entropy, alone or plus soft Dice loss."
     )
     augmentation: Literal["report", "standard"] = Field(
         default="standard",
-        description="report: the four kinds that the report names. standard: those and vertical flips and quarter turns.",
+        description="report: the four kinds that the report names. standard: those and quarter turns.",
     )
     val_fraction: float = Field(
         default=0.2,

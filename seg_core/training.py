@@ -249,11 +249,12 @@ class _Means:
 def schedule_factor(config: Config, step: int, batches: int) -> float:
     """What the learning rate is multiplied by at a step (from 0) of ``epochs × batches``.
 
-    one-cycle (Smith & Topin, 2018): from 1/25 up to 1 over the first 30 %, then down to 1/10,000, both along half a cosine.
+    one-cycle (Smith & Topin, 2018): from 1/25 up to 1 over the first 30 %, then down to 1/10,000, both along half a cosine. A
+    run continued for more epochs goes through another cycle over these, a warm restart (Loshchilov & Hutter, 2017).
     """
     if config.schedule == "constant":
         return 1.0
-    position = step / max(1, config.epochs * batches - 1)
+    position = (step - config.schedule_from * batches) / max(1, (config.epochs - config.schedule_from) * batches - 1)
     rising = position < 0.3
     start, end, share = (0.04, 1.0, position / 0.3) if rising else (1.0, 1e-4, (position - 0.3) / 0.7)
     return end + (start - end) * (1 + math.cos(math.pi * share)) / 2

@@ -34,7 +34,7 @@ from sqlalchemy.exc import DatabaseError
 
 from seg_core.errors import InputError
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 BUSY_SECONDS = 30.0
 
 _metadata = MetaData()
@@ -49,6 +49,7 @@ runs = Table(
     Column("sources", JSON, nullable=False),
     Column("created", Float, nullable=False),
     Column("queued", Float, nullable=False),
+    Column("place", Integer, nullable=False, default=0),
     Column("started", Float),
     Column("finished", Float),
     Column("seconds_before", Float, nullable=False, default=0.0),
@@ -68,6 +69,9 @@ runs = Table(
     Column("best_epoch", Integer),
     Column("best_iou", Float),
     Column("message", String, nullable=False, default=""),
+    Column("stop_after_epoch", Boolean, nullable=False, default=False),
+    Column("notes", String, nullable=False, default=""),
+    Column("tags", JSON, nullable=False, default=list),
     sqlite_autoincrement=True,
 )
 
@@ -96,6 +100,43 @@ log = Table(
     Index("log_by_run", "run_id", "id"),
     sqlite_autoincrement=True,
 )
+
+jobs = Table(
+    "jobs",
+    _metadata,
+    Column("id", Integer, primary_key=True),
+    Column("kind", String, nullable=False),
+    Column("key", String, nullable=False),
+    Column("arguments", JSON, nullable=False),
+    Column("status", String, nullable=False, index=True),
+    Column("created", Float, nullable=False),
+    Column("finished", Float),
+    Column("host", String),
+    Column("pid", Integer),
+    Column("pid_started", Float),
+    Column("done", Integer, nullable=False, default=0),
+    Column("total", Integer, nullable=False, default=0),
+    Column("message", String, nullable=False, default=""),
+    Index("jobs_by_key", "kind", "key"),
+    sqlite_autoincrement=True,
+)
+
+settings = Table(
+    "settings",
+    _metadata,
+    Column("name", String, primary_key=True),
+    Column("value", Integer, nullable=False),
+)
+
+# How a database of an older format is brought up to date; tables that it lacks are made like those of a new one.
+_UPGRADES: dict[int, tuple[str, ...]] = {
+    1: (
+        "ALTER TABLE runs ADD COLUMN place INTEGER NOT NULL DEFAULT 0",
+        "ALTER TABLE runs ADD COLUMN stop_after_epoch BOOLEAN NOT NULL DEFAULT 0",
+        "ALTER TABLE runs ADD COLUMN notes VARCHAR NOT NULL DEFAULT ''",
+        "ALTER TABLE runs ADD COLUMN tags JSON NOT NULL DEFAULT '[]'",
+    ),
+}
 
 
 def open_database(path: Path) -> tuple[Engine, Engine]:
@@ -133,12 +174,17 @@ def _begin(connection: Connection) -> None:
 
 
 def _prepare(path: Path, engine: Engine, writer: Engine) -> None:
-    if _version(engine) == 0:
+    version = _version(engine)
+    if version == 0:
         _use_wal(path)
-        with writer.begin() as connection:  # one of several processes that start together makes the tables, the others wait here
-            if connection.exec_driver_sql("PRAGMA user_version").scalar_one() == 0:
-                _metadata.create_all(connection)
-                connection.exec_driver_sql(f"PRAGMA user_version = {SCHEMA_VERSION}")
+    if version < SCHEMA_VERSION:
+        with writer.begin() as connection:  # one of several processes that start together does it, the others wait here
+            found = int(connection.exec_driver_sql("PRAGMA user_version").scalar_one())
+            upgrades = range(found, SCHEMA_VERSION) if found else ()
+            for statement in (each for older in upgrades for each in _UPGRADES[older]):
+                connection.exec_driver_sql(statement)
+            _metadata.create_all(connection)
+            connection.exec_driver_sql(f"PRAGMA user_version = {max(found, SCHEMA_VERSION)}")
     version = _version(engine)
     if version > SCHEMA_VERSION:
         raise InputError(

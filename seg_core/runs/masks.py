@@ -1,11 +1,13 @@
 """The pictures of a run's fixed validation photographs: written after every epoch, looked through on the pages.
 
 They lie in ``masks/`` in the run's folder, K counting the photographs from 1: ``photo-K.jpg``, ``truth-K.png`` (0 and 255),
-and per epoch ``epoch-0001-K.png``, the probability as grey from 0 to 255. All have the side that the network sees.
+and per epoch ``epoch-0001-K.png``, the probability as grey from 0 to 255; ``ids.json`` lists the photographs' ids in order. All
+pictures have the side that the network sees.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,6 +27,9 @@ def save_masks(folder: Path, epoch: int, samples: Sequence[Sample]) -> None:
         if late > epoch:
             for file in masks.glob(f"epoch-{late:04d}-*.png"):
                 file.unlink()
+    ids = masks / "ids.json"
+    if not ids.exists():
+        ids.write_text(json.dumps([sample.id for sample in samples]), encoding="utf-8")
     for number, sample in enumerate(samples, start=1):
         for path, pixels in (
             (masks / f"photo-{number}.jpg", sample.photo),
@@ -38,6 +43,12 @@ def save_masks(folder: Path, epoch: int, samples: Sequence[Sample]) -> None:
 def mask_epochs(folder: Path) -> list[int]:
     """The epochs of a run that have pictures, in order."""
     return sorted({int(file.name.split("-")[1]) for file in (folder / "masks").glob("epoch-*-*.png")})
+
+
+def mask_ids(folder: Path) -> list[str]:
+    """The ids of a run's photographs in the order of their numbers; empty before the first epoch is done."""
+    file = folder / "masks" / "ids.json"
+    return list(json.loads(file.read_text(encoding="utf-8"))) if file.exists() else []
 
 
 def mask_photos(folder: Path) -> list[Path]:

@@ -16,8 +16,8 @@ WRITE_EVERY = 0.5
 """Seconds between two writes of where the run stands; a fast training has dozens of batches in that time."""
 
 
-class StoppedWhilePreparing(Exception):
-    """The run is to stop, and training, which would have asked, has not begun."""
+class Stopped(Exception):
+    """The run stops at a point where training does not ask for itself: while data is made ready, or between two epochs."""
 
 
 class Recorder:
@@ -36,7 +36,7 @@ class Recorder:
         """Record one event.
 
         Raises:
-            StoppedWhilePreparing: if the run is to stop and data is still being made ready.
+            Stopped: if the run is to stop and data is still being made ready, or it was to stop after the epoch that is done.
         """
         match event:
             case Message():
@@ -61,7 +61,7 @@ class Recorder:
             message = f"Preparing {event.what}: {event.done} of {event.total}"
             self._store.progress(self._run.id, phase="preparing", batch=event.done, batches=event.total, message=message)
         if self._should_stop():
-            raise StoppedWhilePreparing
+            raise Stopped("Stopped before the training began.")
 
     def _batch_done(self, event: BatchDone) -> None:
         if event.epoch != self._epoch:
@@ -98,6 +98,8 @@ class Recorder:
             eta_seconds=self._eta(event.epoch + 1, 0),
         )
         self._say(line)
+        if event.epoch < self._run.config.epochs and self._store.should_stop_after_epoch(self._run.id):
+            raise Stopped(f"Stopped after epoch {event.epoch}, as asked; it can be resumed.")
 
     def _eta(self, epoch: int, share: float) -> float | None:
         """Seconds to go when ``share`` of the batches of ``epoch`` are done: what the last epochs took, or this one so far."""

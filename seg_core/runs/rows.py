@@ -6,11 +6,11 @@ import os
 import time
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Row, func, insert, select, update
 
 from seg_core.config import Config
 from seg_core.errors import InputError
-from seg_core.runs.database import log, runs
+from seg_core.runs.database import log, runs, settings
 from seg_core.runs.process import Owner, host_name
 from seg_core.runs.run import RUNNING, Level, Run
 
@@ -34,7 +34,8 @@ def to_run(row: Row[Any]) -> Run:
     """A run from its row of the table."""
     # The settings were checked when they were written. A setting that came later has its default.
     values = row._asdict()
-    return Run(**values | {"config": Config.model_construct(**values["config"]), "sources": tuple(values["sources"])})
+    lists = {name: tuple(values[name]) for name in ("sources", "tags")}
+    return Run(**values | {"config": Config.model_construct(**values["config"])} | lists)
 
 
 def change(connection: Connection, run_id: int, *conditions: ColumnElement[bool], **values: Any) -> bool:
@@ -42,16 +43,28 @@ def change(connection: Connection, run_id: int, *conditions: ColumnElement[bool]
     return connection.execute(update(runs).where(runs.c.id == run_id, *conditions).values(**values)).rowcount == 1
 
 
-def is_busy(connection: Connection) -> bool:
-    """Whether a run is running or stopping."""
-    return connection.execute(select(runs.c.id).where(runs.c.status.in_(RUNNING)).limit(1)).first() is not None
+def free_slots(connection: Connection) -> int:
+    """How many more runs may train now; not negative."""
+    running = connection.execute(select(func.count()).select_from(runs).where(runs.c.status.in_(RUNNING))).scalar_one()
+    return max(0, slots(connection) - int(running))
 
 
-def first_in_line(connection: Connection) -> Run | None:
-    """The queued run that waits longest, those in the foreground first."""
-    line = select(runs).where(runs.c.status == "queued").order_by(runs.c.foreground.desc(), runs.c.queued, runs.c.id)
-    row = connection.execute(line.limit(1)).one_or_none()
-    return None if row is None else to_run(row)
+def slots(connection: Connection) -> int:
+    """How many runs may train at a time; 1 unless it was set."""
+    value = connection.execute(select(settings.c.value).where(settings.c.name == "slots")).scalar_one_or_none()
+    return 1 if value is None else int(value)
+
+
+def line(connection: Connection) -> list[Run]:
+    """The queued runs, the next one first."""
+    in_order = select(runs).where(runs.c.status == "queued").order_by(runs.c.place, runs.c.id)
+    return [to_run(row) for row in connection.execute(in_order)]
+
+
+def last_place(connection: Connection) -> int:
+    """A place behind all queued runs."""
+    last = connection.execute(select(func.max(runs.c.place)).where(runs.c.status == "queued")).scalar_one()
+    return (last or 0) + 1
 
 
 def is_mine() -> ColumnElement[bool]:

@@ -19,7 +19,7 @@ PHASES: tuple[Phase, ...] = get_args(Phase)
 LEVELS: tuple[Level, ...] = get_args(Level)
 
 RUNNING: tuple[Status, ...] = ("running", "stopping")
-"""A process works on it. At most one run is in these states."""
+"""A process works on it. At most as many runs as there are slots are in these states."""
 ACTIVE: tuple[Status, ...] = ("queued", *RUNNING)
 """Something will still happen to it."""
 RESUMABLE: tuple[Status, ...] = ("stopped", "failed", "lost")
@@ -37,7 +37,9 @@ class Run:
     """The dataset: absolute folders, or ``("sample",)``."""
     created: float
     queued: float
-    """When it was last put into the queue; the queue goes by it."""
+    """When it was last put into the queue."""
+    place: int
+    """Where it stands in the queue: the lowest goes first."""
     started: float | None
     """When this attempt began; None before."""
     finished: float | None
@@ -64,6 +66,10 @@ class Run:
     """Validation IoU of the best epoch, at network resolution."""
     message: str
     """What it does at the moment while active, afterwards one sentence on how it ended; often empty."""
+    stop_after_epoch: bool
+    """Whether it is to stop when the epoch at work is done."""
+    notes: str
+    tags: tuple[str, ...]
 
     @property
     def label(self) -> str:
@@ -89,6 +95,11 @@ class Run:
     def can_resume(self) -> bool:
         """Whether `RunStore.requeue` takes it."""
         return self.status in RESUMABLE
+
+    @property
+    def can_extend(self) -> bool:
+        """Whether `RunStore.extend` takes it."""
+        return self.status == "finished"
 
     @property
     def can_delete(self) -> bool:
@@ -125,7 +136,11 @@ class Run:
 
     def to_json(self) -> dict[str, Any]:
         """All of it as plain values for JSON, with ``label``, ``variant_label``, ``progress`` and ``elapsed``."""
-        values = asdict(self) | {"config": self.config.model_dump(mode="json"), "sources": list(self.sources)}
+        values = asdict(self) | {
+            "config": self.config.model_dump(mode="json"),
+            "sources": list(self.sources),
+            "tags": list(self.tags),
+        }
         derived = {"label": self.label, "variant_label": self.config.label, "progress": self.progress, "elapsed": self.elapsed}
         return values | derived | {"is_active": self.is_active, "can_stop": self.can_stop, "can_resume": self.can_resume}
 

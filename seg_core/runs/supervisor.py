@@ -1,4 +1,4 @@
-"""Keeps the queue going: starts the worker of the run whose turn it is, and notices workers that died."""
+"""Keeps the queue going: starts the worker of the run whose turn it is and the next job, and notices processes that died."""
 
 from __future__ import annotations
 
@@ -12,16 +12,14 @@ from pathlib import Path
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from seg_core.home import PROJECT
+from seg_core.jobs.dispatch import dispatch_jobs
+from seg_core.jobs.store import JobStore
 from seg_core.runs.process import Owner
 from seg_core.runs.run import Run
+from seg_core.runs.spawning import spawn
 from seg_core.runs.store import RunStore
 
 TICK_SECONDS = 1.0
-if sys.platform == "win32":  # where `start_new_session` does nothing
-    DETACHED = subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.CREATE_NO_WINDOW
-else:
-    DETACHED = 0
 
 Command = Callable[[int], Sequence[str]]
 """The command line that works on a run."""
@@ -34,38 +32,27 @@ def worker_command(run_id: int) -> Sequence[str]:
     return (sys.executable, "-m", "seg_core", "work", str(run_id))
 
 
-def dispatch(store: RunStore, command: Command = worker_command) -> Run | None:
-    """Mark runs whose process is gone as lost; then, if no run is at work, start the worker of the next one.
+def dispatch(store: RunStore, command: Command = worker_command) -> list[Run]:
+    """Mark runs whose process is gone as lost; then start the workers of the next ones in line, as far as there are free slots.
 
     Any process may call it at any time: a run's worker is started once, and begins only if the run is still its own to claim.
 
     Returns:
-        The run whose worker was started, or None.
+        The runs whose workers were started.
     """
     store.mark_lost()
-    run = store.next_in_line()
-    if run is None or run.foreground or not store.reserve(run.id):  # one in the foreground starts by itself
-        return None
-    _start(store, run, command)
-    return run
+    started: dict[int, Run] = {}
+    while (run := store.next_in_line()) and run.id not in started and store.reserve(run.id):
+        _start(store, run, command)
+        started[run.id] = run
+    return list(started.values())
 
 
 def _start(store: RunStore, run: Run, command: Command) -> None:
-    folder = store.folder(run.id)
+    output = store.folder(run.id) / "worker.log"
+    begin = output.stat().st_size if output.exists() else 0
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with (folder / "worker.log").open("ab") as output:
-            begin = output.tell()
-            process = subprocess.Popen(
-                command(run.id),
-                cwd=PROJECT,
-                env=os.environ | {"LESIONLAB_HOME": str(store.path.parent), "PYTHONUNBUFFERED": "1"},
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=output,
-                start_new_session=True,  # a worker outlives the app, its Ctrl-C and its terminal
-                creationflags=DETACHED,
-            )
+        process = spawn(command(run.id), output, store.path.parent)
     except OSError as error:
         store.fail_to_start(run.id, os.getpid(), f"Its worker could not be started ({error.strerror}); resume it to try again.")
         return
@@ -94,10 +81,11 @@ def _last_line(path: Path, begin: int) -> str:
 
 
 class Supervisor:
-    """A thread of the web process that calls `dispatch` every second."""
+    """A thread of the web process that calls `dispatch` and `dispatch_jobs` every second."""
 
     def __init__(self, store: RunStore, command: Command = worker_command, every: float = TICK_SECONDS) -> None:
         self._store, self._command, self._every = store, command, every
+        self._jobs = JobStore(store.path)
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._run, name="supervisor", daemon=True)
         self._is_failing = False
@@ -116,6 +104,7 @@ class Supervisor:
         """One look at the queue. What fails, such as a locked database, is logged once and tried again at the next tick."""
         try:
             dispatch(self._store, self._command)
+            dispatch_jobs(self._jobs)
         except Exception:  # without this thread the queue would stand still until the app starts anew
             if not self._is_failing:
                 _logger.warning("The queue cannot be looked at; trying again every second.", exc_info=True)

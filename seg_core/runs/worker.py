@@ -9,6 +9,7 @@ import errno
 import time
 import traceback
 from collections.abc import Callable
+from itertools import takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -32,7 +33,7 @@ Train = Callable[[Run, Path, Callable[["Event"], None], Callable[[], bool]], "Tr
 
 
 def work(run_id: int, store: RunStore | None = None, train: Train | None = None) -> None:
-    """Work on a queued run if it is its turn, then start the worker of the next one; if it is not, do nothing.
+    """Work on a queued run if it is its turn, then start the worker of the next one.
 
     However it ends, the store says so. SIGTERM and Ctrl-C stop it after its batch.
 
@@ -48,9 +49,7 @@ def work(run_id: int, store: RunStore | None = None, train: Train | None = None)
     with Signals() as signals:
         if store.claim(run_id):
             _carry_out(store, run_id, signals, lambda text: None, train or _train)
-        else:
-            return
-    dispatch(store)
+    dispatch(store)  # also when the run was taken out of the queue or moved back while this process started
 
 
 def work_here(store: RunStore, run_id: int, say: Say, train: Train | None = None) -> Run:
@@ -76,19 +75,25 @@ def work_here(store: RunStore, run_id: int, say: Say, train: Train | None = None
 
 
 def _wait_for_turn(store: RunStore, run_id: int, signals: Signals, say: Say) -> bool:
-    waits_for = None
+    said = ""
     while not store.claim(run_id):
         if store.get_run(run_id).status != "queued":
             return False
         if signals.came:
             store.request_stop(run_id)
             return False
-        at_work = store.at_work()
-        if at_work is not None and at_work.id != waits_for:
-            waits_for = at_work.id
-            say(f"Waiting for {at_work.label} to end; Ctrl-C gives up.")
+        dispatch(store)  # those before it in line may have no app that would start them
+        if (waits_for := _waits_for(store, run_id)) and waits_for != said:
+            said = waits_for
+            say(f"Waiting for {waits_for} to end; Ctrl-C gives up.")
         time.sleep(ASK_SECONDS)
     return True
+
+
+def _waits_for(store: RunStore, run_id: int) -> str:
+    """The runs that train and those before this one in line; empty when it is next and a slot has just become free."""
+    before = takewhile(lambda run: run.id != run_id, store.line())
+    return ", ".join(run.label for run in (*store.at_work(), *before))
 
 
 def _carry_out(store: RunStore, run_id: int, signals: Signals, say: Say, train: Train) -> None:
@@ -100,7 +105,7 @@ def _carry_out(store: RunStore, run_id: int, signals: Signals, say: Say, train: 
         try:
             folder.mkdir(parents=True, exist_ok=True)
             store.progress(run_id, message="Loading PyTorch")
-            from seg_core.runs.recorder import Recorder, StoppedWhilePreparing
+            from seg_core.runs.recorder import Recorder, Stopped
             from seg_core.training import TrainingFailed
 
             recorder = Recorder(store, run, folder, watch.should_stop, say)
@@ -111,8 +116,8 @@ def _carry_out(store: RunStore, run_id: int, signals: Signals, say: Say, train: 
                 result = train(run, folder, recorder, watch.should_stop)
                 status, speed = result.status, result.images_per_second
                 message = "" if status == "finished" else f"Stopped in epoch {result.epochs + 1}; it can be resumed."
-            except StoppedWhilePreparing:
-                status, message = "stopped", "Stopped before the training began."
+            except Stopped as stop:
+                status, message = "stopped", str(stop)
             except (InputError, TrainingFailed) as error:
                 message = str(error)
         except KeyboardInterrupt:

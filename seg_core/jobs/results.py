@@ -1,0 +1,80 @@
+"""Where the results of jobs lie: a folder for each request, which appears whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from seg_core.home import home
+from seg_core.jobs.job import Kind, Request
+
+MOST_RESULTS = 300
+"""Results that are kept; those unused for longest go. One of an evaluation takes some megabytes, the others less."""
+
+
+def result_folder(request: Request) -> Path | None:
+    """The folder of a request's result, or None while there is none."""
+    return _used(_place(request.kind, request.key))
+
+
+def evaluation_folder(key: str) -> Path | None:
+    """As `result_folder`, of the evaluation with this key."""
+    return _used(_place("evaluate", key))
+
+
+def forget(request: Request) -> None:
+    """Delete the result of a request, so that it is asked for again."""
+    shutil.rmtree(_place(request.kind, request.key), ignore_errors=True)
+
+
+def _remove_leftovers(folder: Path) -> None:
+    """Delete what killed jobs left; none works for a day."""
+    for leftover in folder.glob(".building-*"):
+        with suppress(FileNotFoundError):
+            if time.time() - leftover.stat().st_mtime > 86_400:
+                shutil.rmtree(leftover, ignore_errors=True)
+
+
+def _used(folder: Path) -> Path | None:
+    try:
+        os.utime(folder)  # the time of the last use decides which results go
+    except FileNotFoundError:
+        return None
+    return folder
+
+
+@contextmanager
+def new_result(request: Request) -> Iterator[Path]:
+    """A folder to write a result into, which takes its place at the end of the block; an exception leaves none."""
+    place = _place(request.kind, request.key)
+    place.parent.mkdir(parents=True, exist_ok=True)
+    _remove_leftovers(place.parent)
+    with tempfile.TemporaryDirectory(dir=place.parent, prefix=".building-") as made:
+        folder = Path(made, "result")
+        folder.mkdir()
+        yield folder
+        shutil.rmtree(place, ignore_errors=True)
+        folder.rename(place)
+    _make_room(place.parent)
+
+
+def _place(kind: Kind, key: str) -> Path:
+    return home() / "results" / f"{kind}-{key}"
+
+
+def _make_room(folder: Path) -> None:
+    def last_use(result: Path) -> float:
+        with suppress(FileNotFoundError):
+            return result.stat().st_mtime
+        return 0.0
+
+    results = sorted(
+        (path for path in folder.iterdir() if path.is_dir() and not path.name.startswith(".")), key=last_use, reverse=True
+    )
+    for result in results[MOST_RESULTS:]:
+        shutil.rmtree(result, ignore_errors=True)

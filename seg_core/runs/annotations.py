@@ -1,0 +1,49 @@
+"""What people write on a run: its name, notes and tags, brought into the form in which they are kept."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from seg_core.errors import InputError
+from seg_core.runs.rows import storable
+
+LONGEST_NAME = 100
+LONGEST_NOTES = 10_000
+MOST_TAGS, LONGEST_TAG = 12, 30
+
+
+def clean_name(name: str) -> str:
+    """A name on one line.
+
+    Raises:
+        InputError: if it has more than 100 characters.
+    """
+    return _short_enough("name", " ".join(storable(name).split()), LONGEST_NAME)
+
+
+def clean_notes(notes: str) -> str:
+    """Notes as they were typed.
+
+    Raises:
+        InputError: if they have more than 10,000 characters.
+    """
+    return _short_enough("text of the notes", storable(notes).strip(), LONGEST_NOTES)
+
+
+def clean_tags(tags: Sequence[str]) -> list[str]:
+    """Tags, each once, in the order given, without what is empty.
+
+    Raises:
+        InputError: if there are more than 12, or one has more than 30 characters.
+    """
+    cleaned = [_short_enough(f"tag {tag!r}", " ".join(storable(tag).split()), LONGEST_TAG) for tag in tags]
+    found = list(dict.fromkeys(filter(None, cleaned)))
+    if len(found) > MOST_TAGS:
+        raise InputError(f"A run can have {MOST_TAGS} tags, and these are {len(found)}; leave some out.")
+    return found
+
+
+def _short_enough(what: str, text: str, longest: int) -> str:
+    if len(text) > longest:
+        raise InputError(f"The {what} has {len(text)} characters; give it at most {longest}.")
+    return text
