@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from seg_core.errors import InputError
     from seg_core.evaluation import evaluate
     from seg_core.model import build_model
+    from seg_core.predicted_masks import open_predicted_masks
     from seg_core.training import train
 
 _HOMES = {
@@ -25,10 +26,21 @@ _HOMES = {
     "evaluate": "evaluation",
     "load_checkpoint": "checkpoint",
     "open_dataset": "data.dataset",
+    "open_predicted_masks": "predicted_masks",
     "train": "training",
 }
 
-__all__ = ["Config", "InputError", "build_model", "evaluate", "load_checkpoint", "metrics", "open_dataset", "train"]
+__all__ = [
+    "Config",
+    "InputError",
+    "build_model",
+    "evaluate",
+    "load_checkpoint",
+    "metrics",
+    "open_dataset",
+    "open_predicted_masks",
+    "train",
+]
 
 
 def __getattr__(name: str) -> Any:

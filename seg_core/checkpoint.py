@@ -7,9 +7,9 @@ import json
 import os
 import struct
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,9 +17,11 @@ import numpy as np
 from PIL import Image
 
 from seg_core.config import Config
+from seg_core.data.folders import Pair
 from seg_core.errors import InputError
 from seg_core.home import SHIPPED_CHECKPOINTS, home
 from seg_core.image import Source, read_image
+from seg_core.prediction import Prediction
 
 if TYPE_CHECKING:
     import torch
@@ -29,32 +31,6 @@ if TYPE_CHECKING:
 METADATA_KEY = "lesionlab"
 FORMAT_VERSION = 1
 _HEADER_LIMIT = 10_000_000
-
-
-@dataclass(frozen=True)
-class Prediction:
-    """What a model says about one photograph.
-
-    ``probabilities`` is (S, S) float32 in [0, 1] at the network's resolution; ``size`` is (width, height) of the photograph.
-    """
-
-    probabilities: np.ndarray
-    size: tuple[int, int]
-    threshold: float
-    seconds: float
-
-    def probability(self, size: tuple[int, int] | None = None) -> np.ndarray:
-        """Probabilities (H, W) float32 at the photograph's own size, or at ``size`` (width, height)."""
-        scaled = Image.fromarray(self.probabilities).resize(size or self.size, Image.Resampling.BILINEAR)
-        return np.asarray(scaled)
-
-    def mask(self, threshold: float | None = None, size: tuple[int, int] | None = None) -> np.ndarray:
-        """Boolean mask (H, W): where the probability is at least ``threshold`` (the checkpoint's by default)."""
-        return self.probability(size) >= (self.threshold if threshold is None else threshold)
-
-    def lesion_area(self, threshold: float | None = None) -> float:
-        """Share of the photograph that the mask covers, 0 to 1, at the photograph's own size."""
-        return float(self.mask(threshold).mean())
 
 
 @dataclass(frozen=True)
@@ -75,6 +51,24 @@ class Checkpoint:
         """Its name in the app."""
         return checkpoint_label(self.metadata)
 
+    @property
+    def threshold(self) -> float:
+        """The probability from which it calls a pixel lesion."""
+        return self.config.threshold
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Nothing: it predicts every photograph as it is."""
+        return ()
+
+    def missing(self, pairs: Sequence[Pair]) -> list[str]:
+        """None of the pairs: it can predict every photograph."""
+        return []
+
+    def predict_pair(self, pair: Pair) -> Prediction:
+        """Predict the photograph of a pair."""
+        return self.predict(pair.image)
+
     def predict(self, image: Source, name: str = "") -> Prediction:
         """Predict the lesion of one photograph of any size and kind (see `seg_core.image.read_image`).
 
@@ -84,7 +78,7 @@ class Checkpoint:
         started = time.perf_counter()
         photo = read_image(image, name)
         probabilities = self.probabilities(resized(photo, self.config.image_size)[None])[0]
-        return Prediction(probabilities, photo.size, self.config.threshold, time.perf_counter() - started)
+        return Prediction(probabilities, photo.size, self.threshold, time.perf_counter() - started)
 
     def probabilities(self, images: np.ndarray) -> np.ndarray:
         """Probabilities (B, S, S) float32 of photographs (B, S, S, 3) uint8 at the network's resolution."""
@@ -124,8 +118,8 @@ def save_checkpoint(path: Path, model: Segmenter, metadata: Mapping[str, Any], *
     write_tensors(path, tensors, {**metadata, "format": FORMAT_VERSION})
 
 
-def load_checkpoint(path: str | Path, device: str = "cpu") -> Checkpoint:
-    """Read a checkpoint and rebuild its model, ready to predict on ``device``.
+def load_checkpoint(path: str | Path, device: str = "cpu", name: str = "") -> Checkpoint:
+    """Read a checkpoint and rebuild its model, ready to predict on ``device``; an error calls it ``name``, or by its path.
 
     Raises:
         InputError: if the file is missing, is no checkpoint of LesionLab, is damaged, or comes from a newer version.
@@ -136,20 +130,20 @@ def load_checkpoint(path: str | Path, device: str = "cpu") -> Checkpoint:
     from seg_core.model import build_model
 
     path = Path(path).expanduser()
-    metadata = read_metadata(path)
+    metadata = read_metadata(path, name)
     try:
         state = load_file(path)
         model = build_model(Config(**metadata["config"]), load_encoder_weights=False)
-        model.load_state_dict({name: tensor.float() if tensor.is_floating_point() else tensor for name, tensor in state.items()})
+        model.load_state_dict({key: tensor.float() if tensor.is_floating_point() else tensor for key, tensor in state.items()})
     except (SafetensorError, KeyError, RuntimeError, TypeError, ValueError) as error:
         raise InputError(
-            f"{path} is damaged or does not fit this version ({type(error).__name__}); copy or train it again."
+            f"{name or path} is damaged or does not fit this version ({type(error).__name__}); copy or train it again."
         ) from error
     return Checkpoint(path, metadata, _for_inference(model, device))
 
 
-def read_metadata(path: str | Path) -> dict[str, Any]:
-    """The metadata of a checkpoint, read from the file's header alone; torch is not needed.
+def read_metadata(path: str | Path, name: str = "") -> dict[str, Any]:
+    """The metadata of a checkpoint, read from the file's header alone; torch is not needed. ``name`` as in `load_checkpoint`.
 
     Raises:
         InputError: if the file is missing, or is no checkpoint of this version of LesionLab.
@@ -162,13 +156,13 @@ def read_metadata(path: str | Path) -> dict[str, Any]:
         metadata: dict[str, Any] = json.loads(header["__metadata__"][METADATA_KEY])
         newer = metadata["format"] > FORMAT_VERSION
     except OSError as error:
-        raise InputError(f"The checkpoint {path} cannot be read ({error.strerror}); check the path.") from None
+        raise InputError(f"The checkpoint {name or path} cannot be read ({error.strerror}); check the path.") from None
     except (struct.error, ValueError, KeyError, TypeError):
         raise InputError(
-            f"{path} is no checkpoint of LesionLab; choose a .safetensors file that a run or a download gave."
+            f"{name or path} is no checkpoint of LesionLab; choose a .safetensors file that a run or a download gave."
         ) from None
     if newer:
-        raise InputError(f"{path} was written by a newer version of LesionLab; update LesionLab to use it.")
+        raise InputError(f"{name or path} was written by a newer version of LesionLab; update LesionLab to use it.")
     return metadata
 
 
@@ -204,10 +198,15 @@ def _entries(paths: Iterable[Path]) -> list[CheckpointEntry]:
     entries = []
     for path in paths:
         with contextlib.suppress(InputError, FileNotFoundError, KeyError):
-            metadata = read_metadata(path)
-            iou = metadata["metrics"].get("val", {}).get("iou")
-            entries.append(CheckpointEntry(path, checkpoint_label(metadata), iou, path.stat().st_mtime))
+            facts = path.stat()
+            entries.append(_entry(path, facts.st_mtime, facts.st_size))
     return entries
+
+
+@lru_cache(maxsize=1024)
+def _entry(path: Path, modified: float, _size: int) -> CheckpointEntry:
+    metadata = read_metadata(path)
+    return CheckpointEntry(path, checkpoint_label(metadata), metadata["metrics"].get("val", {}).get("iou"), modified)
 
 
 def _for_inference(model: Segmenter, device: str) -> Segmenter:

@@ -1,46 +1,215 @@
-"""Scoring a checkpoint on a split, each image at its stored resolution, as the ISIC challenge does."""
+"""Scoring a model on a split at every threshold, each image at its stored resolution, as the ISIC challenge does."""
 
 from __future__ import annotations
 
+import os
+import zipfile
+import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
 
 from seg_core import metrics
-from seg_core.checkpoint import Checkpoint
 from seg_core.data.folders import Pair
-from seg_core.errors import InputError
+from seg_core.errors import InputError, some_of
 from seg_core.image import read_mask
+from seg_core.prediction import Prediction, Predictor
 
 METRICS = ("accuracy", "iou", "dice", "sensitivity", "specificity", "thresholded_iou")
+FORMAT_VERSION = 1
+_AT_ONCE = 1 << 20
+"""Pixels counted at a time: what is computed on the way takes ten times the memory of the mask."""
 
 
-@dataclass(frozen=True)
+_TEXTS = ("ids", "missing", "notes")
+_ARRAYS = ("thresholds", "true_positive", "false_positive", "lesion", "pixels")
+
+
+class EvaluationStopped(Exception):
+    """An evaluation was asked to stop before it was done."""
+
+
+@dataclass(frozen=True, eq=False)
 class Evaluation:
-    """Scores of one checkpoint: ``images`` by id, then by metric name, each in [0, 1]."""
+    """What one model got right on N images, in pixels, at each of T thresholds; every score follows from that."""
 
-    images: dict[str, dict[str, float]]
+    ids: tuple[str, ...]
+    thresholds: np.ndarray
+    """(T,) rising: the hundredths between 0 and 1, and the model's own threshold."""
+    own: float
+    """The model's own threshold."""
+    true_positive: np.ndarray
+    """(N, T) pixels of the lesion with a probability of at least the threshold."""
+    false_positive: np.ndarray
+    """(N, T) other pixels with a probability of at least the threshold."""
+    lesion: np.ndarray
+    """(N,) pixels of the lesion."""
+    pixels: np.ndarray
+    """(N,) all pixels."""
+    missing: tuple[str, ...] = ()
+    """Ids of images that there was no prediction for: they are not among the N."""
+    notes: tuple[str, ...] = ()
+    """Sentences for whoever reads the scores."""
+
+    def __post_init__(self) -> None:
+        images, table = (len(self.ids),), (len(self.ids), *self.thresholds.shape)
+        shapes = [counted.shape for counted in (self.lesion, self.pixels, self.true_positive, self.false_positive)]
+        if shapes != [images, images, table, table]:
+            raise ValueError(f"counts of shapes {shapes} for {len(self.ids)} images and {len(self.thresholds)} thresholds")
+
+    def index(self, threshold: float | None = None) -> int:
+        """Where a threshold stands among ``thresholds``; the model's own by default.
+
+        Raises:
+            InputError: if nothing was counted at this threshold.
+        """
+        wanted = self.own if threshold is None else float(threshold)
+        nearest = int(np.abs(self.thresholds - wanted).argmin())
+        if not abs(self.thresholds[nearest] - wanted) < 1e-6:  # sliders add up hundredths
+            raise InputError(f"There are no scores at threshold {wanted:g}; choose a hundredth, from 0.01 to 0.99.")
+        return nearest
+
+    def scores(self, threshold: float | None = None) -> dict[str, np.ndarray]:
+        """Every metric of every image at a threshold (the model's own by default): name to (N,) values in [0, 1]."""
+        column = self.index(threshold)
+        return {name: values[:, 0] for name, values in self._scores(slice(column, column + 1)).items()}
+
+    def means_at(self, threshold: float | None = None) -> dict[str, float]:
+        """The mean over images of every metric at a threshold (the model's own by default)."""
+        return {name: sum(values.tolist()) / len(self.ids) for name, values in self.scores(threshold).items()}
 
     @property
     def means(self) -> dict[str, float]:
-        """The mean over images of every metric."""
-        return {name: sum(image[name] for image in self.images.values()) / len(self.images) for name in METRICS}
+        """The mean over images of every metric, at the model's own threshold."""
+        return self.means_at()
+
+    @property
+    def images(self) -> dict[str, dict[str, float]]:
+        """Scores by id, then by metric, at the model's own threshold."""
+        scores = {name: values.tolist() for name, values in self.scores().items()}
+        return {id: {name: scores[name][row] for name in METRICS} for row, id in enumerate(self.ids)}
+
+    def curve(self, name: str) -> np.ndarray:
+        """The mean over images of one metric at every threshold, (T,)."""
+        mean: np.ndarray = self._scores(slice(None))[name].mean(axis=0)
+        return mean
+
+    def save(self, path: Path) -> None:
+        """Write all of it as a NumPy archive (``.npz``), whole or not at all."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+        texts = {name: np.array(getattr(self, name), np.str_) for name in _TEXTS}
+        counted = {name: getattr(self, name) for name in _ARRAYS}
+        try:
+            with partial.open("wb") as file:
+                np.savez_compressed(file, allow_pickle=False, format=FORMAT_VERSION, own=self.own, **texts, **counted)
+            partial.replace(path)
+        finally:
+            partial.unlink(missing_ok=True)
+
+    @classmethod
+    def load(cls, path: Path) -> Evaluation:
+        """Read what `save` wrote; nothing in it is unpickled.
+
+        Raises:
+            InputError: if the file is missing, is no evaluation, is damaged, or comes from another version.
+        """
+        try:
+            with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
+                if archive["format"] != FORMAT_VERSION:
+                    raise ValueError("another version")
+                values: dict[str, Any] = {name: archive[name] for name in _ARRAYS}
+                values |= {name: tuple(archive[name].tolist()) for name in _TEXTS}
+                return cls(own=float(archive["own"]), **values)
+        except OSError as error:
+            raise InputError(f"The evaluation {path} cannot be read ({error.strerror or error}); evaluate again.") from None
+        except (zipfile.BadZipFile, zlib.error, EOFError, KeyError, RuntimeError, TypeError, ValueError):
+            raise InputError(f"{path} is no evaluation of this version of LesionLab, or is damaged; evaluate again.") from None
+
+    def _scores(self, columns: slice) -> dict[str, np.ndarray]:
+        """Every metric of every image at some of the thresholds: name to (N, t)."""
+        found, wrong = self.true_positive[:, columns], self.false_positive[:, columns]
+        lesion, skin = self.lesion[:, None], (self.pixels - self.lesion)[:, None]
+        return metrics.from_counts(metrics.Counts(found, wrong, lesion - found, skin - wrong))
 
 
-def evaluate(checkpoint: Checkpoint, pairs: Sequence[Pair], on_progress: Callable[[int, int], None] | None = None) -> Evaluation:
-    """Predict every photograph, scale the mask to the stored size of its truth, and score it there.
+def evaluate(
+    predictor: Predictor,
+    pairs: Sequence[Pair],
+    on_progress: Callable[[int, int], None] | None = None,
+    *,
+    on_prediction: Callable[[Pair, Prediction], None] | None = None,
+    should_stop: Callable[[], bool] = lambda: False,
+    allow_missing: bool = False,
+) -> Evaluation:
+    """Predict every photograph, scale the probabilities to the stored size of its truth, and count there.
+
+    Args:
+        predictor: a checkpoint, or a folder of predicted masks (`seg_core.predicted_masks.open_predicted_masks`).
+        pairs: photographs and their truth.
+        on_progress: gets how many are done and how many there are, after each.
+        on_prediction: gets every pair with its prediction, in order, to keep or draw.
+        should_stop: asked before every photograph.
+        allow_missing: leave out the pairs that there is no prediction for, and name them in the result, instead of refusing.
 
     Raises:
-        InputError: if there are no pairs, a file cannot be read, or a mask differs in size from its photograph.
+        InputError: if there are no pairs, none or not every one has a prediction, a file cannot be read, or a mask differs in
+            size from its photograph.
+        EvaluationStopped: if ``should_stop`` said so.
     """
     if not pairs:
         raise InputError("There are no photographs to evaluate on; choose another split or dataset.")
-    images = {}
-    for done, pair in enumerate(pairs, start=1):
+    missing = predictor.missing(pairs)
+    if missing and (len(missing) == len(pairs) or not allow_missing):
+        raise InputError(_no_prediction(predictor.label, missing, len(pairs)))
+    left_out = set(missing)
+    scored = [pair for pair in pairs if pair.id not in left_out]
+    thresholds = np.unique(np.append(np.arange(1, 100) / 100, predictor.threshold))
+    found, wrong = np.zeros((2, len(scored), len(thresholds)), np.int64)
+    lesion, pixels = np.zeros((2, len(scored)), np.int64)
+    for row, pair in enumerate(scored):
+        if should_stop():
+            raise EvaluationStopped(f"stopped after {row} of {len(scored)} photographs")
         truth, _ = read_mask(pair.mask)
-        prediction = checkpoint.predict(pair.image)
+        prediction = predictor.predict_pair(pair)
         if truth.shape[::-1] != prediction.size:
             raise InputError(f"{pair.image.name} and {pair.mask.name} differ in size; export the mask at the photograph's size.")
-        images[pair.id] = {name: float(value) for name, value in metrics.all_metrics(prediction.mask(), truth).items()}
+        found[row], wrong[row] = count(prediction.probability(), truth, thresholds)
+        lesion[row], pixels[row] = truth.sum(), truth.size
+        if on_prediction:
+            on_prediction(pair, prediction)
         if on_progress:
-            on_progress(done, len(pairs))
-    return Evaluation(images)
+            on_progress(row + 1, len(scored))
+    ids, notes = tuple(pair.id for pair in scored), tuple(predictor.notes)
+    return Evaluation(ids, thresholds, predictor.threshold, found, wrong, lesion, pixels, tuple(missing), notes)
+
+
+def count(probability: np.ndarray, truth: np.ndarray, thresholds: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """True and false positives (T,) at rising ``thresholds`` (T,), as `Prediction.mask` draws the line; one look at each pixel.
+
+    Args:
+        probability: (H, W) float32.
+        truth: (H, W) bool.
+        thresholds: (T,) float64, rising.
+    """
+    lines = thresholds.astype(probability.dtype)  # as NumPy compares an array with a float of Python's
+    of_all, of_lesion = np.zeros((2, len(lines) + 1), np.int64)  # pixels by how many of the lines they reach
+    rows = max(1, _AT_ONCE // probability.shape[1])
+    for top in range(0, len(probability), rows):
+        strip = probability[top : top + rows]
+        reached = np.searchsorted(lines, strip, side="right")
+        reached[np.isnan(strip)] = 0  # it is at least nothing, but sorts as the largest
+        of_all += np.bincount(reached.ravel(), minlength=len(of_all))
+        of_lesion += np.bincount(reached[truth[top : top + rows]], minlength=len(of_lesion))
+    positive, found = (reached[::-1].cumsum()[::-1][1:] for reached in (of_all, of_lesion))
+    return found, positive - found
+
+
+def _no_prediction(label: str, missing: Sequence[str], total: int) -> str:
+    if len(missing) == total:
+        return f"{label} has a prediction for none of the {total} photographs; choose another folder or dataset."
+    which = f"{len(missing)} of the {total} photographs ({some_of(missing)})"
+    return f"{label} has no prediction for {which}; add them, or leave these photographs out of the scores."

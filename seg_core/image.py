@@ -16,6 +16,9 @@ MAX_PIXELS = 150_000_000
 MASK_CUT = 128
 """A mask value from which a pixel is lesion, of 0 to 255."""
 
+_SIDEWAYS = range(5, 9)  # EXIF orientations that swap width and height
+_ORIENTATION = 0x0112
+
 # Pillow reads more, but some of it through other programs (EPS through Ghostscript), which nobody needs for photographs.
 _FORMATS = ("JPEG", "PNG", "TIFF", "BMP", "WEBP", "GIF")
 
@@ -74,18 +77,18 @@ def open_image(source: Path | str | bytes, name: str) -> Image.Image:
     return image
 
 
+def upright_size(image: Image.Image) -> tuple[int, int]:
+    """Width and height of an opened image after its EXIF orientation is applied; nothing is decoded."""
+    return image.size[::-1] if image.getexif().get(_ORIENTATION) in _SIDEWAYS else image.size
+
+
 def read_mask(source: Path | bytes, name: str = "") -> tuple[np.ndarray, bool]:
     """Read a mask as booleans (H, W), cut at 128, and say whether it held values other than 0 and the highest.
 
     Raises:
         InputError: as `read_image`.
     """
-    name = name or (source.name if isinstance(source, Path) else "The mask")
-    with open_image(source, name) as image:
-        try:
-            values = _mask_values(image)
-        except (OSError, SyntaxError, ValueError) as error:
-            raise _broken(name, error) from None
+    values = read_grey(source, name or (source.name if isinstance(source, Path) else "The mask"))
     scale = 257 if values.max(initial=0) > 255 else 1  # a 16-bit mask uses its whole range, or just that of 8 bits
     mask = values >= MASK_CUT * scale
     if not mask.any() and values.max(initial=0) == 1:  # a mask written as 0 and 1
@@ -95,9 +98,29 @@ def read_mask(source: Path | bytes, name: str = "") -> tuple[np.ndarray, bool]:
     return mask, grey
 
 
+def read_grey(source: Path | bytes, name: str, *, colours: bool = True) -> np.ndarray:
+    """Read the grey values (H, W) of a mask as they are stored: up to 255, in 16-bit files up to 65535, in floating TIFFs any.
+
+    A palette of two dark colours is read as 0 and 255. Other colours are read as the grey that is as bright, or refused.
+
+    Raises:
+        InputError: as `read_image`, and for a picture with colours where ``colours`` is False.
+    """
+    with open_image(source, name) as image:
+        try:
+            values = _mask_values(image)
+        except (OSError, SyntaxError, ValueError) as error:
+            raise _broken(name, error) from None
+        if not colours and _has_colours(image) and not set(np.unique(values)) <= {0, 255}:
+            raise InputError(f"{name} is a picture with colours; save the mask as grey, from 0 to 255.")
+    return values
+
+
 def _mask_values(image: Image.Image) -> np.ndarray:
     if image.mode.startswith("I"):
         return np.asarray(image.convert("I"))
+    if image.mode == "F":
+        return np.asarray(image)
     if image.mode == "P":
         indices, grey = np.asarray(image), np.asarray(image.convert("L"))
         if len(np.unique(indices)) == 2 and grey.max() < MASK_CUT:  # lesion in a dark colour: it is what is not the first one
@@ -106,6 +129,13 @@ def _mask_values(image: Image.Image) -> np.ndarray:
         layer = image.convert("RGBA")
         image = Image.alpha_composite(Image.new("RGBA", layer.size, "black"), layer)
     return np.asarray(image.convert("L"))
+
+
+def _has_colours(image: Image.Image) -> bool:
+    """Whether some pixel's red, green and blue differ by more than compression makes them."""
+    if image.mode in ("1", "L", "LA", "F") or image.mode.startswith("I"):
+        return False
+    return bool(np.ptp(np.asarray(image.convert("RGB")), axis=2).max() > 32)
 
 
 def write_mask(mask: np.ndarray, path: Path) -> None:

@@ -83,7 +83,11 @@ def thresholded_iou(prediction: Masks, truth: Masks) -> Masks:
 
 def all_metrics(prediction: Masks, truth: Masks) -> dict[str, Masks]:
     """The six metrics of an evaluation, from one count of the pixels: name to values per image."""
-    outcome = counts(prediction, truth)
+    return from_counts(counts(prediction, truth))
+
+
+def from_counts(outcome: Counts) -> dict[str, Masks]:
+    """The six metrics of an evaluation from counted pixels of any shape: name to values of that shape."""
     overlap = _iou(outcome)
     return {
         "accuracy": _accuracy(outcome),

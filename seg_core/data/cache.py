@@ -23,6 +23,7 @@ from seg_core.data.check import LoadedPair, Problem, load_pair, load_pairs
 from seg_core.data.folders import Pair
 from seg_core.errors import InputError
 from seg_core.home import home
+from seg_core.identity import file_facts
 
 CACHE_VERSION = 1
 
@@ -116,11 +117,7 @@ def _key(pairs: list[Pair], size: int) -> str:
     digest = hashlib.sha256(f"{CACHE_VERSION} {size}".encode())
     for pair in pairs:
         for file in (pair.image, pair.mask):
-            try:
-                facts = file.stat()
-            except OSError as error:
-                raise InputError(f"{file} cannot be read ({error.strerror}); put it back or open the dataset again.") from None
-            digest.update(f"\n{file} {facts.st_size} {facts.st_mtime_ns}".encode(errors="surrogateescape"))
+            digest.update(f"\n{file} {file_facts(file)}".encode(errors="surrogateescape"))
     return digest.hexdigest()[:24]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -15,13 +16,13 @@ from PIL import Image
 from seg_core.data.dataset import Dataset
 from seg_core.data.folders import Pair
 from seg_core.errors import InputError
-from seg_core.image import MASK_CUT, open_image, read_image, read_mask
+from seg_core.image import MASK_CUT, open_image, read_image, read_mask, upright_size
 
-Kind = Literal["missing mask", "orphan mask", "different sizes", "no lesion", "unreadable", "duplicate id", "grey mask"]
+Kind = Literal[
+    "missing mask", "orphan mask", "different sizes", "no lesion", "unreadable", "duplicate id", "grey mask", "leakage"
+]
 
 CHECK_SIZE = 32
-_SIDEWAYS = range(5, 9)  # EXIF orientations that swap width and height
-_ORIENTATION = 0x0112
 
 
 @dataclass(frozen=True)
@@ -40,15 +41,24 @@ class Problem:
 
 @dataclass(frozen=True)
 class LoadedPair:
-    """A decoded pair at one square size: photograph (S, S, 3) and mask (S, S) of 0 and 255, uint8; zeros if it has an error."""
+    """A decoded pair at one square size: photograph (S, S, 3) and mask (S, S) of 0 and 255, uint8; zeros if it has an error.
+
+    ``photo_size`` is the stored photograph's (width, height) when upright, (0, 0) if it is unreadable; ``lesion_area`` the share
+    of the stored mask that is lesion, 0 to 1, NaN if the pair has an error.
+    """
 
     image: np.ndarray
     mask: np.ndarray
     problems: list[Problem]
+    photo_size: tuple[int, int] = (0, 0)
+    lesion_area: float = math.nan
 
 
 def check_dataset(dataset: Dataset, on_progress: Callable[[int, int], None] | None = None) -> list[Problem]:
-    """All problems of a dataset: of its names first, then of its files, each of which is decoded."""
+    """All problems of a dataset: of its names first, then of its files, each of which is decoded.
+
+    Whether photographs stand in two parts is not asked here; `seg_core.data.duplicates` compares them.
+    """
     problems = check_names(dataset)
     for loaded in load_pairs(dataset.pairs, CHECK_SIZE, on_progress):
         problems.extend(loaded.problems)
@@ -95,7 +105,7 @@ def load_pair(pair: Pair, size: int) -> LoadedPair:
     nothing = np.zeros((size, size, 3), np.uint8), np.zeros((size, size), np.uint8)
     try:
         with open_image(pair.image, pair.image.name) as opened:
-            photo_size = opened.size[::-1] if opened.getexif().get(_ORIENTATION) in _SIDEWAYS else opened.size
+            photo_size = upright_size(opened)
             opened.draft("RGB", (size, size))  # a JPEG decodes straight to the next larger of 1/1, 1/2, 1/4, 1/8
             photo = read_image(opened, pair.image.name)
     except InputError as error:
@@ -103,22 +113,23 @@ def load_pair(pair: Pair, size: int) -> LoadedPair:
     try:
         mask, grey = read_mask(pair.mask)
     except InputError as error:
-        return LoadedPair(*nothing, [Problem("unreadable", pair.mask, str(error))])
+        return LoadedPair(*nothing, [Problem("unreadable", pair.mask, str(error))], photo_size)
     mask_size = mask.shape[::-1]
     if mask_size != photo_size:
         sizes = f"{photo_size[0]} × {photo_size[1]} and {mask_size[0]} × {mask_size[1]} pixels"
         text = f"{pair.image.name} and {pair.mask.name} differ in size ({sizes}); export the mask at the photograph's size."
-        return LoadedPair(*nothing, [Problem("different sizes", pair.mask, text)])
+        return LoadedPair(*nothing, [Problem("different sizes", pair.mask, text)], photo_size)
     problems = []
     if grey:
         text = f"{pair.mask.name} has values between 0 and 255; they are cut at {MASK_CUT}. Save masks as PNG of 0 and 255."
         problems.append(Problem("grey mask", pair.mask, text))
-    if not mask.any():
+    lesion_area = np.count_nonzero(mask) / mask.size
+    if not lesion_area:
         text = f"{pair.mask.name} marks no lesion; check that this is meant."
         problems.append(Problem("no lesion", pair.mask, text))
     image = np.asarray(photo.resize((size, size), Image.Resampling.BILINEAR, reducing_gap=2.0))
     small = np.asarray(Image.fromarray(mask.astype(np.uint8) * 255).resize((size, size), Image.Resampling.BOX))
-    return LoadedPair(image, np.where(small >= MASK_CUT, np.uint8(255), np.uint8(0)), problems)
+    return LoadedPair(image, np.where(small >= MASK_CUT, np.uint8(255), np.uint8(0)), problems, photo_size, lesion_area)
 
 
 def describe(problems: Iterable[Problem], most: int = 5) -> str:

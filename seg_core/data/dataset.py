@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from seg_core.data.folders import PARTS, Listing, Pair, list_folder
+from seg_core.data.folders import PARTS, Listing, Pair, Part, list_folder
 from seg_core.data.sample import sample_folder
 from seg_core.errors import InputError
 
@@ -24,6 +24,12 @@ class Split:
     val: list[Pair]
     test: list[Pair]
     val_is_own: bool
+
+    def parts_of(self, pairs: Sequence[Pair]) -> list[Part | None]:
+        """The part that each of ``pairs`` has in this split; None for those that it leaves out."""
+        members: dict[Part, list[Pair]] = {"train": self.train, "val": self.val, "test": self.test}
+        part_of = {pair: part for part, pairs_of_part in members.items() for pair in pairs_of_part}
+        return [part_of.get(pair) for pair in pairs]
 
 
 @dataclass(frozen=True)
@@ -88,6 +94,19 @@ class Dataset:
             found = f"{len(split.train)} pairs to train and {len(split.val)} to validate with"
             raise InputError(f"{self.name} has {found}; each needs at least one.")
         return split
+
+    def part(self, name: str, seed: int, val_fraction: float) -> list[Pair]:
+        """The pairs of ``train``, ``val`` or ``test``, as `split` gives them.
+
+        Raises:
+            InputError: if there is no such part, or it is empty.
+        """
+        if name not in PARTS:
+            raise InputError(f"There is no split {name!r}; choose {', '.join(PARTS[:-1])} or {PARTS[-1]}.")
+        pairs = self.test if name == "test" else getattr(self.split(seed, val_fraction), name)
+        if not pairs:
+            raise InputError(f"{self.name} has no {name} part; use val, which is drawn by seed.")
+        return list(pairs)
 
 
 def open_dataset(sources: str | Path | Sequence[str | Path], on_progress: Callable[[int, int], None] | None = None) -> Dataset:

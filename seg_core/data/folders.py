@@ -14,6 +14,8 @@ Part = Literal["train", "val", "test"]
 PARTS: tuple[Part, ...] = ("train", "val", "test")
 PHOTO_ENDINGS = {".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp", ".webp"}
 MASK_ENDINGS = {".png", ".bmp", ".tif", ".tiff", ".gif", ".jpg", ".jpeg"}
+MASK_SUFFIXES = ("segmentation", "mask", "lesion")
+"""What may stand at the end of a mask's name, after its photograph's and an underscore."""
 
 # ISBI2016_ISIC_Part1_Training_Data, ISIC-2017_Test_v2_Part1_GroundTruth, ISIC2018_Task1-2_Training_Input and their like. The
 # challenges' other parts and tasks, which may lie beside them, hold no outlines.
@@ -22,7 +24,7 @@ _ISIC = re.compile(
     re.I,
 )
 _ISIC_PARTS: dict[str, Part] = {"training": "train", "validation": "val", "test": "test"}
-_MASK_SUFFIX = re.compile(r"(_segmentation|_mask|_lesion)$", re.I)
+_MASK_SUFFIX = re.compile(f"_({'|'.join(MASK_SUFFIXES)})$", re.I)
 
 LAYOUTS = (
     "ISIC's folders (…_Training_Data with …_Training_GroundTruth, likewise Test) "
@@ -72,6 +74,20 @@ def list_folder(folder: Path) -> Listing:
     if not (listing.pairs or listing.without_mask or listing.without_photo):
         raise InputError(f"{folder} holds no photographs with masks; it needs {LAYOUTS}.")
     return listing
+
+
+def list_images(folder: Path) -> list[Path]:
+    """The images right in a folder, by name.
+
+    Raises:
+        InputError: if there is no such folder, or it cannot be read.
+    """
+    try:
+        if not folder.is_dir():
+            raise InputError(f"There is no folder {folder}; check the path.")
+        return list(_files([folder], PHOTO_ENDINGS | MASK_ENDINGS))
+    except OSError as error:
+        raise InputError(f"The folder {folder} cannot be read ({error.strerror}); check the path.") from None
 
 
 def _part_folders(folder: Path) -> Iterator[tuple[Part, list[Path], list[Path]]]:

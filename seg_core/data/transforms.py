@@ -18,10 +18,11 @@ REPORT_AUGMENTATION = [
     v2.RandomHorizontalFlip(),
     v2.ColorJitter(brightness=0.2, contrast=0.2, saturation=0.2, hue=0.02),
 ]
+# After the horizontal flip of the report, a quarter turn makes all eight symmetries of a square equally likely.
 _QUARTER_TURN = v2.RandomChoice([v2.Identity(), *(v2.RandomRotation((angle, angle)) for angle in (90, 180, 270))])
 AUGMENTATIONS: dict[str, list[v2.Transform]] = {
     "report": REPORT_AUGMENTATION,
-    "standard": [*REPORT_AUGMENTATION, v2.RandomVerticalFlip(), _QUARTER_TURN],
+    "standard": [*REPORT_AUGMENTATION, _QUARTER_TURN],
 }
 
 

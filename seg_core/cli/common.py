@@ -1,0 +1,89 @@
+"""What the commands share: where they print, their common options, and a progress bar."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import TYPE_CHECKING, Annotated, Any, Protocol
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, DownloadColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+if TYPE_CHECKING:
+    from seg_core.runs.run import Run
+    from seg_core.runs.store import RunStore
+
+# Without markup: names and paths may hold square brackets.
+screen = Console(stderr=True, highlight=False, markup=False)
+output = Console(highlight=False, markup=False, soft_wrap=True)
+
+DataOption = Annotated[
+    list[str], typer.Option("--data", help="A dataset folder, or 'sample'. Give it several times to join folders.")
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object as the last line.")]
+RunArgument = Annotated[int, typer.Argument(help="The run's number.", metavar="RUN_ID")]
+
+
+def report(text: str, result: Run | dict[str, Any], as_json: bool) -> None:
+    if as_json:
+        print_json(result if isinstance(result, dict) else result.to_json())
+    else:
+        output.print(text)
+
+
+def print_json(value: dict[str, Any]) -> None:
+    print(json.dumps(value))
+
+
+def work_here_and_report(store: RunStore, run: Run, as_json: bool) -> None:
+    """Wait for the run's turn, train it in this process, and say how it ended."""
+    from seg_core.runs.worker import work_here
+
+    work_here(store, run.id, lambda text: screen.print(text))
+    run = store.get_run(run.id)
+    best = store.epoch_metrics(run.id, run.best_epoch)["val"] if run.best_epoch else {}
+    checkpoint = store.folder(run.id) / ("best.safetensors" if run.best_epoch else "last.safetensors")
+    result = {
+        "run_id": run.id,
+        "status": run.status,
+        "epochs": run.epochs_done,
+        "best_epoch": run.best_epoch,
+        "checkpoint": str(checkpoint) if checkpoint.exists() else None,
+        "val": {name: best.get(name) for name in ("loss", "accuracy", "iou", "dice")},
+        "images_per_second": run.images_per_second,
+    }
+    text = f"Run {run.id} is {run.status} after {run.epochs_done} epochs. {'' if run.status == 'failed' else run.message}".strip()
+    if run.best_epoch:
+        scores = f"IoU {best['iou']:.4f}, Dice {best['dice']:.4f} (validation, at network resolution)"
+        text += f"\nBest epoch {run.best_epoch}: {scores}\n{checkpoint}"
+    report(text, result, as_json)
+    if run.status == "failed":
+        print(f"lesionlab: {run.message}", file=sys.stderr)
+        raise typer.Exit(2)
+
+
+class _Advance(Protocol):
+    """Moves a bar; with ``what``, the bar says so."""
+
+    def __call__(self, done: int, total: int, what: str = "") -> None: ...
+
+
+class progress:
+    """A progress bar on a terminal's stderr, gone when done: ``with progress("What") as advance: advance(done, total)``."""
+
+    def __init__(self, what: str, in_bytes: bool = False) -> None:
+        count = DownloadColumn() if in_bytes else MofNCompleteColumn()
+        columns = (TextColumn("{task.description}", markup=False), BarColumn(), count, TimeRemainingColumn())
+        self._bar = Progress(*columns, console=screen, transient=True, disable=not screen.is_terminal)
+        self._task = self._bar.add_task(what, total=None)
+
+    def __enter__(self) -> _Advance:
+        return self._advance
+
+    def _advance(self, done: int, total: int, what: str = "") -> None:
+        self._bar.start()  # not before there is something to show: stopping a bar leaves an empty line
+        self._bar.update(self._task, completed=done, total=total or None, description=what or None)
+
+    def __exit__(self, *_: object) -> None:
+        self._bar.stop()

@@ -1,0 +1,65 @@
+"""Commands on datasets."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from seg_core.cli.common import JsonOption, output, print_json, progress, report, screen
+
+app = typer.Typer(help="Look at datasets, and fetch the official one.", no_args_is_help=True)
+
+
+@app.command("check")
+def check_data(
+    sources: Annotated[list[str], typer.Argument(help="Dataset folders, or 'sample'.", metavar="DIR|sample...")],
+    as_json: JsonOption = False,
+) -> None:
+    """Look at every pair, and list all problems with what to do; exits 1 if any of them keeps a pair from training.
+
+    Photographs of which one trains and another validates or tests are compared, and named where they look the same.
+    """
+    from seg_core.data.dataset import open_dataset
+    from seg_core.data.duplicates import leakage, near_duplicates
+    from seg_core.data.survey import survey
+
+    dataset = open_dataset(sources)
+    with progress("Checking") as advance:
+        seen = survey(dataset, advance)
+    with progress("Comparing") as advance:
+        problems = seen.problems + leakage(dataset, near_duplicates(seen, on_progress=advance))
+    counts = dataset.counts
+    if as_json:
+        listed = [{"kind": p.kind, "error": p.is_error, "file": str(p.file), "message": p.message} for p in problems]
+        print_json({"name": dataset.name, "fingerprint": dataset.fingerprint, "pairs": counts, "problems": listed})
+    else:
+        output.print(
+            f"{dataset.name}: " + ", ".join(f"{count} {part}" for part, count in counts.items()) + f"; {len(problems)} problems."
+        )
+        for problem in problems:
+            output.print(f"  {'error' if problem.is_error else 'warning'}  {problem.message}")
+    if any(problem.is_error for problem in problems):
+        raise typer.Exit(1)
+
+
+@app.command("isic2016")
+def fetch_official(
+    output_folder: Annotated[Path, typer.Option("--output", help="Folder for the data.", metavar="DIR")],
+    as_json: JsonOption = False,
+) -> None:
+    """Fetch the official data of ISIC 2016 (900 pairs to train, 379 to test), or what is missing of them after a break."""
+    from seg_core.data.dataset import open_dataset
+    from seg_core.data.official import fetch_isic2016
+
+    try:
+        with progress("Fetching", in_bytes=True) as advance:
+            folder = fetch_isic2016(output_folder, advance)
+    except KeyboardInterrupt:
+        screen.print("Stopped; what was fetched is kept, and the same command goes on from there.")
+        raise typer.Exit(130) from None
+    dataset = open_dataset(folder)
+    counts = dataset.counts
+    result = {"folder": str(folder), "name": dataset.name, "fingerprint": dataset.fingerprint, "pairs": counts}
+    report(f"{folder} holds {counts['train']} pairs to train and {counts['test']} to test.", result, as_json)

@@ -1,0 +1,104 @@
+"""Commands that use a trained model: `evaluate`, `predict` and `publish`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from seg_core.cli.common import DataOption, JsonOption, output, print_json, progress, report, screen
+from seg_core.errors import InputError
+
+if TYPE_CHECKING:
+    import numpy as np
+
+app = typer.Typer()
+
+
+@app.command()
+def evaluate(
+    checkpoint: Annotated[Path, typer.Argument(help="A .safetensors checkpoint.")],
+    data: DataOption,
+    split: Annotated[str | None, typer.Option(help="train, val or test; test where there is one, else val.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Score a checkpoint on a split, every image at its stored resolution."""
+    from seg_core.checkpoint import load_checkpoint
+    from seg_core.data.dataset import open_dataset
+    from seg_core.evaluation import evaluate as score
+
+    loaded = load_checkpoint(checkpoint)
+    dataset = open_dataset(data)
+    chosen = split or ("test" if dataset.test else "val")
+    pairs = dataset.part(chosen, loaded.config.seed, loaded.config.val_fraction)
+    if chosen != "test" and loaded.metadata["dataset"]["fingerprint"] != dataset.fingerprint:
+        screen.print(f"This model was trained on other data, so the {chosen} part drawn here may hold what it was trained on.")
+    with progress(f"Evaluating on {chosen}") as advance:
+        means = score(loaded, pairs, advance).means
+    if as_json:
+        print_json({"n": len(pairs), **means})
+    else:
+        output.print(f"{loaded.label} on {len(pairs)} photographs of {dataset.name} ({chosen}), at stored resolution:")
+        for name, value in means.items():
+            output.print(f"  {name.replace('_', ' '):<16} {value:.4f}")
+
+
+@app.command()
+def predict(
+    checkpoint: Annotated[Path, typer.Argument(help="A .safetensors checkpoint.")],
+    images: Annotated[list[Path], typer.Argument(help="Photographs.", metavar="IMAGE...")],
+    output_folder: Annotated[Path, typer.Option("--output", help="Folder for the masks.", metavar="DIR")],
+) -> None:
+    """Write the mask of each photograph as STEM_mask.png: 0 and 255, the photograph's own size."""
+    from seg_core.checkpoint import load_checkpoint
+
+    stems = [image.stem for image in images]
+    if twice := [image for image in images if stems.count(image.stem) > 1]:
+        raise InputError(f"Two photographs are called {twice[0].stem}, and one mask would overwrite the other; rename one.")
+    loaded = load_checkpoint(checkpoint)
+    output_folder = output_folder.expanduser()
+    try:
+        output_folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"The folder {output_folder} cannot be made ({error.strerror}); choose another --output.") from None
+    failed = []
+    with progress("Predicting") as advance:
+        for done, image in enumerate(images, start=1):
+            try:
+                prediction = loaded.predict(image)
+            except InputError as error:
+                failed.append(str(error))
+            else:
+                target = output_folder / f"{image.stem}_mask.png"
+                _write(prediction.mask(), target)
+                output.print(f"{target}  lesion area {prediction.lesion_area():.1%}")
+            advance(done, len(images))
+    if failed:
+        raise InputError(" ".join(failed))
+
+
+@app.command()
+def publish(
+    checkpoint: Annotated[Path, typer.Argument(help="The checkpoint of a run.")],
+    data: DataOption,
+    output_folder: Annotated[Path, typer.Option("--output", help="Folder for the model and its card.", metavar="DIR")],
+    as_json: JsonOption = False,
+) -> None:
+    """Write a model in fp16 with a card: scored on the validation and the test part of the data it was trained on."""
+    from seg_core.data.dataset import open_dataset
+    from seg_core.publishing import publish as write
+
+    dataset = open_dataset(data)
+    with progress("Scoring") as advance:
+        path, metadata = write(checkpoint, dataset, output_folder.expanduser(), advance)
+    report(f"{path} and its card are written.", {"checkpoint": str(path), "evaluation": metadata["evaluation"]}, as_json)
+
+
+def _write(mask: np.ndarray, target: Path) -> None:
+    from seg_core.image import write_mask
+
+    try:
+        write_mask(mask, target)
+    except OSError as error:
+        raise InputError(f"{target} cannot be written ({error.strerror}); choose another --output.") from None

@@ -1,0 +1,161 @@
+"""Commands on runs: look, stop, go on, queue, describe, delete."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+from rich.table import Table
+
+from seg_core.cli.common import JsonOption, RunArgument, output, print_json, report, work_here_and_report
+from seg_core.errors import InputError
+
+app = typer.Typer(help="List, show, steer or delete runs.", no_args_is_help=True)
+
+
+@app.command("list")
+def list_runs(as_json: JsonOption = False) -> None:
+    """All runs, the newest first."""
+    from seg_core.runs.store import RunStore
+
+    store = RunStore()
+    store.mark_lost()
+    runs = store.list_runs()
+    if as_json:
+        print_json({"runs": [run.to_json() for run in runs]})
+        return
+    if not runs:
+        output.print("No runs yet; start one with: python -m seg_core train --data sample")
+        return
+    table = Table("Run", "Name", "Model", "Status", "Epochs", "Best IoU (val)", box=None)
+    for run in runs:
+        best = "" if run.best_iou is None else f"{run.best_iou:.4f}"
+        table.add_row(str(run.id), escape(run.name), run.config.label, run.status, f"{run.epochs_done}/{run.config.epochs}", best)
+    output.print(table)
+
+
+@app.command("show")
+def show_run(run_id: RunArgument, as_json: JsonOption = False) -> None:
+    """One run: its settings, where it stands, and the end of its log."""
+    from seg_core.runs.store import RunStore
+
+    store = RunStore()
+    store.mark_lost()
+    run = store.get_run(run_id)
+    lines = store.log_tail(run_id, 20)
+    if as_json:
+        print_json({**run.to_json(), "log": [asdict(line) for line in lines]})
+        return
+    output.print(f"{run.label}: {run.status}, {run.epochs_done} of {run.config.epochs} epochs. {run.message}")
+    for name, value in run.config.model_dump().items():
+        output.print(f"  {name:<16} {value}")
+    for line in lines:
+        output.print(f"  {line.level:<7} {line.text}")
+
+
+@app.command("stop")
+def stop_run(
+    run_id: RunArgument,
+    after_epoch: Annotated[bool, typer.Option("--after-epoch", help="Let it finish the epoch at work first.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Stop a run within one batch, or after its epoch; its model is kept."""
+    from seg_core.runs.store import RunStore
+
+    run = RunStore().request_stop(run_id, after_epoch=after_epoch)
+    what = "stops after the epoch at work" if run.stop_after_epoch and run.status == "running" else f"is {run.status}"
+    report(f"Run {run.id} {what}.", run, as_json)
+
+
+@app.command("resume")
+def resume_run(run_id: RunArgument, as_json: JsonOption = False) -> None:
+    """Go on with a stopped, failed or lost run here, at the epoch that was interrupted."""
+    from seg_core.runs.store import RunStore
+
+    store = RunStore()
+    store.mark_lost()
+    work_here_and_report(store, store.requeue(run_id, foreground=True), as_json)
+
+
+@app.command("continue")
+def continue_run(
+    run_id: RunArgument,
+    epochs: Annotated[int, typer.Option(help="Epochs to train beyond those it has finished.")],
+    as_json: JsonOption = False,
+) -> None:
+    """Train a finished run for more epochs, here."""
+    from seg_core.runs.store import RunStore
+
+    store = RunStore()
+    work_here_and_report(store, store.extend(run_id, epochs, foreground=True), as_json)
+
+
+@app.command("move")
+def move_run(
+    run_id: RunArgument,
+    by: Annotated[int, typer.Option(help="Places back in line; forward if negative.")],
+    as_json: JsonOption = False,
+) -> None:
+    """Move a queued run in line."""
+    from seg_core.runs.store import RunStore
+
+    store = RunStore()
+    store.move(run_id, by)
+    line = [run.id for run in store.line()]
+    report(f"The runs in line, the next one first: {', '.join(map(str, line))}.", {"line": line}, as_json)
+
+
+@app.command("slots")
+def set_slots(
+    slots: Annotated[int | None, typer.Argument(help="How many from now on.", metavar="[N]")] = None, as_json: JsonOption = False
+) -> None:
+    """Say or set how many runs train at a time."""
+    from seg_core.runs.store import RunStore
+    from seg_core.runs.supervisor import dispatch
+
+    store = RunStore()
+    if slots is not None:
+        store.set_slots(slots)
+        dispatch(store)
+    now = store.slots()
+    report(f"{now} {'run trains' if now == 1 else 'runs train'} at a time.", {"slots": now}, as_json)
+
+
+@app.command("edit")
+def edit_run(
+    run_id: RunArgument,
+    name: Annotated[str | None, typer.Option(help="What to call it.")] = None,
+    notes: Annotated[str | None, typer.Option(help="Any text.")] = None,
+    tag: Annotated[list[str] | None, typer.Option(help="A tag; all of its tags are replaced. An empty one removes them.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Set the name, the notes or the tags of a run."""
+    from seg_core.runs.store import RunStore
+
+    run = RunStore().annotate(run_id, name=name, notes=notes, tags=tag or None)
+    tags = f", tagged {', '.join(run.tags)}" if run.tags else ""
+    report(f"Run {run.id} is called {run.name or run.config.label}{tags}.", run, as_json)
+
+
+@app.command("delete")
+def delete_run(
+    run_id: RunArgument,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Delete a run with its model, its masks and its log."""
+    from seg_core.runs.store import RunStore
+
+    store = RunStore()
+    store.mark_lost()
+    run = store.get_run(run_id)
+    if not yes:
+        if not sys.stdin.isatty():
+            raise InputError(f"Deleting {run.label} loses its model; add --yes to do it without being asked.")
+        if not typer.confirm(f"Delete {run.label} with its model?", err=True):
+            return
+    freed = store.delete(run_id)
+    report(f"Run {run_id} is deleted; {freed / 1e6:.1f} MB freed.", {"run_id": run_id, "bytes_freed": freed}, as_json)

@@ -1,0 +1,75 @@
+"""What tells models and data apart without loading them, so that results can be kept and found again. Torch is not needed."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from functools import lru_cache
+from pathlib import Path
+
+from seg_core.data.folders import Pair, list_images
+from seg_core.errors import InputError
+
+EVALUATION_VERSION = 1
+"""Rises when the same model would score otherwise on the same data."""
+
+
+def file_facts(file: Path) -> str:
+    """Size and time of the last change of a file: other facts, other content.
+
+    Raises:
+        InputError: if it is not there.
+    """
+    try:
+        facts = file.stat()
+    except OSError as error:
+        raise InputError(f"{file} cannot be read ({error.strerror}); put it back or open the dataset again.") from None
+    return f"{facts.st_size} {facts.st_mtime_ns}"
+
+
+def checkpoint_digest(path: str | Path) -> str:
+    """Sixteen hex digits over a checkpoint's content, the same for a copy; computed once while the file stays as it is.
+
+    Raises:
+        InputError: if it cannot be read.
+    """
+    path = Path(path).expanduser()
+    try:
+        facts = path.stat()
+        return _content_digest(path.absolute(), facts.st_size, facts.st_mtime_ns)
+    except OSError as error:
+        raise InputError(f"The checkpoint {path} cannot be read ({error.strerror}); check the path.") from None
+
+
+def mask_folder_digest(folder: str | Path) -> str:
+    """Sixteen hex digits over the names, sizes and times of the images in a folder.
+
+    Raises:
+        InputError: if it cannot be read.
+    """
+    return digest([f"{file.name} {file_facts(file)}" for file in list_images(Path(folder).expanduser())], 16)
+
+
+def evaluation_key(model_digest: str, pairs: Sequence[Pair]) -> str:
+    """Twenty-four hex digits that name the evaluation of a model on these pairs: the same while no file changes.
+
+    Args:
+        model_digest: what `checkpoint_digest` or `mask_folder_digest` gave.
+        pairs: photographs and their truth; where they lie does not matter.
+
+    Raises:
+        InputError: if a file went away since the dataset was opened.
+    """
+    files = [f"{pair.id} {file_facts(pair.image)} {file_facts(pair.mask)}" for pair in pairs]
+    return digest([f"{EVALUATION_VERSION} {model_digest}", *files], 24)
+
+
+@lru_cache(maxsize=1024)
+def _content_digest(path: Path, _size: int, _modified: int) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()[:16]
+
+
+def digest(lines: Sequence[str], digits: int) -> str:
+    """That many hex digits over some lines of text."""
+    return hashlib.sha256("\n".join(lines).encode(errors="surrogateescape")).hexdigest()[:digits]
