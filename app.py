@@ -26,7 +26,7 @@ from seg_core.runs.supervisor import Supervisor
 from seg_core.versions import VERSION
 
 if TYPE_CHECKING:
-    from fastapi import FastAPI
+    from fastapi import FastAPI, Request
 
 ROUTER = Path(__file__).resolve().parent / "pages" / "router.py"
 
@@ -46,7 +46,7 @@ def create_app(store: RunStore, password: str = "", on_ready: Callable[[], None]
     from fastapi.responses import JSONResponse, RedirectResponse
     from fastapi_offline import FastAPIOffline
 
-    from pages import api, predictor, static
+    from pages import api, pictures, predictor, static
     from pages.access import AccessGuard
     from pages.sessions import signing_key
 
@@ -74,11 +74,18 @@ def create_app(store: RunStore, password: str = "", on_ready: Callable[[], None]
     )
     app.add_middleware(AccessGuard, password=password, key=signing_key(home() / "session.key", password) if password else b"")
     app.include_router(api.router)
+    app.include_router(pictures.router)
     app.include_router(static.router)
 
     @app.get("/predictor", include_in_schema=False)
     def add_slash() -> RedirectResponse:
         return RedirectResponse("/predictor/")
+
+    # Streamlit serves its first page at / alone, and answers that page's own name with "Page not found".
+    def first_page(request: Request) -> RedirectResponse:
+        return RedirectResponse(f"/?{request.url.query}" if request.url.query else "/")
+
+    app.add_route("/train", first_page, include_in_schema=False)
 
     # Without this, Streamlit would answer an address that does not exist with its own page and 200.
     @app.api_route("/api/{rest:path}", methods=["GET", "POST", "PUT", "PATCH", "DELETE"], include_in_schema=False)

@@ -15,7 +15,7 @@ def command_line(config: Config, sources: list[str], name: str) -> str:
     parts += ["--variant", config.variant, "--recipe", config.recipe]
     defaults = Config.of(config.recipe)
     options = {"learning_rate": "--lr"}
-    for field, value in config.model_dump(exclude={"variant", "recipe"}).items():
+    for field, value in config.model_dump(exclude={"variant", "recipe", "schedule_from"}).items():
         if value != getattr(defaults, field):
             option = options.get(field, "--" + field.replace("_", "-"))
             parts += [option] if value is True else [option, str(value)]

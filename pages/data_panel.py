@@ -3,37 +3,26 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Sequence
 
 import streamlit as st
 
+from pages.dataset_choice import choose_dataset
+from pages.survey_panel import surveyed
 from pages.text import plain
 from seg_core.config import Config
 from seg_core.data.cache import cache_bytes, cache_limit, clear_cache
-from seg_core.data.check import Problem, check_dataset
-from seg_core.data.dataset import SAMPLE, Dataset, open_dataset
+from seg_core.data.check import Problem
+from seg_core.data.dataset import SAMPLE, Dataset
+from seg_core.data.duplicates import leakage
 from seg_core.errors import InputError
 
-SOURCES = {SAMPLE: "Sample photographs", "folders": "My folders"}
-LAYOUT_HELP = (
-    "A folder in ISIC's layout (…_Training_Data with …_Training_GroundTruth, and Test likewise), or one with images/ and "
-    "masks/ of the same names, alone or below train/, val/ and test/. One folder a line; several are joined."
-)
 
-
-def data_panel() -> Dataset | None:
-    """Let the user choose a dataset; None while there is none that can be used."""
-    st.subheader("Data")
-    kind = st.segmented_control("Dataset", list(SOURCES), default=SAMPLE, required=True, format_func=SOURCES.__getitem__)
-    sources = [SAMPLE] if kind == SAMPLE else _typed_folders()
-    if not sources:
-        st.caption("Type or paste a folder to have it checked. Nothing is copied or uploaded.")
-        return None
-    try:
-        dataset = _opened(sources)
-    except InputError as error:
-        st.error(plain(str(error)))
+def data_panel(start: Sequence[str] = (SAMPLE,), key: str = "") -> Dataset | None:
+    """Let the user choose a dataset, beginning with the sources ``start``; None while there is none that can be used."""
+    st.header("Data")
+    dataset = choose_dataset(start, key)
+    if dataset is None:
         return None
     counts = dataset.counts
     split = ", ".join(f"**{count:,}** {part}" for part, count in counts.items() if count)
@@ -41,49 +30,15 @@ def data_panel() -> Dataset | None:
     if not counts["test"]:
         st.caption("There is no test part, and none is invented: figures are measured on validation, and labelled so.")
     if not counts["train"]:
-        st.error("There are no photographs to train with; the folder holds only a test part.")
+        st.error("There are no pairs to train with; give a folder that holds photographs with masks beside its test part.")
         return None
-    _show_problems(_problems(_state(dataset), dataset))
+    if view := surveyed(dataset):
+        show_problems(view.survey.problems + leakage(dataset, view.duplicates))
     return dataset
 
 
-def _typed_folders() -> list[str]:
-    text = st.text_area("Folders", placeholder="~/data/ISIC2016", help=LAYOUT_HELP, key="folders")
-    return [line for line in text.splitlines() if line.strip()]
-
-
-def _opened(sources: list[str]) -> Dataset:
-    with _progress("Drawing the sample photographs") as advance:
-        return open_dataset(sources, advance)
-
-
-def _state(dataset: Dataset) -> tuple[tuple[str, int, int], ...]:
-    """Path, size and time of every file, those without a partner too: a mended one is looked at again."""
-    files = [file for pair in dataset.pairs for file in (pair.image, pair.mask)]
-    files += [file for listing in dataset.listings for file in (*listing.without_mask, *listing.without_photo)]
-    return tuple((str(file), facts.st_size, facts.st_mtime_ns) for file in files for facts in [file.stat()])
-
-
-@st.cache_data(show_spinner=False, max_entries=20)
-def _problems(state: tuple[tuple[str, int, int], ...], _dataset: Dataset) -> list[Problem]:
-    with _progress("Checking the pairs") as advance:
-        return check_dataset(_dataset, advance)
-
-
-@contextmanager
-def _progress(what: str) -> Iterator[Callable[[int, int], None]]:
-    """A progress bar that is there only while something is done."""
-    bar = st.empty()
-
-    def advance(done: int, total: int) -> None:
-        if done % 10 == 0:
-            bar.progress(done / total, f"{what}, {done} of {total}")
-
-    yield advance
-    bar.empty()
-
-
-def _show_problems(problems: list[Problem]) -> None:
+def show_problems(problems: list[Problem]) -> None:
+    """How many problems of each kind there are, and what to do about each."""
     if not problems:
         st.success("All pairs are in order.", icon=":material/check_circle:")
         return

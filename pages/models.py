@@ -5,23 +5,35 @@ from __future__ import annotations
 import re
 import threading
 from collections import OrderedDict
-from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pages.api import store
 from seg_core.checkpoint import CheckpointEntry, available_checkpoints, load_checkpoint
 from seg_core.errors import InputError
 
 if TYPE_CHECKING:
     from seg_core.checkpoint import Checkpoint
 
-Key = tuple[str, int]
-"""One state of a checkpoint's file: its path and when it was written, in nanoseconds. A run that improves makes a new one."""
+Key = tuple[str, float]
+"""One state of a checkpoint's file: its path and when it was written. A run that improves makes a new one."""
 
 
 def model_name(entry: CheckpointEntry) -> str:
     """What a model is called wherever it is chosen, such as ``Model 2 · fine-tuned`` or ``Model 2 · fine-tuned, run 3``."""
-    run = _run_id(entry)
-    return entry.label if run is None else f"{entry.label}, run {run}"
+    run_id = _run_id(entry)
+    if run_id is None:
+        return entry.label
+    try:
+        run = store().get_run(run_id)  # it may have been renamed since the checkpoint was written
+    except InputError:
+        return f"{entry.label}, run {run_id}"
+    return f"{run.name or f'{run.config.label} ({run.config.recipe})'}, run {run_id}"
+
+
+def short_name(entry: CheckpointEntry) -> str:
+    """What a link calls a model: ``fine-tune-best`` for a file that ships, ``run 3`` for a run."""
+    run_id = _run_id(entry)
+    return entry.path.stem if run_id is None else f"run {run_id}"
 
 
 def choices() -> list[tuple[str, str]]:
@@ -53,16 +65,23 @@ def find_model(name: str) -> CheckpointEntry:
     raise InputError(f"There is no model {name!r}; choose one of: {'; '.join(model_name(entry) for entry in entries)}.")
 
 
-def file_key(path: str | Path) -> Key:
-    """What tells one state of a checkpoint's file from the next.
+def model_at(path: str) -> CheckpointEntry:
+    """The model of a path, one of those that `choices` gives.
+
+    A request may name any file of this machine; what is not listed is not touched, so nobody learns whether it is there.
 
     Raises:
-        InputError: if the file is gone.
+        InputError: if there is no such model.
     """
-    try:
-        return str(path), Path(path).stat().st_mtime_ns
-    except OSError:
-        raise InputError("This model is no longer there; choose another.") from None
+    for entry in available_checkpoints():
+        if str(entry.path) == path:
+            return entry
+    raise InputError("This model is no longer there; choose another.")
+
+
+def file_key(entry: CheckpointEntry) -> Key:
+    """What tells one state of a checkpoint's file from the next."""
+    return str(entry.path), entry.modified
 
 
 def slug(name: str) -> str:
@@ -78,16 +97,17 @@ class LoadedModels:
         self._loaded: OrderedDict[Key, Checkpoint] = OrderedDict()
         self._lock = threading.Lock()
 
-    def get(self, key: Key) -> Checkpoint:
-        """The model of a file, loaded when it is not yet; the one that was not used for longest makes room.
+    def get(self, entry: CheckpointEntry) -> Checkpoint:
+        """A model, loaded when it is not yet; the one that was not used for longest makes room.
 
         Raises:
-            InputError: if the file cannot be loaded.
+            InputError: if its file cannot be loaded; a visitor learns the model's name, not where the file lies.
         """
+        key = file_key(entry)
         # Held while loading, so that two visitors who want the same model do not load it twice.
         with self._lock:
             if key not in self._loaded:
-                self._loaded[key] = load_checkpoint(key[0])
+                self._loaded[key] = load_checkpoint(entry.path, name=model_name(entry))
             self._loaded.move_to_end(key)
             while len(self._loaded) > self.capacity:
                 self._loaded.popitem(last=False)
@@ -100,5 +120,4 @@ def _run_id(entry: CheckpointEntry) -> int | None:
 
 
 def _names(entry: CheckpointEntry) -> set[str]:
-    run = _run_id(entry)
-    return {model_name(entry), str(entry.path), entry.path.stem if run is None else f"run {run}"}
+    return {model_name(entry), str(entry.path), short_name(entry)}

@@ -23,6 +23,9 @@ def sign_out() -> None:
 pages = [
     st.Page("train.py", title="Train", icon=":material/model_training:", url_path="train", default=True),
     st.Page("monitor.py", title="Monitor", icon=":material/monitoring:", url_path="monitor"),
+    st.Page("data.py", title="Data", icon=":material/photo_library:", url_path="data"),
+    st.Page("report.py", title="Report", icon=":material/description:", url_path="report"),
+    st.Page("compare.py", title="Compare", icon=":material/compare:", url_path="compare"),
     st.Page("predict.py", title="Predict", icon=":material/image_search:", url_path="predict"),
 ]
 if os.environ.get("LESIONLAB_PASSWORD"):

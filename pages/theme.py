@@ -25,7 +25,7 @@ class Palette:
     primary: str
 
 
-LIGHT = Palette(background="#ffffff", secondary="#f5f6f8", text="#1c2430", border="#d9dee5", primary="#0b6e99")
+LIGHT = Palette(background="#ffffff", secondary="#f5f6f8", text="#0b1119", border="#d9dee5", primary="#0b6e99")
 DARK = Palette(background="#12161c", secondary="#1b2129", text="#e6eaf0", border="#323b47", primary="#4db3dc")
 
 

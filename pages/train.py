@@ -11,6 +11,7 @@ from pages.settings_panel import settings_panel
 from pages.text import plain
 from seg_core.config import VARIANT_LABELS, VARIANTS, Config, Recipe, Variant
 from seg_core.errors import InputError
+from seg_core.runs.run import Run
 from seg_core.runs.supervisor import dispatch
 
 VARIANT_HELP: dict[Variant, str] = {
@@ -23,28 +24,46 @@ CHOICES["All three, with the same seed and split"] = list(VARIANTS)
 RECIPE_LABELS: dict[Recipe, str] = {"best": "Best · ours", "report": "Report · as published"}
 
 
+def cloned() -> Run | None:
+    """The run that the address asks to begin with."""
+    linked = st.query_params.get("clone", "")
+    if not linked:
+        return None
+    run = next((run for run in store().list_runs() if str(run.id) == linked), None)
+    if run is None:
+        st.warning(plain(f"There is no run {linked[:20]} to clone; it may have been deleted."))
+    return run
+
+
 st.title("Train")
+if clone := cloned():
+    st.info(f"Data and settings of {plain(clone.label)}; change what should differ.", icon=":material/content_copy:")
+key = f"clone-{clone.id}" if clone else ""
 data, model = st.columns(2, gap="large")
 with data:
-    dataset = data_panel()
+    dataset = data_panel(clone.sources, key) if clone else data_panel()
 with model:
-    st.subheader("Model")
+    st.header("Model")
     picked = st.radio(
         "What trains",
         list(CHOICES),
-        index=1,
+        index=VARIANTS.index(clone.config.variant if clone else "fine-tune"),
         captions=[*VARIANT_HELP.values(), "Three runs, one after the other, to compare."],
+        key=f"variant-{key}",
     )
     recipe = st.segmented_control(
         "Recipe",
         list(RECIPE_LABELS),
-        default="best",
+        default=clone.config.recipe if clone else "best",
+        key=f"recipe-{key}",
         required=True,
         format_func=RECIPE_LABELS.__getitem__,
         help="Best: U-Net decoder, BCE + Dice, one-cycle AdamW. Report: plain decoder, BCE, Adam at a constant 0.001, 25 epochs.",
     )
-    name = st.text_input("Name", placeholder="optional, to find the run again", max_chars=80)
-    settings = settings_panel(recipe)
+    name = st.text_input(
+        "Name", clone.name if clone else "", placeholder="optional, to find the run again", max_chars=100, key=f"name-{key}"
+    )
+    settings = settings_panel(recipe, clone.config if clone else None, key)
 
 try:
     configs = [Config.of(recipe, variant=variant, **settings) for variant in CHOICES[picked]]
@@ -65,6 +84,7 @@ with model:
         sources = list(dataset.sources) if dataset else ["DIR"]
         st.code("\n".join(command_line(config, sources, name) for config in configs), language="bash", wrap_lines=True)
 if launched and dataset:
-    runs = [store().add_run(name, config, dataset.sources) for config in configs]
+    tags = clone.tags if clone else ()
+    runs = [store().add_run(name, config, dataset.sources, tags=tags) for config in configs]
     dispatch(store())
     st.switch_page("monitor.py", query_params={"run": [str(run.id) for run in runs]})

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,18 +18,51 @@ from seg_core.runs.run import Run
 _HERE = Path(__file__).parent
 
 
-def _component(name: str) -> Any:
-    script, style = ((_HERE / f"{name}.{ending}").read_text(encoding="utf-8") for ending in ("js", "css"))
-    return st.components.v2.component(f"lesionlab_{name}", js=script, css=style, isolate_styles=False)
+def _component(*names: str) -> Any:
+    """The component of the last of these scripts and styles; those before it are what it shares with others."""
+    script, style = (
+        "\n".join(file.read_text(encoding="utf-8") for name in names if (file := _HERE / f"{name}.{ending}").exists())
+        for ending in ("js", "css")
+    )
+    return st.components.v2.component(f"lesionlab_{names[-1]}", js=script, css=style, isolate_styles=False)
 
 
-_charts, _list = _component("charts"), _component("run_list")
+_charts, _list = _component("elements", "charts"), _component("elements", "run_list")
+_film, _compare = _component("elements", "drawing", "mask_film"), _component("elements", "drawing", "compare_view")
+
+CHARTS = {"loss": "Loss", "accuracy": "Accuracy", "iou": "IoU", "dice": "Dice"}
 
 
-def live_charts(runs: list[Run], colours: list[str]) -> None:
-    """Loss, accuracy, IoU and Dice of some runs, train dashed and validation solid, one colour a run."""
-    shown = [{"id": run.id, "label": run.label, "colour": colour} for run, colour in zip(runs, colours, strict=True)]
-    _charts(data={"runs": shown, "plotly": PLOTLY_URL}, key="live-charts")
+@dataclass(frozen=True)
+class Curve:
+    """One run in the charts: a run of the store, which is polled, or ``points`` (as the API gives them) of one that is over."""
+
+    id: int
+    label: str
+    colour: str
+    points: list[dict[str, Any]] | None = None
+
+
+@dataclass(frozen=True)
+class Mark:
+    """A level to compare the curves of a metric with, its label above or below it."""
+
+    metric: str
+    value: float
+    label: str
+    colour: str
+    above: bool
+
+
+def live_charts(curves: Sequence[Curve], charts: Mapping[str, str] = CHARTS, marks: Sequence[Mark] = (), key: str = "") -> None:
+    """Four metrics by epoch, train dashed and validation solid, one colour a run; ``charts`` gives their names and titles."""
+    data = {
+        "runs": [asdict(curve) for curve in curves],
+        "charts": list(charts.items()),
+        "marks": [asdict(mark) for mark in marks],
+        "plotly": PLOTLY_URL,
+    }
+    _charts(data=data, key=f"live-charts{key}")
 
 
 def run_list(chosen: list[int], colours: list[str]) -> list[int]:
@@ -36,3 +71,46 @@ def run_list(chosen: list[int], colours: list[str]) -> list[int]:
         data={"chosen": chosen, "colours": colours}, default={"chosen": chosen}, on_chosen_change=lambda: None, key="run-list"
     )
     return [int(run_id) for run_id in result.chosen or []]
+
+
+def mask_film(runs: list[Run], colours: list[str]) -> None:
+    """The masks of the fixed validation photographs, epoch by epoch, those of several runs at the same epoch side by side."""
+    shown = [
+        {"id": run.id, "label": run.label, "colour": colour, "threshold": run.config.threshold}
+        for run, colour in zip(runs, colours, strict=True)
+    ]
+    _film(data={"runs": shown}, key="mask-film")
+
+
+@dataclass(frozen=True)
+class MaskModel:
+    """A model whose masks are shown: its name, its colour, and its own threshold."""
+
+    label: str
+    colour: str
+    threshold: float
+
+
+@dataclass(frozen=True)
+class MaskPhoto:
+    """A photograph with its masks: addresses of pictures alike in size, and each model's IoU; None where there is no mask."""
+
+    id: str
+    photo: str
+    truth: str
+    masks: list[str | None]
+    scores: list[float | None]
+
+
+def compare_view(models: Sequence[MaskModel], photos: Sequence[MaskPhoto], threshold: float | None, state: str) -> None:
+    """Photographs with the masks of some models, at a threshold for all or, None, at each model's own.
+
+    What the user chooses is put into the session's ``state`` before the page is drawn anew.
+    """
+
+    def choose() -> None:
+        chosen = st.session_state["compare-view"].threshold
+        st.session_state[state] = None if chosen is None else float(chosen)
+
+    data = {"models": [asdict(model) for model in models], "photos": [asdict(photo) for photo in photos], "threshold": threshold}
+    _compare(data=data, default={"threshold": threshold}, on_threshold_change=choose, key="compare-view")

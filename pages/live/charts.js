@@ -1,5 +1,4 @@
-// Four charts in one Plotly figure, fed by /api/runs/{id}/metrics?after=N. Plotly.react with a fixed uirevision keeps zoom and legend.
-const CHARTS = [["loss", "Loss"], ["accuracy", "Accuracy"], ["iou", "IoU"], ["dice", "Dice"]];
+// Four charts in one Plotly figure, fed by /api/runs/{id}/metrics?after=N, or for a run that is over, by its points. Plotly.react with a fixed uirevision keeps zoom and legend.
 const POLL_MS = 1000;
 const instances = new WeakMap();
 
@@ -17,16 +16,18 @@ function loadPlotly(url) {
 class LiveCharts {
   constructor(parent) {
     this.root = parent.querySelector(".live-charts") ?? parent.appendChild(Object.assign(document.createElement("div"), { className: "live-charts" }));
-    this.root.setAttribute("role", "img");
+    this.root.setAttribute("role", "group");
     this.points = new Map(); // run id -> {last, values: Map("split name" -> Map(epoch -> value))}
     this.resized = new ResizeObserver(() => this.draw());
     this.resized.observe(this.root);
-    this.dark = window.matchMedia("(prefers-color-scheme: dark)");
   }
 
   show(data) {
     this.runs = data.runs;
-    this.root.setAttribute("aria-label", `Charts of loss, accuracy, IoU and Dice by epoch of ${data.runs.map((run) => run.label).join(", ")}`);
+    this.charts = data.charts; // [metric, title] each
+    this.marks = data.marks; // levels to compare with: {metric, value, label, colour, above}
+    for (const run of this.runs) if (run.points && !this.points.has(run.id)) this.keep(run.id, run.points, 0);
+    this.root.setAttribute("aria-label", `Charts of ${data.charts.map(([, title]) => title).join(", ")} by epoch of ${data.runs.map((run) => run.label).join(", ")}`);
     loadPlotly(data.plotly).then((plotly) => {
       this.plotly = plotly;
       this.poll();
@@ -37,7 +38,7 @@ class LiveCharts {
     clearTimeout(this.timer);
     const turn = (this.turn = {});
     if (!document.hidden) {
-      const news = await Promise.all(this.runs.map((run) => this.fetchNew(run.id).catch(() => false)));
+      const news = await Promise.all(this.runs.map((run) => (run.points ? false : this.fetchNew(run.id).catch(() => false))));
       if (turn !== this.turn || this.closed) return; // another poll began meanwhile
       if (news.some(Boolean) || !this.drawn || this.drawn !== this.signature()) this.draw();
     }
@@ -45,11 +46,15 @@ class LiveCharts {
   }
 
   async fetchNew(id) {
-    const known = this.points.get(id) ?? { last: 0, values: new Map() };
-    const answer = await fetch(`/api/runs/${id}/metrics?after=${known.last}`);
+    const answer = await fetch(`/api/runs/${id}/metrics?after=${this.points.get(id)?.last ?? 0}`);
     if (!answer.ok) return false;
     const { points, last } = await answer.json();
-    if (!points.length) return false;
+    if (points.length) this.keep(id, points, last);
+    return points.length > 0;
+  }
+
+  keep(id, points, last) {
+    const known = this.points.get(id) ?? { values: new Map() };
     const first = Math.min(...points.map((point) => point.epoch));
     for (const series of known.values.values()) // a resumed run writes epochs again
       for (const epoch of series.keys()) if (epoch >= first) series.delete(epoch);
@@ -59,7 +64,6 @@ class LiveCharts {
       known.values.get(key).set(epoch, value);
     }
     this.points.set(id, { last, values: known.values });
-    return true;
   }
 
   series(id, split, name) {
@@ -76,11 +80,11 @@ class LiveCharts {
   traces() {
     return this.runs.flatMap((run) => {
       const best = this.bestEpoch(run.id);
-      return CHARTS.flatMap(([name], chart) => {
+      return this.charts.flatMap(([name], chart) => {
         const axes = { xaxis: `x${chart ? chart + 1 : ""}`, yaxis: `y${chart ? chart + 1 : ""}`, legendgroup: `run ${run.id}` };
         const line = (split, dash) => ({
           ...axes, ...this.series(run.id, split, name), type: "scatter", mode: "lines+markers", uid: `${run.id} ${split} ${name}`,
-          name: escape(split === "val" ? run.label : `${run.label} (train)`), showlegend: chart === 0 && split === "val",
+          name: escape(split === "val" ? shortened(run.label) : `${run.label} (train)`), showlegend: chart === 0 && split === "val",
           line: { color: run.colour, dash, width: split === "val" ? 2.2 : 1.6 }, marker: { size: 4, color: run.colour }, opacity: split === "val" ? 1 : 0.75,
           hovertemplate: `${split === "val" ? "validation" : "train"} %{y:.4f}<extra>${escape(run.label)}</extra>`,
         });
@@ -108,15 +112,15 @@ class LiveCharts {
     const ink = this.ink();
     const narrow = this.root.clientWidth < 640;
     const layout = {
-      height: narrow ? 940 : 640, margin: { l: 48, r: 12, t: narrow ? 30 + 22 * this.runs.length : 64, b: 40 }, uirevision: "kept", hovermode: "x",
+      height: narrow ? 940 : 640, margin: { l: 48, r: 12, t: 24 + 30 * (narrow ? this.runs.length : this.legendRows()), b: 40 }, uirevision: "kept", hovermode: "x",
       paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", font: { family: "system-ui, sans-serif", size: 12, color: ink.text },
       modebar: { bgcolor: "rgba(0,0,0,0)", color: ink.grid, activecolor: ink.text },
       legend: { orientation: "h", x: 0, y: 1, yref: "container", yanchor: "top", font: { size: 13 }, groupclick: "togglegroup" },
-      hoverlabel: { namelength: 24 }, annotations: [], dragmode: narrow ? false : "zoom",
+      hoverlabel: { namelength: 24 }, annotations: [], shapes: [], dragmode: narrow ? false : "zoom",
     };
     const empty = this.points.size === 0;
     if (empty) layout.annotations.push({ text: "The first epoch has not ended yet", x: 0.5, y: 0.5, xref: "paper", yref: "paper", showarrow: false, bgcolor: ink.background, borderpad: 6 });
-    CHARTS.forEach(([name, title], chart) => {
+    this.charts.forEach(([name, title], chart) => {
       const n = chart ? chart + 1 : "";
       const [column, row, rows] = narrow ? [0, chart, 4] : [chart % 2, Math.floor(chart / 2), 2];
       const x = narrow ? [0, 1] : [column * 0.53, column * 0.53 + 0.47];
@@ -127,8 +131,23 @@ class LiveCharts {
         showticklabels: row === rows - 1, title: row === rows - 1 ? { text: "epoch", standoff: 6 } : undefined };
       layout[`yaxis${n}`] = { ...axis, domain: [top - height, top], anchor: `x${n}`, hoverformat: ".4f", nticks: 6, ...(empty ? { range: [0, 1] } : {}) };
       layout.annotations.push({ text: `<b>${title}</b>`, x: x[0], xref: "paper", xanchor: "left", y: top, yref: "paper", yanchor: "bottom", showarrow: false, font: { size: 13 } });
+      for (const mark of this.marks.filter((one) => one.metric === name)) {
+        layout.shapes.push({ type: "line", xref: `x${n} domain`, x0: 0, x1: 1, yref: `y${n}`, y0: mark.value, y1: mark.value, line: { color: mark.colour, dash: "dot", width: 1.5 } });
+        layout.annotations.push({ text: `${escape(mark.label)} ${mark.value.toFixed(3)}`, xref: `x${n} domain`, x: 1, xanchor: "right", yref: `y${n}`, y: mark.value, yanchor: mark.above ? "bottom" : "top", showarrow: false, font: { size: 11 } });
+      }
     });
     return layout;
+  }
+
+  // How many rows the legend needs; Plotly reserves no room for it above the charts.
+  legendRows() {
+    let rows = 1, used = 0;
+    for (const run of this.runs) {
+      const width = 60 + 7.5 * shortened(run.label).length;
+      if (used && used + width > this.root.clientWidth - 60) { rows += 1; used = 0; }
+      used += width;
+    }
+    return rows;
   }
 
   tick() {
@@ -137,7 +156,7 @@ class LiveCharts {
   }
 
   signature() {
-    return JSON.stringify([this.runs, this.root.clientWidth, this.ink()]);
+    return JSON.stringify([this.runs.map(({ points, ...run }) => run), this.root.clientWidth, this.ink()]);
   }
 
   draw() {
@@ -165,6 +184,10 @@ class LiveCharts {
     this.resized.disconnect();
     this.plotly?.purge(this.root);
   }
+}
+
+function shortened(label) {
+  return label.length > 32 ? `${label.slice(0, 31)}…` : label;
 }
 
 function escape(text) {

@@ -9,11 +9,11 @@ from typing import Any
 
 import gradio as gr
 
-from pages import predictor_look as look
-from pages.models import choices, default_pair, file_key, find_model, model_name
-from pages.predictor_files import fresh_folder, mask_name, upload, write_picture
-from pages.predictor_session import LOADED, Photo, Session, duration, jpeg, mask_png, percent
-from pages.predictor_view import SideView, view
+from pages.models import choices, default_pair, model_at, model_name
+from pages.predictor import look
+from pages.predictor.files import fresh_folder, mask_name, upload, write_picture
+from pages.predictor.session import LOADED, Photo, Session, duration, jpeg, mask_png, percent
+from pages.predictor.view import SideView, view
 from seg_core.errors import InputError
 
 NO_MODEL = "There is no trained model yet. Train one on the Train page; it appears here by itself."
@@ -129,7 +129,7 @@ class Handlers:
         for path in default_pair([path for _, path in choices()]):
             if path:
                 try:
-                    LOADED.get(file_key(path))
+                    LOADED.get(model_at(path))
                 except InputError:
                     continue  # said where its mask would stand, once a photograph is there
 
@@ -187,7 +187,7 @@ class Handlers:
         (prediction,) = session.photo.predict([model])
         if isinstance(prediction, InputError):
             raise gr.Error(str(prediction), print_exception=False)
-        name = mask_name(session.photo.name, model_name(find_model(model)))
+        name = mask_name(session.photo.name, model_name(model_at(model)))
         return str(mask_png(prediction, threshold, fresh_folder(), name))
 
     def _add(self, files: list[tuple[Path, str]], *values: Any) -> Iterator[Update]:

@@ -1,7 +1,4 @@
-"""The Gradio widget of the page Predict: photographs in, the masks of two models side by side, and the endpoint ``/predict``.
-
-`build_predictor` makes it; the host mounts it with `mount_settings`, because Gradio takes theme, style and script only there.
-"""
+"""The widget itself: its components, which handler answers to what, and the endpoint ``/predict``."""
 
 from __future__ import annotations
 
@@ -10,16 +7,13 @@ from typing import Any
 
 import gradio as gr
 
-from pages import predictor_look as look
-from pages.predictor_api import predict
-from pages.predictor_files import KEEP, sweeper
-from pages.predictor_handlers import NO_MODEL, Handlers, Parts, Side
-from pages.predictor_look import mount_settings
-from pages.predictor_session import MOST_PHOTOS, Photo, Session
+from pages.predictor import look
+from pages.predictor.api import predict
+from pages.predictor.files import KEEP, sweeper
+from pages.predictor.handlers import NO_MODEL, Handlers, Parts, Side
+from pages.predictor.session import MOST_PHOTOS, Photo, Session
 
-__all__ = ["build_predictor", "mount_settings"]
-
-EXAMPLES = Path(__file__).parent / "examples"
+EXAMPLES = Path(__file__).parent.parent / "examples"
 EVERY = 5
 """Seconds between two looks for new checkpoints."""
 PRIVACY = (

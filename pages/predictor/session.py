@@ -10,12 +10,12 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from pages.models import Key, LoadedModels, file_key
+from pages.models import Key, LoadedModels, file_key, model_at
 from pages.overlays import preview
 from seg_core import metrics
-from seg_core.checkpoint import Prediction
 from seg_core.errors import InputError
 from seg_core.image import read_image
+from seg_core.prediction import Prediction
 
 PREVIEW = (1024, 640)
 """Longer side of what is drawn on, in pixels: at most, and at least. Masks over small photographs would look coarse."""
@@ -54,11 +54,12 @@ class Photo:
         predictions: list[Prediction | InputError] = []
         for path in paths:
             try:
-                key = file_key(path)
+                model = model_at(path)
+                key = file_key(model)
                 if key not in self.predictions:
                     # From the whole photograph, not from the preview, so that the mask is the one that the CLI writes.
                     image = image or self._whole()
-                    self.predictions[key] = LOADED.get(key).predict(image, self.name)
+                    self.predictions[key] = LOADED.get(model).predict(image, self.name)
                 predictions.append(self.predictions[key])
             except InputError as error:
                 predictions.append(error)

@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image
 
 from pages.overlays import draw_mask
-from pages.predictor_session import Photo, agreement
+from pages.predictor.session import Photo, agreement
 from pages.theme import run_colour
 from seg_core.errors import InputError
 

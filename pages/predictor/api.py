@@ -7,9 +7,9 @@ from typing import Any
 
 import gradio as gr
 
-from pages.models import default_pair, file_key, find_model, model_name
-from pages.predictor_files import fresh_folder, mask_name, upload
-from pages.predictor_session import LOADED, agreement, mask_png
+from pages.models import default_pair, find_model, model_name
+from pages.predictor.files import fresh_folder, mask_name, upload
+from pages.predictor.session import LOADED, agreement, mask_png
 from seg_core.checkpoint import available_checkpoints
 from seg_core.errors import InputError
 from seg_core.image import read_image
@@ -41,7 +41,7 @@ def _predict(photo: dict[str, Any] | None, names: list[str], threshold: float | 
     image = read_image(file, name)
     entries = [find_model(model) for model in names or _defaults()]
     limit = _threshold(threshold)
-    predictions = [LOADED.get(file_key(entry.path)).predict(image, name) for entry in entries]
+    predictions = [LOADED.get(entry).predict(image, name) for entry in entries]
     thresholds = [prediction.threshold if limit is None else limit for prediction in predictions]
     masks = [prediction.mask(value) for prediction, value in zip(predictions, thresholds, strict=True)]
     files = [

@@ -1,0 +1,243 @@
+"""The Compare page: two or three models, or masks of another program, on photographs of a dataset."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import streamlit as st
+
+from pages.comparison import ORDERS, Compared, Table, mask_models, mask_photos, overall, to_csv
+from pages.dataset_choice import choose_dataset
+from pages.job_panel import ask, job_panel
+from pages.live import compare_view
+from pages.models import model_name, short_name
+from pages.tables import score_table
+from pages.text import plain
+from pages.theme import run_colour
+from seg_core.checkpoint import available_checkpoints, read_metadata
+from seg_core.config import Config
+from seg_core.data.dataset import SAMPLE, Dataset, clean_source
+from seg_core.errors import InputError
+from seg_core.jobs.requests import SplitChoice, evaluation_request
+
+MOST = 3
+A_PAGE = 8
+THRESHOLD = "compare-threshold"
+SPLITS = {"test": "Test", "val": "Validation", "train": "Training"}
+
+
+def choose_split(dataset: Dataset) -> SplitChoice | None:
+    """Let the user choose a part of the dataset: test, or where there is none, validation."""
+    there = [name for name in SPLITS if name != "test" or dataset.test]
+    linked = st.query_params.get("split", "")
+    name = st.segmented_control(
+        "Photographs",
+        there,
+        default=linked if linked in there else there[0],
+        required=True,
+        format_func=SPLITS.__getitem__,
+        key=f"split-{dataset.fingerprint}",
+    )
+    own = dataset.counts["val"] > 0
+    seed = 0
+    if name != "test" and not own:
+        seed = int(
+            st.number_input("Seed of the split", 0, 2**31 - 1, 0, help="Models of another seed may have trained on these.")
+        )
+    split = SplitChoice(dataset, name, seed, Config().val_fraction)
+    try:
+        st.caption(f"{len(split.pairs):,} photographs, scored at their stored resolution, as the ISIC challenge does.")
+    except InputError as error:
+        st.error(plain(str(error)))
+        return None
+    if name != "test":
+        st.caption("Models choose their best epoch on validation photographs and learn from training ones; judge them on test.")
+    return split
+
+
+def _linked_seed() -> int:
+    text = st.query_params.get("seed", "")
+    return min(int(text), 2**31 - 1) if text.isdecimal() and len(text) < 11 else 0
+
+
+def learnt_from(model: Path, split: SplitChoice) -> str:
+    """A warning where a checkpoint may have trained on photographs of the split; empty where it has not, or nothing is known."""
+    if model.is_dir() or split.name == "test":
+        return ""
+    metadata = read_metadata(model)
+    config, same_data = metadata["config"], metadata["dataset"]["fingerprint"] == split.dataset.fingerprint
+    same_split = metadata["dataset"]["val_is_own"] or (config["seed"], config["val_fraction"]) == (split.seed, split.val_fraction)
+    if same_data and same_split and split.name == "val":
+        return ""
+    return (
+        "trained on these photographs" if same_data and split.name == "train" else "may have trained on some of these photographs"
+    )
+
+
+def choose_models() -> dict[str, Path]:
+    """Let the user choose models, and a folder of masks; path by name."""
+    there = {short_name(entry): entry for entry in available_checkpoints()}
+    asked = st.query_params.get_all("model")
+    linked = list(dict.fromkeys(name for name in asked if name in there))[:MOST]
+    if unknown := [name for name in asked if name not in there]:
+        st.warning(plain(f"There is no model {', '.join(unknown)}; choose from the list."))
+    picked = st.multiselect(
+        "Models",
+        list(there),
+        linked if asked or "masks" in st.query_params else list(there)[:2],
+        format_func=lambda name: model_name(there[name]),
+        max_selections=MOST,
+        placeholder="Choose models",
+        key="compare-models",
+    )
+    models = {model_name(there[name]): there[name].path for name in picked}
+    typed = st.text_input(
+        "Folder of predicted masks",
+        st.query_params.get("masks", ""),
+        placeholder="optional: ~/masks-of-another-tool",
+        help="Masks that any other program predicted, one image a photograph, of the same name, with or without _mask or "
+        "_segmentation. Black and white, or grey for probabilities.",
+        key="compare-masks",
+    )
+    try:
+        folder = Path(clean_source(typed)) if typed.strip() else None
+    except InputError as error:
+        st.error(plain(str(error)))
+        return models
+    if folder is not None and not _is_folder(folder):
+        st.error(f"There is no folder {plain(str(folder))}; check the path.")
+    elif folder is not None:
+        models[f"masks: {folder.name or folder}"] = folder
+    if len(models) > MOST:
+        st.warning(f"At most {MOST} are compared at a time; the folder is left out.")
+    return dict(list(models.items())[:MOST])
+
+
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except OSError:  # a name that is too long to be one
+        return False
+
+
+def remember(dataset: Dataset, split: SplitChoice, models: dict[str, Path]) -> None:
+    """Make the address one that opens the same view."""
+    names = {entry.path: short_name(entry) for entry in available_checkpoints()}
+    wanted: dict[str, list[str]] = {
+        "data": list(dataset.sources),
+        "split": [split.name],
+        "seed": [str(split.seed)] if split.seed else [],
+        "model": [names[path] for path in models.values() if path in names],
+        "masks": [str(path) for path in models.values() if path.is_dir()],
+    }
+    for name, values in wanted.items():
+        if st.query_params.get_all(name) == values:
+            continue
+        if values:
+            st.query_params[name] = values
+        else:
+            st.query_params.pop(name, None)
+
+
+def compared(models: dict[str, Path], split: SplitChoice) -> list[Compared]:
+    """The models with their evaluations, as far as these are there."""
+    found = []
+    for place, (label, path) in enumerate(models.items()):
+        try:
+            found.append(Compared.of(label, run_colour(place), evaluation_request(path, split)))
+        except InputError as error:
+            st.error(plain(f"{label}: {error}"))
+    return found
+
+
+def pictures(models: list[Compared], table: Table, threshold: float | None) -> None:
+    """The photographs, in the order chosen, some at a time."""
+    order_box, ids_box, page_box = st.columns([5, 3, 2], vertical_alignment="bottom")
+    order = order_box.segmented_control(
+        "Order", list(ORDERS), default="difference", required=True, format_func=ORDERS.__getitem__
+    )
+    only = ids_box.multiselect("Only these photographs", table.ids, placeholder="all")
+    # By each model's own threshold: while the slider moves, the photographs stay where they are.
+    steady = Table.of(models, None)
+    rows = [row for row in steady.in_order(order) if not only or steady.ids[row] in only]
+    pages = max(1, -(-len(rows) // A_PAGE))
+    page = int(page_box.number_input(f"Page of {pages}", 1, pages, 1, key=f"page-{order}-{len(rows)}"))
+    shown = rows[(page - 1) * A_PAGE : page * A_PAGE]
+    compare_view(mask_models(models), mask_photos(models, table, shown), threshold, THRESHOLD)
+    st.caption(
+        "White outline: truth. Errors: orange, marked but not lesion; blue, lesion but not marked. Pictures are shown at up to "
+        "512 pixels a side, scores are those at stored resolution."
+    )
+
+
+@st.fragment
+def results(models: list[Compared]) -> None:
+    """Tables and pictures at the threshold that is set; only these are drawn anew when it changes."""
+    threshold: float | None = st.session_state.get(THRESHOLD)
+    evaluated = [model for model in models if model.evaluation]
+    table = Table.of(evaluated, threshold)
+    at = "each model's own threshold" if threshold is None else f"threshold {threshold:.2f}"
+    st.header("Scores")
+    st.html(score_table([(model.label, n, means) for model, n, means in overall(evaluated, threshold)]))
+    st.caption(f"Means over photographs, at {at}. Thresholded IoU counts a photograph below 0.65 as 0. Best in bold.")
+    for note in dict.fromkeys(note for model in evaluated if model.evaluation for note in model.evaluation.notes):
+        st.warning(plain(note))
+    for model in evaluated:
+        if model.evaluation and model.evaluation.missing:
+            count = len(model.evaluation.missing)
+            st.warning(plain(f"{model.label} has no mask for {count} of the photographs, which are left out of its scores."))
+    st.header("Photographs")
+    pictures(evaluated, table, threshold)
+    with st.expander("Scores of every photograph", icon=":material/table:"):
+        columns = {"image": table.ids} | {
+            f"{metric} · {model.label}": table.scores[key][:, place]
+            for metric, key in (("IoU", "iou"), ("Dice", "dice"), ("Accuracy", "accuracy"))
+            for place, model in enumerate(evaluated)
+        }
+        st.dataframe(
+            columns,
+            hide_index=True,
+            width="stretch",
+            column_config={name: st.column_config.NumberColumn(format="%.4f") for name in list(columns)[1:]},
+        )
+        st.download_button(
+            "Download all scores (CSV)",
+            to_csv(evaluated, table),
+            "lesionlab-scores.csv",
+            "text/csv",
+            icon=":material/download:",
+            on_click="ignore",
+        )
+
+
+st.title("Compare")
+left, right = st.columns(2, gap="large")
+with left:
+    st.header("Data")
+    linked = st.query_params.get_all("data")
+    dataset = choose_dataset(linked or [SAMPLE], "compare")
+    split = choose_split(dataset) if dataset else None
+with right:
+    st.header("Models")
+    chosen = choose_models()
+if dataset is None or split is None:
+    st.stop()
+if not chosen:
+    st.info("Choose models, or a folder of masks, to compare.", icon=":material/compare:")
+    st.page_link("train.py", label="Train a model", icon=":material/model_training:")
+    st.stop()
+remember(dataset, split, chosen)
+for label, path in chosen.items():
+    if warning := learnt_from(path, split):
+        st.warning(plain(f"{label} {warning}; its scores here say little about new ones."))
+models = compared(chosen, split)
+wanting = {model.label: model.request for model in models if model.evaluation is None}
+with right:
+    if wanting and not job_panel(wanting):
+        count = f"{len(wanting)} model{'s' if len(wanting) > 1 else ''} on {len(split.pairs):,} photographs"
+        if st.button(f"Evaluate {count}", type="primary", icon=":material/play_arrow:"):
+            ask(list(wanting.values()))
+            st.rerun()
+        st.caption("This happens in the background; what was evaluated once is kept.")
+if any(model.evaluation for model in models):
+    results(models)

@@ -1,0 +1,122 @@
+// Masks over photographs on a canvas, shared by the components that show them: this text stands in front of theirs.
+
+// Buttons of which one is pressed: how masks are drawn. `choose` gets the style; what comes back marks the pressed one.
+function styleButtons(bar, styles, choose) {
+  const group = bar.appendChild(element("div", "mask-styles"));
+  group.setAttribute("role", "group");
+  group.setAttribute("aria-label", "How masks are drawn");
+  const buttons = Object.entries(styles).map(([style, text]) => {
+    const button = group.appendChild(element("button", "", text));
+    button.type = "button";
+    button.addEventListener("click", () => choose(style));
+    return [style, button];
+  });
+  return (chosen) => buttons.forEach(([style, button]) => button.setAttribute("aria-pressed", String(style === chosen)));
+}
+
+// A slider with words before it; `moved` gets its value while it moves.
+function maskSlider(bar, settings, name, moved) {
+  const label = bar.appendChild(element("label", "mask-slider"));
+  const says = label.appendChild(element("span", "mask-says"));
+  const slider = label.appendChild(Object.assign(document.createElement("input"), { type: "range", ...settings }));
+  slider.setAttribute("aria-label", name);
+  slider.addEventListener("input", () => moved(Number(slider.value)));
+  return [slider, says];
+}
+
+// A picture to draw on, with words below it; `colour` is that of the model whose mask it shows.
+function maskFigure(group, colour) {
+  const figure = group.appendChild(document.createElement("figure"));
+  const canvas = figure.appendChild(document.createElement("canvas"));
+  canvas.setAttribute("role", "img");
+  if (colour) figure.style.setProperty("--run-colour", colour);
+  return { figure, canvas, caption: figure.appendChild(document.createElement("figcaption")) };
+}
+
+const PIXELS = new Map(); // url -> promise of {width, height, values}: what was fetched once is kept, the oldest goes first
+const MOST_PIXELS = 150; // of up to a megabyte each
+const FALSE_POSITIVE = [213, 94, 0], FALSE_NEGATIVE = [0, 114, 178]; // vermilion and blue of Okabe and Ito's palette
+
+async function fetchPixels(url) {
+  const answer = await fetch(url);
+  if (!answer.ok) throw new Error(`${url}: ${answer.status}`);
+  const bitmap = await createImageBitmap(await answer.blob());
+  const canvas = new OffscreenCanvas(bitmap.width, bitmap.height);
+  const context = canvas.getContext("2d", { willReadFrequently: true });
+  context.drawImage(bitmap, 0, 0);
+  bitmap.close();
+  const { width, height, data } = context.getImageData(0, 0, canvas.width, canvas.height);
+  return { width, height, data };
+}
+
+function pixels(url) {
+  if (!PIXELS.has(url)) {
+    const promise = fetchPixels(url);
+    promise.catch(() => PIXELS.delete(url)); // the next look tries again
+    PIXELS.set(url, promise);
+    if (PIXELS.size > MOST_PIXELS) PIXELS.delete(PIXELS.keys().next().value);
+  }
+  return PIXELS.get(url);
+}
+
+const colourOf = (hex) => [1, 3, 5].map((at) => parseInt(hex.slice(at, at + 2), 16));
+
+// A mask (0 and 1) from the red channel of a picture: where it is at least `level`, of 0 to 255.
+function maskOf({ width, height, data }, level) {
+  const mask = new Uint8Array(width * height);
+  for (let at = 0; at < mask.length; at++) mask[at] = data[4 * at] >= level ? 1 : 0;
+  return mask;
+}
+
+// The pixels of a mask within `steps` of its edge.
+function edgeOf(mask, width, height, steps) {
+  let inner = mask;
+  for (let step = 0; step < steps; step++) {
+    const next = new Uint8Array(inner.length);
+    for (let y = 1; y < height - 1; y++) for (let x = 1, at = y * width + 1; x < width - 1; x++, at++) {
+      next[at] = inner[at] & inner[at - 1] & inner[at + 1] & inner[at - width] & inner[at + width];
+    }
+    inner = next;
+  }
+  return mask.map((inside, at) => inside & (1 - inner[at]));
+}
+
+// The edge of a true mask, found once: the truth does not change while thresholds do.
+const EDGES = new WeakMap();
+function truthOf(truth, steps) {
+  if (!EDGES.has(truth)) {
+    const mask = maskOf(truth, 128);
+    EDGES.set(truth, { mask, edge: edgeOf(mask, truth.width, truth.height, steps) });
+  }
+  return EDGES.get(truth);
+}
+
+function blend(data, at, [red, green, blue], share) {
+  data[4 * at] += (red - data[4 * at]) * share;
+  data[4 * at + 1] += (green - data[4 * at + 1]) * share;
+  data[4 * at + 2] += (blue - data[4 * at + 2]) * share;
+}
+
+// Draws a photograph with masks. `mask` and `truth` are pictures of the photograph's size, or absent. Styles: "outline" and "fill"
+// in `colour`; "errors", false positives and false negatives in two colours; "probability", the picture `mask` itself.
+function paint(canvas, { photo, mask, level = 128, truth, style = "outline", colour = "#0072B2" }) {
+  const shown = style === "probability" && mask ? mask : photo;
+  const { width, height } = shown;
+  const image = new ImageData(new Uint8ClampedArray(shown.data), width, height);
+  const thick = Math.max(1, Math.round(Math.max(width, height) / 256));
+  const drawEdge = (edge, ink) => edge.forEach((drawn, at) => drawn && blend(image.data, at, ink, 1));
+  const real = truth && truthOf(truth, thick);
+  if (mask && style !== "probability") {
+    const predicted = maskOf(mask, level), ink = colourOf(colour);
+    if (style === "errors" && real) {
+      predicted.forEach((inside, at) => inside !== real.mask[at] && blend(image.data, at, inside ? FALSE_POSITIVE : FALSE_NEGATIVE, 0.65));
+    } else {
+      if (style === "fill") predicted.forEach((inside, at) => inside && blend(image.data, at, ink, 0.45));
+      drawEdge(edgeOf(predicted, width, height, thick), ink);
+    }
+  }
+  if (real) drawEdge(real.edge, [255, 255, 255]);
+  canvas.width = width;
+  canvas.height = height;
+  canvas.getContext("2d").putImageData(image, 0, 0);
+}

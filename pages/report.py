@@ -1,0 +1,113 @@
+"""The Report page: launch the three runs of the student report, and set their curves and figures beside its own."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from pages.api import store
+from pages.data_panel import data_panel
+from pages.live import live_charts
+from pages.report_figures import History, figures_table, report_marks, reproduction
+from pages.text import duration, plain
+from seg_core.config import VARIANTS, Config
+from seg_core.errors import InputError
+from seg_core.runs.run import Run
+from seg_core.runs.supervisor import dispatch
+from seg_core.student_report import REPORT_METRICS
+
+TAG = "report"  # what the runs of this page are tagged with
+
+
+def chosen_runs() -> list[Run]:
+    """The runs that the address names, else the newest of each variant that this page launched."""
+    runs = {str(run.id): run for run in store().list_runs()}
+    asked = dict.fromkeys(st.query_params.get_all("run"))
+    if missing := [text for text in asked if text not in runs]:
+        st.warning(plain(f"There is no run {', '.join(missing)[:60]}; it may have been deleted."))
+    if linked := [runs[text] for text in asked if text in runs]:
+        return linked
+    ours = [run for run in runs.values() if TAG in run.tags and run.config.recipe == "report"]
+    newest = [next((run for run in ours if run.config.variant == variant), None) for variant in VARIANTS]
+    return [run for run in newest if run is not None]
+
+
+def launch_panel() -> None:
+    """Data, epochs and the button."""
+    data, settings = st.columns(2, gap="large")
+    with data:
+        dataset = data_panel()
+    with settings:
+        st.header("Settings")
+        st.write(
+            "Everything that the report states, exactly: Adam at 0.001, binary cross-entropy, 25 epochs, its four kinds of "
+            "augmentation, a decoder without skip connections. What it leaves out is listed in the README, marked *assumed*."
+        )
+        epochs = st.number_input("Epochs", 1, 1000, Config.of("report").epochs, help="The report trains 25.")
+        seed = st.number_input("Seed", 0, 2**31 - 1, 0, help="All three runs share it, and with it the split.")
+        if st.button("Reproduce the report", type="primary", icon=":material/rocket_launch:", disabled=dataset is None):
+            assert dataset is not None
+            configs = [Config.of("report", variant=variant, epochs=int(epochs), seed=int(seed)) for variant in VARIANTS]
+            try:
+                runs = [store().add_run("", config, dataset.sources, tags=[TAG]) for config in configs]
+            except InputError as error:
+                st.error(plain(str(error)))
+                return
+            dispatch(store())
+            st.query_params["run"] = [str(run.id) for run in runs]
+            st.rerun()
+
+
+def progress(run_ids: list[int]) -> None:
+    """Where each run stands, kept current while one is active."""
+    store().mark_lost()
+    runs = []
+    for run_id in run_ids:
+        try:
+            runs.append(store().get_run(run_id))
+        except InputError:
+            continue  # deleted meanwhile
+    if not runs:
+        st.rerun()
+    for run, column in zip(runs, st.columns(len(runs)), strict=True):
+        left = f", {duration(run.eta_seconds)} left" if run.eta_seconds is not None and run.is_active else ""
+        column.progress(run.progress, f"{plain(run.label)}: {run.status}, epoch {run.epochs_done} of {run.config.epochs}{left}")
+        if run.status in ("failed", "lost"):
+            column.warning(plain(run.message))
+    results(reproduction(store(), runs))
+    if not any(run.is_active for run in runs):
+        st.rerun()  # ends the polling
+
+
+def results(histories: list[History]) -> None:
+    """Curves and figures beside the report's."""
+    live_charts([history.curve for history in histories], REPORT_METRICS, report_marks(), key="-report")
+    st.caption(
+        "Solid: validation. Dashed: training. Dotted: the last epoch of the report's own log, on validation. IoU and Dice are "
+        "averaged over pixel columns here, as in the report; an empty column counts 1."
+    )
+    st.html(figures_table(histories))
+    st.caption(
+        "Figures of the last epoch, at network resolution. The last two columns are the usual IoU and Dice per image, which the "
+        "report does not give. Its 0.6954 is Model 1's IoU on *training* photographs."
+    )
+
+
+st.title("Report")
+st.write(
+    "LesionLab started from a student's report on ISIC 2016 that compares two models and finds the differences marginal. "
+    "Train its models again, and see both side by side."
+)
+runs = chosen_runs()
+with st.expander("Launch the three runs", icon=":material/rocket_launch:", expanded=not runs):
+    launch_panel()
+if runs:
+    active = any(run.is_active for run in runs)
+    if active:
+        st.fragment(progress, run_every=2)([run.id for run in runs])
+    else:
+        results(reproduction(store(), runs))
+    ids = [str(run.id) for run in runs]
+    st.page_link("monitor.py", label="Watch these runs in Monitor", icon=":material/monitoring:", query_params={"run": ids})
+else:
+    st.info("Until you have runs of your own here, these are the three that ship with LesionLab.", icon=":material/inventory_2:")
+    results(reproduction(store(), []))

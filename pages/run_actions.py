@@ -1,0 +1,125 @@
+"""What can be done with a run: stop, go on, clone, delete, and what people write on it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import streamlit as st
+
+from pages.api import store
+from pages.text import plain
+from seg_core.config import LONGEST_RUN
+from seg_core.errors import InputError
+from seg_core.runs.run import Run
+from seg_core.runs.supervisor import dispatch
+
+
+def action_buttons(run: Run) -> None:
+    """A button for each thing that can be done with a run in its state."""
+    with st.container(horizontal=True, horizontal_alignment="right"):
+        if run.is_active:
+            _stop_buttons(run)
+        if run.can_resume and _button(run, "Resume", "play_circle", "Go on at the epoch that was interrupted."):
+            _do(lambda: store().requeue(run.id), starts=True)
+        if run.can_extend and _button(run, "Train more", "forward", "Continue for more epochs."):
+            _train_more(run)
+        if run.can_delete and _button(run, "Delete", "delete"):
+            _confirm_delete(run)
+
+
+def _stop_buttons(run: Run) -> None:
+    if run.status == "running" and run.stop_after_epoch:
+        if _button(run, "Keep going", "undo", "It was to stop after the epoch at work."):
+            _do(lambda: store().keep_going(run.id))
+    elif (
+        run.status == "running"
+        and run.epoch < run.config.epochs
+        and _button(run, "Stop after this epoch", "timer_pause", "The epoch at work is finished first, so nothing is repeated.")
+    ):
+        _do(lambda: store().request_stop(run.id, after_epoch=True))
+    label = {"stopping": "Stopping…", "queued": "Take out of the queue"}.get(run.status, "Stop")
+    if _button(run, label, "stop_circle", "The model so far is kept.", disabled=not run.can_stop):
+        _do(lambda: store().request_stop(run.id))
+
+
+def _button(run: Run, label: str, icon: str, help: str | None = None, *, disabled: bool = False) -> bool:
+    return st.button(label, icon=f":material/{icon}:", key=f"{icon}-{run.id}", help=help, disabled=disabled)
+
+
+def _do(action: Callable[[], object], *, starts: bool = False) -> None:
+    try:
+        action()
+    except InputError as error:  # the run ended, or was deleted, since the button was drawn
+        st.toast(plain(str(error)), icon=":material/error:")
+    if starts:
+        dispatch(store())  # rather than wait for the supervisor's next look
+    st.rerun()
+
+
+@st.dialog("Train for more epochs")
+def _train_more(run: Run) -> None:
+    st.write(f"**{plain(run.label)}** has finished its {run.config.epochs} epochs.")
+    epochs = st.number_input("More epochs", 1, LONGEST_RUN - run.config.epochs, min(10, LONGEST_RUN - run.config.epochs))
+    if run.config.schedule == "one-cycle":
+        st.caption("The learning rate goes through another cycle over these epochs; the best epoch so far is kept.")
+    if st.button("Continue", type="primary"):
+        _do(lambda: store().extend(run.id, int(epochs)), starts=True)
+
+
+@st.dialog("Delete this run?")
+def _confirm_delete(run: Run) -> None:
+    st.write(f"**{plain(run.label)}** goes with its model, its masks and its log. This cannot be undone.")
+    yes, no = st.columns(2)
+    if yes.button("Delete", type="primary", width="stretch"):
+        try:
+            freed = store().delete(run.id)
+        except InputError as error:  # it was resumed or deleted in another window, or its folder is locked
+            st.error(plain(str(error)))
+            return
+        st.session_state["flash"] = f"{run.label} is deleted; {freed / 1e6:.1f} MB freed."
+        st.query_params.clear()
+        st.rerun()
+    if no.button("Keep", width="stretch"):
+        st.rerun()
+
+
+def clone_link(run: Run) -> None:
+    """A link to Train with the data and the settings of a run.
+
+    Not a button among the others: leaving the page from within a part that is drawn anew every second breaks Streamlit's page.
+    """
+    st.page_link(
+        "train.py", label="Clone this run with changes", icon=":material/content_copy:", query_params={"clone": str(run.id)}
+    )
+
+
+def edit_panel(run: Run) -> None:
+    """The name, the tags and the notes of a run, to read and to change."""
+    with st.expander("Name, tags and notes", icon=":material/edit_note:", expanded=bool(run.notes)):
+        saved = {"name": run.name, "tags": ", ".join(run.tags), "notes": run.notes}
+        overtaken = [field for field, value in saved.items() if _overtaken(f"{field}-{run.id}", value)]
+        name = st.text_input("Name", max_chars=100, placeholder=run.config.label, key=f"name-{run.id}")
+        tags = st.text_input("Tags", placeholder="separated by commas", key=f"tags-{run.id}")
+        notes = st.text_area("Notes", height=120, key=f"notes-{run.id}")
+        if overtaken:
+            st.warning(f"Changed in another window meanwhile: {', '.join(overtaken)}. Saving replaces that by what stands here.")
+        typed = {"name": name, "tags": tags, "notes": notes}
+        changed: dict[str, Any] = {field: value for field, value in typed.items() if value != saved[field]}
+        if st.button("Save", icon=":material/save:", disabled=not changed, key=f"save-{run.id}"):
+            if "tags" in changed:
+                changed["tags"] = tags.split(",")
+            for field in typed:
+                st.session_state.pop(f"{field}-{run.id}-saved", None)  # from now on the fields show what is saved
+            _do(lambda: store().annotate(run.id, **changed))
+
+
+def _overtaken(key: str, saved: str) -> bool:
+    """Let a field show what is saved, unless something else was typed into it; whether that was saved over meanwhile."""
+    known = st.session_state.get(f"{key}-saved")
+    if known == saved:
+        return False
+    if known is not None and st.session_state.get(key, known) != known:
+        return True
+    st.session_state[key] = st.session_state[f"{key}-saved"] = saved
+    return False
