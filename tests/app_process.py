@@ -58,6 +58,11 @@ class AppProcess:
         printed, _ = self.process.communicate(timeout=20)
         return self.process.returncode, printed
 
+    def kill(self) -> None:
+        """Kill it, as a machine short of memory would."""
+        self.process.kill()
+        self.process.communicate(timeout=20)
+
     def stop(self) -> str:
         """End the app and every worker that it started; gives what it wrote to stderr."""
         if self.process.poll() is None:

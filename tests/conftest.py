@@ -10,7 +10,9 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, Request, expect, sync_playwright
 
+from seg_core.data import download, official
 from tests.app_process import AppProcess
+from tests.archive_server import PAIRS, Server, challenge_archives
 from tests.find_chromium import ADVICE, find_chromium
 
 CHROMIUM_FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
@@ -48,6 +50,18 @@ def thin_decoder() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(decoders, "CHANNELS", (32, 16, 8, 8, 8))
         yield
+
+
+@pytest.fixture
+def archives(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
+    """The challenge's archives in small, on a server that the fetching knows; no proxy, no waiting."""
+    server = Server(challenge_archives())
+    monkeypatch.setenv("LESIONLAB_ISIC_URL", server.url)
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    monkeypatch.setattr(official, "PAIRS", PAIRS)
+    monkeypatch.setattr(download, "WAITS", (0, 0))
+    yield server
+    server.stop()
 
 
 @pytest.fixture(scope="module")

@@ -23,7 +23,6 @@ from safetensors.torch import load_file, save_file
 from seg_core import checkpoint as checkpoint_module
 from seg_core.checkpoint import (
     METADATA_KEY,
-    Prediction,
     available_checkpoints,
     load_checkpoint,
     read_metadata,
@@ -35,6 +34,7 @@ from seg_core.data.transforms import normalise
 from seg_core.errors import InputError
 from seg_core.home import PROJECT
 from seg_core.model import build_model, count_parameters
+from seg_core.prediction import Prediction
 from seg_core.training import train
 from tests.helpers import lesion, make_dataset, tiny_config
 
@@ -228,8 +228,11 @@ def test_what_is_no_usable_checkpoint_is_refused_in_one_sentence(kind: str, mess
     bad = damaged(kind, made, tmp_path)
     with pytest.raises(InputError, match=re.escape(message)) as refused:
         load_checkpoint(bad)
-    assert bad.name in str(refused.value)
+    assert str(bad) in str(refused.value)
     assert "\n" not in str(refused.value)
+    with pytest.raises(InputError, match=re.escape(message)) as named:
+        load_checkpoint(bad, name="Mine, run 3")
+    assert str(named.value) == str(refused.value).replace(str(bad), "Mine, run 3")
 
 
 def test_a_resume_file_is_no_checkpoint(trained: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -21,6 +22,7 @@ from seg_core.evaluation import evaluate
 from seg_core.home import PROJECT
 from seg_core.model import build_model
 from seg_core.runs.store import RunStore
+from tests.archive_server import TRAINING_DATA, Server, answers, breaks_after
 from tests.helpers import make_dataset, tiny_config, write_pair
 
 pytestmark = pytest.mark.usefixtures("thin_decoder")
@@ -210,7 +212,8 @@ def test_predict_refuses_two_masks_of_one_name_and_a_place_to_write_that_is_none
     assert "a_mask.png cannot be written" in lab.refuses(*arguments, "--output", tmp_path / "masks")
 
 
-def test_data_check_lists_all_problems_at_once(data: Path, lab: Lab) -> None:
+def test_data_check_lists_all_problems_at_once(tmp_path: Path, lab: Lab) -> None:
+    data = make_dataset(tmp_path / "data", train=4, test=2)  # at 64 pixels, where each photograph's grain tells it apart
     assert lab("data", "check", data).status == 0
     assert lab("data", "check", data, "--json").json == {
         "name": "data",
@@ -221,7 +224,7 @@ def test_data_check_lists_all_problems_at_once(data: Path, lab: Lab) -> None:
     (data / "train" / "images" / "ISIC_0000001.jpg").write_bytes(b"no photograph")
     (data / "test" / "images" / "ISIC_0000005.jpg").write_bytes(b"no photograph")
     (data / "train" / "masks" / "ISIC_0000002.png").unlink()
-    Image.new("L", (90, 70)).save(data / "train" / "masks" / "ISIC_0000003.png")
+    Image.new("L", (64, 64)).save(data / "train" / "masks" / "ISIC_0000003.png")
     done = lab("data", "check", data, "--json")
     assert done.status == 1
     found = {(Path(problem["file"]).name, problem["kind"], problem["error"]) for problem in done.json["problems"]}
@@ -235,6 +238,22 @@ def test_data_check_lists_all_problems_at_once(data: Path, lab: Lab) -> None:
     assert text.status == 1
     assert "4 problems" in text.out
     assert all(problem["message"] in text.out for problem in done.json["problems"])
+
+
+def test_data_check_warns_of_a_photograph_in_two_parts(tmp_path: Path, lab: Lab) -> None:
+    data = make_dataset(tmp_path / "data", train=4, test=2)
+    for kind, ending in (("images", "jpg"), ("masks", "png")):
+        with Image.open(data / "train" / kind / f"ISIC_0000001.{ending}") as picture:
+            picture.transpose(Image.Transpose.FLIP_LEFT_RIGHT).save(data / "test" / kind / f"ISIC_0000004.{ending}")
+    done = lab("data", "check", data, "--json")
+    assert done.status == 0  # it is trained on all the same
+    (problem,) = done.json["problems"]
+    assert (problem["kind"], problem["error"]) == ("leakage", False)
+    assert problem["file"] == str(data / "test" / "images" / "ISIC_0000004.jpg")
+    text = lab("data", "check", data)
+    assert text.status == 0
+    seen = "ISIC_0000004.jpg (test) looks like the same photograph as ISIC_0000001.jpg (train), mirrored or turned"
+    assert f"  warning  {seen}; compare them, and remove one of the two.\n" in text.out
 
 
 @pytest.mark.parametrize(
@@ -287,6 +306,48 @@ def test_without_arguments_the_commands_are_listed(lab: Lab) -> None:
     assert "work" not in lab("--help").out.split()  # for the app alone
 
 
+def test_the_queue_is_steered_from_a_terminal(lab: Lab) -> None:
+    store = RunStore()
+    one, two = (store.add_run("", CONFIG, "sample").id for _ in range(2))
+    assert lab("runs", "slots").out == "1 run trains at a time.\n"
+    assert lab("runs", "slots", 2, "--json").json == {"slots": 2}
+    assert lab.refuses("runs", "slots", 9) == "9 runs cannot train at a time; choose a number from 1 to 8."
+    assert lab("runs", "move", two, "--by", -1).out == f"The runs in line, the next one first: {two}, {one}.\n"
+    assert store.claim(two)
+    assert lab("runs", "stop", two, "--after-epoch").out == f"Run {two} stops after the epoch at work.\n"
+    assert store.should_stop_after_epoch(two)
+    assert lab.refuses("runs", "move", two, "--by", 1) == f"Run {two} is running; only queued runs can be moved."
+    assert lab.refuses("runs", "continue", one, "--epochs", 2).startswith(f"Run {one} is queued; only finished runs")
+
+
+def test_a_run_is_named_and_tagged_from_a_terminal(lab: Lab) -> None:
+    run = RunStore().add_run("", CONFIG, "sample")
+    assert lab("runs", "edit", run.id, "--name", "a [b]", "--tag", "x", "--tag", "y z").out == (
+        f"Run {run.id} is called a [b], tagged x, y z.\n"
+    )
+    edited = lab("runs", "edit", run.id, "--notes", "Next: seed 3.", "--json").json
+    assert (edited["name"], edited["notes"], edited["tags"]) == ("a [b]", "Next: seed 3.", ["x", "y z"])
+    assert lab("runs", "edit", run.id, "--tag", "", "--json").json["tags"] == []
+
+
+def test_a_finished_run_is_continued_from_a_terminal(data: Path, lab: Lab) -> None:
+    options = [
+        "--image-size",
+        "64",
+        "--batch-size",
+        "4",
+        "--encoder-weights",
+        "random",
+        "--device",
+        "cpu",
+        "--precision",
+        "32-true",
+    ]
+    lab("train", "--data", data, "--epochs", 1, *options)
+    done = lab("runs", "continue", 1, "--epochs", 1, "--json").json
+    assert (done["status"], done["epochs"]) == ("finished", 2)
+
+
 def test_a_queued_run_can_be_stopped_and_deleted(lab: Lab) -> None:
     store = RunStore()
     run = store.add_run("waits", CONFIG, "sample")
@@ -294,3 +355,56 @@ def test_a_queued_run_can_be_stopped_and_deleted(lab: Lab) -> None:
     assert lab("runs", "show", run.id, "--json").json["status"] == "stopped"
     assert lab("runs", "delete", run.id, "--yes").status == 0
     assert lab("runs", "list").out.startswith("No runs yet")
+
+
+def test_the_official_data_are_fetched(archives: Server, tmp_path: Path, lab: Lab) -> None:
+    folder = tmp_path / "new" / "ISIC [2016]"
+    archives.faults["GET", TRAINING_DATA] = [breaks_after(1000)]
+    done = lab("data", "isic2016", "--output", folder, "--json")
+    assert (done.status, done.err) == (0, "")
+    assert done.json == {
+        "folder": str(folder),
+        "name": "ISIC [2016]",
+        "fingerprint": open_dataset(folder).fingerprint,
+        "pairs": {"train": 3, "val": 0, "test": 2},
+    }
+    asked = len(archives.seen)
+    again = lab("data", "isic2016", "--output", folder)
+    assert (again.status, again.out) == (0, f"{folder} holds 3 pairs to train and 2 to test.\n")
+    assert len(archives.seen) == asked
+
+
+def test_why_the_official_data_cannot_be_fetched_is_one_line(
+    archives: Server, tmp_path: Path, lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    arguments = ("data", "isic2016", "--output", tmp_path / "data", "--json")
+    archives.faults["GET", TRAINING_DATA] = [breaks_after(1000), breaks_after(0), breaks_after(0)]
+    assert "The connection to 127.0.0.1 broke off; check the network" in lab.refuses(*arguments)
+    archives.faults["HEAD", TRAINING_DATA] = [answers(404)]
+    assert f"127.0.0.1 answers 404 (Not Found) to the request for {TRAINING_DATA}" in lab.refuses(*arguments)
+    assert "Missing option '--output'; see --help." in lab.refuses("data", "isic2016")
+    assert "cannot be written (Not a directory)" in lab.refuses("data", "isic2016", "--output", Path(__file__) / "data")
+    monkeypatch.setenv("LESIONLAB_ISIC_URL", "nowhere")
+    assert "LESIONLAB_ISIC_URL is 'nowhere'" in lab.refuses(*arguments)
+
+
+def test_without_a_network_the_official_data_are_refused_in_one_line(archives: Server, tmp_path: Path) -> None:
+    archives.stop()
+    done = in_a_new_process("data", "isic2016", "--output", tmp_path / "data", "--json")
+    assert (done.status, done.out) == (2, "")
+    assert done.err.startswith("lesionlab: 127.0.0.1 cannot be reached (")
+    assert done.err.count("\n") == 1
+
+
+# Ctrl-C may come between the opening of a file and its with block; nothing closes it then but the end of the process.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_ctrl_c_keeps_what_was_fetched(archives: Server, tmp_path: Path, lab: Lab) -> None:
+    def interrupt(handler: Any) -> None:
+        handler.serve(only=1000)
+        signal.raise_signal(signal.SIGINT)
+
+    archives.faults["GET", TRAINING_DATA] = [interrupt]
+    done = lab("data", "isic2016", "--output", tmp_path / "data", "--json")
+    assert (done.status, done.out) == (130, "")
+    assert " ".join(done.err.split()) == "Stopped; what was fetched is kept, and the same command goes on from there."
+    assert lab("data", "isic2016", "--output", tmp_path / "data", "--json").json["pairs"]["train"] == 3

@@ -63,7 +63,12 @@ def test_predictor_is_found_without_its_slash(client: httpx.Client) -> None:
     assert "gradio" in answer.text
 
 
-@pytest.mark.parametrize("path", ["/", "/train", "/monitor", "/predict"])
+def test_the_first_page_is_found_by_its_name(client: httpx.Client) -> None:
+    assert client.get("/train?clone=3&x=a%20b").headers["location"] == "/?clone=3&x=a%20b"
+    assert client.get("/train").headers["location"] == "/"
+
+
+@pytest.mark.parametrize("path", ["/", "/monitor", "/predict", "/report"])
 def test_pages_are_served(client: httpx.Client, path: str) -> None:
     answer = client.get(path)
     assert (answer.status_code, answer.headers["content-type"]) == (200, "text/html; charset=utf-8")

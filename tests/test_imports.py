@@ -33,10 +33,11 @@ def test_the_host_runs_no_model_code() -> None:
 
 
 def test_torch_waits_until_it_is_used(tmp_path: Path) -> None:
-    run_by_streamlit = {"router", "train", "monitor", "predict"}
+    run_by_streamlit = {"router", "train", "monitor", "data", "report", "compare", "predict"}
     imported_when_used = {"augmentation_preview"}
-    names = {file.stem for file in (PROJECT / "pages").glob("*.py")} - run_by_streamlit - imported_when_used - {"__init__"}
-    modules = [f"pages.{name}" for name in sorted(names)] + ["seg_core.runs.store", "seg_core.runs.supervisor"]
+    files = {".".join(file.relative_to(PROJECT).with_suffix("").parts) for file in (PROJECT / "pages").rglob("*.py")}
+    passed_over = {f"pages.{name}" for name in run_by_streamlit | imported_when_used}
+    modules = [*sorted(files - passed_over), "seg_core.runs.store", "seg_core.runs.supervisor"]
     code = f"import sys, importlib\nfor name in {modules}:\n    importlib.import_module(name)\nprint('torch' in sys.modules)"
     environment = os.environ | {"LESIONLAB_HOME": str(tmp_path), "GRADIO_ANALYTICS_ENABLED": "False"}
     done = subprocess.run([sys.executable, "-c", code], cwd=PROJECT, env=environment, capture_output=True, text=True, timeout=100)

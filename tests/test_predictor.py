@@ -7,11 +7,13 @@ import io
 import json
 import os
 import re
+import secrets
 import subprocess
 import sys
 import zlib
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,18 +23,20 @@ import pytest
 from PIL import Image
 
 from pages import models
-from pages.models import LoadedModels, choices, file_key, find_model
+from pages.models import LoadedModels, choices, file_key, find_model, model_at
 from pages.overlays import draw_mask, grow, preview, shrink
-from pages.predictor_files import sweep
-from pages.predictor_session import MOST_PHOTOS, Photo, Session, duration, mask_png, percent
-from pages.predictor_view import view
-from seg_core.checkpoint import Prediction, save_checkpoint
+from pages.predictor.files import sweep
+from pages.predictor.session import MOST_PHOTOS, Photo, Session, duration, mask_png, percent
+from pages.predictor.view import view
+from seg_core.checkpoint import CheckpointEntry, save_checkpoint
 from seg_core.errors import InputError
 from seg_core.home import PROJECT
+from seg_core.prediction import Prediction
 from tests.app_process import AppProcess
 from tests.helpers import lesion, tiny_config
 
 MakeModel = Callable[..., Path]
+NO_LONGER = "This model is no longer there; choose another."
 
 
 @pytest.fixture
@@ -135,17 +139,15 @@ def test_no_model_at_all(make_model: MakeModel) -> None:
         find_model("run 1")
 
 
-def test_models_used_last_stay_loaded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_models_used_last_stay_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
     loads: list[str] = []
 
-    def load(path: str) -> object:
-        loads.append(Path(path).name)
+    def load(path: Path, name: str) -> object:
+        loads.append(path.name)
         return object()
 
     monkeypatch.setattr(models, "load_checkpoint", load)
-    for name in "abc":
-        (tmp_path / name).touch()
-    a, b, c = (file_key(tmp_path / name) for name in "abc")
+    a, b, c = (CheckpointEntry(Path(name), "Model", None, modified=1) for name in "abc")
     loaded = LoadedModels(capacity=2)
     first = loaded.get(a)
     loaded.get(b)
@@ -154,8 +156,7 @@ def test_models_used_last_stay_loaded(tmp_path: Path, monkeypatch: pytest.Monkey
     assert loaded.get(a) is first
     loaded.get(b)
     assert loads == ["a", "b", "c", "b"]
-    os.utime(tmp_path / "a", ns=(0, a[1] + 1))  # a run that improved
-    loaded.get(file_key(tmp_path / "a"))
+    loaded.get(replace(a, modified=2))  # a run that improved
     assert loads[-1] == "a"
 
 
@@ -164,14 +165,13 @@ def test_models_used_last_stay_loaded(tmp_path: Path, monkeypatch: pytest.Monkey
 
 def halves(photo: Photo, model: Path, left: float, right: float, threshold: float = 0.5) -> None:
     """Let a model have said one probability for the left half of a photograph and one for the right."""
-    model.touch()
     probabilities = np.repeat([[left, left, right, right]], 4, axis=0).astype(np.float32)
-    photo.predictions[file_key(model)] = Prediction(probabilities, photo.size, threshold, 0.25)
+    photo.predictions[file_key(model_at(str(model)))] = Prediction(probabilities, photo.size, threshold, 0.25)
 
 
-def test_measures_follow_the_thresholds(photo_file: Path, tmp_path: Path) -> None:
+def test_measures_follow_the_thresholds(make_model: MakeModel, photo_file: Path) -> None:
     photo = Photo.read(photo_file, "ISIC_1.jpg")
-    one, two = tmp_path / "one", tmp_path / "two"
+    one, two = make_model(run=1), make_model(run=2)
     halves(photo, one, 0.9, 0.1)
     halves(photo, two, 0.9, 0.6, threshold=0.4)
     sides, iou = view(photo, [str(one), str(two)], [None, None])
@@ -185,11 +185,13 @@ def test_measures_follow_the_thresholds(photo_file: Path, tmp_path: Path) -> Non
     assert view(photo, [str(one)], [None])[1] is None
 
 
-def test_model_that_is_gone_says_so_in_its_place(photo_file: Path, tmp_path: Path) -> None:
+def test_model_that_is_gone_says_so_in_its_place(make_model: MakeModel, photo_file: Path) -> None:
     photo = Photo.read(photo_file, "ISIC_1.jpg")
-    halves(photo, tmp_path / "there", 0.9, 0.1)
-    sides, iou = view(photo, [str(tmp_path / "gone"), str(tmp_path / "there")], [None, None])
-    assert sides[0].problem == "This model is no longer there; choose another."
+    gone, there = make_model(run=1), make_model(run=2)
+    halves(photo, there, 0.9, 0.1)
+    gone.unlink()
+    sides, iou = view(photo, [str(gone), str(there)], [None, None])
+    assert sides[0].problem == NO_LONGER
     assert sides[1].area == pytest.approx(0.5, abs=0.01)
     assert iou is None
 
@@ -302,7 +304,7 @@ def predict(make_model: MakeModel, monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
     """Call the endpoint for a file; gives what it gives, or the sentence of its error."""
     from gradio import Error
 
-    from pages.predictor_api import predict as endpoint
+    from pages.predictor.api import predict as endpoint
 
     monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path / "gradio"))
 
@@ -313,6 +315,16 @@ def predict(make_model: MakeModel, monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
             return error.message
 
     return predict
+
+
+def test_a_damaged_model_goes_by_its_name_not_by_its_path(
+    predict: Callable[..., Any], make_model: MakeModel, photo_file: Path
+) -> None:
+    model = make_model(run=3)
+    os.truncate(model, model.stat().st_size - 1000)
+    (side,), _ = view(Photo.read(photo_file, "ISIC_1.jpg"), [str(model)], [None])
+    sentence = "Model 2 · fine-tuned, run 3 is damaged or does not fit this version (SafetensorError); copy or train it again."
+    assert side.problem == predict(photo_file, "run 3") == sentence
 
 
 def mask_of(file: str) -> np.ndarray:
@@ -430,6 +442,32 @@ def test_files_that_nobody_uploaded_are_refused(app: AppProcess, photo_file: Pat
         assert httpx.get(f"{app.url}/predictor/gradio_api/file={path}").status_code in (403, 404)
 
 
+def measures_of(app: AppProcess, model: str) -> str:
+    """What the widget says of an example under the first model, when a request names the model by a path."""
+    config = httpx.get(f"{app.url}/predictor/config").json()
+    (handler,) = [each for each in config["dependencies"] if each["api_name"] == "add_example"]
+    (measures,) = [each["id"] for each in config["components"] if each["props"].get("elem_id") == "measures-1"]
+    queue, visit = f"{app.url}/predictor/gradio_api/queue", secrets.token_hex(8)
+    request = {"fn_index": handler["id"], "session_hash": visit, "event_data": {"index": 0}}
+    httpx.post(f"{queue}/join", json=request | {"data": [None, model, "", 0.5, 0.5, 40, True]}).raise_for_status()
+    answer = httpx.get(f"{queue}/data", params={"session_hash": visit}, timeout=60).text
+    (done,) = re.findall(r'data: (\{"msg":"process_completed".*)', answer)
+    return str(json.loads(done)["output"]["data"][handler["outputs"].index(measures)])
+
+
+def test_a_request_cannot_name_a_file_that_is_no_choice(app: AppProcess, make_model: MakeModel, tmp_path: Path) -> None:
+    folder, model = app.home / "0009", make_model(run=9)
+    folder.mkdir()
+    listed = model.rename(folder / "best.safetensors")
+    model_elsewhere = make_model(run=10)  # in the home of this test, which is not the app's
+    assert "esion" in measures_of(app, str(listed))
+    refused = {
+        measures_of(app, str(path))
+        for path in (model_elsewhere, "/etc/passwd", tmp_path, tmp_path / "missing", f"{folder}/../0009/best.safetensors")
+    }
+    assert refused == {f'<div class="problem" role="alert"><p>{NO_LONGER}</p></div>'}
+
+
 def test_only_one_endpoint_is_public_and_described(app: AppProcess) -> None:
     endpoints = httpx.get(f"{app.url}/predictor/gradio_api/info").json()["named_endpoints"]
     assert list(endpoints) == ["/predict"]
@@ -463,8 +501,8 @@ def test_widget_is_built_without_torch() -> None:
 def handlers(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
     import gradio
 
-    from pages.predictor import _layout
-    from pages.predictor_handlers import Handlers
+    from pages.predictor.handlers import Handlers
+    from pages.predictor.widget import _layout
 
     monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path / "gradio"))
 
@@ -502,12 +540,12 @@ def test_choices_follow_the_checkpoints(handlers: Any, make_model: MakeModel) ->
     assert chosen(handlers, handlers.refresh(update[known], one, two))[1] in (two, three)
 
 
-def test_slider_is_set_only_for_a_new_model(handlers: Any, photo_file: Path, tmp_path: Path) -> None:
+def test_slider_is_set_only_for_a_new_model(handlers: Any, make_model: MakeModel, photo_file: Path) -> None:
     session, parts = Session(), handlers.parts
     session.add([(photo_file, "ISIC_1.jpg")])
     assert session.photo
-    halves(session.photo, tmp_path / "one", 0.9, 0.6, threshold=0.4)
-    one = str(tmp_path / "one")
+    one = str(make_model(run=1))
+    halves(session.photo, Path(one), 0.9, 0.6, threshold=0.4)
     (update,) = handlers.show(session, one, "", 0.5, 0.5, 40, True)  # nothing has to run, so there is one update
     assert update[parts.sides[0].threshold] == 0.4
     assert "100.0 %" in update[parts.sides[0].measures]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import re
 import sqlite3
 import subprocess
 import sys
@@ -23,7 +24,8 @@ from seg_core.errors import InputError
 from seg_core.home import PROJECT, run_folder
 from seg_core.runs import process
 from seg_core.runs.process import Owner
-from seg_core.runs.store import LOST, RunStore
+from seg_core.runs.queue import LOST
+from seg_core.runs.store import RunStore
 
 CONFIG = Config.of("report", epochs=4)
 VALUES = {"loss": 0.5, "accuracy": 0.9, "iou": 0.7, "dice": 0.8}
@@ -200,9 +202,9 @@ def test_one_run_at_a_time_in_the_order_of_the_queue(store: RunStore) -> None:
     assert store.claim(one)
     assert not store.claim(one)
     assert store.next_in_line() is None
-    assert store.at_work() == store.get_run(one)
+    assert store.at_work() == [store.get_run(one)]
     store.finish(one, "stopped")
-    assert store.at_work() is None
+    assert store.at_work() == []
     store.requeue(one)  # at the end of the queue
     for run_id in (two, three, one):
         head = store.next_in_line()
@@ -212,12 +214,69 @@ def test_one_run_at_a_time_in_the_order_of_the_queue(store: RunStore) -> None:
         assert store.finish(run_id, "finished", "Done.").message == "Done."
 
 
-def test_a_run_in_the_foreground_goes_first(store: RunStore) -> None:
-    waiting = store.add_run("", CONFIG, "sample").id
+def test_a_run_in_the_foreground_waits_its_turn(store: RunStore) -> None:
+    first = store.add_run("", CONFIG, "sample").id
     here = store.add_run("", CONFIG, "sample", foreground=True)
     assert here.owner == Owner.of()
-    assert not store.claim(waiting)
+    assert not store.claim(here.id)
+    assert store.claim(first)
+    store.finish(first, "finished")
+    assert store.next_in_line() is None  # it has a process already
     assert store.claim(here.id)
+
+
+def test_as_many_runs_train_at_a_time_as_there_are_slots(store: RunStore) -> None:
+    one, two, three = (store.add_run("", CONFIG, "sample").id for _ in range(3))
+    assert store.slots() == 1
+    store.set_slots(2)
+    assert RunStore(store.path).slots() == 2  # for every process
+    assert not store.claim(three)
+    assert store.claim(two)
+    assert store.claim(one)
+    assert not store.claim(three)
+    assert [run.id for run in store.at_work()] == [one, two]
+    store.set_slots(1)
+    store.finish(one, "finished")
+    assert not store.claim(three)
+    store.finish(two, "finished")
+    assert store.claim(three)
+    for wrong in (0, 9):
+        with pytest.raises(InputError, match=f"^{wrong} runs cannot train at a time; choose a number from 1 to 8.$"):
+            store.set_slots(wrong)
+
+
+def test_a_worker_that_starts_takes_a_slot(store: RunStore) -> None:
+    one, two, three = (store.add_run("", CONFIG, "sample").id for _ in range(3))
+    store.set_slots(2)
+    assert store.reserve(one)
+    head = store.next_in_line()
+    assert head is not None
+    assert head.id == two
+    assert not store.reserve(three)
+    assert store.reserve(two)
+    assert store.next_in_line() is None
+
+
+def test_the_line_can_be_reordered(store: RunStore) -> None:
+    one, two, three, four = (store.add_run("", CONFIG, "sample").id for _ in range(4))
+
+    def line() -> list[int]:
+        return [run.id for run in store.line()]
+
+    store.move(three, -1)
+    assert line() == [one, three, two, four]
+    store.move(one, 2)
+    assert line() == [three, two, one, four]
+    store.move(four, -99)
+    store.move(three, 10**30)
+    assert line() == [four, two, one, three]
+    store.request_stop(two)
+    assert line()[:3] == [four, one, three]
+    store.requeue(two)
+    assert line()[-1] == two
+    assert store.claim(four)
+    with pytest.raises(InputError, match=r"^Run 4 is running; only queued runs can be moved\.$"):
+        store.move(four, 1)
 
 
 def test_only_one_of_many_threads_gets_a_run(store: RunStore) -> None:
@@ -250,6 +309,71 @@ def test_stopping(store: RunStore) -> None:
     assert store.finish(one, "stopped").can_resume
     with pytest.raises(InputError, match=r"^Run 1 is stopped; only queued or running runs can be stopped\.$"):
         store.request_stop(one)
+
+
+def test_stopping_after_the_epoch_can_be_taken_back(store: RunStore) -> None:
+    one, two = store.add_run("", CONFIG, "sample").id, store.add_run("", CONFIG, "sample").id
+    assert store.claim(one)
+    assert not store.should_stop_after_epoch(one)
+    assert store.request_stop(one, after_epoch=True).status == "running"
+    assert store.should_stop_after_epoch(one)
+    assert not store.should_stop(one)  # not in the middle of it
+    assert not store.keep_going(one).stop_after_epoch
+    store.request_stop(one, after_epoch=True)
+    assert store.request_stop(one).status == "stopping"  # now rather than later
+    store.finish(one, "stopped")
+    assert not store.requeue(one).stop_after_epoch
+    assert store.request_stop(two, after_epoch=True).status == "stopped"  # it has no epoch to finish
+
+
+def test_a_finished_run_goes_on_for_more_epochs(store: RunStore) -> None:
+    run_id = running(store)  # of 4 epochs
+    with pytest.raises(InputError, match=r"^Run 1 is running; only finished runs can be continued for more epochs\.$"):
+        store.extend(run_id, 2)
+    for epoch in range(1, 5):
+        store.add_epoch(run_id, epoch, VALUES, VALUES, is_best=epoch == 1)
+    store.finish(run_id, "finished")
+    for wrong in (0, 997):
+        with pytest.raises(InputError, match=f"^Run 1 cannot train {wrong} more epochs; give at least 1, and 1000 in all.$"):
+            store.extend(run_id, wrong)
+    run = store.extend(run_id, 2)
+    assert (run.status, run.resume, run.epochs_done, run.best_epoch) == ("queued", True, 4, 1)
+    assert (run.config.epochs, run.config.schedule_from) == (6, 4)
+    assert run.progress == pytest.approx(4 / 6)
+
+
+def test_a_finished_run_that_is_taken_out_of_the_queue_is_as_it_was(store: RunStore) -> None:
+    run_id = running(store)  # of 4 epochs
+    for epoch in range(1, 5):
+        store.add_epoch(run_id, epoch, VALUES, VALUES)
+    store.finish(run_id, "finished")
+    store.extend(run_id, 6)
+    run = store.request_stop(run_id)
+    assert (run.status, run.config.epochs, run.progress) == ("finished", 4, 1)
+    assert store.extend(run_id, 1).config.epochs == 5
+    assert store.claim(run_id)
+    store.add_epoch(run_id, 5, VALUES, VALUES)
+    store.finish(run_id, "stopped")
+    store.requeue(run_id)
+    assert store.request_stop(run_id).status == "stopped"  # an added epoch has been trained
+
+
+def test_name_notes_and_tags(store: RunStore) -> None:
+    run_id = store.add_run("  a \n name ", CONFIG, "sample", tags=["night", " ", "night", "two  words"]).id
+    run = store.get_run(run_id)
+    assert (run.name, run.notes, run.tags) == ("a name", "", ("night", "two words"))
+    run = store.annotate(run_id, name="", notes=" First.\n\nSecond. ")
+    assert (run.label, run.notes, run.tags) == (f"#1 {CONFIG.label}", "First.\n\nSecond.", ("night", "two words"))
+    assert store.annotate(run_id, tags=[]).to_json()["tags"] == []
+    assert store.annotate(run_id) == store.get_run(run_id)
+    for wrong, message in (
+        ({"name": "n" * 101}, "The name has 101 characters; give it at most 100."),
+        ({"notes": "n" * 10_001}, "The text of the notes has 10001 characters; give it at most 10000."),
+        ({"tags": ["t" * 31]}, f"The tag '{'t' * 31}' has 31 characters; give it at most 30."),
+        ({"tags": [str(n) for n in range(13)]}, "A run can have 12 tags, and these are 13; leave some out."),
+    ):
+        with pytest.raises(InputError, match=f"^{re.escape(message)}$"):
+            store.annotate(run_id, **wrong)
 
 
 @pytest.mark.parametrize("ending", ["stopped", "failed"])
@@ -451,8 +575,23 @@ def test_a_failed_change_leaves_nothing_behind(store: RunStore) -> None:
 
 def test_the_database_of_a_newer_version_is_one_sentence(store: RunStore) -> None:
     change(store, "PRAGMA user_version = 99")
-    with pytest.raises(InputError, match=r"made by a newer LesionLab \(format 99, known up to 1\); update LesionLab"):
+    with pytest.raises(InputError, match=r"made by a newer LesionLab \(format 99, known up to 2\); update LesionLab"):
         RunStore(store.path)
+
+
+def test_a_database_of_an_older_version_is_brought_up_to_date(store: RunStore) -> None:
+    run_id = store.add_run("old", CONFIG, "sample").id
+    for column in ("place", "stop_after_epoch", "notes", "tags"):  # what the first version did not have
+        change(store, f"ALTER TABLE runs DROP COLUMN {column}")
+    for table in ("jobs", "settings"):
+        change(store, f"DROP TABLE {table}")
+    change(store, "PRAGMA user_version = 1")
+    upgraded = RunStore(store.path)
+    run = upgraded.get_run(run_id)
+    assert (run.name, run.place, run.stop_after_epoch, run.notes, run.tags) == ("old", 0, False, "", ())
+    assert upgraded.annotate(run_id, tags=["kept"]).tags == ("kept",)
+    assert upgraded.slots() == 1
+    assert RunStore(store.path).get_run(run_id).tags == ("kept",)
 
 
 def test_a_file_that_is_no_database_is_one_sentence(tmp_path: Path) -> None:

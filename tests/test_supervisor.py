@@ -16,8 +16,9 @@ import pytest
 from sqlalchemy.exc import OperationalError
 
 from seg_core.config import Config
+from seg_core.runs.queue import LOST
 from seg_core.runs.run import Run, Status
-from seg_core.runs.store import LOST, RunStore
+from seg_core.runs.store import RunStore
 from seg_core.runs.supervisor import Supervisor, dispatch, worker_command
 from tests.fake_worker import command
 from tests.helpers import wait_until
@@ -79,9 +80,7 @@ def in_second_epoch(store: RunStore, run_id: int) -> psutil.Process:
 
 def test_three_runs_go_in_order_even_without_the_app(store: RunStore) -> None:
     runs = [add(store) for _ in range(3)]
-    first = dispatch(store, command)
-    assert first is not None
-    assert first.id == runs[0]
+    assert [run.id for run in dispatch(store, command)] == runs[:1]
     ended = [wait_for(store, run_id, "finished") for run_id in runs]
     for before, after in pairwise(ended):
         assert before.finished is not None
@@ -166,8 +165,8 @@ def test_a_worker_that_cannot_even_start_fails_its_run(store: RunStore, tmp_path
 def test_a_run_that_is_being_started_is_not_started_again(store: RunStore) -> None:
     run_id = add(store)
     waiting = (sys.executable, "-c", "import signal; signal.pause()")
-    assert dispatch(store, lambda run_id: waiting) is not None
-    assert dispatch(store, lambda run_id: pytest.fail("started twice")) is None
+    assert dispatch(store, lambda run_id: waiting)
+    assert dispatch(store, lambda run_id: pytest.fail("started twice")) == []
     booting = store.get_run(run_id)
     assert booting.status == "queued"
     assert booting.owner is not None
@@ -178,10 +177,10 @@ def test_a_run_that_is_being_started_is_not_started_again(store: RunStore) -> No
 def test_a_run_in_the_foreground_is_not_started(store: RunStore, monkeypatch: pytest.MonkeyPatch) -> None:
     here = store.add_run("", CONFIG, "sample", foreground=True)
     add(store)
-    assert dispatch(store, lambda run_id: pytest.fail("started")) is None
+    assert dispatch(store, lambda run_id: pytest.fail("started")) == []
     monkeypatch.setattr(store, "mark_lost", list)
     store.hand_over(here.id, None)  # not even when its process goes at this very moment
-    assert dispatch(store, lambda run_id: pytest.fail("started")) is None
+    assert dispatch(store, lambda run_id: pytest.fail("started")) == []
 
 
 def test_the_supervisor_survives_a_failing_database(

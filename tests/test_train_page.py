@@ -53,11 +53,12 @@ def test_the_shown_command_trains_the_same(settings: dict[str, Any]) -> None:
 
 
 def test_every_setting_is_tried() -> None:
-    assert set(CHANGED) == set(Config.model_fields) - {"variant", "recipe"}
+    assert set(CHANGED) == set(Config.model_fields) - {"variant", "recipe", "schedule_from"}
 
 
 def test_names_are_shown_as_they_are() -> None:
-    assert plain("![x](http://a/b.png) *b* $c$") == "\\!\\[x\\]\\(http\\://a/b\\.png\\) \\*b\\* \\$c\\$"
+    assert plain("![x](http://a/b.png) *b* $c$") == "\\!\\[x\\]\\(http\\:/\u2060/a/b\\.png\\) \\*b\\* \\$c\\$"
+    assert plain("www.a.b me@a.b") == "www\u2060\\.a\\.b me@\u2060a\\.b"
     assert plain("ISIC 2016, 7 px") == "ISIC 2016, 7 px"
 
 

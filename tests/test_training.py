@@ -383,6 +383,15 @@ def test_no_pickle_is_read_or_written(dataset: Dataset, tmp_path: Path, monkeypa
     assert {file.name for file in folder.iterdir()} == {"best.safetensors", "last.safetensors", "resume.safetensors"}
 
 
+def test_a_finished_training_goes_on_for_more_epochs(dataset: Dataset, tmp_path: Path) -> None:
+    config = tiny_config(epochs=2)
+    run(config, dataset, tmp_path)
+    before = read_metadata(tmp_path / "last.safetensors")["history"]
+    more, log = run(config.model_copy(update={"epochs": 3, "schedule_from": 2}), dataset, tmp_path, resume=True)
+    assert (more.epochs, more.status, [event.epoch for event in log.of(EpochDone)]) == (3, "finished", [3])
+    assert read_metadata(tmp_path / "last.safetensors")["history"][:2] == before
+
+
 def test_resuming_keeps_the_optimizers_moments_of_what_trains(dataset: Dataset, tmp_path: Path) -> None:
     run(tiny_config(epochs=1, variant="trainable-decoder", decoder="plain"), dataset, tmp_path)
     saved = {name: tensor for name, tensor in weights(tmp_path, "resume").items() if name.startswith("optimizer/")}
@@ -403,6 +412,15 @@ def test_one_cycle_goes_up_over_three_tenths_and_down_to_almost_nothing() -> Non
     # Half way up, a quarter and three quarters of the cosine: position 0.15 of 0.3, so (0.04 + 1) / 2.
     halfway = schedule_factor(Config.of("best", epochs=1), 15, 101)
     assert halfway == pytest.approx(0.52)
+
+
+def test_a_continued_run_goes_through_another_cycle() -> None:
+    config = Config.of("best", epochs=10)
+    whole = [schedule_factor(config, step, 5) for step in range(50)]
+    continued = config.model_copy(update={"epochs": 14, "schedule_from": 10})
+    short = Config.of("best", epochs=4)
+    assert [schedule_factor(continued, step, 5) for step in range(50, 70)] == [schedule_factor(short, s, 5) for s in range(20)]
+    assert whole[-1] < 1e-3  # without the restart the added epochs would learn next to nothing
 
 
 def test_the_reports_learning_rate_is_constant_and_a_single_step_is_no_error() -> None:

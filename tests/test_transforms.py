@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import numpy as np
 import pytest
 import torch
 from torchvision.models import MobileNet_V2_Weights
+from torchvision.transforms import v2
 
 from seg_core.config import Config
-from seg_core.data.transforms import MEAN, STD, EvalPreset, TrainPreset, normalise, to_uint8
+from seg_core.data.transforms import AUGMENTATIONS, MEAN, STD, EvalPreset, TrainPreset, normalise, to_uint8
 from tests.helpers import lesion
 
-AUGMENTATIONS = ("report", "standard")
+NAMES = ("report", "standard")
 
 
 def preset(augmentation: str) -> TrainPreset:
     return TrainPreset(Config.of("best", augmentation=augmentation, image_size=64))
 
 
-@pytest.mark.parametrize("augmentation", AUGMENTATIONS)
+@pytest.mark.parametrize("augmentation", NAMES)
 def test_photograph_and_mask_are_augmented_together(augmentation: str) -> None:
     # The photograph shows its own mask: after any turn, flip and crop, what is bright in it is what the mask says.
     _, mask = lesion((64, 64), seed=3)
@@ -36,7 +39,7 @@ def test_photograph_and_mask_are_augmented_together(augmentation: str) -> None:
     assert sum(torch.equal(truth[0] > 0, torch.from_numpy(mask)) for truth in moved) == 0
 
 
-@pytest.mark.parametrize("augmentation", AUGMENTATIONS)
+@pytest.mark.parametrize("augmentation", NAMES)
 def test_masks_stay_binary_and_everything_keeps_its_shape(augmentation: str) -> None:
     photo, mask = lesion((64, 64), seed=1)
     torch.manual_seed(1)
@@ -48,7 +51,7 @@ def test_masks_stay_binary_and_everything_keeps_its_shape(augmentation: str) -> 
         assert type(image) is type(truth) is torch.Tensor
 
 
-@pytest.mark.parametrize("augmentation", AUGMENTATIONS)
+@pytest.mark.parametrize("augmentation", NAMES)
 def test_torchs_seed_decides(augmentation: str) -> None:
     photo, mask = lesion((64, 64), seed=1)
 
@@ -77,6 +80,16 @@ def test_both_mirror_photographs_and_only_standard_turns_them_upside_down(
 
     assert mirrored[0] <= share_on_the_other_side(left, axis=1) <= mirrored[1]
     assert upside_down[0] <= share_on_the_other_side(left.T, axis=0) <= upside_down[1]
+
+
+def test_standard_draws_the_eight_symmetries_of_a_square_equally_often() -> None:
+    corners = torch.tensor([[[1, 2], [3, 4]]])
+    flips_and_turns = [one for one in AUGMENTATIONS["standard"] if isinstance(one, v2.RandomHorizontalFlip | v2.RandomChoice)]
+    torch.manual_seed(0)
+    drawn = Counter(tuple(v2.Compose(flips_and_turns)(corners).flatten().tolist()) for _ in range(800))
+    turned = [torch.rot90(square, turns, (1, 2)) for square in (corners, corners.flip(2)) for turns in range(4)]
+    assert set(drawn) == {tuple(square.flatten().tolist()) for square in turned}
+    assert all(62 <= count <= 138 for count in drawn.values())  # 100 expected, give or take four standard deviations of 9.4
 
 
 def test_colours_are_jittered_a_little() -> None:

@@ -218,6 +218,34 @@ def test_a_second_signal_leaves_at_once(store: RunStore) -> None:
     assert said == ["Stopping after this batch; the model is kept. Press Ctrl-C again to leave at once."]
 
 
+def test_a_run_stops_after_the_epoch_when_asked(store: RunStore) -> None:
+    def asked(run: Run, *others: Any) -> Any:
+        store.request_stop(run.id, after_epoch=True)
+        return fake_train(run, *others)
+
+    run_id = add(store)
+    work(run_id, store, asked)
+    run = store.get_run(run_id)
+    assert (run.status, run.epochs_done, run.message) == ("stopped", 1, "Stopped after epoch 1, as asked; it can be resumed.")
+    store.requeue(run_id)
+    work(run_id, store, fake_train)
+    assert (store.get_run(run_id).status, log(store, run_id).count("Training from epoch 2.")) == ("finished", 1)
+
+
+def test_after_the_last_epoch_there_is_nothing_to_stop(store: RunStore) -> None:
+    def asked(run: Run, folder: Path, on_event: Callable[[Any], None], should_stop: Callable[[], bool]) -> Any:
+        def ask_in_the_last(event: Any) -> None:
+            if isinstance(event, BatchDone) and event.epoch == run.config.epochs:
+                store.request_stop(run.id, after_epoch=True)
+            on_event(event)
+
+        return fake_train(run, folder, ask_in_the_last, should_stop)
+
+    run_id = add(store)
+    work(run_id, store, asked)
+    assert (store.get_run(run_id).status, store.get_run(run_id).epochs_done) == ("finished", 3)
+
+
 # Waiting at a terminal
 
 
@@ -235,6 +263,24 @@ def test_a_run_in_the_foreground_waits_for_its_turn(store: RunStore) -> None:
     thread.join()
     assert store.get_run(here).status == "finished"
     assert said[1:3] == ["Preparing 2 photographs", "Training from epoch 1."]
+
+
+def test_a_run_in_the_foreground_has_those_before_it_started(store: RunStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = store.add_run("before", CONFIG, "sample").id
+    here = store.add_run("", CONFIG, "sample", foreground=True).id
+
+    def dispatch_in_place(store: RunStore) -> None:
+        if (run := store.next_in_line()) is not None and store.reserve(run.id):
+            work(run.id, store, fake_train)
+
+    monkeypatch.setattr(worker, "dispatch", dispatch_in_place)
+    said: list[str] = []
+    assert work_here(store, here, said.append, fake_train).status == "finished"
+    assert store.get_run(before).status == "finished"
+    ended, began = store.get_run(before).finished, store.get_run(here).started
+    assert ended is not None
+    assert began is not None
+    assert ended <= began
 
 
 def test_a_run_that_waits_in_the_foreground_can_be_stopped_from_elsewhere(store: RunStore) -> None:
@@ -346,7 +392,7 @@ def test_masks_of_an_attempt_that_is_started_over_go(tmp_path: Path) -> None:
         assert np.array_equal(np.array(truth), np.eye(4, 6, dtype=np.uint8) * 255)
         assert np.array(grey)[0, 0] == 0
         assert np.array(grey)[-1, -1] == 255
-    assert sorted(file.name[0] for file in (tmp_path / "masks").iterdir()) == ["e"] * 4 + ["p"] * 2 + ["t"] * 2
+    assert sorted(file.name[0] for file in (tmp_path / "masks").iterdir()) == [*"eeee", "i", *"pp", *"tt"]
 
 
 def test_an_epoch_that_was_saved_but_not_reported_is_made_up_for(store: RunStore) -> None:

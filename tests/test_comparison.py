@@ -1,0 +1,218 @@
+"""Comparing models: the table by hand, and the page with masks of another program in the real app."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from urllib.request import urlopen
+
+import numpy as np
+import pytest
+from PIL import Image
+from playwright.sync_api import Page, expect
+
+from pages.comparison import Compared, Table, mask_photos, to_csv
+from pages.tables import score_table
+from seg_core.data.dataset import open_dataset
+from seg_core.errors import InputError
+from seg_core.evaluation import METRICS, Evaluation
+from seg_core.jobs.job import Request
+from seg_core.jobs.kinds import KINDS
+from seg_core.jobs.requests import SplitChoice, evaluation_request
+from seg_core.jobs.results import result_folder
+from seg_core.jobs.store import JobStore
+from seg_core.jobs.worker import work_on
+from tests.app_process import AppProcess
+from tests.helpers import make_dataset, wait_until
+
+SLOW = 90_000  # milliseconds that loading torch may take on a busy machine
+
+
+def compared(label: str, found: dict[str, list[int]], own: float = 0.5) -> Compared:
+    """A model on images of 16 pixels, 4 of them lesion: true positives at the thresholds 0.25, 0.5 and 0.75, no false ones."""
+    evaluation = Evaluation(
+        ids=tuple(found),
+        thresholds=np.array([0.25, 0.5, 0.75]),
+        own=own,
+        true_positive=np.array(list(found.values())),
+        false_positive=np.zeros((len(found), 3), int),
+        lesion=np.full(len(found), 4),
+        pixels=np.full(len(found), 16),
+    )
+    return Compared(label, "#000000", Request("evaluate", label, {}), evaluation)
+
+
+ONE = compared("one", {"a": [4, 3, 1], "b": [4, 4, 4], "c": [2, 1, 0]})
+TWO = compared("two", {"b": [4, 2, 0], "a": [4, 3, 3]}, own=0.75)
+
+
+def test_scores_stand_beside_each_other_by_photograph_and_threshold() -> None:
+    own = Table.of([ONE, TWO], None)
+    assert own.ids == ["a", "b", "c"]
+    np.testing.assert_array_equal(own.scores["iou"], [[3 / 4, 3 / 4], [1, 0], [1 / 4, np.nan]])
+    low = Table.of([ONE, TWO], 0.25)
+    np.testing.assert_array_equal(low.scores["sensitivity"], [[1, 1], [1, 1], [1 / 2, np.nan]])
+
+
+def test_photographs_are_ordered_by_how_the_models_differ() -> None:
+    table = Table.of([ONE, TWO], None)
+    assert {order: table.in_order(order) for order in ("difference", "worst", "best", "name")} == {
+        "difference": [1, 0, 2],  # b: 1 against 0
+        "worst": [1, 2, 0],  # b: 0, c: 1/4, a: 3/4
+        "best": [1, 0, 2],  # b: 1, a: 3/4, c: 1/4
+        "name": [0, 1, 2],
+    }
+    assert Table.of([ONE], None).in_order("difference") == [2, 0, 1]  # alone: the farthest from perfect
+
+
+def test_pictures_are_those_of_each_models_own_evaluation() -> None:
+    a, c = mask_photos([ONE, TWO], Table.of([ONE, TWO], None), [0, 2])
+    assert (a.photo, a.masks) == (
+        "/api/evaluations/one/1/photo.jpg",
+        ["/api/evaluations/one/1/probability.png", "/api/evaluations/two/2/probability.png"],
+    )
+    assert (c.masks[1], c.scores) == (None, [0.25, None])
+
+
+def test_the_csv_holds_every_metric_of_every_photograph() -> None:
+    head, *rows = to_csv([ONE, TWO], Table.of([ONE, TWO], None)).splitlines()
+    assert head.split(",")[:2] == ["image", "one accuracy"]
+    assert len(head.split(",")) == 1 + 2 * len(METRICS)
+    values = dict(zip(head.split(","), rows[2].split(","), strict=True))
+    assert (values["image"], values["one iou"], values["two iou"]) == ("c", "0.250000", "")
+
+
+def test_the_best_of_several_is_bold() -> None:
+    means = dict.fromkeys(METRICS, 0.5)
+    table = score_table([("<one>", 1200, means), ("two", 1200, means | {"iou": 0.75})])
+    assert "&lt;one&gt;" in table
+    assert "<b>" not in score_table([("one", 3, means), ("two", 4, means)])  # means of other photographs
+    assert "<td>1,200</td>" in table
+    assert table.count("<b>0.7500</b>") == 1
+    assert "<b>" not in score_table([("alone", 3, means)])
+
+
+# Jobs
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_dataset(tmp_path_factory.mktemp("data") / "tiny", size=(80, 60), train=4, test=5)
+
+
+@pytest.fixture(scope="module")
+def masks(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What another program predicted: the truth, of one photograph nothing, and of one no mask."""
+    folder = tmp_path_factory.mktemp("other") / "other-tool"
+    folder.mkdir()
+    first, second, *others = sorted((data / "test" / "masks").glob("*.png"))
+    for mask in (second, *others):
+        shutil.copy(mask, folder / f"{mask.stem}_pred.png")
+    with Image.open(second) as size:
+        Image.new("L", size.size).save(folder / f"{second.stem}_pred.png")
+    assert first.stem not in {file.stem for file in folder.iterdir()}
+    return folder
+
+
+def test_an_evaluation_is_kept_by_model_and_data(
+    data: Path, masks: Path, lab_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("seg_core.jobs.worker.dispatch_jobs", lambda store: None)
+    store, split = JobStore(), SplitChoice(open_dataset(data), "test", 0, 0.2)
+    request = evaluation_request(masks, split)
+    job = store.ask(request)
+    store.start_next()
+    work_on(job.id, store, KINDS)
+    assert store.get(job.id).message == "4 photographs evaluated."
+    folder = result_folder(request)
+    assert folder is not None
+    evaluation = Evaluation.load(folder / "evaluation.npz")
+    assert (evaluation.means["iou"], len(evaluation.missing)) == (3 / 4, 1)
+    images = json.loads((folder / "images.json").read_text())
+    assert [image["id"] for image in images] == list(evaluation.ids)
+    with Image.open(folder / "00002.png") as picture, Image.open(images[1]["mask"]) as truth:
+        assert picture.tobytes() == truth.tobytes()
+
+    assert evaluation_request(masks, split).key == request.key
+    assert evaluation_request(masks, SplitChoice(split.dataset, "train", 0, 0.2)).key != request.key
+    with Image.open(masks / f"{images[0]['id']}_pred.png") as picture:
+        picture.rotate(90).save(masks / f"{images[0]['id']}_pred.png", compress_level=0)  # empty all the same
+    assert evaluation_request(masks, split).key != request.key
+    with pytest.raises(InputError, match="There is no split 'dev'"):
+        evaluation_request(masks, SplitChoice(split.dataset, "dev", 0, 0.2))
+
+
+@pytest.mark.usefixtures("lab_home")
+def test_a_result_never_stands_under_the_key_of_older_files(
+    data: Path, masks: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("seg_core.jobs.worker.dispatch_jobs", lambda store: None)
+    store, split = JobStore(), SplitChoice(open_dataset(data), "test", 0, 0.2)
+    changing = Path(shutil.copytree(masks, tmp_path / "changing"))
+    request = evaluation_request(changing, split)
+    job = store.ask(request)
+    store.start_next()
+    next(changing.iterdir()).unlink()  # while the job waits for its turn
+    work_on(job.id, store, KINDS)
+    assert store.get(job.id).message == "The files have changed since this was asked for; ask for it again."
+    assert result_folder(request) is None
+
+    moved = SplitChoice(open_dataset(shutil.copytree(data, tmp_path / "moved", copy_function=shutil.copy2)), "test", 0, 0.2)
+    assert evaluation_request(masks, moved).key != evaluation_request(masks, split).key  # the result names files by their place
+
+
+# In the browser
+
+
+@pytest.mark.browser
+def test_a_model_and_masks_of_another_program_are_compared(page: Page, app_server: AppProcess, data: Path, masks: Path) -> None:
+    page.goto(f"{app_server.url}/compare?data={data}&model=fine-tune-report&masks={masks}")
+    page.get_by_role("button", name="Evaluate 2 models on 5 photographs").click()
+    table = page.get_by_role("region", name="Mean scores of each model")
+    expect(table.get_by_role("row", name="masks: other-tool")).to_contain_text("0.7500", timeout=SLOW)
+    expect(table.get_by_role("row", name="Model 2")).to_be_visible(timeout=SLOW)
+    expect(page.get_by_text("masks: other-tool has no mask for 1 of the photographs")).to_be_visible()
+    drawn = page.locator(".mask-group canvas[data-drawn]")
+    expect(drawn).to_have_count(15)  # five photographs: the truth, the model, the folder
+    address = page.url
+    assert "masks=" in address
+    assert "model=fine-tune-report" in address
+
+    before = pixels(page)
+    page.get_by_role("slider", name="Threshold of all models").fill("0.9")
+    wait_until(lambda: pixels(page) != before, what="the masks are drawn at the new threshold")
+    expect(page.get_by_text("at threshold 0.90")).to_be_visible()
+    expect(table.get_by_role("row", name="masks: other-tool")).to_contain_text("0.7500")  # black and white at every threshold
+    page.get_by_role("button", name="Each model's own").click()
+    expect(page.get_by_text("at each model's own threshold")).to_be_visible()
+    for style in ("Fill", "Errors", "Probability"):
+        page.get_by_role("button", name=style, exact=True).click()
+        expect(page.locator(f'.mask-group canvas[data-drawn^="{style.lower()}"]').first).to_be_visible()
+
+    page.goto(address)  # kept: nothing is evaluated again
+    expect(table.get_by_role("row", name="masks: other-tool")).to_be_visible(timeout=SLOW)
+    expect(page.get_by_role("button", name="Evaluate")).to_have_count(0)
+
+
+def pixels(page: Page) -> str:
+    """What the pictures show."""
+    script = "(all) => all.map((one) => one.toDataURL()).join()"
+    return str(page.locator(".mask-group canvas[data-drawn]").evaluate_all(script))
+
+
+@pytest.mark.browser
+def test_an_evaluation_is_cancelled_and_a_folder_that_is_none_is_named(page: Page, app_server: AppProcess, masks: Path) -> None:
+    page.goto(f"{app_server.url}/compare?model=trainable-decoder-report&masks=/nowhere/at/all")
+    expect(page.get_by_text("There is no folder /nowhere/at/all; check the path.")).to_be_visible(timeout=SLOW)
+    page.get_by_role("button", name="Evaluate 1 model on 40 photographs").click()
+    page.get_by_role("button", name="Cancel").click()
+    expect(page.get_by_text("Cancelled.")).to_be_visible(timeout=SLOW)
+    expect(page.get_by_role("button", name="Evaluate 1 model on 40 photographs")).to_be_visible()
+
+
+@pytest.mark.browser
+def test_pictures_that_are_not_there_are_404(app_server: AppProcess) -> None:
+    for path in ("0" * 24 + "/1/photo.jpg", "../../etc/1/photo.jpg"):
+        with pytest.raises(OSError, match=r"404|422"):
+            urlopen(f"{app_server.url}/api/evaluations/{path}", timeout=20)

@@ -1,0 +1,76 @@
+"""The Report page: one button trains the three models of the student report, and their figures stand beside its own."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+from urllib.request import urlopen
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from pages.report_figures import figures_table, report_marks, reproduction
+from seg_core.config import VARIANTS
+from seg_core.runs.store import RunStore
+from seg_core.student_report import REPORT_METRICS
+from tests.app_process import AppProcess
+from tests.helpers import make_dataset
+
+SLOW = 120_000  # milliseconds that three short trainings may take on a busy machine
+
+
+def test_until_there_are_runs_the_shipped_ones_stand_there(lab_home: Path) -> None:
+    shipped = reproduction(RunStore(lab_home / "lesionlab.db"), [])
+    assert [history.label for history in shipped] == [
+        "Model 1 · trainable decoder",
+        "Model 2 · fine-tuned",
+        "Model 2b · frozen decoder",
+    ]
+    table = figures_table(shipped)
+    # The report's own figures, and ours of the last epoch (README).
+    for figure in ("0.6954", "0.7407", "0.7637", "0.8728", "0.8811"):
+        assert f"<td>{figure}</td>" in table
+
+
+def test_the_reports_figures_are_levels_in_the_charts() -> None:
+    marks = report_marks()
+    assert len(marks) == 2 * len(REPORT_METRICS)
+    assert {(mark.value, mark.label, mark.above) for mark in marks if mark.metric == "report_iou"} == {
+        (0.6934, "report, Model 1", True),
+        (0.6891, "report, Model 2", False),
+    }
+
+
+@pytest.mark.browser
+def test_one_button_reproduces_the_report(page: Page, app_server: AppProcess, tmp_path: Path) -> None:
+    data = make_dataset(tmp_path / "tiny", train=6)
+    page.goto(f"{app_server.url}/report")
+    page.get_by_text("My folders").click()
+    folders = page.get_by_role("textbox", name="Folders")
+    folders.fill(str(data))
+    folders.press("Control+Enter")
+    expect(page.get_by_text("All pairs are in order.")).to_be_visible(timeout=SLOW)
+    epochs = page.get_by_role("spinbutton", name="Epochs")
+    epochs.fill("1")
+    epochs.press("Enter")
+    page.get_by_role("button", name="Reproduce the report").click()
+
+    table = page.get_by_role("region", name="Figures beside those of the report")
+    expect(table.get_by_role("row", name="Model 2b · frozen decoder, run 3, epoch 1").first).to_be_visible(timeout=SLOW)
+    for run_id, variant in enumerate(VARIANTS, start=1):
+        run = get(app_server, f"/api/runs/{run_id}")
+        assert (run["config"]["variant"], run["config"]["recipe"], run["status"]) == (variant, "report", "finished")
+        points = get(app_server, f"/api/runs/{run_id}/metrics")["points"]
+        (iou,) = [point["value"] for point in points if (point["split"], point["name"]) == ("val", "report_iou")]
+        row = table.get_by_role("row", name=f"run {run_id}, epoch 1").nth(1)  # the first is training, the second validation
+        expect(row).to_contain_text(f"{iou:.4f}")
+    expect(page.locator(".live-charts .main-svg").first).to_be_visible()
+    assert page.url.endswith("?run=1&run=2&run=3")
+    page.reload()
+    expect(table.get_by_role("row", name="run 3, epoch 1").first).to_be_visible(timeout=SLOW)
+
+
+def get(app: AppProcess, path: str) -> Any:
+    with urlopen(app.url + path, timeout=20) as answer:
+        return json.load(answer)

@@ -1,0 +1,173 @@
+"""Runs that are left alone and steered, in the real app: the queue over a killed app, clones, more epochs, tags."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+from seg_core.runs.run import Run
+from seg_core.runs.store import RunStore
+from tests.app_process import AppProcess
+from tests.helpers import make_dataset, tiny_config, wait_until
+
+pytestmark = pytest.mark.browser
+
+SLOW = 60_000  # milliseconds that training and loading torch may take on a busy machine
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_dataset(tmp_path_factory.mktemp("data") / "tiny", train=20, test=4)
+
+
+@pytest.fixture
+def store(app_server: AppProcess) -> Iterator[RunStore]:
+    store = RunStore(app_server.home / "lesionlab.db")
+    yield store
+    for run in store.line():
+        store.request_stop(run.id)
+    for run in store.at_work():
+        store.request_stop(run.id)
+    wait_until(lambda: not store.at_work(), what="the last run stops")
+    store.close()
+
+
+def add(store: RunStore, data: Path, name: str, epochs: int = 1) -> int:
+    return store.add_run(name, tiny_config(epochs=epochs, decoder="plain", variant="trainable-decoder"), data).id
+
+
+def row(page: Page, run_id: int) -> Locator:
+    return page.locator(".run-item", has_text=f"#{run_id} ")
+
+
+def press(page: Page, name: str) -> None:
+    page.get_by_test_id("stMain").get_by_role("button", name=re.compile(f"{name}$")).click()
+
+
+def in_status(store: RunStore, run_id: int, status: str) -> Run:
+    wait_until(lambda: store.get_run(run_id).status == status, what=f"run {run_id} is {status}")
+    return store.get_run(run_id)
+
+
+def test_a_run_stops_after_its_epoch_and_is_told_to_go_on(
+    page: Page, app_server: AppProcess, store: RunStore, data: Path
+) -> None:
+    run_id = add(store, data, "long", epochs=300)
+    page.goto(f"{app_server.url}/monitor?run={run_id}")
+    in_status(store, run_id, "running")
+    press(page, "Stop after this epoch")
+    stopped = in_status(store, run_id, "stopped")
+    assert stopped.message == f"Stopped after epoch {stopped.epochs_done}, as asked; it can be resumed."
+    press(page, "Resume")
+    wait_until(lambda: store.get_run(run_id).epochs_done > stopped.epochs_done, what="it goes on")
+
+
+def test_a_finished_run_trains_more_and_a_clone_starts_afresh(
+    page: Page, app_server: AppProcess, store: RunStore, data: Path
+) -> None:
+    run_id = add(store, data, "short", epochs=1)
+    in_status(store, run_id, "finished")
+    page.goto(f"{app_server.url}/monitor?run={run_id}")
+    press(page, "Train more")
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_role("spinbutton", name="More epochs").fill("2")
+    dialog.get_by_role("spinbutton", name="More epochs").press("Tab")
+    dialog.get_by_role("button", name="Continue").click()
+    wait_until(lambda: store.get_run(run_id).config.epochs == 3, what="the epochs are added")
+    assert in_status(store, run_id, "finished").epochs_done == 3
+    assert [point.epoch for point in store.metrics(run_id) if (point.split, point.name) == ("val", "iou")] == [1, 2, 3]
+
+    page.get_by_role("link", name="Clone this run").click()
+    expect(page.get_by_text(f"Data and settings of #{run_id} short")).to_be_visible(timeout=SLOW)
+    expect(page.get_by_role("textbox", name="Name")).to_have_value("short")
+    expect(page.get_by_role("textbox", name="Folders")).to_have_value(str(data))
+    expect(page.get_by_text("All pairs are in order.")).to_be_visible(timeout=SLOW)
+    page.get_by_text("Advanced settings").click()
+    epochs = page.get_by_role("spinbutton", name="Epochs")
+    expect(epochs).to_have_value("3")
+    epochs.fill("1")
+    epochs.press("Enter")
+    expect(page.get_by_text("epochs 1").first).to_be_visible()
+    page.get_by_role("button", name="Launch").click()
+    expect(page.get_by_role("heading", name="Monitor")).to_be_visible(timeout=SLOW)
+    clone = store.list_runs()[0]
+    assert clone.id > run_id
+    assert clone.config == store.get_run(run_id).config.model_copy(update={"epochs": 1, "schedule_from": 0})
+    assert clone.sources == (str(data),)
+    in_status(store, clone.id, "finished")
+
+
+def test_notes_and_tags_are_kept_and_found(page: Page, app_server: AppProcess, store: RunStore, data: Path) -> None:
+    runs = [add(store, data, f"one of {count}") for count in range(7)]
+    for run_id in runs:
+        store.request_stop(run_id)
+    page.goto(f"{app_server.url}/monitor?run={runs[2]}")
+    page.get_by_text("Name, tags and notes").click()
+    page.get_by_role("textbox", name="Name").fill("the good one")
+    page.get_by_role("textbox", name="Name").press("Tab")
+    page.get_by_role("textbox", name="Tags").fill("for the paper,, for the paper, night")
+    page.get_by_role("textbox", name="Tags").press("Tab")
+    page.get_by_role("textbox", name="Notes").fill("Seed 3 next.")
+    page.get_by_role("textbox", name="Notes").press("Control+Enter")
+    page.get_by_role("button", name="Save").click()
+    expect(row(page, runs[2]).locator(".run-tag")).to_have_text(["for the paper", "night"])
+    expect(row(page, runs[2]).locator(".run-name")).to_have_text(f"#{runs[2]}  the good one")
+    run = store.get_run(runs[2])
+    assert (run.name, run.tags, run.notes) == ("the good one", ("for the paper", "night"), "Seed 3 next.")
+
+    page.get_by_role("searchbox", name="Filter the runs").fill("PAPER good")
+    expect(page.locator(".run-item:visible")).to_have_count(1)
+    page.get_by_role("searchbox", name="Filter the runs").fill("nothing like it")
+    expect(page.get_by_text("No run matches.")).to_be_visible()
+
+
+def test_the_number_of_slots_is_a_setting(page: Page, app_server: AppProcess, store: RunStore, data: Path) -> None:
+    runs = [add(store, data, "side by side", epochs=100) for _ in range(2)]
+    page.goto(f"{app_server.url}/monitor?run={runs[0]}")
+    in_status(store, runs[0], "running")
+    page.get_by_test_id("stPopover").get_by_role("button", name="Queue").click()
+    slots = page.get_by_role("spinbutton", name="Runs that train at a time")
+    slots.fill("2")
+    slots.press("Enter")
+    in_status(store, runs[1], "running")
+    assert store.get_run(runs[0]).status == "running"
+    store.set_slots(1)
+
+
+def test_the_queue_keeps_its_order_when_the_app_is_killed(
+    page: Page, app_server: AppProcess, store: RunStore, data: Path, problems: list[str]
+) -> None:
+    first = add(store, data, "first", epochs=200)
+    second, third = add(store, data, "second"), add(store, data, "third")
+    page.goto(f"{app_server.url}/monitor?run={first}")
+    expect(row(page, second).locator(".run-facts")).to_have_text("next in line", timeout=SLOW)
+    row(page, third).get_by_role("button", name="forward in the queue").click()
+    expect(row(page, third).locator(".run-facts")).to_have_text("next in line")
+    expect(row(page, second).locator(".run-facts")).to_have_text("number 2 in line")
+    expect(page.locator(".run-name").filter(has_text=re.compile("first|second|third"))).to_have_text(
+        [f"#{first}  first", f"#{third}  third", f"#{second}  second"]
+    )
+    expect(row(page, third).get_by_role("button", name="forward in the queue")).to_be_disabled()
+    in_status(store, first, "running")
+    trained = wait_until(lambda: store.get_run(first).epochs_done, what="a first epoch")
+
+    app_server.kill()
+    wait_until(lambda: store.get_run(first).epochs_done > trained, what="the run goes on without the app")
+    again = AppProcess(app_server.home)
+    try:
+        page.goto(f"{again.url}/monitor?run={first}")
+        expect(row(page, third).locator(".run-facts")).to_have_text("next in line", timeout=SLOW)
+        assert [run.id for run in store.line()] == [third, second]
+        press(page, "Stop")
+        expect(row(page, second).locator(".run-status")).to_have_text("finished", timeout=SLOW)
+        ended = [store.get_run(run_id) for run_id in (first, third, second)]
+        assert [run.status for run in ended] == ["stopped", "finished", "finished"]
+        assert [run.finished for run in ended] == sorted(run.finished or 0 for run in ended)
+    finally:
+        page.goto("about:blank")
+        assert "Traceback" not in again.stop()
+    problems[:] = [each for each in problems if app_server.url not in each]  # the page of the killed app had reason to complain
