@@ -29,7 +29,7 @@ test-slow: dev ## run the tests that take longer
 	@$(IN_VENV) -m pytest -m slow $(ARGS)
 
 check: dev ## lint, format, types, who imports whom
-	@$(IN_VENV) -m ruff check --quiet .
+	@$(IN_VENV) -m ruff check --quiet --no-cache .
 	@$(IN_VENV) -m ruff format --check --quiet .
 	@$(IN_VENV) -m mypy --no-error-summary
 	@.venv/bin/lint-imports --no-logo --no-cache

@@ -17,35 +17,9 @@ from pages.theme import RUN_COLOURS
 from seg_core.checkpoint import read_metadata
 from seg_core.config import VARIANT_LABELS, VARIANTS
 from seg_core.home import SHIPPED_CHECKPOINTS
+from seg_core.student_report import REPORT, REPORT_METRICS
 
-Figures = dict[str, float | None]
-
-# Its IoU and Dice are column-wise. "text" is what it writes, "log" the last epoch that its log prints.
-REPORT: dict[str, dict[str, dict[str, Figures]]] = {
-    "Model 1 · trainable decoder": {
-        "text": {
-            "train": {"loss": 0.2896, "accuracy": 0.8722, "report_iou": 0.6954, "report_dice": 0.7370},
-            "val": {"loss": 0.2971, "accuracy": 0.8696, "report_iou": None, "report_dice": None},
-        },
-        "log": {
-            "train": {"loss": 0.2896, "accuracy": 0.8722, "report_iou": 0.6954, "report_dice": 0.7372},
-            "val": {"loss": 0.2971, "accuracy": 0.8696, "report_iou": 0.6934, "report_dice": 0.7370},
-        },
-    },
-    "Model 2": {
-        "text": {
-            "train": {"loss": 0.3076, "accuracy": 0.8638, "report_iou": 0.6823, "report_dice": 0.7176},
-            "val": {"loss": 0.3347, "accuracy": 0.8539, "report_iou": None, "report_dice": None},
-        },
-        "log": {
-            "train": {"loss": 0.2860, "accuracy": 0.8731, "report_iou": 0.6997, "report_dice": 0.7407},
-            "val": {"loss": 0.3101, "accuracy": 0.8649, "report_iou": 0.6891, "report_dice": 0.7335},
-        },
-    },
-}
-COLUMNS = ("loss", "accuracy", "report_iou", "report_dice", "iou", "dice")
-TITLES = ("loss", "accuracy", "IoU, column-wise", "Dice, column-wise", "IoU", "Dice")
-CHARTS = (("loss", "Loss"), ("accuracy", "Accuracy"), ("report_iou", "IoU, column-wise"), ("report_dice", "Dice, column-wise"))
+COLUMNS = {**REPORT_METRICS, "iou": "IoU", "dice": "Dice"}
 
 
 def histories() -> dict[str, list[dict[str, Any]]]:
@@ -56,7 +30,7 @@ def histories() -> dict[str, list[dict[str, Any]]]:
 
 def table() -> str:
     """The figures as a Markdown table; a dash where the report says nothing."""
-    lines = ["| | part | " + " | ".join(TITLES) + " |", "| --- | --- |" + " --- |" * len(TITLES)]
+    lines = ["| | part | " + " | ".join(COLUMNS.values()) + " |", "| --- | --- |" + " --- |" * len(COLUMNS)]
     lines += [f"| {name} | {part} | " + " | ".join(cells) + " |" for name, part, cells in _rows()]
     return "\n".join(lines)
 
@@ -82,8 +56,8 @@ def draw(target: Path) -> None:
 
     from tests.find_chromium import find_chromium
 
-    figure = make_subplots(2, 2, subplot_titles=[title for _, title in CHARTS], vertical_spacing=0.12, horizontal_spacing=0.07)
-    for place, (metric, _) in enumerate(CHARTS):
+    figure = make_subplots(2, 2, subplot_titles=list(REPORT_METRICS.values()), vertical_spacing=0.12, horizontal_spacing=0.07)
+    for place, metric in enumerate(REPORT_METRICS):
         cell = {"row": place // 2 + 1, "col": place % 2 + 1}
         for colour, (label, epochs) in zip(RUN_COLOURS, histories().items(), strict=False):
             for part, dash in (("train", "dash"), ("val", "solid")):

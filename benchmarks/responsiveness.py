@@ -1,4 +1,4 @@
-"""How long a user waits: start, first epoch, page changes while a run trains, and a dropped photograph.
+"""How long a user waits: start, first epoch, every further one, page changes while a run trains, and a dropped photograph.
 
     make bench        (or: python -m benchmarks.responsiveness)
 
@@ -19,15 +19,43 @@ from pathlib import Path
 import psutil
 from playwright.sync_api import FrameLocator, Locator, Page, sync_playwright
 
+from seg_core.config import VARIANT_LABELS, VARIANTS
 from seg_core.data.sample import sample_folder
+from seg_core.runs.store import RunStore
 from tests.app_process import AppProcess
 from tests.find_chromium import find_chromium
 from tests.helpers import wait_until
 
-STARTS, PAGE_CHANGES, DROPS = 3, 12, 5
+STARTS, EPOCHS, PAGE_CHANGES, DROPS, MOVES = 3, 10, 12, 5, 10
 DRAWN = """Math.max(0, ...(document.querySelector(".live-charts")?.data ?? [])
   .filter((one) => one.uid?.endsWith("val iou")).flatMap((one) => Array.from(one.x)))"""
 """The last epoch that the charts show, as JavaScript."""
+WATCH = f"""() => {{
+  const drawn = () => {DRAWN};
+  const seen = (window.secondsWhenDrawn = {{}});
+  let last = drawn();
+  const look = () => {{
+    const now = drawn();
+    while (last < now) seen[++last] = Date.now() / 1000;
+    requestAnimationFrame(look);
+  }};
+  look();
+}}"""
+"""Notes from now on when each further epoch is drawn, before every frame and by the clock that Python reads too."""
+SEEN = "count => Object.keys(window.secondsWhenDrawn).length >= count && window.secondsWhenDrawn"
+"""What `WATCH` noted, as soon as there are so many epochs."""
+
+REDRAW = """async (threshold) => {
+  const slider = document.querySelector(".compare-view input[type=range]"), level = Math.ceil(threshold * 255);
+  const pictures = [...document.querySelectorAll(".mask-group figure:not(:first-child) canvas")];
+  const started = performance.now();
+  slider.value = threshold;
+  slider.dispatchEvent(new Event("input"));
+  while (!pictures.every((one) => one.dataset.drawn.endsWith(` ${level}`))) await new Promise(requestAnimationFrame);
+  await new Promise(requestAnimationFrame);
+  return (performance.now() - started) / 1000;
+}"""
+"""Moves the threshold of the Compare page; the seconds until the frame in which every mask is drawn anew."""
 
 
 def main() -> None:
@@ -42,8 +70,10 @@ def main() -> None:
         try:
             _row("memory of the web process before the first prediction, MB", [_memory(app)])
             _row("Launch clicked until the first epoch is drawn (sample, 128 px), s", [_first_epoch(page, app)])
+            _row("epoch ended until its point is drawn, s", _points(page))
             _row("page change while a run trains, s", [_page_change(page, turn) for turn in range(PAGE_CHANGES)])
             _stop(page, app)
+            _row("threshold moved until 24 masks are drawn anew (Compare), s", _redraws(page, app))
             _row("photograph dropped until both masks show, once warm, s", _drops(page, app))
         finally:
             app.stop()
@@ -77,10 +107,11 @@ def _first_epoch(page: Page, app: AppProcess) -> float:
     page.goto(app.url)
     page.get_by_text("All pairs are in order.").wait_for(timeout=120_000)
     page.get_by_text("Advanced settings").click()
-    field = page.get_by_role("spinbutton", name="Image size")
-    field.fill("128")
-    field.press("Enter")
-    page.get_by_text("image_size 128").first.wait_for()
+    for label, value in (("Image size", 128), ("Epochs", 1000)):  # more epochs than all that is measured can take
+        field = page.get_by_role("spinbutton", name=label)
+        field.fill(str(value))
+        field.press("Enter")
+        page.get_by_text(f"{label.lower().replace(' ', '_')} {value}").first.wait_for()
     launch = page.get_by_role("button", name="Launch")
 
     def until_drawn() -> None:
@@ -88,6 +119,17 @@ def _first_epoch(page: Page, app: AppProcess) -> float:
         wait_until(lambda: page.evaluate(DRAWN), timeout=300)
 
     return _timed(until_drawn)
+
+
+def _points(page: Page) -> list[float]:
+    """From the line that the log got with an epoch's metrics until the charts, which nobody touches, hold them."""
+    page.evaluate(WATCH)
+    seen = page.wait_for_function(SEEN, arg=EPOCHS, timeout=1_800_000, polling=1000).json_value()
+    store = RunStore()
+    lines = store.log_tail(store.list_runs()[0].id, 1000)
+    store.close()
+    ended = {found[1]: line.time for line in lines if (found := re.match(r"Epoch (\d+) of", line.text))}
+    return [drawn - ended[epoch] for epoch, drawn in seen.items()]
 
 
 def _page_change(page: Page, turn: int) -> float:
@@ -107,6 +149,23 @@ def _stop(page: Page, app: AppProcess) -> None:
     page.goto(f"{app.url}/monitor")
     page.get_by_test_id("stMain").get_by_role("button", name=re.compile("Stop$")).click()
     page.get_by_role("button", name="Resume").wait_for(timeout=60_000)
+
+
+def _redraws(page: Page, app: AppProcess) -> list[float]:
+    models = "&".join(f"model={variant}-report" for variant in VARIANTS)
+    page.goto(f"{app.url}/compare?{models}")
+    page.get_by_role("button", name="Evaluate").click(timeout=60_000)
+    scores = page.get_by_role("region", name="Mean scores of each model")
+    for label in VARIANT_LABELS.values():
+        scores.get_by_role("row", name=label).wait_for(timeout=300_000)
+    pictures = page.locator(".mask-group canvas[data-drawn]")
+    wait_until(lambda: pictures.count() == 32, what="eight photographs, each with its truth and three masks")
+    seconds = []
+    for move in range(MOVES):
+        threshold = 0.2 + 0.06 * move
+        seconds.append(page.evaluate(REDRAW, round(threshold, 2)))
+        page.get_by_text(f"at threshold {threshold:.2f}").wait_for()  # until the scores are those of this threshold too
+    return seconds
 
 
 def _drops(page: Page, app: AppProcess) -> list[float]:
