@@ -41,9 +41,8 @@ def choose_split(dataset: Dataset) -> SplitChoice | None:
     own = dataset.counts["val"] > 0
     seed = 0
     if name != "test" and not own:
-        seed = int(
-            st.number_input("Seed of the split", 0, 2**31 - 1, 0, help="Models of another seed may have trained on these.")
-        )
+        warning = "Models of another seed may have trained on these."
+        seed = int(st.number_input("Seed of the split", 0, 2**31 - 1, _linked_seed(), key="compare-seed", help=warning))
     split = SplitChoice(dataset, name, seed, Config().val_fraction)
     try:
         st.caption(f"{len(split.pairs):,} photographs, scored at their stored resolution, as the ISIC challenge does.")
@@ -56,8 +55,9 @@ def choose_split(dataset: Dataset) -> SplitChoice | None:
 
 
 def _linked_seed() -> int:
+    """The seed that the address names, 0 where it names none."""
     text = st.query_params.get("seed", "")
-    return min(int(text), 2**31 - 1) if text.isdecimal() and len(text) < 11 else 0
+    return min(int(text), 2**31 - 1) if text.isascii() and text.isdecimal() and len(text) < 11 else 0
 
 
 def learnt_from(model: Path, split: SplitChoice) -> str:

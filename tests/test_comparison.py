@@ -216,3 +216,13 @@ def test_pictures_that_are_not_there_are_404(app_server: AppProcess) -> None:
     for path in ("0" * 24 + "/1/photo.jpg", "../../etc/1/photo.jpg"):
         with pytest.raises(OSError, match=r"404|422"):
             urlopen(f"{app_server.url}/api/evaluations/{path}", timeout=20)
+
+
+@pytest.mark.browser
+def test_a_link_opens_the_split_of_its_seed(page: Page, app_server: AppProcess, data: Path) -> None:
+    page.goto(f"{app_server.url}/compare?data={data}&split=val&seed=7&model=fine-tune-report")
+    expect(page.get_by_role("spinbutton", name="Seed of the split")).to_have_value("7", timeout=SLOW)
+    expect(page.get_by_text("may have trained on some of these photographs")).to_be_visible()
+    page.wait_for_url("**seed=7**")
+    page.reload()
+    expect(page.get_by_role("spinbutton", name="Seed of the split")).to_have_value("7", timeout=SLOW)
