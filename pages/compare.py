@@ -69,9 +69,8 @@ def learnt_from(model: Path, split: SplitChoice) -> str:
     same_split = metadata["dataset"]["val_is_own"] or (config["seed"], config["val_fraction"]) == (split.seed, split.val_fraction)
     if same_data and same_split and split.name == "val":
         return ""
-    return (
-        "trained on these photographs" if same_data and split.name == "train" else "may have trained on some of these photographs"
-    )
+    sure = same_data and same_split and split.name == "train"
+    return "trained on these photographs" if sure else "may have trained on some of these photographs"
 
 
 def choose_models() -> dict[str, Path]:
