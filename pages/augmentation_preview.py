@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
+import torch
 from PIL import Image
 
 from pages.overlays import draw_mask
@@ -12,7 +13,7 @@ from seg_core.config import Config
 from seg_core.data.check import load_pair
 from seg_core.data.dataset import Dataset
 from seg_core.data.folders import Pair
-from seg_core.data.transforms import TrainPreset, to_uint8
+from seg_core.data.transforms import Augment, to_uint8
 
 ROWS, DRAWS, SIDE, GAP = 4, 3, 160, 6
 
@@ -25,7 +26,7 @@ def preview_grid(dataset: Dataset, config: Config) -> Image.Image:
     """
     pairs = dataset.split(config.seed, config.val_fraction).train
     chosen = [pairs[index] for index in np.linspace(0, len(pairs) - 1, min(ROWS, len(pairs))).astype(int)]
-    augment = TrainPreset(config.model_copy(update={"image_size": SIDE}))
+    augment = Augment(config)
     step = SIDE + GAP
     grid = Image.new("RGBA", ((DRAWS + 1) * step - GAP, len(chosen) * step - GAP))
     for row, pair in enumerate(chosen):
@@ -34,12 +35,12 @@ def preview_grid(dataset: Dataset, config: Config) -> Image.Image:
     return grid
 
 
-def _views(pair: Pair, augment: TrainPreset) -> Iterator[Image.Image]:
+def _views(pair: Pair, augment: Augment) -> Iterator[Image.Image]:
     loaded = load_pair(pair, SIDE)
     yield _outlined(loaded.image, loaded.mask > 0)
-    for _ in range(DRAWS):
-        image, mask = augment(loaded.image, loaded.mask)
-        yield _outlined(to_uint8(image), mask[0].numpy() > 0)
+    images, masks = augment(*(torch.from_numpy(pixels).expand(DRAWS, *pixels.shape) for pixels in (loaded.image, loaded.mask)))
+    for image, mask in zip(to_uint8(images).numpy(), masks.numpy(), strict=True):
+        yield _outlined(image, mask[0] > 0)
 
 
 def _outlined(image: np.ndarray, mask: np.ndarray) -> Image.Image:

@@ -10,7 +10,7 @@ from seg_core.errors import InputError
 
 Variant = Literal["trainable-decoder", "fine-tune", "frozen-decoder"]
 Recipe = Literal["best", "report"]
-Decoder = Literal["plain", "unet"]
+Decoder = Literal["plain", "unet", "pyramid"]
 
 VARIANTS: tuple[Variant, ...] = get_args(Variant)
 RECIPES: tuple[Recipe, ...] = get_args(Recipe)
@@ -55,7 +55,8 @@ class Config(BaseModel):
     )
     recipe: Recipe = Field(default="best", description="The named set of settings that the others start from.")
     decoder: Decoder = Field(
-        default="unet", description="plain: upsampling layers only, as in the report. unet: skip connections from the encoder."
+        default="pyramid",
+        description="plain: upsampling layers only, as in the report. unet: skip connections, joined. pyramid: added; faster.",
     )
     encoder_weights: Literal["imagenet", "random"] = Field(default="imagenet", description="What the encoder starts from.")
     image_size: int = Field(

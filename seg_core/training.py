@@ -4,24 +4,23 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import torch
 from lightning_fabric import Fabric
-from torch.utils.data import DataLoader
 
 from seg_core import metrics
 from seg_core.checkpoint import save_checkpoint
 from seg_core.config import Config
-from seg_core.data.cache import CachedPairs
 from seg_core.data.dataset import Dataset
+from seg_core.data.feed import Feed
+from seg_core.data.normalisation import MEAN, STD
 from seg_core.data.preparation import PreparedData, prepare
-from seg_core.data.transforms import MEAN, STD
-from seg_core.errors import InputError
+from seg_core.device import choose_precision, find_device
 from seg_core.events import BatchDone, EpochDone, Event, Message, Preparing, Sample
 from seg_core.losses import LOSSES
 from seg_core.model import Segmenter, build_model, count_parameters
@@ -68,7 +67,7 @@ def train(
         InputError: if the data or a setting cannot be used, or what to resume from is damaged.
         TrainingFailed: if the loss is no longer a finite number.
     """
-    kind, index = _device(config.device)
+    kind, index = find_device(config.device)
     fabric = Fabric(accelerator=kind, devices=1 if kind == "cpu" else [index], precision=choose_precision(config))
     data = prepare(dataset, config, lambda done, total, what: on_event(Preparing(done, total, what)))
     for text in data.notes:
@@ -94,13 +93,14 @@ class _Training:
         kind = torch.optim.Adam if config.optimizer == "adam" else torch.optim.AdamW
         self.optimizer = kind(trainable, lr=config.learning_rate)
         self.model, self.fabric_optimizer = fabric.setup(self.network, self.optimizer)
+        self.train_feed, self.val_feed = (Feed(pairs, config, fabric.device) for pairs in (data.train, data.val))
         self.loss = LOSSES[config.loss]
         self.history = History()
         self.images_per_second: float | None = None
 
     def restore(self) -> None:
         """Continue from the last whole epoch."""
-        self.history = load_resume(self._resume_file, self.network, self.optimizer, self.data.dataset.fingerprint)
+        self.history = load_resume(self._resume_file, self.network, self.optimizer, self.data.fingerprint)
 
     @property
     def _resume_file(self) -> Path:
@@ -110,11 +110,12 @@ class _Training:
         """One line that says what trains on what."""
         millions, precision = count_parameters(self.network) / 1e6, choose_precision(self.config)
         return (
-            f"{self.config.label}, {millions:.1f} million parameters, on {len(self.data.train)} photographs, "
-            f"validated on {len(self.data.val)}, at {self.config.image_size} px, {self.fabric.device} in {precision}."
+            f"{self.config.label}, {millions:.1f} million parameters, on {self.data.train.usable} photographs, "
+            f"validated on {self.data.val.usable}, at {self.config.image_size} px, {self.fabric.device} in {precision}."
         )
 
     def run(self, on_event: Callable[[Event], None], should_stop: Callable[[], bool]) -> TrainResult:
+        self.network.fold_frozen_encoder()
         for epoch in range(len(self.history.epochs) + 1, self.config.epochs + 1):
             torch.manual_seed(self.config.seed * 100_003 + epoch)  # an epoch draws the same numbers, resumed or not
             epoch_started = time.perf_counter()
@@ -127,31 +128,34 @@ class _Training:
                 self._save("last", stopped_in=epoch)
                 return self._result("stopped")
             seconds = time.perf_counter() - epoch_started
+            for text in self.data.new_notes():
+                on_event(Message(text))
             self.history = History((*self.history.epochs, EpochRecord(trained, val, seconds)))
             is_best = self.history.best_epoch == epoch
             self._save("last")
             if is_best:
                 self._save("best")
-            save_resume(self._resume_file, self.network, self.optimizer, self.history, self.data.dataset.fingerprint)
-            self.images_per_second = len(self.data.train) / train_seconds
+            save_resume(self._resume_file, self.network, self.optimizer, self.history, self.data.fingerprint)
+            self.images_per_second = self.data.train.usable / train_seconds
             on_event(EpochDone(epoch, trained, val, seconds, self.images_per_second, is_best, samples))
         return self._result("finished")
 
     def _train_epoch(self, epoch: int, on_event: Callable[[Event], None], should_stop: Callable[[], bool]) -> dict[str, float]:
         self.model.train()
-        batches = math.ceil(len(self.data.train) / self.config.batch_size)
+        batches = len(self.train_feed)
         means, started = _Means(), time.perf_counter()
-        for batch, (images, masks, _) in enumerate(self._batches(self.data.train, training=True), start=1):
+        for images, masks, _, batch in self.train_feed.shuffled():
             for group in self.optimizer.param_groups:
                 group["lr"] = self.config.learning_rate * schedule_factor(self.config, (epoch - 1) * batches + batch - 1, batches)
             logits = self.model(images).float()
             loss = self.loss(logits, masks)
-            self._require_finite(loss.item(), f"epoch {epoch}, batch {batch}")
             self.fabric_optimizer.zero_grad()
             self.fabric.backward(loss)
             self.fabric_optimizer.step()
-            means.add(loss.item(), logits.detach().sigmoid() >= self.config.threshold, masks > 0.5)
-            on_event(BatchDone(epoch, batch, batches, loss.item(), means.images / (time.perf_counter() - started)))
+            means.add(loss.detach(), self._mask(logits.detach()), masks > 0.5)
+            value = loss.item()  # the one moment of a batch in which a GPU is waited for
+            self._require_finite(value, f"epoch {epoch}, batch {batch}")
+            on_event(BatchDone(epoch, batch, batches, value, means.images / (time.perf_counter() - started)))
             if should_stop():
                 raise _Stopped
         return means.values()
@@ -161,13 +165,12 @@ class _Training:
         means, samples = _Means(), []
         chosen = set(np.linspace(0, len(self.data.val) - 1, min(SAMPLES, len(self.data.val))).round().astype(int).tolist())
         with torch.no_grad():
-            for images, masks, indices in self._batches(self.data.val, training=False):
+            for images, masks, indices, _ in self.val_feed.in_order():
                 if should_stop():
                     raise _Stopped
                 logits = self.model(images).float()
-                probabilities = logits.sigmoid()
-                means.add(self.loss(logits, masks).item(), probabilities >= self.config.threshold, masks > 0.5)
-                for position, index in enumerate(indices.tolist()):
+                means.add(self.loss(logits, masks), self._mask(logits), masks > 0.5)
+                for position, index in enumerate(indices):
                     if index in chosen:
                         photo, truth = self.data.val[index]
                         samples.append(
@@ -175,7 +178,7 @@ class _Training:
                                 self.data.val.pairs[index].id,
                                 np.array(photo),
                                 truth > 0,
-                                probabilities[position, 0].cpu().numpy(),
+                                logits[position, 0].sigmoid().cpu().numpy(),
                             )
                         )
         return means.values(), samples
@@ -186,16 +189,8 @@ class _Training:
                 f"The loss became {loss} in {where}; start again with a learning rate below {self.config.learning_rate:g}."
             )
 
-    def _batches(self, pairs: CachedPairs, training: bool) -> Iterator[tuple[torch.Tensor, torch.Tensor, torch.Tensor]]:
-        """Batches of photographs (B, 3, S, S), masks (B, 1, S, S), and the pairs' indices, on the device."""
-        items = self.data.items(pairs, training)
-        loader: DataLoader[Any] = DataLoader(items, self.config.batch_size, shuffle=training)
-        for images, masks, indices in loader:
-            yield (
-                images.to(self.fabric.device, memory_format=torch.channels_last, non_blocking=True),
-                masks.to(self.fabric.device, non_blocking=True),
-                indices,
-            )
+    def _mask(self, logits: torch.Tensor) -> torch.Tensor:
+        return logits.sigmoid() >= self.config.threshold
 
     def _save(self, which: Literal["best", "last"], stopped_in: int | None = None) -> None:
         epochs = self.history.epochs
@@ -226,24 +221,26 @@ class _Training:
 
 
 class _Means:
-    """Running means over images of the loss and of the per-image metrics."""
+    """Means over images of the loss and of the per-image metrics; nothing leaves the device before they are asked for."""
+
+    _NAMES = ("loss", "accuracy", "iou", "dice", "report_iou", "report_dice")
 
     def __init__(self) -> None:
         self.images = 0
-        self._sums: dict[str, float] = {}
+        self._sums: list[torch.Tensor] = []
 
-    def add(self, loss: float, prediction: torch.Tensor, truth: torch.Tensor) -> None:
+    def add(self, loss: torch.Tensor, prediction: torch.Tensor, truth: torch.Tensor) -> None:
         """Add a batch: its mean loss, and boolean masks (B, 1, S, S)."""
         images = prediction.shape[0]
         usual = metrics.all_metrics(prediction, truth)
-        measured = {name: usual[name] for name in ("accuracy", "iou", "dice")}
-        measured |= {"report_iou": metrics.report_iou(prediction, truth), "report_dice": metrics.report_dice(prediction, truth)}
+        measured = [usual[name] for name in ("accuracy", "iou", "dice")]
+        measured += [metrics.report_iou(prediction, truth), metrics.report_dice(prediction, truth)]
         self.images += images
-        for name, total in {"loss": loss * images, **{name: float(values.sum()) for name, values in measured.items()}}.items():
-            self._sums[name] = self._sums.get(name, 0.0) + total
+        self._sums.append(torch.stack([loss * images, *(values.sum() for values in measured)]))
 
     def values(self) -> dict[str, float]:
-        return {name: total / self.images for name, total in self._sums.items()}
+        means = torch.stack(self._sums).cpu().double().sum(dim=0) / self.images
+        return dict(zip(self._NAMES, means.tolist(), strict=True))
 
 
 def schedule_factor(config: Config, step: int, batches: int) -> float:
@@ -258,31 +255,3 @@ def schedule_factor(config: Config, step: int, batches: int) -> float:
     rising = position < 0.3
     start, end, share = (0.04, 1.0, position / 0.3) if rising else (1.0, 1e-4, (position - 0.3) / 0.7)
     return end + (start - end) * (1 + math.cos(math.pi * share)) / 2
-
-
-def choose_precision(config: Config) -> Literal["32-true", "bf16-mixed"]:
-    """The precision that ``auto`` stands for on the config's device: bf16 where the processor computes in it, else fp32."""
-    if config.precision != "auto":
-        return config.precision
-    kind, _ = _device(config.device)
-    if kind == "cuda":
-        fast = torch.cuda.is_bf16_supported(including_emulation=False)
-    else:
-        fast = kind == "cpu" and bool(torch.cpu.get_capabilities().get("avx512_bf16"))
-    return "bf16-mixed" if fast else "32-true"
-
-
-def _device(name: str) -> tuple[str, int]:
-    """The kind and number of the device that a config names, such as ``("cuda", 1)``.
-
-    Raises:
-        InputError: if this machine has no such device.
-    """
-    if name == "auto":
-        return "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu", 0
-    kind, _, digits = name.partition(":")
-    index = int(digits or 0)
-    there = {"cpu": 1, "cuda": torch.cuda.device_count(), "mps": int(torch.backends.mps.is_available())}[kind]
-    if index >= there:
-        raise InputError(f"This machine has no device {name}; choose auto or cpu.")
-    return kind, index

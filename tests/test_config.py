@@ -22,7 +22,7 @@ def test_the_recipe_report_is_what_the_report_states() -> None:
 def test_the_recipe_best_is_the_default_and_has_skip_connections() -> None:
     assert Config.of() == Config() == Config.of("best")
     assert Config().recipe == "best"
-    assert Config().decoder == "unet"
+    assert Config().decoder == "pyramid"
 
 
 @pytest.mark.parametrize("recipe", RECIPES)

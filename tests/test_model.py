@@ -114,6 +114,28 @@ def test_a_frozen_encoder_keeps_no_graph() -> None:
     assert all(one.requires_grad for one in model_maps(model_of("fine-tune")))
 
 
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_a_folded_encoder_gives_the_same_logits_and_is_no_part_of_the_state(variant: Variant) -> None:
+    model = model_of(variant)
+    for module in model.modules():
+        if isinstance(module, nn.BatchNorm2d):  # statistics as after a training, not the initial 0 and 1
+            module.running_mean = torch.rand(module.num_features) - 0.5
+            module.running_var = torch.rand(module.num_features) + 0.5
+    images, before = torch.randn(2, 3, 64, 64), state(model)
+    with torch.no_grad():
+        expected = model.eval()(images)
+        model.fold_frozen_encoder()
+        assert torch.allclose(model(images), expected, atol=1e-4)
+    assert parts_that_differ(before, state(model)) == set()
+    assert state(model).keys() == before.keys()
+    run: list[nn.Module] = []
+    for module in model.modules():
+        module.register_forward_hook(lambda module, inputs, outputs: run.append(module))
+    model(images)
+    assert any(isinstance(module, nn.BatchNorm2d) for module in model.encoder.modules())
+    assert (model.encoder in run) == (variant != "trainable-decoder")
+
+
 def model_maps(model: Segmenter) -> list[torch.Tensor]:
     """What the decoder was given in a forward pass."""
     given: list[torch.Tensor] = []
@@ -133,8 +155,12 @@ def test_parameters_are_counted_by_hand() -> None:
     plain = convolutions(1280, 256, 128, 64, 32, 16) + 145
     with_skips = [(1280 + 96, 256, 256), (256 + 32, 128, 128), (128 + 24, 64, 64), (64 + 16, 32, 32), (32, 16, 16)]
     unet = sum(convolutions(*widths) for widths in with_skips) + 145
+    pointwise = [(1280, 256), (256, 128), (128, 64), (64, 32), (96, 256), (32, 128), (24, 64), (16, 32)]  # with a bias each
+    smoothed = sum(convolutions(width, width, width) for width in (256, 128, 64, 32))
+    pyramid = sum(a * b + b for a, b in pointwise) + smoothed + 9 * 32 + 1
     assert count_parameters(model_of(decoder="plain")) == encoder + plain == 5_565_809
     assert count_parameters(model_of(decoder="unet")) == encoder + unet == 6_628_945
+    assert count_parameters(model_of(decoder="pyramid")) == encoder + pyramid == 4_195_169
 
 
 def test_the_deepest_map_is_torchvisions() -> None:
@@ -237,3 +263,21 @@ def test_the_imagenet_weights_are_torchvisions_own(monkeypatch: pytest.MonkeyPat
     encoder = build_model(tiny_config(encoder_weights="imagenet")).encoder.state_dict()
     assert {name for name in expected if not name.startswith("classifier")} == set(encoder)
     assert all(torch.equal(tensor, expected[name]) for name, tensor in encoder.items())
+
+
+def test_the_strided_depthwise_convolutions_are_torchvisions_but_for_their_precision() -> None:
+    encoder = model_of().encoder
+    theirs = mobilenet_v2().features
+    theirs.load_state_dict(encoder.features.state_dict())
+    strided = [
+        name for name, one in theirs.named_modules() if isinstance(one, nn.Conv2d) and one.groups > 1 and one.stride != (1, 1)
+    ]
+    assert len(strided) == 4
+    for name in strided:
+        ours, other = encoder.features.get_submodule(name), theirs.get_submodule(name)
+        maps = torch.randn(2, other.in_channels, 8, 8)
+        assert torch.equal(ours(maps), other(maps))
+        with torch.autocast("cpu", torch.bfloat16):
+            half = ours(maps.bfloat16())
+        assert half.dtype == torch.bfloat16
+        assert torch.equal(half, other(maps.bfloat16().float()).bfloat16())

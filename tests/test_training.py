@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -13,21 +13,23 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from safetensors.torch import load_file
 
 from seg_core import metrics, training
-from seg_core.checkpoint import load_checkpoint, read_metadata
+from seg_core.checkpoint import load_checkpoint, load_model, read_metadata
 from seg_core.config import VARIANTS, Config
+from seg_core.data import preparation
 from seg_core.data.cache import cache_pairs
+from seg_core.data.cached_pairs import CachedPairs
 from seg_core.data.dataset import Dataset, open_dataset
-from seg_core.data.preparation import Item, Items
-from seg_core.data.transforms import EvalPreset
+from seg_core.data.transforms import plain
 from seg_core.errors import InputError
 from seg_core.events import BatchDone, EpochDone, Event, Message, Preparing
 from seg_core.losses import LOSSES
 from seg_core.model import build_model, count_parameters
 from seg_core.resume import EpochRecord, History
-from seg_core.training import TrainingFailed, TrainResult, choose_precision, schedule_factor, train
+from seg_core.training import TrainingFailed, TrainResult, schedule_factor, train
 from tests.helpers import make_dataset, tiny_config
 
 pytestmark = pytest.mark.usefixtures("thin_decoder")
@@ -99,6 +101,68 @@ def test_two_trainings_of_one_seed_give_identical_weights(trained: Trained, data
 def test_another_seed_is_another_training(trained: Trained, dataset: Dataset, tmp_path: Path) -> None:
     _, log = run(trained.config.model_copy(update={"seed": 5}), dataset, tmp_path, stop_after=(1, 1))
     assert log.of(BatchDone)[0].loss != trained.log.of(BatchDone)[0].loss
+
+
+@pytest.fixture
+def flawed(tmp_path: Path) -> Dataset:
+    """Of nine training photographs five cannot be read, of three to validate with one cannot, and one shows no lesion."""
+    folder = make_dataset(tmp_path / "flawed", train=9, val=3)
+    for number in (1, 3, 4, 5, 7, 10):
+        (folder / ("train" if number < 9 else "val") / "images" / f"ISIC_{number:07d}.jpg").write_bytes(b"no photograph")
+    Image.new("L", (64, 64)).save(folder / "val" / "masks" / "ISIC_0000011.png")
+    return open_dataset(folder)
+
+
+def test_when_photographs_are_found_unreadable_changes_nothing(
+    flawed: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Batches of two: where both are bad, nothing is left of one.
+    config = tiny_config(epochs=2, batch_size=2, skip_problems=True)
+    known, known_log = run(config, flawed, tmp_path / "known")
+    monkeypatch.setenv("LESIONLAB_HOME", str(tmp_path / "other"))
+    monkeypatch.setattr(preparation, "WARM_UP_SECONDS", 0)
+    late, late_log = run(config, flawed, tmp_path / "late")
+
+    for which in ("last", "best", "resume"):
+        assert_same(weights(tmp_path / "known", which), weights(tmp_path / "late", which))
+    assert known.val == late.val
+    losses = [[event.loss for event in log.of(BatchDone)] for log in (known_log, late_log)]
+    assert losses[0] == losses[1]
+    data = [read_metadata(tmp_path / name / "last.safetensors")["dataset"] for name in ("known", "late")]
+    assert data[0] == data[1]
+    assert (data[0]["train"], data[0]["val"]) == (4, 2)
+
+    found = [{event.text for event in log.of(Message) if "ISIC_" in event.text} for log in (known_log, late_log)]
+    assert found[0] == found[1]
+    assert len(found[0]) == 7
+    assert [event.text for event in late_log.of(Message)][:2] == [
+        "0 of 9 training photographs are decoded; the others follow when their batch first asks for them.",
+        "0 of 3 validation photographs are decoded; the others follow when their batch first asks for them.",
+    ]
+    kinds = [type(event).__name__ for event in late_log]
+    assert kinds[:4] == ["Message"] * 3 + ["BatchDone"]
+    first_epoch_done = kinds.index("EpochDone")
+    assert kinds[:first_epoch_done].count("Message") == 3 + 7
+    assert kinds[first_epoch_done:].count("Message") == 0
+
+
+def test_a_photograph_found_unreadable_late_stops_a_training_that_does_not_skip_it(
+    flawed: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(preparation, "WARM_UP_SECONDS", 0)
+    with pytest.raises(InputError, match=r"cannot be trained on: ISIC_000000\d\.jpg is not an image .*--skip-problems"):
+        run(tiny_config(), flawed, tmp_path / "run")
+
+
+def test_without_a_cache_a_training_is_the_same(
+    trained: Trained, dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LESIONLAB_CACHE_GB", "0")
+    _, log = run(trained.config, dataset, tmp_path)
+    assert_same(weights(trained.folder), weights(tmp_path))
+    assert log.of(Message)[0].text.startswith(
+        "The training photographs are decoded in every epoch, as they do not fit into the image cache"
+    )
 
 
 @pytest.mark.parametrize(("recipe", "variant"), [("best", "fine-tune"), ("report", "trainable-decoder")])
@@ -217,16 +281,17 @@ def test_events_come_in_order_and_in_number(trained: Trained) -> None:
 def test_every_epoch_sees_each_photograph_once_in_an_order_of_its_own(
     dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    read: list[int] = []
-    get = Items.__getitem__
+    seen: list[int] = []
+    read = CachedPairs.read
 
-    def spy(self: Items, index: int) -> Item:
-        read.append(index)
-        return get(self, index)
+    def spy(self: CachedPairs, indices: Sequence[int]) -> tuple[np.ndarray, np.ndarray, list[int]]:
+        if len(indices) > 1 or len(self) == TRAIN:  # one by one samples are read
+            seen.extend(indices)
+        return read(self, indices)
 
-    monkeypatch.setattr(Items, "__getitem__", spy)
+    monkeypatch.setattr(CachedPairs, "read", spy)
     run(tiny_config(epochs=2), dataset, tmp_path)
-    epochs = [read[: TRAIN + VAL], read[TRAIN + VAL :]]
+    epochs = [seen[: TRAIN + VAL], seen[TRAIN + VAL :]]
     assert [sorted(epoch[:TRAIN]) for epoch in epochs] == [list(range(TRAIN))] * 2
     assert epochs[0][:TRAIN] != epochs[1][:TRAIN]
     assert [epoch[TRAIN:] for epoch in epochs] == [list(range(VAL))] * 2
@@ -269,12 +334,11 @@ def test_reported_metrics_are_those_of_the_saved_weights(trained: Trained, datas
     assert metadata["metrics"] == {"train": last.train, "val": last.val}
     assert (metadata["epoch"], metadata["name"]) == (2, "a try")
 
-    model = load_checkpoint(folder / "last.safetensors").model
+    model = load_model(folder / "last.safetensors")
     pairs = cache_pairs(dataset.split(0, 0.2).val, 64)
-    items = [EvalPreset()(*pairs[index]) for index in range(VAL)]
+    images, truths = plain(*(torch.from_numpy(pixels) for pixels in pairs.read(range(VAL))[:2]))
     with torch.no_grad():
-        logits = model(torch.stack([image for image, _ in items]))
-    truths = torch.stack([truth for _, truth in items])
+        logits = model(images)
     measured = {name: getattr(metrics, name)(logits.sigmoid() >= 0.4, truths > 0.5) for name in METRIC_NAMES - {"loss"}}
     expected = {"loss": LOSSES[config.loss](logits, truths).item()} | {
         name: float(values.mean()) for name, values in measured.items()
@@ -440,16 +504,6 @@ def test_the_schedule_reaches_the_optimizer(dataset: Dataset, tmp_path: Path, mo
     monkeypatch.setattr(torch.optim.AdamW, "step", spy)
     run(config, dataset, tmp_path)
     assert used == pytest.approx([config.learning_rate * schedule_factor(config, number, 2) for number in range(4)])
-
-
-@pytest.mark.parametrize(("computes_in_it", "expected"), [(True, "bf16-mixed"), (False, "32-true")])
-def test_auto_takes_bf16_where_the_processor_computes_in_it(
-    computes_in_it: bool, expected: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_bf16": computes_in_it})
-    assert choose_precision(Config.of(device="cpu")) == expected
-    assert choose_precision(Config.of(device="cpu", precision="32-true")) == "32-true"
-    assert choose_precision(Config.of(device="cpu", precision="bf16-mixed")) == "bf16-mixed"
 
 
 def test_bf16_trains_too(dataset: Dataset, tmp_path: Path) -> None:

@@ -1,24 +1,45 @@
-"""Augmentation: photograph and mask move together, by torch's seed, and evaluation changes nothing."""
+"""Augmentation: photographs and masks move together, by torch's seed, and evaluation changes nothing."""
 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
+from colorsys import rgb_to_hsv
 
 import numpy as np
 import pytest
 import torch
 from torchvision.models import MobileNet_V2_Weights
-from torchvision.transforms import v2
+from torchvision.transforms.v2 import functional as theirs
 
 from seg_core.config import Config
-from seg_core.data.transforms import AUGMENTATIONS, MEAN, STD, EvalPreset, TrainPreset, normalise, to_uint8
+from seg_core.data import transforms
+from seg_core.data.normalisation import MEAN, STD
+from seg_core.data.transforms import Augment, normalise, plain, to_uint8
 from tests.helpers import lesion
 
 NAMES = ("report", "standard")
 
 
-def preset(augmentation: str) -> TrainPreset:
-    return TrainPreset(Config.of("best", augmentation=augmentation, image_size=64))
+def augment(augmentation: str) -> Augment:
+    return Augment(Config.of("best", augmentation=augmentation, image_size=64))
+
+
+def batch(*pairs: tuple[np.ndarray, np.ndarray]) -> tuple[torch.Tensor, torch.Tensor]:
+    """Photographs and boolean masks as the cache gives them."""
+    photos, masks = zip(*pairs, strict=True)
+    return torch.from_numpy(np.stack(photos)), torch.from_numpy(np.stack(masks).astype(np.uint8) * 255)
+
+
+@pytest.fixture
+def drawn(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[float]]:
+    """Values that stand in for what is drawn from ranges, in order; all have to be used."""
+    values: list[float] = []
+    monkeypatch.setattr(
+        transforms, "_uniform", lambda shape, low, high: torch.full((shape,) if isinstance(shape, int) else shape, values.pop(0))
+    )
+    yield values
+    assert not values
 
 
 @pytest.mark.parametrize("augmentation", NAMES)
@@ -26,86 +47,128 @@ def test_photograph_and_mask_are_augmented_together(augmentation: str) -> None:
     # The photograph shows its own mask: after any turn, flip and crop, what is bright in it is what the mask says.
     _, mask = lesion((64, 64), seed=3)
     mask[:24, :24] = True  # no symmetry left
-    values = mask.astype(np.uint8) * 255
-    shown = np.repeat(values[..., None], 3, axis=2)
+    shown = np.repeat(mask[..., None].astype(np.uint8) * 255, 3, axis=2)
     torch.manual_seed(0)
-    moved = []
-    for _ in range(20):
-        photo, truth = preset(augmentation)(shown, values)
-        bright = to_uint8(photo).mean(axis=-1) >= 110
-        # Only along the edges may they differ, where the photograph is interpolated and the mask is not.
-        assert (bright == truth[0].numpy().astype(bool)).mean() > 0.97
-        moved.append(truth)
-    assert sum(torch.equal(truth[0] > 0, torch.from_numpy(mask)) for truth in moved) == 0
+    photos, truths = augment(augmentation)(*batch(*[(shown, mask)] * 20))
+    bright = to_uint8(photos).float().mean(dim=-1) >= 110
+    # Only along the edges may they differ, where both are interpolated and only the mask is cut.
+    assert ((bright == (truths[:, 0] > 0)).float().mean(dim=(1, 2)) > 0.97).all()
+    assert not any(torch.equal(truth[0] > 0, torch.from_numpy(mask)) for truth in truths)
+    assert len({tuple(truth.flatten().tolist()) for truth in truths}) == 20  # each drawn for itself
 
 
 @pytest.mark.parametrize("augmentation", NAMES)
-def test_masks_stay_binary_and_everything_keeps_its_shape(augmentation: str) -> None:
-    photo, mask = lesion((64, 64), seed=1)
+def test_masks_stay_binary_and_everything_has_the_shape_that_the_model_takes(augmentation: str) -> None:
     torch.manual_seed(1)
-    for _ in range(10):
-        image, truth = preset(augmentation)(photo, mask.astype(np.uint8) * 255)
-        assert (image.shape, image.dtype) == ((3, 64, 64), torch.float32)
-        assert (truth.shape, truth.dtype) == ((1, 64, 64), torch.float32)
-        assert set(truth.flatten().tolist()) <= {0.0, 1.0}
-        assert type(image) is type(truth) is torch.Tensor
+    for prepare in (augment(augmentation), plain):
+        images, truths = prepare(*batch(lesion((64, 64), seed=1), lesion((64, 64), seed=2)))
+        assert (images.shape, images.dtype) == ((2, 3, 64, 64), torch.float32)
+        assert (truths.shape, truths.dtype) == ((2, 1, 64, 64), torch.float32)
+        assert set(truths.flatten().tolist()) == {0.0, 1.0}
 
 
 @pytest.mark.parametrize("augmentation", NAMES)
 def test_torchs_seed_decides(augmentation: str) -> None:
-    photo, mask = lesion((64, 64), seed=1)
-
-    def drawn(seed: int) -> torch.Tensor:
+    def of(seed: int) -> torch.Tensor:
         torch.manual_seed(seed)
-        return torch.cat(preset(augmentation)(photo, mask.astype(np.uint8) * 255))
+        return torch.cat(augment(augmentation)(*batch(lesion((64, 64), seed=1))), dim=1)
 
-    assert torch.equal(drawn(5), drawn(5))
-    assert not torch.equal(drawn(5), drawn(6))
+    assert torch.equal(of(5), of(5))
+    assert not torch.equal(of(5), of(6))
 
 
-@pytest.mark.parametrize(
-    ("augmentation", "mirrored", "upside_down"), [("report", (0.25, 0.75), (0, 0)), ("standard", (0.25, 0.75), (0.25, 0.75))]
-)
-def test_both_mirror_photographs_and_only_standard_turns_them_upside_down(
-    augmentation: str, mirrored: tuple[float, float], upside_down: tuple[float, float]
+def without_crop_and_turn(drawn: list[float], augmentation: str, squares: torch.Tensor) -> torch.Tensor:
+    """What mirror images and quarter turns alone make of squares (B, S, S)."""
+    drawn += [1, 0, 0, 0]  # all of the area, no stretch, the middle, no turn
+    drawn += [1, 1, 1, 0]  # the colours as they are
+    photos = squares[..., None].expand(-1, -1, -1, 3)
+    return to_uint8(augment(augmentation)(photos, squares)[0])[..., 0]
+
+
+@pytest.mark.parametrize(("augmentation", "symmetries"), [("report", 2), ("standard", 8)])
+def test_mirror_images_and_quarter_turns_move_pixels_and_are_equally_likely(
+    augmentation: str, symmetries: int, drawn: list[float]
 ) -> None:
-    # Of a mask of one half, a turn by at most 20 degrees and a crop leave most where it was.
-    photo, left = np.zeros((64, 64, 3), np.uint8), np.zeros((64, 64), np.uint8)
-    left[:, :32] = 255
+    square = torch.arange(1, 65, dtype=torch.uint8).view(1, 8, 8) * 3
     torch.manual_seed(0)
+    found = Counter(tuple(one.flatten().tolist()) for one in without_crop_and_turn(drawn, augmentation, square.repeat(800, 1, 1)))
+    turned = [torch.rot90(one, turns, (1, 2)) for turns in range(4) for one in (square, square.flip(2))]
+    assert set(found) == {tuple(one.flatten().tolist()) for one in turned[:symmetries]}
+    expected = 800 / symmetries
+    spread = 4 * (800 / symmetries * (1 - 1 / symmetries)) ** 0.5  # four standard deviations
+    assert all(abs(count - expected) <= spread for count in found.values())
 
-    def share_on_the_other_side(mask: np.ndarray, axis: int) -> float:
-        truths = [preset(augmentation)(photo, mask)[1][0].numpy() for _ in range(40)]
-        return float(np.mean([np.delete(truth, slice(32), axis).sum() > truth.sum() / 2 for truth in truths]))
 
-    assert mirrored[0] <= share_on_the_other_side(left, axis=1) <= mirrored[1]
-    assert upside_down[0] <= share_on_the_other_side(left.T, axis=0) <= upside_down[1]
+def test_a_turn_and_a_crop_are_torchvisions(drawn: list[float]) -> None:
+    photo, mask = lesion((64, 64), seed=3)
+    images, masks = batch((photo, mask))
+    torch.manual_seed(1)  # no mirror image
+    assert torch.rand(1) >= 0.5
+    torch.manual_seed(1)
+    drawn += [1, 0, 0, np.radians(10), 1, 1, 1, 0]
+    turned = to_uint8(augment("report")(images, masks)[0])[0].permute(2, 0, 1).float()
+    expected = theirs.rotate(images[0].permute(2, 0, 1), 10, interpolation=theirs.InterpolationMode.BILINEAR).float()
+    inside = theirs.rotate(torch.ones(1, 64, 64), 10)[0] > 0
+    assert (turned - expected)[:, inside].abs().mean() < 1
+
+    torch.manual_seed(1)
+    drawn += [0.5625, 0, 1, 0, 1, 1, 1, 0]  # three quarters of each side, as far right and down as can be
+    cropped = to_uint8(augment("report")(images, masks)[0])[0].permute(2, 0, 1).float()
+    expected = theirs.resized_crop(images[0].permute(2, 0, 1), 16, 16, 48, 48, [64, 64]).float()
+    assert (cropped - expected).abs().mean() < 1
 
 
-def test_standard_draws_the_eight_symmetries_of_a_square_equally_often() -> None:
-    corners = torch.tensor([[[1, 2], [3, 4]]])
-    flips_and_turns = [one for one in AUGMENTATIONS["standard"] if isinstance(one, v2.RandomHorizontalFlip | v2.RandomChoice)]
+def test_crops_keep_between_60_and_100_percent_of_the_area_and_stay_within_the_photograph() -> None:
     torch.manual_seed(0)
-    drawn = Counter(tuple(v2.Compose(flips_and_turns)(corners).flatten().tolist()) for _ in range(800))
-    turned = [torch.rot90(square, turns, (1, 2)) for square in (corners, corners.flip(2)) for turns in range(4)]
-    assert set(drawn) == {tuple(square.flatten().tolist()) for square in turned}
-    assert all(62 <= count <= 138 for count in drawn.values())  # 100 expected, give or take four standard deviations of 9.4
+    planes = transforms._planes(2000, quarter_turns=False)
+    sizes = planes[:, :, :2].norm(dim=2)  # the rows of a turned and mirrored unit square, stretched
+    area, stretch = sizes.prod(dim=1), sizes[:, 0] / sizes[:, 1]
+    assert 0.6 <= area.min() < 0.61 < 0.99 < area.max() <= 1.0001
+    assert 3 / 4 - 1e-4 <= stretch.min() < 0.8 < 1.25 < stretch.max() <= 4 / 3 + 1e-4
+    assert (planes[:, :, 2].abs() + sizes <= 1 + 1e-5).all()
+
+
+def recoloured(photos: torch.Tensor) -> torch.Tensor:
+    """What the jitter of colours makes of photographs (B, 3, S, S) in [0, 1]; back from their normalisation."""
+    mean, std = (torch.tensor(values)[:, None, None] for values in (MEAN, STD))
+    return transforms._recoloured(photos * 255) * std + mean
+
+
+def test_brightness_contrast_and_saturation_are_torchvisions(drawn: list[float]) -> None:
+    torch.manual_seed(0)
+    photos = 0.3 + 0.4 * torch.rand(2, 3, 16, 16)  # nothing that would be clipped on the way
+    drawn += [1.1, 0.85, 1.15, 0]
+    expected = theirs.adjust_saturation(theirs.adjust_contrast(theirs.adjust_brightness(photos, 1.1), 0.85), 1.15)
+    assert torch.allclose(recoloured(photos), expected, atol=1e-3)
+
+
+def test_a_change_of_hue_keeps_greys_and_brightness_and_turns_as_torchvision_does(drawn: list[float]) -> None:
+    skin = torch.tensor([0.7, 0.5, 0.4])[None, :, None, None].expand(1, 3, 4, 4)
+    grey = torch.full((1, 3, 4, 4), 0.5)
+    drawn += [1, 1, 1, 0.02] * 2
+    moved, same = recoloured(skin), recoloured(grey)
+    assert torch.allclose(same, grey, atol=1e-3)
+    luma = torch.tensor([0.299, 0.587, 0.114])[:, None, None]
+    assert torch.allclose((moved * luma).sum(1), (skin * luma).sum(1), atol=1e-4)
+    hues = [rgb_to_hsv(*photos[0, :, 0, 0].tolist())[0] for photos in (skin, moved, theirs.adjust_hue(skin, 0.02))]
+    assert hues[1] - hues[0] == pytest.approx(0.02, abs=0.002)
+    assert hues[2] - hues[0] == pytest.approx(0.02, abs=0.002)
 
 
 def test_colours_are_jittered_a_little() -> None:
-    grey = np.full((64, 64, 3), 128, np.uint8)
+    grey = np.full((64, 64, 3), 128, np.uint8), np.ones((64, 64), bool)
     torch.manual_seed(0)
-    means = [to_uint8(preset("report")(grey, grey[..., 0])[0])[28:36, 28:36].mean() for _ in range(20)]
-    assert 90 < min(means) < 120 < 136 < max(means) < 170
+    means = to_uint8(augment("report")(*batch(*[grey] * 40))[0])[:, 28:36, 28:36].float().mean(dim=(1, 2, 3))
+    assert 100 < means.min() < 110 < 145 < means.max() < 156  # 128 × 0.8 and 128 × 1.2 at most
 
 
 def test_evaluation_only_normalises() -> None:
     photo, mask = lesion((64, 64), seed=2)
-    image, truth = EvalPreset()(photo, mask.astype(np.uint8) * 255)
+    images, truths = plain(*batch((photo, mask)))
     expected = (photo / 255 - np.array(MEAN)) / np.array(STD)
-    np.testing.assert_allclose(image.permute(1, 2, 0).numpy(), expected, atol=1e-5)
-    assert torch.equal(image, normalise(photo))
-    np.testing.assert_array_equal(truth[0].numpy(), mask)
+    np.testing.assert_allclose(images[0].permute(1, 2, 0).numpy(), expected, atol=1e-5)
+    assert torch.equal(images, normalise(torch.from_numpy(photo)[None]))
+    np.testing.assert_array_equal(truths[0, 0].numpy(), mask)
 
 
 def test_normalisation_is_the_one_that_the_encoders_weights_expect() -> None:
@@ -113,19 +176,16 @@ def test_normalisation_is_the_one_that_the_encoders_weights_expect() -> None:
     assert (list(MEAN), list(STD)) == (expected.mean, expected.std)
 
 
-def test_a_normalised_photograph_comes_back_to_be_looked_at() -> None:
-    photo, _ = lesion((64, 64), seed=2)
-    np.testing.assert_array_equal(to_uint8(normalise(photo)), photo)
+def test_normalised_photographs_come_back_to_be_looked_at() -> None:
+    photos, _ = batch(lesion((64, 64), seed=2))
+    assert torch.equal(to_uint8(normalise(photos)), photos)
 
 
-def test_the_cache_is_never_written_to() -> None:
-    photo, mask = lesion((64, 64), seed=2)
-    values = mask.astype(np.uint8) * 255
-    for array in (photo, values):
-        array.setflags(write=False)  # as a read-only memory map; torch would warn, and writing would crash
-    before = photo.copy(), values.copy()
+def test_what_comes_from_the_cache_is_never_written_to() -> None:
+    photos, masks = batch(lesion((64, 64), seed=2))
+    before = photos.clone(), masks.clone()
     torch.manual_seed(0)
-    preset("standard")(photo, values)
-    EvalPreset()(photo, values)
-    np.testing.assert_array_equal(photo, before[0])
-    np.testing.assert_array_equal(values, before[1])
+    augment("standard")(photos, masks)
+    plain(photos, masks)
+    assert torch.equal(photos, before[0])
+    assert torch.equal(masks, before[1])

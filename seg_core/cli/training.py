@@ -16,7 +16,7 @@ def train(
     data: DataOption,
     variant: Annotated[str, typer.Option(help="trainable-decoder, fine-tune or frozen-decoder.")] = "fine-tune",
     recipe: Annotated[str, typer.Option(help="best or report.")] = "best",
-    decoder: Annotated[str | None, typer.Option(help="plain or unet; the recipe's by default.")] = None,
+    decoder: Annotated[str | None, typer.Option(help="plain, unet or pyramid; the recipe's by default.")] = None,
     epochs: Annotated[int | None, typer.Option(help="Passes over the training photographs.")] = None,
     image_size: Annotated[int | None, typer.Option(help="Side of the square in pixels, a multiple of 32.")] = None,
     batch_size: Annotated[int | None, typer.Option(help="Photographs per training step.")] = None,

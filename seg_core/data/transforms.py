@@ -1,69 +1,120 @@
-"""What happens to a photograph and its mask, together, on the way into the model: one preset to train, one to evaluate."""
+"""What happens to photographs and their masks on the way into the model, a whole batch at a time, on the device that trains.
+
+Augmenting is one map of the plane and one of the colours per photograph: a crop, a mirror image and turns are all affine, so they
+are multiplied and the pixels are looked up once; brightness, contrast, saturation and hue are affine in red, green and blue too.
+"""
 
 from __future__ import annotations
 
-import numpy as np
+import math
+
 import torch
-from torchvision import tv_tensors
-from torchvision.transforms import v2
+from torch.nn import functional as F
 
 from seg_core.config import Config
-
-MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
-"""ImageNet's normalisation, which the encoder's weights expect (torchvision, ``MobileNet_V2_Weights.IMAGENET1K_V1``)."""
+from seg_core.data.normalisation import MEAN, STD
 
 # The kinds are the student report's; it names no ranges, so these are assumed (README, "Settings of the report").
-REPORT_AUGMENTATION = [
-    v2.RandomRotation(20, interpolation=v2.InterpolationMode.BILINEAR),
-    v2.RandomHorizontalFlip(),
-    v2.ColorJitter(brightness=0.2, contrast=0.2, saturation=0.2, hue=0.02),
-]
-# After the horizontal flip of the report, a quarter turn makes all eight symmetries of a square equally likely.
-_QUARTER_TURN = v2.RandomChoice([v2.Identity(), *(v2.RandomRotation((angle, angle)) for angle in (90, 180, 270))])
-AUGMENTATIONS: dict[str, list[v2.Transform]] = {
-    "report": REPORT_AUGMENTATION,
-    "standard": [*REPORT_AUGMENTATION, _QUARTER_TURN],
-}
+AREA = 0.6
+"""Least share of the photograph that a crop keeps."""
+STRETCH = 4 / 3
+"""Most that a crop's width and height differ by, as a factor either way, before both become the side of the square."""
+TURN = math.radians(20)
+JITTER = 0.2
+"""Brightness, contrast and saturation are multiplied by 1 ± this at most."""
+HUE = 0.02
+"""Most that the hue moves, as a share of the colour circle."""
+
+_GREY = torch.tensor([0.299, 0.587, 0.114])  # luma (ITU-R BT.601)
+# RGB to YIQ: luma, and the plane of the colours, in which a change of hue is a turn (NTSC, 1953).
+_YIQ = torch.tensor([[0.299, 0.587, 0.114], [0.5959, -0.2746, -0.3213], [0.2115, -0.5227, 0.3112]])
 
 
-class TrainPreset:
-    """Augments a photograph and its mask alike, then normalises the photograph. Draws from torch's global random numbers."""
+class Augment:
+    """Augments photographs and their masks alike, then normalises the photographs. Draws from torch's global random numbers."""
 
     def __init__(self, config: Config) -> None:
-        crop = v2.RandomResizedCrop(config.image_size, scale=(0.6, 1.0), ratio=(3 / 4, 4 / 3), antialias=True)
-        self.augment = v2.Compose([crop, *AUGMENTATIONS[config.augmentation]])
+        self.quarter_turns = config.augmentation == "standard"
 
-    def __call__(self, image: np.ndarray, mask: np.ndarray) -> tuple[torch.Tensor, torch.Tensor]:
-        """From (S, S, 3) and (S, S) uint8 to a normalised (3, S, S) and a mask (1, S, S) of 0 and 1, both float32."""
-        return _normalised(*self.augment(*_tensors(image, mask)))
+    def __call__(self, images: torch.Tensor, masks: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Augment a batch.
 
+        Args:
+            images: (B, S, S, 3) uint8.
+            masks: (B, S, S) uint8, 0 and 255.
 
-class EvalPreset:
-    """Only normalises: what validation and prediction use."""
-
-    def __call__(self, image: np.ndarray, mask: np.ndarray) -> tuple[torch.Tensor, torch.Tensor]:
-        """As `TrainPreset.__call__`, without augmentation."""
-        return _normalised(*_tensors(image, mask))
-
-
-def normalise(image: np.ndarray) -> torch.Tensor:
-    """A photograph (H, W, 3) uint8 as the model takes it: (3, H, W) float32."""
-    return _NORMALISE(torch.from_numpy(np.array(image)).permute(2, 0, 1))  # type: ignore[no-any-return]
-
-
-def to_uint8(image: torch.Tensor) -> np.ndarray:
-    """Back from (3, H, W) as the model takes it to a photograph (H, W, 3) uint8, to look at it."""
-    mean, std = torch.tensor(MEAN)[:, None, None], torch.tensor(STD)[:, None, None]
-    return ((image * std + mean) * 255).round().clamp(0, 255).byte().permute(1, 2, 0).numpy()
+        Returns:
+            Normalised photographs (B, 3, S, S) and masks (B, 1, S, S) of 0 and 1, both float32. What a turn brings in from
+            beyond a photograph's edge is black and no lesion.
+        """
+        count = len(images)
+        places = F.affine_grid(
+            _planes(count, self.quarter_turns).to(images.device), [count, 4, *masks.shape[1:]], align_corners=False
+        )
+        stacked = torch.cat([images, masks[..., None]], dim=3).permute(0, 3, 1, 2).float().contiguous()
+        moved = F.grid_sample(stacked, places, mode="bilinear", padding_mode="zeros", align_corners=False)
+        return _recoloured(moved[:, :3]), (moved[:, 3:] >= 127.5).float()
 
 
-_NORMALISE = v2.Compose([v2.ToDtype(torch.float32, scale=True), v2.Normalize(MEAN, STD)])
+def plain(images: torch.Tensor, masks: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """As `Augment.__call__`, without augmentation: what validation uses."""
+    return normalise(images), (masks[:, None] > 127).float()
 
 
-def _tensors(image: np.ndarray, mask: np.ndarray) -> tuple[tv_tensors.Image, tv_tensors.Mask]:
-    photo = torch.from_numpy(np.array(image)).permute(2, 0, 1)  # a copy: the cache's memory map is read-only
-    return tv_tensors.Image(photo), tv_tensors.Mask(torch.from_numpy(np.array(mask))[None])
+def normalise(images: torch.Tensor) -> torch.Tensor:
+    """Photographs (B, H, W, 3) uint8 as the model takes them: (B, 3, H, W) float32."""
+    return _normalised(images.permute(0, 3, 1, 2).float() / 255)
 
 
-def _normalised(image: tv_tensors.Image, mask: tv_tensors.Mask) -> tuple[torch.Tensor, torch.Tensor]:
-    return _NORMALISE(image).as_subclass(torch.Tensor), (mask.as_subclass(torch.Tensor) > 0).float()
+def to_uint8(images: torch.Tensor) -> torch.Tensor:
+    """Back from (B, 3, H, W) as the model takes them to photographs (B, H, W, 3) uint8, to look at them."""
+    mean, std = _per_channel(images)
+    return ((images * std + mean) * 255).round().clamp(0, 255).byte().permute(0, 2, 3, 1)
+
+
+def _normalised(photos: torch.Tensor) -> torch.Tensor:
+    mean, std = _per_channel(photos)
+    return (photos - mean) / std
+
+
+def _per_channel(photos: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    mean, std = (torch.tensor(values, device=photos.device)[:, None, None] for values in (MEAN, STD))
+    return mean, std
+
+
+def _planes(count: int, quarter_turns: bool) -> torch.Tensor:
+    """Affine maps (B, 2, 3) from the square [-1, 1]² of the result to that of the photograph."""
+    area = _uniform(count, AREA, 1)
+    # As `torchvision.transforms.v2.RandomResizedCrop`, but the shapes that would not fit are never drawn.
+    stretch = torch.exp(_uniform(count, -1, 1) * torch.minimum(torch.tensor(math.log(STRETCH)), -area.log()))
+    size = torch.stack([(area * stretch).sqrt(), (area / stretch).sqrt()], dim=1)
+    centre = (1 - size) * _uniform((count, 2), -1, 1)
+    angle = _uniform(count, -TURN, TURN)
+    mirror = torch.where(torch.rand(count) < 0.5, -1.0, 1.0)
+    if quarter_turns:  # with the mirror image, all eight symmetries of a square are equally likely
+        angle = angle + torch.randint(4, (count,)) * (math.pi / 2)
+    turned = torch.stack([mirror * angle.cos(), -angle.sin(), mirror * angle.sin(), angle.cos()], dim=1).view(count, 2, 2)
+    return torch.cat([size[:, :, None] * turned, centre[:, :, None]], dim=2)
+
+
+def _recoloured(photos: torch.Tensor) -> torch.Tensor:
+    """Photographs (B, 3, S, S) from 0 to 255: brightness, contrast, saturation and hue jittered in turn, then normalised."""
+    count, device = len(photos), photos.device
+    brightness, contrast, saturation = (_uniform((count, 1, 1), 1 - JITTER, 1 + JITTER) for _ in range(3))
+    turn = _uniform(count, -HUE, HUE) * 2 * math.pi
+    hue = torch.zeros(count, 3, 3)
+    hue[:, 0, 0] = 1
+    hue[:, 1, 1] = hue[:, 2, 2] = turn.cos()
+    hue[:, 1, 2], hue[:, 2, 1] = turn.sin(), -turn.sin()
+    colours = torch.linalg.inv(_YIQ) @ hue @ _YIQ @ (saturation * torch.eye(3) + (1 - saturation) * _GREY)
+    # Contrast moves colours away from the photograph's mean grey; saturation and hue keep greys as they are.
+    grey = (photos.mean(dim=(2, 3)).cpu() @ _GREY)[:, None, None] * brightness * (1 - contrast) / 255
+    mean, std = torch.tensor(MEAN)[:, None], torch.tensor(STD)[:, None]
+    gain, offset = brightness * contrast * colours / 255 / std, (grey - mean) / std
+    lowest, highest = ((bound - mean) / std for bound in (0, 1))
+    mixed = torch.baddbmm(offset.to(device), gain.to(device), photos.flatten(2))
+    return mixed.clamp_(lowest.to(device), highest.to(device)).view_as(photos)
+
+
+def _uniform(shape: int | tuple[int, ...], low: float, high: float) -> torch.Tensor:
+    return low + (high - low) * torch.rand(shape)

@@ -23,10 +23,35 @@ class UpBlock(nn.Module):
         self.convolve = nn.Sequential(*(_convolution(a, b) for a, b in pairwise(widths)))
 
     def forward(self, features: torch.Tensor, skip: torch.Tensor | None) -> torch.Tensor:
-        features = F.interpolate(features, scale_factor=2, mode="bilinear", align_corners=False)
+        features = _doubled(features)
         if skip is not None:
             features = torch.cat([features, skip], dim=1)
         return self.convolve(features)  # type: ignore[no-any-return]
+
+
+class PyramidDecoder(nn.Module):
+    """A feature pyramid (Lin et al., 2017) that narrows towards the image, with a head of one channel.
+
+    At each of 1/16, 1/8, 1/4 and 1/2 of the size, the map below, brought to the level's width and doubled, and the encoder's map,
+    brought to that width too, are added and convolved. The logits are computed at half the size and doubled: what a lesion's
+    outline gains by the last step is less than its pixels, and the step costs as much as all others.
+    """
+
+    def __init__(self, encoder_channels: Sequence[int]) -> None:
+        super().__init__()
+        *shallower, deepest = encoder_channels
+        widths = CHANNELS[:-1]
+        self.narrow = nn.ModuleList(nn.Conv2d(a, b, kernel_size=1) for a, b in pairwise((deepest, *widths)))
+        self.lateral = nn.ModuleList(nn.Conv2d(a, b, kernel_size=1) for a, b in zip(reversed(shallower), widths, strict=True))
+        self.smooth = nn.ModuleList(nn.Sequential(_convolution(width, width), _convolution(width, width)) for width in widths)
+        self.head = nn.Conv2d(widths[-1], 1, kernel_size=3, padding=1)
+        _initialise(self)
+
+    def forward(self, maps: Sequence[torch.Tensor]) -> torch.Tensor:
+        *shallower, features = maps
+        for narrow, lateral, smooth, skip in zip(self.narrow, self.lateral, self.smooth, reversed(shallower), strict=True):
+            features = smooth(_doubled(narrow(features)) + lateral(skip))
+        return _doubled(self.head(features))
 
 
 class Decoder(nn.Module):
@@ -47,9 +72,7 @@ class Decoder(nn.Module):
             for channels, skip, out in zip(inputs, skip_channels, CHANNELS, strict=False)
         )
         self.head = nn.Conv2d(CHANNELS[-1], 1, kernel_size=3, padding=1)
-        for module in self.modules():
-            if isinstance(module, nn.Conv2d):
-                nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
+        _initialise(self)
 
     def forward(self, maps: Sequence[torch.Tensor]) -> torch.Tensor:
         *shallower, features = maps
@@ -59,9 +82,21 @@ class Decoder(nn.Module):
         return self.head(features)  # type: ignore[no-any-return]
 
 
-def build_decoder(name: DecoderName, encoder_channels: Sequence[int]) -> Decoder:
+def build_decoder(name: DecoderName, encoder_channels: Sequence[int]) -> nn.Module:
     """The decoder that a config names."""
+    if name == "pyramid":
+        return PyramidDecoder(encoder_channels)
     return Decoder(encoder_channels, skips=name == "unet")
+
+
+def _doubled(features: torch.Tensor) -> torch.Tensor:
+    return F.interpolate(features, scale_factor=2, mode="bilinear", align_corners=False)
+
+
+def _initialise(decoder: nn.Module) -> None:
+    for module in decoder.modules():
+        if isinstance(module, nn.Conv2d):
+            nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
 
 
 def _convolution(channels: int, out_channels: int) -> nn.Sequential:

@@ -24,6 +24,9 @@ class MobileNetV2Encoder(nn.Module):
         if pretrained:
             network.load_state_dict(imagenet_state())
         self.features = network.features
+        for name, module in list(self.features.named_modules()):
+            if isinstance(module, nn.Conv2d) and module.groups > 1 and module.stride == (2, 2):
+                self.features.set_submodule(name, _StridedDepthwise.like(module))
 
     def forward(self, images: torch.Tensor) -> list[torch.Tensor]:
         maps = []
@@ -32,3 +35,19 @@ class MobileNetV2Encoder(nn.Module):
             if index in self._taps:
                 maps.append(images)
         return maps
+
+
+class _StridedDepthwise(nn.Conv2d):
+    """A depthwise convolution with a stride, in fp32 on the CPU: its gradient in bf16 takes up to thirty times as long there."""
+
+    @classmethod
+    def like(cls, other: nn.Conv2d) -> _StridedDepthwise:
+        made = cls(other.in_channels, other.out_channels, 3, stride=2, padding=1, groups=other.groups, bias=False)
+        made.load_state_dict(other.state_dict())
+        return made
+
+    def forward(self, features: torch.Tensor) -> torch.Tensor:
+        if features.device.type != "cpu":
+            return super().forward(features)
+        with torch.autocast("cpu", enabled=False):
+            return super().forward(features.float()).to(features.dtype)

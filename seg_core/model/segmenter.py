@@ -10,6 +10,7 @@ from torch import nn
 from seg_core.config import Config, Variant
 from seg_core.model.decoders import build_decoder
 from seg_core.model.encoder import MobileNetV2Encoder
+from seg_core.model.folding import folded
 
 _FROZEN_PART: dict[Variant, str | None] = {"trainable-decoder": "encoder", "fine-tune": None, "frozen-decoder": "decoder"}
 
@@ -27,7 +28,13 @@ class Segmenter(nn.Module):
         self.frozen = _FROZEN_PART[config.variant]
         if self.frozen:
             self.get_submodule(self.frozen).requires_grad_(False)
+        self._folded_encoder: tuple[nn.Module, ...] = ()  # within a tuple, it is no part of the model's state
         self.train()
+
+    def fold_frozen_encoder(self) -> None:
+        """Run a frozen encoder with its BatchNorm folded from now on: call it when weights and device are those to train with."""
+        if self.frozen == "encoder":
+            self._folded_encoder = (folded(self.encoder),)
 
     def train(self, mode: bool = True) -> Self:
         """Set training mode, in which a frozen part stays in evaluation mode."""
@@ -39,8 +46,9 @@ class Segmenter(nn.Module):
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         if images.shape[-1] % 32 or images.shape[-2] % 32:
             raise ValueError(f"height and width must be multiples of 32, not {tuple(images.shape[-2:])}")
+        encoder = self._folded_encoder[0] if self._folded_encoder else self.encoder
         with torch.set_grad_enabled(torch.is_grad_enabled() and self.frozen != "encoder"):
-            maps = self.encoder(images)
+            maps = encoder(images)
         return self.decoder(maps)  # type: ignore[no-any-return]
 
 
