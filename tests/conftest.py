@@ -10,7 +10,9 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, Request, expect, sync_playwright
 
-from seg_core.data import download, official
+from seg_core.data import check, download, official
+from seg_core.data.check import LoadedPair
+from seg_core.data.folders import Pair
 from tests.app_process import AppProcess
 from tests.archive_server import PAIRS, Server, challenge_archives
 from tests.find_chromium import ADVICE, find_chromium
@@ -50,6 +52,20 @@ def thin_decoder() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(decoders, "CHANNELS", (32, 16, 8, 8, 8))
         yield
+
+
+@pytest.fixture
+def decoded(monkeypatch: pytest.MonkeyPatch) -> list[Pair]:
+    """The pairs that are decoded from now on, in this process, each as often as it is."""
+    pairs: list[Pair] = []
+    load = check.load_pair
+
+    def counting(pair: Pair, size: int) -> LoadedPair:
+        pairs.append(pair)
+        return load(pair, size)
+
+    monkeypatch.setattr(check, "load_pair", counting)
+    return pairs
 
 
 @pytest.fixture

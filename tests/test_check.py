@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,8 @@ import pytest
 from PIL import Image
 
 from seg_core.data import preparation
-from seg_core.data.cache import CachedPairs, cache_pairs
+from seg_core.data.cache import cache_pairs
+from seg_core.data.cached_pairs import CachedPairs
 from seg_core.data.check import Problem, check_dataset, describe, load_pair
 from seg_core.data.dataset import open_dataset
 from seg_core.data.folders import Pair
@@ -65,7 +67,8 @@ def prepared(data: Path | list[Path], **settings: Any) -> PreparedData:
 
 
 def all_ids(data: PreparedData) -> set[str]:
-    return {pair.id for pair in data.train.pairs + data.val.pairs}
+    """The ids of all pairs that a training is given."""
+    return {part.pairs[index].id for part in (data.train, data.val) for index in part.read(range(len(part)))[2]}
 
 
 def test_faultless_data_has_no_problems(data: Path) -> None:
@@ -126,10 +129,10 @@ def test_skip_problems_leaves_out_exactly_the_pairs_with_errors(data: Path) -> N
     found = prepared(data, skip_problems=True)
     assert all_ids(found) == {f"ISIC_{number:07d}" for number in (2, 3, 7, 8, 9)}
     assert [pair.image.name for pair in found.train.pairs + found.val.pairs if pair.id == "ISIC_0000007"] == ["ISIC_0000007.jpg"]
+    assert found.train.usable + found.val.usable == found.summary()["train"] + found.summary()["val"] == 5
     for part in (found.train, found.val):
-        for index, pair in enumerate(part.pairs):
-            expected = load_pair(pair, 64)
-            image, mask = part[index]
+        for image, mask, index in zip(*part.read(range(len(part))), strict=True):
+            expected = load_pair(part.pairs[index], 64)
             np.testing.assert_array_equal(image, expected.image)
             np.testing.assert_array_equal(mask, expected.mask)
     assert sum(note.startswith("Left out: ") for note in found.notes) == 6
@@ -222,14 +225,32 @@ def test_long_lists_of_problems_are_cut_short() -> None:
     assert describe(problems, most=2) == "0 is bad. 1 is bad. … and 5 more."
 
 
+def test_no_file_is_asked_for_its_size_and_time_more_often_than_needed(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: Counter[Path] = Counter()
+    stat = Path.stat
+
+    def counting(self: Path, **options: Any) -> Any:
+        asked[self] += 1
+        return stat(self, **options)
+
+    monkeypatch.setattr(Path, "stat", counting)
+    found = prepared(data)
+    assert found.summary()["fingerprint"] == found.fingerprint
+    files = [file for folder in ("images", "masks") for file in (data / folder).iterdir()]
+    assert {asked[file] for file in files} == {2}  # to name the cache, and once it is decoded, whether it is still the same
+    asked.clear()
+    prepared(data)
+    assert {asked[file] for file in files} == {1}
+
+
 def test_only_name_problems_are_known_before_decoding(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # What was left out by its name is never decoded, so a mask that is missing costs nothing.
     (data / "masks" / "ISIC_0000000.png").unlink()
     asked: list[int] = []
 
-    def counting(pairs: list[Pair], *rest: Any) -> CachedPairs:
+    def counting(pairs: list[Pair], *rest: Any, **options: Any) -> CachedPairs:
         asked.append(len(pairs))
-        return cache_pairs(pairs, *rest)
+        return cache_pairs(pairs, *rest, **options)
 
     monkeypatch.setattr(preparation, "cache_pairs", counting)
     prepared(data, skip_problems=True)

@@ -1,59 +1,30 @@
-"""The image cache: every pair decoded and resized once, then read through a memory map.
+"""The image cache: every pair is decoded and resized once, when it is first asked for, and then read through a memory map.
 
-A cache lives in a folder named by a hash over the paths, sizes and times of all its files and the side it was resized to, so
-a changed file simply asks for another cache; the oldest ones go when all together exceed `cache_limit`.
+A cache lives in a folder named by a hash over the paths, sizes and times of all its files and the side they are resized to, so
+a changed file simply asks for another cache; the oldest ones go when all together would exceed `cache_limit`.
 """
 
 from __future__ import annotations
 
 import hashlib
-import json
+import math
 import os
 import shutil
-import tempfile
-import time
-from collections.abc import Callable, Sequence
-from contextlib import suppress
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+from filelock import FileLock
 
-from seg_core.data.check import LoadedPair, Problem, load_pair, load_pairs
+from seg_core.data import pixel_store
+from seg_core.data.cached_pairs import CachedPairs
 from seg_core.data.folders import Pair
+from seg_core.data.pixel_store import PixelStore
 from seg_core.errors import InputError
 from seg_core.home import home
-from seg_core.identity import file_facts
+from seg_core.identity import pair_facts
 
-CACHE_VERSION = 1
-
-
-@dataclass(frozen=True)
-class CachedPairs:
-    """Pairs at one square size S, by index. Where the cache's limit or the disk is too small, each access decodes them again."""
-
-    pairs: list[Pair]
-    size: int
-    problems: list[Problem]
-    images: np.ndarray | None  # (N, S, S, 3) uint8
-    masks: np.ndarray | None  # (N, S, S) uint8, 0 and 255
-    rows: Sequence[int]  # where in these each pair stands
-
-    def __len__(self) -> int:
-        return len(self.pairs)
-
-    def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
-        """Photograph (S, S, 3) and mask (S, S) of 0 and 255, both uint8."""
-        if self.images is None or self.masks is None:
-            loaded = load_pair(self.pairs[index], self.size)
-            return loaded.image, loaded.mask
-        row = self.rows[index]
-        return self.images[row], self.masks[row]
-
-    def without(self, left_out: set[Path]) -> CachedPairs:
-        """The same pairs without those that any of these photographs or masks belongs to."""
-        kept = [(pair, row) for pair, row in zip(self.pairs, self.rows, strict=True) if not {pair.image, pair.mask} & left_out]
-        return replace(self, pairs=[pair for pair, _ in kept], rows=[row for _, row in kept])
+CACHE_VERSION = 2
 
 
 def cache_limit() -> int:
@@ -78,102 +49,146 @@ def cache_folder() -> Path:
 
 
 def cache_bytes() -> int:
-    """Disk space that all image caches take now."""
-    return sum(_bytes_of(folder) for folder in _caches())
+    """Disk space that all image caches take now; one that is not yet filled takes less than it will."""
+    return sum(_allocated(folder) for folder in _caches())
 
 
 def clear_cache() -> int:
-    """Delete all image caches; the bytes freed. They are made again when a training needs them."""
-    freed = cache_bytes()
-    for folder in _caches():  # one that is being built stays
-        shutil.rmtree(folder, ignore_errors=True)
-    return freed
+    """Delete all image caches; the bytes freed. They are made again when a training needs them.
+
+    A training that has one open reads on from the deleted files, whose space the system frees when the training ends; what it
+    still decodes is lost with them.
+    """
+    before = cache_bytes()
+    if before:
+        with _lock():
+            for folder in _caches():
+                shutil.rmtree(folder, ignore_errors=True)
+    return before - cache_bytes()
 
 
-def cache_pairs(pairs: list[Pair], size: int, on_progress: Callable[[int, int], None] | None = None) -> CachedPairs:
-    """Decode and resize ``pairs`` to squares of ``size`` pixels, or find them in the cache from an earlier time.
+def cache_pairs(
+    pairs: list[Pair],
+    size: int,
+    on_progress: Callable[[int, int], None] | None = None,
+    *,
+    seconds: float = math.inf,
+    skip_problems: bool = False,
+    facts: np.ndarray | None = None,
+) -> CachedPairs:
+    """Pairs as squares of ``size`` pixels, which are decoded for ``seconds`` now, and the rest when they are asked for.
 
-    Pairs with an error (`Problem.is_error`) are zeros; the caller decides what to do about ``problems``.
+    Args:
+        pairs: what to decode; those that the cache holds from an earlier time are not decoded again.
+        size: the side S in pixels.
+        on_progress: gets how many pairs are decoded and how many there are.
+        seconds: how long to decode now; the running pairs are finished.
+        skip_problems: whether pairs with an error drop out of what is read, instead of being an error then.
+        facts: what `pair_facts` says of the pairs, if that is known already.
 
     Raises:
         InputError: if a file went away since the dataset was opened.
     """
-    target = cache_folder() / _key(pairs, size)
-    if not (target / "index.json").exists():
-        needed = len(pairs) * size * size * 4
-        if needed > min(cache_limit(), shutil.disk_usage(home()).free):
-            problems = [problem for loaded in load_pairs(pairs, size, on_progress) for problem in loaded.problems]
-            return CachedPairs(pairs, size, problems, None, None, range(len(pairs)))
-        _make_room(needed)
-        _build(target, pairs, size, on_progress)
-    index = target / "index.json"
-    os.utime(index)  # the time of the last use decides who goes first
-    problems = [Problem(**{**entry, "file": Path(entry["file"])}) for entry in json.loads(index.read_text())]
-    images, masks = (np.load(target / f"{name}.npy", "r") for name in ("images", "masks"))
-    return CachedPairs(pairs, size, problems, images, masks, range(len(pairs)))
+    facts = pair_facts(pairs) if facts is None else facts
+    store, reason = _open(pairs, size, facts)
+    cached = CachedPairs(pairs, size, facts, store, reason, skip_problems)
+    cached.warm_up(seconds, on_progress)
+    return cached
 
 
-def _key(pairs: list[Pair], size: int) -> str:
+def cache_key(pairs: list[Pair], size: int, facts: np.ndarray) -> str:
+    """The name of the folder for these pairs at this size: twenty-four hex digits, others when a file changes."""
     digest = hashlib.sha256(f"{CACHE_VERSION} {size}".encode())
     for pair in pairs:
-        for file in (pair.image, pair.mask):
-            digest.update(f"\n{file} {file_facts(file)}".encode(errors="surrogateescape"))
+        digest.update(f"\n{pair.image}\n{pair.mask}".encode(errors="surrogateescape"))
+    digest.update(facts.astype("<i8").tobytes())
     return digest.hexdigest()[:24]
 
 
-def _build(target: Path, pairs: list[Pair], size: int, on_progress: Callable[[int, int], None] | None) -> None:
-    """Write a cache beside its place and move it there whole: a crash leaves none, and of two builders the first one wins."""
-    target.parent.mkdir(parents=True, exist_ok=True)
+def _open(pairs: list[Pair], size: int, facts: np.ndarray) -> tuple[PixelStore | None, str]:
+    """The store of these pairs, or None and why there is none. Stores are made, opened and deleted by one process at a time."""
+    folder = cache_folder() / cache_key(pairs, size, facts)
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with _lock():
+            return _open_alone(folder, len(pairs), size)
+    except OSError as error:
+        return None, f"cannot be kept in the image cache ({error.strerror or error})"
+
+
+def _open_alone(folder: Path, count: int, size: int) -> tuple[PixelStore | None, str]:
     _remove_leftovers()
-    with tempfile.TemporaryDirectory(dir=target.parent, prefix=".building-") as made:
-        folder = Path(made, "cache")
-        folder.mkdir()
-        images = np.lib.format.open_memmap(folder / "images.npy", "w+", np.uint8, (len(pairs), size, size, 3))
-        masks = np.lib.format.open_memmap(folder / "masks.npy", "w+", np.uint8, (len(pairs), size, size))
-        problems: list[Problem] = []
-        loaded: LoadedPair
-        for index, loaded in enumerate(load_pairs(pairs, size, on_progress)):
-            images[index], masks[index] = loaded.image, loaded.mask
-            problems += loaded.problems
-        images.flush()
-        masks.flush()
-        del images, masks  # Windows moves no folder whose files are open
-        if target.exists() and not (target / "index.json").exists():
-            shutil.rmtree(target, ignore_errors=True)  # what a deletion that was cut off left
-        entries = [{**asdict(problem), "file": str(problem.file)} for problem in problems]
-        (folder / "index.json").write_text(json.dumps(entries))
-        try:
-            folder.rename(target)
-        except OSError:
-            if not (target / "index.json").exists():
-                raise
+    store = _existing(folder, count, size)
+    if store is not None and store.done.all():
+        return store, ""
+    needed = count * size * size * 4
+    limit, free = cache_limit(), shutil.disk_usage(home()).free if store is None else math.inf
+    if needed > free or not _make_room(needed, limit, keep=folder):
+        if store is not None:
+            store.close()
+        remedy = "free some disk space" if needed > free else "raise LESIONLAB_CACHE_GB"
+        return None, f"do not fit into the image cache ({needed / 1e9:,.2g} GB; {remedy})"
+    if store is None:
+        pixel_store.create(folder, count, size)
+        store = PixelStore(folder, count, size)
+    return store, ""
 
 
-def _make_room(needed: int) -> None:
-    oldest_first = sorted(_caches(), key=lambda folder: (folder / "index.json").stat().st_mtime)
-    used = cache_bytes()
-    for folder in oldest_first:
-        if used + needed <= cache_limit():
-            return
-        used -= _bytes_of(folder)
+def _existing(folder: Path, count: int, size: int) -> PixelStore | None:
+    """The store in this folder; one that is damaged, as a power cut can leave it, is deleted."""
+    try:
+        return PixelStore(folder, count, size)
+    except (FileNotFoundError, ValueError):
         shutil.rmtree(folder, ignore_errors=True)
+        return None
+
+
+def _make_room(needed: int, limit: int, keep: Path) -> bool:
+    """Delete caches that nobody uses, the least recently used first, until another one fits in. False: it cannot.
+
+    Counted is the size that a cache has when it is filled, not what it takes now: else those that fill up side by side would
+    exceed the limit together, and none of them could tell.
+    """
+    sizes = {folder: _full_size(folder) for folder in _caches() if folder != keep}
+    free = limit - needed - sum(sizes.values())
+    if free >= 0:
+        return True
+    unused = [folder for folder in sizes if not pixel_store.is_in_use(folder)]
+    if free + sum(sizes[folder] for folder in unused) < 0:
+        return False
+    for folder in sorted(unused, key=pixel_store.last_use):
+        shutil.rmtree(folder, ignore_errors=True)
+        free += sizes[folder]
+        if free >= 0:
+            break
+    return True
 
 
 def _remove_leftovers() -> None:
-    """Delete what killed builders left; none works for a day."""
-    for folder in cache_folder().glob(".building-*"):
-        with suppress(FileNotFoundError):
-            if time.time() - folder.stat().st_mtime > 86_400:
-                shutil.rmtree(folder, ignore_errors=True)
+    """Delete what killed builders, deletions that were cut off and earlier versions left."""
+    for folder in cache_folder().iterdir():
+        if folder.is_dir() and not pixel_store.is_store(folder):
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _lock() -> FileLock:
+    return FileLock(cache_folder() / ".lock")
 
 
 def _caches() -> list[Path]:
-    return [index.parent for index in cache_folder().glob("*/index.json")]
+    return [folder for folder in cache_folder().glob("*") if pixel_store.is_store(folder)]
 
 
-def _bytes_of(folder: Path) -> int:
+def _full_size(folder: Path) -> int:
+    return sum(file.stat().st_size for file in folder.glob("*.npy"))
+
+
+def _allocated(folder: Path) -> int:
     sizes = 0
     for file in folder.glob("*"):
-        with suppress(FileNotFoundError):  # another process makes room at the same time
-            sizes += file.stat().st_size
+        try:
+            facts = file.stat()
+        except FileNotFoundError:  # another process deletes it right now
+            continue
+        sizes += min(facts.st_size, facts.st_blocks * 512) if hasattr(facts, "st_blocks") else facts.st_size
     return sizes

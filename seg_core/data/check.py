@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections import Counter
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +17,7 @@ from PIL import Image
 from seg_core.data.dataset import Dataset
 from seg_core.data.folders import Pair
 from seg_core.errors import InputError
-from seg_core.image import MASK_CUT, open_image, read_image, read_mask, upright_size
+from seg_core.image import MASK_CUT, read_mask, read_reduced
 
 Kind = Literal[
     "missing mask", "orphan mask", "different sizes", "no lesion", "unreadable", "duplicate id", "grey mask", "leakage"
@@ -91,7 +92,9 @@ def check_names(dataset: Dataset) -> list[Problem]:
     return problems
 
 
-def load_pairs(pairs: list[Pair], size: int, on_progress: Callable[[int, int], None] | None = None) -> Iterator[LoadedPair]:
+def load_pairs(
+    pairs: list[Pair], size: int, on_progress: Callable[[int, int], None] | None = None
+) -> Generator[LoadedPair, None, None]:
     """Decode pairs on all cores, in order; Pillow lets go of the interpreter's lock while it decodes."""
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         for done, loaded in enumerate(_bounded(pool, pairs, size), start=1):
@@ -104,10 +107,7 @@ def load_pair(pair: Pair, size: int) -> LoadedPair:
     """Decode one pair and resize it to a square of ``size`` pixels; what is wrong with it stands in ``problems``."""
     nothing = np.zeros((size, size, 3), np.uint8), np.zeros((size, size), np.uint8)
     try:
-        with open_image(pair.image, pair.image.name) as opened:
-            photo_size = upright_size(opened)
-            opened.draft("RGB", (size, size))  # a JPEG decodes straight to the next larger of 1/1, 1/2, 1/4, 1/8
-            photo = read_image(opened, pair.image.name)
+        photo, photo_size = read_reduced(pair.image, size)
     except InputError as error:
         return LoadedPair(*nothing, [Problem("unreadable", pair.image, str(error))])
     try:
@@ -137,6 +137,23 @@ def describe(problems: Iterable[Problem], most: int = 5) -> str:
     messages = [problem.message for problem in problems]
     more = f" … and {len(messages) - most} more." if len(messages) > most else ""
     return " ".join(messages[:most]) + more
+
+
+def notes_on(problems: Iterable[Problem], most: int = 20) -> list[str]:
+    """Lines for a log, of each kind the first ``most`` and how many more there are: a dataset may have 100,000 grey masks."""
+    notes, seen = [], Counter[Kind]()
+    for problem in problems:
+        seen[problem.kind] += 1
+        if seen[problem.kind] <= most:
+            notes.append(f"Left out: {problem.message}" if problem.is_error else problem.message)
+    advice = "python -m seg_core data check lists them all."
+    return notes + [f"… and {count - most} more of the kind {kind}; {advice}" for kind, count in seen.items() if count > most]
+
+
+def refusal(errors: Sequence[Problem]) -> InputError:
+    """What to raise where pairs with these errors are not to be skipped."""
+    found = f"{len(errors)} of the pairs cannot be trained on: {describe(errors)}"
+    return InputError(f"{found} Mend them, or skip pairs with problems (--skip-problems).")
 
 
 def _bounded(pool: ThreadPoolExecutor, pairs: list[Pair], size: int) -> Iterator[LoadedPair]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from pathlib import Path
 from seg_core.data.folders import PARTS, Listing, Pair, Part, list_folder
 from seg_core.data.sample import sample_folder
 from seg_core.errors import InputError
+from seg_core.identity import dataset_fingerprint, pair_facts
 
 SAMPLE = "sample"
 
@@ -69,9 +69,12 @@ class Dataset:
 
     @cached_property
     def fingerprint(self) -> str:
-        """Twelve hex digits over the ids, the parts and the files' sizes: the same data gives the same ones on any machine."""
-        lines = sorted(f"{p.part} {p.id} {p.image.stat().st_size} {p.mask.stat().st_size}" for p in self.pairs)
-        return hashlib.sha256("\n".join(lines).encode(errors="surrogateescape")).hexdigest()[:12]
+        """As `dataset_fingerprint`.
+
+        Raises:
+            InputError: if a file went away since the dataset was opened.
+        """
+        return dataset_fingerprint(self.pairs, pair_facts(self.pairs))
 
     def split(self, seed: int, val_fraction: float) -> Split:
         """Split into training, validation and test.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -123,5 +124,12 @@ def _match(part: Part, photo_folders: list[Path], mask_folders: list[Path], list
 def _files(folders: list[Path], endings: set[str]) -> Iterator[Path]:
     for folder in folders:
         if folder.is_dir():
-            files = sorted(path for path in folder.iterdir() if path.suffix.lower() in endings and not path.name.startswith("."))
-            yield from (path for path in files if path.is_file())
+            with os.scandir(folder) as entries:  # knows without asking for each file again what is a folder
+                files = (entry for entry in entries if _ending(entry.name) in endings and not entry.name.startswith("."))
+                names = sorted(entry.name for entry in files if entry.is_file())
+            yield from (folder / name for name in names)
+
+
+def _ending(name: str) -> str:
+    """The last dot of a name and what follows it, in lower case."""
+    return os.path.splitext(name)[1].lower()  # noqa: PTH122 - a Path for each of 200,000 names takes seconds

@@ -2,34 +2,22 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-import torch
-from torch.utils.data import Dataset as TorchDataset
-
 from seg_core.config import Config
-from seg_core.data.cache import CachedPairs, cache_pairs
-from seg_core.data.check import check_names, describe
+from seg_core.data.cache import cache_pairs
+from seg_core.data.cached_pairs import CachedPairs
+from seg_core.data.check import check_names, describe, notes_on, refusal
 from seg_core.data.dataset import Dataset
-from seg_core.data.transforms import EvalPreset, TrainPreset
 from seg_core.errors import InputError
+from seg_core.identity import dataset_fingerprint, pair_facts
 
-Item = tuple[torch.Tensor, torch.Tensor, int]
-
-
-class Items(TorchDataset[Item]):
-    """Cached pairs, transformed: (photograph, mask, index)."""
-
-    def __init__(self, pairs: CachedPairs, transform: TrainPreset | EvalPreset) -> None:
-        self.pairs, self.transform = pairs, transform
-
-    def __len__(self) -> int:
-        return len(self.pairs)
-
-    def __getitem__(self, index: int) -> Item:
-        return *self.transform(*self.pairs[index]), index
+WARM_UP_SECONDS = 20
+"""How long pairs are decoded before the training begins. In that time two cores decode several thousand photographs of 256 pixels
+or some hundred as they leave the camera: what is wrong with these is said before training begins. Nobody waits for 100,000."""
 
 
 @dataclass(frozen=True)
@@ -37,54 +25,69 @@ class PreparedData:
     """Training and validation pairs at network resolution, and lines for the log about what was found."""
 
     dataset: Dataset
+    fingerprint: str
     train: CachedPairs
     val: CachedPairs
     test_pairs: int
     val_is_own: bool
     notes: list[str]
-    config: Config
 
-    def items(self, pairs: CachedPairs, training: bool) -> Items:
-        """Pairs as a torch dataset, augmented for training."""
-        return Items(pairs, TrainPreset(self.config) if training else EvalPreset())
+    def new_notes(self) -> list[str]:
+        """Lines for the log about what was found after the training began, since this was last asked."""
+        return self.train.new_notes() + self.val.new_notes()
 
     def summary(self) -> dict[str, Any]:
         """What a checkpoint says of its data: no paths, they are the machine's own."""
         return {
             "name": self.dataset.name,
-            "fingerprint": self.dataset.fingerprint,
-            "train": len(self.train),
-            "val": len(self.val),
+            "fingerprint": self.fingerprint,
+            "train": self.train.usable,
+            "val": self.val.usable,
             "test": self.test_pairs,
             "val_is_own": self.val_is_own,
         }
 
 
 def prepare(dataset: Dataset, config: Config, on_progress: Callable[[int, int, str], None]) -> PreparedData:
-    """Check and cache the pairs that a training reads. ``on_progress`` gets (done, total, what).
+    """Check and cache the pairs that a training reads, for `WARM_UP_SECONDS` at most. ``on_progress`` gets (done, total, what).
 
     Raises:
         InputError: if pairs have errors and the config does not say to skip them, or too few are left.
     """
     problems = check_names(dataset)
-    notes = [problem.message for problem in problems if not problem.is_error]
     errors = [problem for problem in problems if problem.is_error]
     try:
         split = dataset.split(config.seed, config.val_fraction)
     except InputError as error:
         raise InputError(f"{error} {describe(errors)}".strip()) from None
-    cached: list[CachedPairs] = []
+    facts = pair_facts(dataset.pairs)
+    rows = {pair: row for row, pair in enumerate(dataset.pairs)}
+    notes, cached = notes_on(problems), []
+    deadline = time.monotonic() + WARM_UP_SECONDS
     for what, pairs in (("training photographs", split.train), ("validation photographs", split.val)):
-        cached.append(cache_pairs(pairs, config.image_size, lambda done, total, what=what: on_progress(done, total, what)))  # type: ignore[misc]
-        errors += [problem for problem in cached[-1].problems if problem.is_error]
-        notes += [problem.message for problem in cached[-1].problems if not problem.is_error]
-        if cached[-1].images is None:
-            notes.append(f"The {what} do not fit into the image cache and are decoded in every epoch; raise LESIONLAB_CACHE_GB.")
+        one = cache_pairs(
+            pairs,
+            config.image_size,
+            lambda done, total, what=what: on_progress(done, total, what),  # type: ignore[misc]
+            seconds=deadline - time.monotonic(),
+            skip_problems=config.skip_problems,
+            facts=facts[[rows[pair] for pair in pairs]],
+        )
+        cached.append(one)
+        errors += one.errors
+        notes += one.new_notes() + _notes_on_cache(one, what)
     if errors and not config.skip_problems:
-        found = f"{len(errors)} of the pairs cannot be trained on: {describe(errors)}"
-        raise InputError(f"{found} Mend them, or skip pairs with problems (--skip-problems).")
-    notes += [f"Left out: {problem.message}" for problem in errors]
-    train, val = (one.without({problem.file for problem in errors}) for one in cached)
-    if not len(train) or not len(val):
+        raise refusal(errors)
+    train, val = cached
+    if not train.usable or not val.usable:
         raise InputError(f"{dataset.name} has no usable pairs left to train or to validate with: {describe(errors)}")
-    return PreparedData(dataset, train, val, len(split.test), split.val_is_own, notes, config)
+    fingerprint = dataset_fingerprint(dataset.pairs, facts)
+    return PreparedData(dataset, fingerprint, train, val, len(split.test), split.val_is_own, notes)
+
+
+def _notes_on_cache(pairs: CachedPairs, what: str) -> list[str]:
+    if pairs.uncached:
+        return [f"The {what} are decoded in every epoch, as they {pairs.uncached}."]
+    if pairs.ready < len(pairs):
+        return [f"{pairs.ready:,} of {len(pairs):,} {what} are decoded; the others follow when their batch first asks for them."]
+    return []
