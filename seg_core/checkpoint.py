@@ -7,7 +7,7 @@ import json
 import os
 import struct
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -20,12 +20,13 @@ from seg_core.config import Config
 from seg_core.data.folders import Pair
 from seg_core.errors import InputError
 from seg_core.home import SHIPPED_CHECKPOINTS, home
-from seg_core.image import Source, read_image
+from seg_core.image import Source, read_reduced
 from seg_core.prediction import Prediction
 
 if TYPE_CHECKING:
     import torch
 
+    from seg_core.engine import Engine
     from seg_core.model import Segmenter
 
 METADATA_KEY = "lesionlab"
@@ -35,11 +36,11 @@ _HEADER_LIMIT = 10_000_000
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A trained model, rebuilt. Make it with `load_checkpoint`."""
+    """A trained model, ready to predict on the CPU. Make it with `load_checkpoint`."""
 
     path: Path
     metadata: dict[str, Any]
-    model: Segmenter = field(repr=False)
+    engine: Engine = field(repr=False)
 
     @cached_property
     def config(self) -> Config:
@@ -76,21 +77,13 @@ class Checkpoint:
             InputError: if the photograph cannot be read.
         """
         started = time.perf_counter()
-        photo = read_image(image, name)
+        photo, size = read_reduced(image, self.config.image_size, name)
         probabilities = self.probabilities(resized(photo, self.config.image_size)[None])[0]
-        return Prediction(probabilities, photo.size, self.threshold, time.perf_counter() - started)
+        return Prediction(probabilities, size, self.threshold, time.perf_counter() - started)
 
     def probabilities(self, images: np.ndarray) -> np.ndarray:
         """Probabilities (B, S, S) float32 of photographs (B, S, S, 3) uint8 at the network's resolution."""
-        import torch
-
-        from seg_core.data.transforms import normalise
-
-        device = next(self.model.parameters()).device
-        batch = torch.stack([normalise(image) for image in images]).to(device, memory_format=torch.channels_last)
-        with torch.inference_mode():
-            logits: torch.Tensor = self.model(batch)
-        return logits[:, 0].sigmoid().float().cpu().numpy()
+        return self.engine(images)
 
 
 @dataclass(frozen=True)
@@ -118,28 +111,57 @@ def save_checkpoint(path: Path, model: Segmenter, metadata: Mapping[str, Any], *
     write_tensors(path, tensors, {**metadata, "format": FORMAT_VERSION})
 
 
-def load_checkpoint(path: str | Path, device: str = "cpu", name: str = "") -> Checkpoint:
-    """Read a checkpoint and rebuild its model, ready to predict on ``device``; an error calls it ``name``, or by its path.
+def load_checkpoint(path: str | Path, name: str = "") -> Checkpoint:
+    """Read a checkpoint, ready to predict; an error calls it ``name``, or by its path. Torch is not needed.
 
     Raises:
         InputError: if the file is missing, is no checkpoint of LesionLab, is damaged, or comes from a newer version.
     """
-    from safetensors import SafetensorError
+    from seg_core.engine import Engine
+
+    path = Path(path).expanduser()
+    metadata = read_metadata(path, name)
+    with _damage_named(name or str(path)):
+        return Checkpoint(path, metadata, Engine(Config(**metadata["config"]), read_tensors(path)))
+
+
+def read_tensors(path: Path) -> dict[str, np.ndarray]:
+    """The tensors of a checkpoint, name to array. Raises safetensors' ``SafetensorError`` if the file is damaged."""
+    from safetensors.numpy import load_file
+
+    return dict(load_file(path))
+
+
+def load_model(path: str | Path) -> Segmenter:
+    """Read a checkpoint and rebuild its torch model, in evaluation mode and fp32: to train on, to export, to look into.
+
+    Raises:
+        InputError: as `load_checkpoint`.
+    """
     from safetensors.torch import load_file
 
     from seg_core.model import build_model
 
     path = Path(path).expanduser()
-    metadata = read_metadata(path, name)
-    try:
-        state = load_file(path)
+    metadata = read_metadata(path)
+    with _damage_named(str(path)):
         model = build_model(Config(**metadata["config"]), load_encoder_weights=False)
-        model.load_state_dict({key: tensor.float() if tensor.is_floating_point() else tensor for key, tensor in state.items()})
+        model.load_state_dict(
+            {key: tensor.float() if tensor.is_floating_point() else tensor for key, tensor in load_file(path).items()}
+        )
+        return model.eval()
+
+
+@contextlib.contextmanager
+def _damage_named(name: str) -> Iterator[None]:
+    from safetensors import SafetensorError
+
+    try:
+        yield
     except (SafetensorError, KeyError, RuntimeError, TypeError, ValueError) as error:
         raise InputError(
-            f"{name or path} is damaged or does not fit this version ({type(error).__name__}); copy or train it again."
+            f"{name} is damaged or does not fit this version ({type(error).__name__}); copy or train it again."
         ) from error
-    return Checkpoint(path, metadata, _for_inference(model, device))
 
 
 def read_metadata(path: str | Path, name: str = "") -> dict[str, Any]:
@@ -203,14 +225,7 @@ def _entries(paths: Iterable[Path]) -> list[CheckpointEntry]:
     return entries
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=16_384)  # more than there are runs: else each look at all of them would read them all again
 def _entry(path: Path, modified: float, _size: int) -> CheckpointEntry:
     metadata = read_metadata(path)
     return CheckpointEntry(path, checkpoint_label(metadata), metadata["metrics"].get("val", {}).get("iou"), modified)
-
-
-def _for_inference(model: Segmenter, device: str) -> Segmenter:
-    import torch
-
-    model.eval().requires_grad_(False)
-    return model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]

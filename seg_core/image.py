@@ -44,6 +44,25 @@ def read_image(source: Source, name: str = "") -> Image.Image:
         return _decode(image, name)
 
 
+def read_reduced(source: Source, side: int, name: str = "") -> tuple[Image.Image, tuple[int, int]]:
+    """Read a photograph to make it smaller: as `read_image`, but of a JPEG file no more is decoded than ``side`` pixels need.
+
+    Returns:
+        The photograph, at least ``side`` pixels wide and high where it was, and its own (width, height).
+
+    Raises:
+        InputError: as `read_image`.
+    """
+    if isinstance(source, np.ndarray | Image.Image):
+        photo = read_image(source, name)
+        return photo, photo.size
+    name = name or (Path(source).name if isinstance(source, Path | str) else "The image")
+    with open_image(source, name) as image:
+        size = upright_size(image)
+        image.draft("RGB", (side, side))  # straight to the next larger of 1/1, 1/2, 1/4, 1/8
+        return _decode(image, name), size
+
+
 def open_image(source: Path | str | bytes, name: str) -> Image.Image:
     """Open an image file without decoding it: its size and kind are known, its pixels are not yet.
 
@@ -51,12 +70,11 @@ def open_image(source: Path | str | bytes, name: str) -> Image.Image:
         InputError: if it is missing, empty, no image, or too large.
     """
     try:
-        size = Path(source).stat().st_size if isinstance(source, Path | str) else len(source)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # the size is checked below, before decoding
             image = Image.open(source if isinstance(source, Path | str) else io.BytesIO(source), formats=_FORMATS)
     except UnidentifiedImageError:
-        if size == 0:
+        if (len(source) if isinstance(source, bytes) else Path(source).stat().st_size) == 0:
             raise InputError(f"{name} is an empty file; save or upload it again.") from None
         raise InputError(f"{name} is not an image that can be read; use JPEG, PNG, TIFF, BMP or WebP.") from None
     except Image.DecompressionBombError:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from seg_core.checkpoint import Checkpoint, load_checkpoint, read_metadata, save_checkpoint
+from seg_core.checkpoint import Checkpoint, load_checkpoint, load_model, read_metadata, save_checkpoint
 from seg_core.data.dataset import Dataset
 from seg_core.errors import InputError
 from seg_core.evaluation import METRICS, evaluate
@@ -34,14 +34,15 @@ def publish(
     config = trained.config
     target = folder / f"{config.variant}-{config.recipe}.safetensors"
     metadata = {**trained.metadata, "name": "", "history": _whole_history(source, trained)}
-    save_checkpoint(target, trained.model, metadata, half=True)
+    model = load_model(source)
+    save_checkpoint(target, model, metadata, half=True)
     published = load_checkpoint(target)
     split = dataset.split(config.seed, config.val_fraction)
     parts = {name: pairs for name, pairs in (("val", split.val), ("test", split.test)) if pairs}
     metadata["evaluation"] = {
         name: {"n": len(pairs), **evaluate(published, pairs, on_progress).means} for name, pairs in parts.items()
     }
-    save_checkpoint(target, published.model, metadata, half=True)
+    save_checkpoint(target, model, metadata, half=True)
     target.with_suffix(".md").write_text(model_card(published, metadata), encoding="utf-8")
     return target, metadata
 

@@ -46,3 +46,14 @@ def test_torch_waits_until_it_is_used(tmp_path: Path) -> None:
 
 def test_the_version_is_the_projects() -> None:
     assert tomllib.loads((PROJECT / "pyproject.toml").read_text())["project"]["version"] == VERSION
+
+
+def test_predicting_needs_no_torch(tmp_path: Path) -> None:
+    (model, *_) = sorted((PROJECT / "checkpoints").glob("*.safetensors"))
+    code = (
+        "import sys, numpy; from seg_core.checkpoint import load_checkpoint; "
+        f"print(load_checkpoint({str(model)!r}).predict(numpy.zeros((40, 50, 3), numpy.uint8)).size, 'torch' in sys.modules)"
+    )
+    environment = os.environ | {"LESIONLAB_HOME": str(tmp_path)}
+    done = subprocess.run([sys.executable, "-c", code], cwd=PROJECT, env=environment, capture_output=True, text=True, timeout=100)
+    assert (done.returncode, done.stdout.strip()) == (0, "(50, 40) False"), done.stderr

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import httpx
 import numpy as np
@@ -23,15 +23,16 @@ import pytest
 from PIL import Image
 
 from pages import models
-from pages.models import LoadedModels, choices, file_key, find_model, model_at
+from pages.models import LoadedModels, choices, file_key, find_model, model_at, model_name, model_names
 from pages.overlays import draw_mask, grow, preview, shrink
 from pages.predictor.files import sweep
 from pages.predictor.session import MOST_PHOTOS, Photo, Session, duration, mask_png, percent
 from pages.predictor.view import view
-from seg_core.checkpoint import CheckpointEntry, save_checkpoint
+from seg_core.checkpoint import CheckpointEntry, available_checkpoints, save_checkpoint
 from seg_core.errors import InputError
 from seg_core.home import PROJECT
 from seg_core.prediction import Prediction
+from seg_core.runs.store import RunStore
 from tests.app_process import AppProcess
 from tests.helpers import lesion, tiny_config
 
@@ -131,6 +132,18 @@ def test_names_and_choices(make_model: MakeModel) -> None:
     assert find_model("run 3").path == find_model("Mine, run 3").path == find_model(str(run)).path == run
     with pytest.raises(InputError, match=r"no model 'best'; choose one of: Model 2 · fine-tuned; Mine, run 3\."):
         find_model("best")
+
+
+def test_a_model_goes_by_what_its_run_is_called_now(make_model: MakeModel, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = RunStore()
+    monkeypatch.setattr(models, "store", lambda: store)
+    run_id = store.add_run("first", tiny_config(), "sample").id
+    renamed, gone = make_model(run=run_id), make_model(run=7, label="Gone")
+    store.annotate(run_id, name="renamed")
+    entries = available_checkpoints()
+    assert model_names(entries) == {renamed: "renamed, run 1", gone: "Gone, run 7"}
+    assert model_names(entries) == {entry.path: model_name(entry) for entry in entries}
+    store.close()
 
 
 def test_no_model_at_all(make_model: MakeModel) -> None:
@@ -494,6 +507,30 @@ def test_widget_is_built_without_torch() -> None:
     assert printed.stdout.strip() == "False"
 
 
+REST = """
+import asyncio
+from pages.predictor import build_predictor
+
+queue, waits = build_predictor()._queue, []
+async def sleep(seconds):
+    waits.append(seconds)
+    queue.stopped = True
+asyncio.sleep = sleep
+for loop in (queue.start_processing, queue.start_progress_updates):
+    queue.stopped = False
+    asyncio.run(loop())
+print(waits)
+"""
+
+
+def test_the_queue_at_rest_looks_some_dozen_times_a_second() -> None:
+    environment = os.environ | {"GRADIO_ANALYTICS_ENABLED": "False"}
+    printed = subprocess.run(
+        [sys.executable, "-c", REST], cwd=PROJECT, env=environment, capture_output=True, text=True, check=True
+    )
+    assert printed.stdout.strip() == "[0.02, 0.5]"
+
+
 # What the page is told
 
 
@@ -561,3 +598,20 @@ def test_names_are_shown_as_text(handlers: Any, photo_file: Path) -> None:
     assert "<img src=x" not in json.dumps(update[handlers.parts.strip])
     update = handlers.clear(session)
     assert update[handlers.parts.both]["visible"] is False
+
+
+def test_a_model_can_be_taken_away_as_onnx(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import gradio as gr
+    import onnx
+
+    from pages.predictor.handlers import Handlers
+
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path))
+    handlers = Handlers(cast(Any, None), [])
+    (_, model), *_ = choices()
+    file = Path(handlers.model_file(model))
+    assert file.suffix == ".onnx"
+    assert tmp_path in file.parents
+    onnx.checker.check_model(onnx.load(file))
+    with pytest.raises(gr.Error, match="no longer there"):
+        handlers.model_file("/etc/passwd")

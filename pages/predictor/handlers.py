@@ -9,7 +9,7 @@ from typing import Any
 
 import gradio as gr
 
-from pages.models import choices, default_pair, model_at, model_name
+from pages.models import choices, default_pair, model_at, model_name, slug
 from pages.predictor import look
 from pages.predictor.files import fresh_folder, mask_name, upload, write_picture
 from pages.predictor.session import LOADED, Photo, Session, duration, jpeg, mask_png, percent
@@ -37,6 +37,8 @@ class Side:
     threshold: gr.Slider
     button: gr.Button
     file: gr.File
+    export: gr.Button
+    onnx: gr.File
 
 
 @dataclass(frozen=True)
@@ -189,6 +191,19 @@ class Handlers:
             raise gr.Error(str(prediction), print_exception=False)
         name = mask_name(session.photo.name, model_name(model_at(model)))
         return str(mask_png(prediction, threshold, fresh_folder(), name))
+
+    def model_file(self, model: str | None) -> str:
+        """A model as an ONNX file, for other programs."""
+        from seg_core.export import onnx_bytes  # a program that shows no model has no need of onnx
+
+        try:
+            entry = model_at(model or "")
+            content = onnx_bytes(LOADED.get(entry))
+        except InputError as error:
+            raise gr.Error(str(error), print_exception=False) from None
+        file = fresh_folder() / f"{slug(model_name(entry))}.onnx"
+        file.write_bytes(content)
+        return str(file)
 
     def _add(self, files: list[tuple[Path, str]], *values: Any) -> Iterator[Update]:
         problems = Controls(*values).session.add(files)

@@ -14,7 +14,7 @@ from pages.models import Key, LoadedModels, file_key, model_at
 from pages.overlays import preview
 from seg_core import metrics
 from seg_core.errors import InputError
-from seg_core.image import read_image
+from seg_core.image import read_reduced
 from seg_core.prediction import Prediction
 
 PREVIEW = (1024, 640)
@@ -40,9 +40,9 @@ class Photo:
     @classmethod
     def read(cls, file: Path, name: str) -> Photo:
         """Raises `InputError` where the file is no image that can be used."""
-        image = read_image(file, name)
+        image, size = read_reduced(file, PREVIEW[0], name)
         small = preview(image, *PREVIEW)
-        return cls(name, file, image.size, jpeg(small), jpeg(preview(small, 2 * THUMBNAIL)))
+        return cls(name, file, size, jpeg(small), jpeg(preview(small, 2 * THUMBNAIL)))
 
     def drawable(self) -> Image.Image:
         """The preview, decoded: RGB, its longer side 640 to 1024 pixels."""
@@ -50,16 +50,14 @@ class Photo:
 
     def predict(self, paths: Iterable[str]) -> list[Prediction | InputError]:
         """The prediction of each model, made now if it is not known; an error stands in the place of one that cannot be had."""
-        image: Image.Image | None = None
         predictions: list[Prediction | InputError] = []
         for path in paths:
             try:
                 model = model_at(path)
                 key = file_key(model)
                 if key not in self.predictions:
-                    # From the whole photograph, not from the preview, so that the mask is the one that the CLI writes.
-                    image = image or self._whole()
-                    self.predictions[key] = LOADED.get(model).predict(image, self.name)
+                    # From the file, not from the preview, so that the mask is the one that the CLI writes.
+                    self.predictions[key] = LOADED.get(model).predict(self._there(), self.name)
                 predictions.append(self.predictions[key])
             except InputError as error:
                 predictions.append(error)
@@ -70,10 +68,10 @@ class Photo:
         known = {path for path, _ in self.predictions}
         return all(path in known for path in paths)
 
-    def _whole(self) -> Image.Image:
+    def _there(self) -> Path:
         if not self.file.exists():
             raise InputError(f"{self.name} was deleted from this machine after an hour; drop it again.")
-        return read_image(self.file, self.name)
+        return self.file
 
 
 @dataclass

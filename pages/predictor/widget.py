@@ -16,6 +16,8 @@ from pages.predictor.session import MOST_PHOTOS, Photo, Session
 EXAMPLES = Path(__file__).parent.parent / "examples"
 EVERY = 5
 """Seconds between two looks for new checkpoints."""
+IDLE_SECONDS = 0.02
+"""Seconds between two looks of the queue; a prediction may begin so much later."""
 PRIVACY = (
     "Photographs stay on this machine; they are kept in a temporary folder and deleted after an hour. Masks are computed at the "
     "resolution of the model's network and scaled to the photograph. For research and teaching: not a medical device."
@@ -36,6 +38,9 @@ def build_predictor() -> gr.Blocks:
         _connect(blocks, parts, Handlers(parts, examples))
         _endpoint()
     blocks.extra_startup_events.append(sweeper(KEEP, KEEP / 6))
+    # Its queue, while there is nothing in it, looks a thousand times a second; that alone is 4 % of a processor, day and night.
+    blocks._queue.sleep_when_free = IDLE_SECONDS
+    blocks._queue.progress_update_sleep_when_free = 0.5  # of progress that no handler reports
     # Gradio refuses files that nobody uploaded, such as /etc/passwd, only after a `launch`, which a mounted app never has.
     blocks.has_launched = True
     return blocks
@@ -96,7 +101,9 @@ def _side(place: int, ordinal: str) -> Side:
                 button = gr.Button("Download this mask (PNG)", elem_id=f"download-{number}")
                 # Not visible=False: the page has to hold the file for a moment, to hand it to the browser.
                 file = gr.File(label=f"Mask of the {ordinal} model", interactive=False, elem_classes="unseen")
-    return Side(place, choice, result, measures, picture, tools, threshold, button, file)
+                export = gr.Button("Download this model (ONNX)", elem_id=f"export-{number}")
+                onnx = gr.File(label=f"The {ordinal} model as ONNX", interactive=False, elem_classes="unseen")
+    return Side(place, choice, result, measures, picture, tools, threshold, button, file, export, onnx)
 
 
 def _connect(blocks: gr.Blocks, parts: Parts, handlers: Handlers) -> None:
@@ -123,6 +130,8 @@ def _connect(blocks: gr.Blocks, parts: Parts, handlers: Handlers) -> None:
     for side in parts.sides:
         made = side.button.click(handlers.mask_file, [parts.session, side.choice, side.threshold], side.file, **private)
         made.success(None, side.file, None, js=START_DOWNLOAD)
+        exported = side.export.click(handlers.model_file, side.choice, side.onnx, **private)
+        exported.success(None, side.onnx, None, js=START_DOWNLOAD)
 
 
 def _endpoint() -> None:

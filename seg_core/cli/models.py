@@ -71,8 +71,9 @@ def predict(
                 failed.append(str(error))
             else:
                 target = output_folder / f"{image.stem}_mask.png"
-                _write(prediction.mask(), target)
-                output.print(f"{target}  lesion area {prediction.lesion_area():.1%}")
+                mask = prediction.mask()
+                _write(mask, target)
+                output.print(f"{target}  lesion area {mask.mean():.1%}")
             advance(done, len(images))
     if failed:
         raise InputError(" ".join(failed))
@@ -93,6 +94,26 @@ def publish(
     with progress("Scoring") as advance:
         path, metadata = write(checkpoint, dataset, output_folder.expanduser(), advance)
     report(f"{path} and its card are written.", {"checkpoint": str(path), "evaluation": metadata["evaluation"]}, as_json)
+
+
+@app.command()
+def export(
+    checkpoint: Annotated[Path, typer.Argument(help="A .safetensors checkpoint.")],
+    format: Annotated[str, typer.Option(help="onnx, the one there is.")] = "onnx",
+    target: Annotated[
+        Path | None, typer.Option("--output", help="The file; beside the checkpoint by default.", metavar="FILE")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Write a model as ONNX, batch and size free, after its probabilities were compared with torch's."""
+    if format != "onnx":
+        raise InputError(f"There is no format {format!r}; choose onnx.")
+    from seg_core.export import export_onnx
+
+    result = export_onnx(checkpoint.expanduser(), (target or checkpoint.with_suffix(".onnx")).expanduser())
+    checked = " and ".join(" x ".join(map(str, shape)) for shape in result["checked"])
+    text = f"{result['file']} is written; on random patches of colour ({checked}) it differs from torch"
+    report(f"{text} by {result['largest_difference']:.1e} at most.", result, as_json)
 
 
 def _write(mask: np.ndarray, target: Path) -> None:

@@ -1,0 +1,67 @@
+"""How long masks take: a photograph of twelve megapixels through two models, and a folder through one.
+
+    python -m benchmarks.prediction [--data ../shared/data/isic2016-256]
+
+Prints Markdown: medians and ranges after a first time that loads everything, and the memory of the process. Measured are models
+that ship. The machine should have nothing else to do.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import statistics
+import sys
+import time
+from collections.abc import Callable
+
+import numpy as np
+import psutil
+from PIL import Image
+
+from seg_core.checkpoint import load_checkpoint
+from seg_core.data.dataset import SAMPLE, open_dataset
+from seg_core.evaluation import evaluate
+from seg_core.home import SHIPPED_CHECKPOINTS
+
+REPEATS = 9
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description="Measure predictions.")
+    parser.add_argument("--data", default=SAMPLE, help="the dataset whose test part is evaluated (default: the sample)")
+    options = parser.parse_args()
+    print("| what | median | lowest | highest | n |\n| --- | --- | --- | --- | --- |")
+    paths = sorted(SHIPPED_CHECKPOINTS.glob("*.safetensors"))[:2]
+    _row("a shipped model loaded, ms", lambda: load_checkpoint(paths[0]), 1000)
+    models = [load_checkpoint(path) for path in paths]
+    small = np.asarray(Image.open(io.BytesIO(_photograph(256, 256))))
+    _row("256 px photograph to probabilities, ms", lambda: models[0].predict(small), 1000)
+    large = _photograph(4000, 3000)
+    _row("12-megapixel JPEG to the masks of two models at its own size, s", lambda: [one.predict(large).mask() for one in models])
+    pairs = open_dataset(options.data).test
+    _row(f"{len(pairs)} photographs evaluated, s", lambda: evaluate(models[0], pairs))
+    print(f"\nTorch loaded: {'torch' in sys.modules}. Memory of the process: {psutil.Process().memory_info().rss / 1e6:.0f} MB.")
+
+
+def _row(name: str, action: Callable[[], object], factor: float = 1) -> None:
+    action()
+    seconds = []
+    for _ in range(REPEATS):
+        started = time.perf_counter()
+        action()
+        seconds.append(factor * (time.perf_counter() - started))
+    print(f"| {name} | {statistics.median(seconds):.3g} | {min(seconds):.3g} | {max(seconds):.3g} | {REPEATS} |", flush=True)
+
+
+def _photograph(width: int, height: int) -> bytes:
+    """A JPEG of noise that was smoothed, about as large a file as a camera's."""
+    coarse = np.random.default_rng(0).integers(0, 256, (height // 8, width // 8, 3), dtype=np.uint8)
+    file = io.BytesIO()
+    Image.fromarray(coarse).resize((width, height), Image.Resampling.BICUBIC).save(file, "JPEG", quality=92)
+    return file.getvalue()
+
+
+if __name__ == "__main__":
+    main()

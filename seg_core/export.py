@@ -1,0 +1,71 @@
+"""A trained model as an ONNX file, for programs that know nothing of LesionLab."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+
+from seg_core.checkpoint import Checkpoint, load_checkpoint, load_model, read_tensors
+from seg_core.errors import InputError
+from seg_core.graph import INPUT, OUTPUT, build_graph
+
+TOLERANCE = 1e-4
+"""Most that a probability may differ from torch's."""
+
+
+def onnx_bytes(checkpoint: Checkpoint) -> bytes:
+    """The ONNX file of a model: its graph, and in the metadata what it takes, gives and is not."""
+    model = build_graph(checkpoint.config, read_tensors(checkpoint.path))
+    size = checkpoint.config.image_size
+    facts = {
+        "label": checkpoint.label,
+        "threshold": f"{checkpoint.threshold:g}",
+        "image_size": str(size),
+        "input": f"{INPUT}: (batch, height, width, 3) uint8, RGB, resized to {size} x {size}; other multiples of 32 are possible",
+        "output": f"{OUTPUT}: (batch, height, width) float32, the probability that a pixel is lesion",
+        "limits": "not a medical device",
+    }
+    onnx.helper.set_model_props(model, facts)
+    return bytes(model.SerializeToString())
+
+
+def export_onnx(path: Path, target: Path) -> dict[str, Any]:
+    """Write the ONNX file of a checkpoint, once its probabilities agree with those of the torch model.
+
+    Both see patches of random colours in two batches of two sizes; what is written is what was run.
+
+    Returns:
+        ``{"file", "bytes", "checked": [[batch, height, width], …], "largest_difference"}``.
+
+    Raises:
+        InputError: if the checkpoint cannot be read, the file not be written, or they differ by more than `TOLERANCE`.
+    """
+    import torch
+
+    from seg_core.data.transforms import normalise
+    from seg_core.engine import compiled
+
+    checkpoint = load_checkpoint(path)
+    content, size = onnx_bytes(checkpoint), checkpoint.config.image_size
+    network, model = compiled(content), load_model(path)
+    shapes = [(1, size, size), (3, 64, 96)]
+    random = np.random.default_rng(0)
+    differences = []
+    for shape in shapes:
+        patches = random.integers(0, 256, (shape[0], shape[1] // 16, shape[2] // 16, 3), dtype=np.uint8)
+        photos = patches.repeat(16, axis=1).repeat(16, axis=2)
+        with torch.inference_mode():
+            expected = model(normalise(torch.from_numpy(photos)))[:, 0].sigmoid().numpy()
+        differences.append(float(np.abs(network(photos)[0] - expected).max()))
+    if not max(differences) <= TOLERANCE:
+        raise InputError(f"The exported model differs from {path} by {max(differences):.2g}; nothing was written.")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(content)
+    except OSError as error:
+        raise InputError(f"{target} cannot be written ({error.strerror}); choose another --output.") from None
+    checked = {"checked": [list(shape) for shape in shapes], "largest_difference": max(differences)}
+    return {"file": str(target), "bytes": len(content), **checked}
