@@ -10,15 +10,14 @@ from __future__ import annotations
 
 import os
 import re
-import statistics
 import tempfile
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import psutil
 from playwright.sync_api import FrameLocator, Locator, Page, sync_playwright
 
+from benchmarks.measuring import DRAWN, head, memory, row, seconds_until_drawn, timed
 from seg_core.config import VARIANT_LABELS, VARIANTS
 from seg_core.data.sample import sample_folder
 from seg_core.runs.store import RunStore
@@ -27,23 +26,6 @@ from tests.find_chromium import find_chromium
 from tests.helpers import wait_until
 
 STARTS, EPOCHS, PAGE_CHANGES, DROPS, MOVES = 3, 10, 12, 5, 10
-DRAWN = """Math.max(0, ...(document.querySelector(".live-charts")?.data ?? [])
-  .filter((one) => one.uid?.endsWith("val iou")).flatMap((one) => Array.from(one.x)))"""
-"""The last epoch that the charts show, as JavaScript."""
-WATCH = f"""() => {{
-  const drawn = () => {DRAWN};
-  const seen = (window.secondsWhenDrawn = {{}});
-  let last = drawn();
-  const look = () => {{
-    const now = drawn();
-    while (last < now) seen[++last] = Date.now() / 1000;
-    requestAnimationFrame(look);
-  }};
-  look();
-}}"""
-"""Notes from now on when each further epoch is drawn, before every frame and by the clock that Python reads too."""
-SEEN = "count => Object.keys(window.secondsWhenDrawn).length >= count && window.secondsWhenDrawn"
-"""What `WATCH` noted, as soon as there are so many epochs."""
 
 REDRAW = """async (threshold) => {
   const slider = document.querySelector(".compare-view input[type=range]"), level = Math.ceil(threshold * 255);
@@ -62,33 +44,24 @@ def main() -> None:
     """Measure and print."""
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
         os.environ["LESIONLAB_HOME"] = folder
-        print("| what | median | lowest | highest | n |\n| --- | --- | --- | --- | --- |")
-        _row("restart until the app answers, s", [_start_and_stop(Path(folder)) for _ in range(STARTS)])
+        head()
+        row("restart until the app answers, s", [_start_and_stop(Path(folder)) for _ in range(STARTS)])
         browser = playwright.chromium.launch(executable_path=find_chromium(), args=["--no-sandbox", "--disable-gpu"])
         app = AppProcess(Path(folder), OMP_NUM_THREADS=str(psutil.cpu_count(logical=False)))
         page = browser.new_page(viewport={"width": 1280, "height": 900})
         try:
-            _row("memory of the web process before the first prediction, MB", [_memory(app)])
-            _row("Launch clicked until the first epoch is drawn (sample, 128 px), s", [_first_epoch(page, app)])
-            _row("epoch ended until its point is drawn, s", _points(page))
-            _row("page change while a run trains, s", [_page_change(page, turn) for turn in range(PAGE_CHANGES)])
+            row("memory of the web process before the first prediction, MB", [memory(app.process.pid)])
+            row("Launch clicked until the first epoch is drawn (sample, 128 px), s", [_first_epoch(page, app)])
+            store = RunStore()
+            row("epoch ended until its point is drawn, s", seconds_until_drawn(page, store, store.list_runs()[0].id, EPOCHS))
+            store.close()
+            row("page change while a run trains, s", [_page_change(page, turn) for turn in range(PAGE_CHANGES)])
             _stop(page, app)
-            _row("threshold moved until 24 masks are drawn anew (Compare), s", _redraws(page, app))
-            _row("photograph dropped until both masks show, once warm, s", _drops(page, app))
+            row("threshold moved until 24 masks are drawn anew (Compare), s", _redraws(page, app))
+            row("photograph dropped until both masks show, once warm, s", _drops(page, app))
         finally:
             app.stop()
             browser.close()
-
-
-def _row(name: str, values: list[float]) -> None:
-    middle = statistics.median(values)
-    print(f"| {name} | {middle:.2f} | {min(values):.2f} | {max(values):.2f} | {len(values)} |", flush=True)
-
-
-def _timed(action: Callable[[], object]) -> float:
-    started = time.perf_counter()
-    action()
-    return time.perf_counter() - started
 
 
 def _start_and_stop(home: Path) -> float:
@@ -97,10 +70,6 @@ def _start_and_stop(home: Path) -> float:
     seconds = time.perf_counter() - started
     app.stop()
     return seconds
-
-
-def _memory(app: AppProcess) -> float:
-    return float(psutil.Process(app.process.pid).memory_info().rss) / 1e6
 
 
 def _first_epoch(page: Page, app: AppProcess) -> float:
@@ -118,18 +87,7 @@ def _first_epoch(page: Page, app: AppProcess) -> float:
         launch.click()
         wait_until(lambda: page.evaluate(DRAWN), timeout=300)
 
-    return _timed(until_drawn)
-
-
-def _points(page: Page) -> list[float]:
-    """From the line that the log got with an epoch's metrics until the charts, which nobody touches, hold them."""
-    page.evaluate(WATCH)
-    seen = page.wait_for_function(SEEN, arg=EPOCHS, timeout=1_800_000, polling=1000).json_value()
-    store = RunStore()
-    lines = store.log_tail(store.list_runs()[0].id, 1000)
-    store.close()
-    ended = {found[1]: line.time for line in lines if (found := re.match(r"Epoch (\d+) of", line.text))}
-    return [drawn - ended[epoch] for epoch, drawn in seen.items()]
+    return timed(until_drawn)
 
 
 def _page_change(page: Page, turn: int) -> float:
@@ -142,7 +100,7 @@ def _page_change(page: Page, turn: int) -> float:
         page.get_by_role("heading", name=title, exact=True).wait_for()
         done.wait_for()
 
-    return _timed(change)
+    return timed(change)
 
 
 def _stop(page: Page, app: AppProcess) -> None:
@@ -176,7 +134,7 @@ def _drops(page: Page, app: AppProcess) -> list[float]:
     upload = widget.locator("#photographs input[type=file]")
     wait_until(lambda: widget.locator("#model-1 input").input_value(), what="the widget knows the models")
     photos = sorted((sample_folder() / "test" / "images").glob("*.jpg"))[: DROPS + 1]
-    return [_timed(lambda photo=photo: _drop(photo, upload, widget)) for photo in photos][1:]  # type: ignore[misc]
+    return [timed(lambda photo=photo: _drop(photo, upload, widget)) for photo in photos][1:]  # type: ignore[misc]
 
 
 def _drop(photo: Path, upload: Locator, widget: FrameLocator) -> None:

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Callable
 from dataclasses import asdict
 from functools import cache
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 from fastapi import APIRouter, HTTPException, Path, Query
-from fastapi.responses import FileResponse
+from fastapi.responses import FileResponse, JSONResponse
 
 from seg_core.errors import InputError
-from seg_core.jobs.job import Job
 from seg_core.jobs.store import JobStore
+from seg_core.runs.loss_curve import loss_curve
 from seg_core.runs.masks import mask_epochs, mask_ids, mask_photos
+from seg_core.runs.run import Changed
 from seg_core.runs.store import RunStore
 from seg_core.versions import VERSION
+
+T = TypeVar("T")
 
 router = APIRouter(prefix="/api")
 RunId = Annotated[int, Path(description="The run's number.", ge=1)]
@@ -38,25 +42,38 @@ def jobs() -> JobStore:
 @router.get("/health", tags=["app"])
 def health() -> dict[str, Any]:
     """Whether the app is up, its version, and how many runs train and wait."""
-    states = [run.status for run in store().list_runs()]
     return {
         "status": "ok",
         "version": VERSION,
-        "runs": {"running": sum(state in ("running", "stopping") for state in states), "queued": states.count("queued")},
+        "runs": {"running": len(store().at_work()), "queued": len(store().line())},
         "torch_loaded": "torch" in sys.modules,
     }
 
 
 @router.get("/runs", tags=["runs"])
-def list_runs() -> dict[str, Any]:
-    """All runs, the newest first, without their notes; a queued one has its ``position`` in line, from 1."""
-    runs = store().list_runs()
-    waiting = sorted((run for run in runs if run.status == "queued"), key=lambda run: (run.place, run.id))
-    position = {run.id: place for place, run in enumerate(waiting, start=1)}
-    listed = [run.to_json() | {"position": position.get(run.id)} for run in runs]
-    for run in listed:
-        del run["notes"]  # pages ask every second
-    return {"runs": listed}
+def list_runs(
+    after: Annotated[int, Query(description="Only what has changed since this stamp of an earlier answer.", ge=0)] = 0,
+) -> JSONResponse:
+    """All runs, the newest first, without their notes; a queued one has its ``position`` in line, from 1.
+
+    Ask again with ``after`` set to the ``stamp`` of the last answer for the runs that have changed since, and the numbers of
+    those ``deleted``. If ``since`` is not what you asked with, drop what you hold: the database is another one. ``line`` holds
+    the numbers of all queued runs, the next one first. ``last_point`` and ``last_line`` are the ids of a run's newest metric and
+    of the last line of its log.
+    """
+    news = store().changes(after)
+    position = {run_id: place for place, run_id in enumerate(news.line, start=1)}
+    newest_first = sorted(news.changed, key=lambda change: -change.run.id)
+    listed = [_listed(change) | {"position": position.get(change.run.id)} for change in newest_first]
+    # Not a plain dict: FastAPI would look at every value of it, which for 500 runs takes longer than all the rest.
+    answer = {"stamp": news.stamp, "since": news.since, "runs": listed, "deleted": news.deleted, "line": news.line}
+    return JSONResponse(answer, headers={"Cache-Control": "no-store"})
+
+
+def _listed(change: Changed) -> dict[str, Any]:
+    values = change.run.to_json() | {"last_point": change.last_point, "last_line": change.last_line}
+    del values["notes"]
+    return values
 
 
 @router.get("/runs/{run_id}", tags=["runs"])
@@ -66,24 +83,36 @@ def show_run(run_id: RunId) -> dict[str, Any]:
 
 
 @router.get("/runs/{run_id}/metrics", tags=["runs"])
-def metrics(
-    run_id: RunId, after: Annotated[int, Query(description="Only points with a greater id.", ge=0)] = 0
-) -> dict[str, Any]:
+def metrics(run_id: RunId, after: Annotated[int, Query(description="Only points with a greater id.", ge=0)] = 0) -> JSONResponse:
     """The metrics of every whole epoch, at network resolution.
 
     Ask again with ``after`` set to the last id for what is new. When a resumed run writes an epoch again, its points and those of
     later epochs get new ids: drop what you hold from the first new epoch on.
     """
-    _known(run_id)
-    points = [asdict(point) for point in store().metrics(run_id, after)]
-    return {"points": points, "last": points[-1]["id"] if points else after}
+    points = [asdict(point) for point in _or_missing(lambda: store().metrics(run_id, after))]
+    return JSONResponse({"points": points, "last": points[-1]["id"] if points else after})
+
+
+@router.get("/runs/{run_id}/batches", tags=["runs"])
+def batches(
+    run_id: RunId,
+    points: Annotated[int, Query(description="At most so many points.", ge=2, le=20_000)] = 2000,
+    begin: Annotated[float, Query(alias="from", description="Where to begin, in epochs.", ge=0, le=1e9)] = 0,
+    end: Annotated[float, Query(alias="to", description="Where to end, in epochs.", ge=0, le=1e9)] = 1e9,
+    window: Annotated[int | None, Query(description="Over how many batches to smooth; 1 for none.", ge=1, le=10**9)] = None,
+) -> JSONResponse:
+    """The training loss of every batch, smoothed and then thinned out; see `seg_core.runs.loss_curve` for how.
+
+    Batch b of B in epoch e lies at ``x`` = e - 1 + b / B. ``low`` and ``high`` are the extremes before smoothing.
+    """
+    losses = _or_missing(lambda: store().batch_losses(run_id, math.ceil(begin), math.ceil(end)))
+    return JSONResponse(loss_curve(losses, points, begin, end, window).to_json())
 
 
 @router.get("/runs/{run_id}/log", tags=["runs"])
 def log(run_id: RunId, lines: Annotated[int, Query(ge=1, le=1000)] = 100) -> dict[str, Any]:
     """The end of a run's log."""
-    _known(run_id)
-    return {"lines": [asdict(line) for line in store().log_tail(run_id, lines)]}
+    return {"lines": [asdict(line) for line in _or_missing(lambda: store().log_tail(run_id, lines))]}
 
 
 @router.get("/runs/{run_id}/masks", tags=["runs"])
@@ -128,18 +157,18 @@ def move(run_id: RunId, by: Annotated[int, Query(description="Places back in lin
 @router.get("/jobs/{job_id}", tags=["jobs"])
 def show_job(job_id: JobId) -> dict[str, Any]:
     """One job, such as the evaluation of a split: how far it is, or how it ended."""
-    return _known_job(lambda: jobs().get(job_id))
+    return _or_missing(lambda: jobs().get(job_id)).to_json()
 
 
 @router.post("/jobs/{job_id}/cancel", tags=["jobs"])
 def cancel_job(job_id: JobId) -> dict[str, Any]:
     """Cancel a job; nothing happens to one that has ended."""
-    return _known_job(lambda: jobs().cancel(job_id))
+    return _or_missing(lambda: jobs().cancel(job_id)).to_json()
 
 
-def _known_job(look: Callable[[], Job]) -> dict[str, Any]:
+def _or_missing(look: Callable[[], T]) -> T:
     try:
-        return look().to_json()
+        return look()
     except InputError as error:
         raise HTTPException(404, str(error)) from None
 
@@ -152,7 +181,4 @@ def _or_conflict(action: Callable[[], dict[str, Any]]) -> dict[str, Any]:
 
 
 def _known(run_id: int) -> dict[str, Any]:
-    try:
-        return store().get_run(run_id).to_json()
-    except InputError as error:
-        raise HTTPException(404, str(error)) from None
+    return _or_missing(lambda: store().get_run(run_id)).to_json()

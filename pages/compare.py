@@ -10,7 +10,7 @@ from pages.comparison import ORDERS, Compared, Table, mask_models, mask_photos, 
 from pages.dataset_choice import choose_dataset
 from pages.job_panel import ask, job_panel
 from pages.live import compare_view
-from pages.models import model_name, short_name
+from pages.models import model_names, short_name
 from pages.tables import score_table
 from pages.text import plain
 from pages.theme import run_colour
@@ -75,7 +75,9 @@ def learnt_from(model: Path, split: SplitChoice) -> str:
 
 def choose_models() -> dict[str, Path]:
     """Let the user choose models, and a folder of masks; path by name."""
-    there = {short_name(entry): entry for entry in available_checkpoints()}
+    entries = available_checkpoints()
+    there = {short_name(entry): entry for entry in entries}
+    names = model_names(entries)
     asked = st.query_params.get_all("model")
     linked = list(dict.fromkeys(name for name in asked if name in there))[:MOST]
     if unknown := [name for name in asked if name not in there]:
@@ -84,12 +86,12 @@ def choose_models() -> dict[str, Path]:
         "Models",
         list(there),
         linked if asked or "masks" in st.query_params else list(there)[:2],
-        format_func=lambda name: model_name(there[name]),
+        format_func=lambda name: names[there[name].path],
         max_selections=MOST,
         placeholder="Choose models",
         key="compare-models",
     )
-    models = {model_name(there[name]): there[name].path for name in picked}
+    models = {names[there[name].path]: there[name].path for name in picked}
     typed = st.text_input(
         "Folder of predicted masks",
         st.query_params.get("masks", ""),

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 import threading
 from collections import OrderedDict
+from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pages.api import store
@@ -13,6 +15,7 @@ from seg_core.errors import InputError
 
 if TYPE_CHECKING:
     from seg_core.checkpoint import Checkpoint
+    from seg_core.runs.run import Run
 
 Key = tuple[str, float]
 """One state of a checkpoint's file: its path and when it was written. A run that improves makes a new one."""
@@ -21,12 +24,26 @@ Key = tuple[str, float]
 def model_name(entry: CheckpointEntry) -> str:
     """What a model is called wherever it is chosen, such as ``Model 2 · fine-tuned`` or ``Model 2 · fine-tuned, run 3``."""
     run_id = _run_id(entry)
+    try:
+        run = None if run_id is None else store().get_run(run_id)
+    except InputError:
+        run = None
+    return _called(entry, run)
+
+
+def model_names(entries: Sequence[CheckpointEntry]) -> dict[Path, str]:
+    """What each of many models is called, as in `model_name`, by its path; the store is asked once for all."""
+    runs = {run.id: run for run in store().list_runs()}
+    return {entry.path: _called(entry, runs.get(_run_id(entry) or 0)) for entry in entries}
+
+
+def _called(entry: CheckpointEntry, run: Run | None) -> str:
+    run_id = _run_id(entry)
     if run_id is None:
         return entry.label
-    try:
-        run = store().get_run(run_id)  # it may have been renamed since the checkpoint was written
-    except InputError:
+    if run is None:
         return f"{entry.label}, run {run_id}"
+    # The run may have been renamed since the checkpoint was written.
     return f"{run.name or f'{run.config.label} ({run.config.recipe})'}, run {run_id}"
 
 
@@ -38,10 +55,9 @@ def short_name(entry: CheckpointEntry) -> str:
 
 def choices() -> list[tuple[str, str]]:
     """Name with validation IoU, and path, of every model there is, those that ship first."""
-    return [
-        (model_name(entry) + ("" if entry.iou is None else f" · IoU {entry.iou:.2f}"), str(entry.path))
-        for entry in available_checkpoints()
-    ]
+    entries = available_checkpoints()
+    names = model_names(entries)
+    return [(names[entry.path] + ("" if entry.iou is None else f" · IoU {entry.iou:.2f}"), str(entry.path)) for entry in entries]
 
 
 def default_pair(paths: list[str]) -> tuple[str | None, str | None]:
@@ -57,12 +73,13 @@ def find_model(name: str) -> CheckpointEntry:
         InputError: if there is none of that name, or none at all.
     """
     entries = available_checkpoints()
+    names = model_names(entries)
     for entry in entries:
-        if name in _names(entry):
+        if name in (names[entry.path], str(entry.path), short_name(entry)):
             return entry
     if not entries:
         raise InputError("There is no trained model yet; train one first.")
-    raise InputError(f"There is no model {name!r}; choose one of: {'; '.join(model_name(entry) for entry in entries)}.")
+    raise InputError(f"There is no model {name!r}; choose one of: {'; '.join(names.values())}.")
 
 
 def model_at(path: str) -> CheckpointEntry:
@@ -117,7 +134,3 @@ class LoadedModels:
 def _run_id(entry: CheckpointEntry) -> int | None:
     folder = entry.path.parent.name
     return int(folder) if folder.isdecimal() else None
-
-
-def _names(entry: CheckpointEntry) -> set[str]:
-    return {model_name(entry), str(entry.path), short_name(entry)}

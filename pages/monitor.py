@@ -88,7 +88,7 @@ if not shown:
     st.info("Choose one or several runs above to see their curves.", icon=":material/touch_app:")
     st.stop()
 
-live_charts([Curve(run.id, run.label, RUN_COLOURS[place]) for place, run in enumerate(shown)])
+live_charts([Curve(run.id, run.label, RUN_COLOURS[place]) for place, run in enumerate(shown)], batches=True)
 st.caption(
     "Solid: validation. Dashed: training, measured on augmented photographs while the weights change. "
     "★ best epoch by validation IoU. All at network resolution."

@@ -6,9 +6,9 @@ import streamlit as st
 
 from pages.api import store
 from pages.data_panel import data_panel
-from pages.live import live_charts
+from pages.live import live_charts, run_bars
 from pages.report_figures import History, figures_table, report_marks, reproduction
-from pages.text import duration, plain
+from pages.text import plain
 from seg_core.config import VARIANTS, Config
 from seg_core.errors import InputError
 from seg_core.runs.run import Run
@@ -57,25 +57,13 @@ def launch_panel() -> None:
             st.rerun()
 
 
-def progress(run_ids: list[int]) -> None:
-    """Where each run stands, kept current while one is active."""
-    store().mark_lost()
-    runs = []
-    for run_id in run_ids:
-        try:
-            runs.append(store().get_run(run_id))
-        except InputError:
-            continue  # deleted meanwhile
-    if not runs:
-        st.rerun()
-    for run, column in zip(runs, st.columns(len(runs)), strict=True):
-        left = f", {duration(run.eta_seconds)} left" if run.eta_seconds is not None and run.is_active else ""
-        column.progress(run.progress, f"{plain(run.label)}: {run.status}, epoch {run.epochs_done} of {run.config.epochs}{left}")
+def progress(runs: list[Run]) -> None:
+    """Where each run stands, kept current while one is active; the page is drawn anew with every epoch."""
+    if any(run.is_active for run in runs):
+        run_bars(runs)
+    for run in runs:
         if run.status in ("failed", "lost"):
-            column.warning(plain(run.message))
-    results(reproduction(store(), runs))
-    if not any(run.is_active for run in runs):
-        st.rerun()  # ends the polling
+            st.warning(plain(f"{run.label}: {run.message}"))
 
 
 def results(histories: list[History]) -> None:
@@ -101,11 +89,8 @@ runs = chosen_runs()
 with st.expander("Launch the three runs", icon=":material/rocket_launch:", expanded=not runs):
     launch_panel()
 if runs:
-    active = any(run.is_active for run in runs)
-    if active:
-        st.fragment(progress, run_every=2)([run.id for run in runs])
-    else:
-        results(reproduction(store(), runs))
+    progress(runs)
+    results(reproduction(store(), runs))
     ids = [str(run.id) for run in runs]
     st.page_link("monitor.py", label="Watch these runs in Monitor", icon=":material/monitoring:", query_params={"run": ids})
 else:

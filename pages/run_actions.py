@@ -85,10 +85,7 @@ def _confirm_delete(run: Run) -> None:
 
 
 def clone_link(run: Run) -> None:
-    """A link to Train with the data and the settings of a run.
-
-    Not a button among the others: leaving the page from within a part that is drawn anew every second breaks Streamlit's page.
-    """
+    """A link to Train with the data and the settings of a run."""
     st.page_link(
         "train.py", label="Clone this run with changes", icon=":material/content_copy:", query_params={"clone": str(run.id)}
     )

@@ -20,7 +20,7 @@ import psutil
 import pytest
 from playwright.sync_api import Page, expect
 
-from app import main, what_goes_on
+from app import listen, main, what_goes_on
 from pages.static import PLOTLY_URL
 from pages.theme import DARK, FONT, LIGHT, RADIUS
 from seg_core.config import Config
@@ -156,6 +156,13 @@ def test_a_port_that_is_taken_is_explained(capsys: pytest.CaptureFixture[str]) -
     assert line.startswith(f"Port {port} is taken")
     assert f"(process {psutil.Process().pid})" in line
     assert line.endswith(f"`make app PORT={port + 1}`.")
+
+
+def test_answers_do_not_wait_for_the_browser_to_confirm_their_beginning() -> None:
+    with listen("127.0.0.1", 0, "") as listener, socket.create_connection(listener.getsockname()):
+        connection, _ = listener.accept()
+        with connection:
+            assert connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1", "myhost"])

@@ -15,7 +15,7 @@ import pytest
 from seg_core.data.folders import find_pairs
 from seg_core.errors import InputError
 from seg_core.home import PROJECT
-from seg_core.identity import checkpoint_digest, evaluation_key, mask_folder_digest
+from seg_core.identity import checkpoint_digest, dataset_fingerprint, evaluation_key, mask_folder_digest, pair_facts
 from tests.helpers import make_dataset
 
 
@@ -115,3 +115,21 @@ def test_nothing_here_needs_torch() -> None:
     code = "import sys, seg_core.identity, seg_core.predicted_masks, seg_core.evaluation; print('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], cwd=PROJECT, capture_output=True, text=True, timeout=100)
     assert (done.returncode, done.stdout.strip()) == (0, "False"), done.stderr
+
+
+def test_facts_of_pairs_are_sizes_and_times_and_the_fingerprint_is_of_sizes_alone(tmp_path: Path) -> None:
+    pairs = find_pairs(make_dataset(tmp_path / "data", train=1, test=1))
+    for number, pair in enumerate(pairs):
+        for place, file in enumerate((pair.image, pair.mask)):
+            file.write_bytes(bytes(10 * number + place))
+            os.utime(file, ns=(0, 1_700_000_000_123_456_789 + place))
+    facts = pair_facts(pairs)
+    assert facts.tolist() == [
+        [0, 1_700_000_000_123_456_789, 1, 1_700_000_000_123_456_790],
+        [10, 1_700_000_000_123_456_789, 11, 1_700_000_000_123_456_790],
+    ]
+    lines = b"test ISIC_0000001 10 11\ntrain ISIC_0000000 0 1"
+    assert dataset_fingerprint(pairs, facts) == hashlib.sha256(lines).hexdigest()[:12]
+    pairs[1].mask.unlink()
+    with pytest.raises(InputError, match=r"ISIC_0000001\.png cannot be read"):
+        pair_facts(pairs)

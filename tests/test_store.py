@@ -575,7 +575,7 @@ def test_a_failed_change_leaves_nothing_behind(store: RunStore) -> None:
 
 def test_the_database_of_a_newer_version_is_one_sentence(store: RunStore) -> None:
     change(store, "PRAGMA user_version = 99")
-    with pytest.raises(InputError, match=r"made by a newer LesionLab \(format 99, known up to 2\); update LesionLab"):
+    with pytest.raises(InputError, match=r"made by a newer LesionLab \(format 99, known up to 3\); update LesionLab"):
         RunStore(store.path)
 
 

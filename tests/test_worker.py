@@ -363,7 +363,18 @@ def test_where_a_run_stands_is_written_twice_a_second_not_every_batch(
         recorder(BatchDone(1, batch, 100, 0.5, 200.0))
     assert len(writes) == 11  # in 5 seconds, and the last
     assert [write["phase"] for write in writes] == ["training"] * 10 + ["validating"]
+    assert [len(write["losses"].losses) for write in writes] == [write["batch"] for write in writes]
     assert writes[5]["eta_seconds"] == pytest.approx(0.05 * (300 - writes[5]["batch"]))
+
+
+def test_the_loss_of_every_batch_is_kept(store: RunStore, recorder: Recorder) -> None:
+    for epoch in (1, 2):
+        for batch in (1, 2, 3):
+            recorder(BatchDone(epoch, batch, 3, epoch + batch / 4, 200.0))
+        recorder(EpochDone(epoch, VALUES, VALUES, 10.0, 50.0, True, []))
+    recorder(BatchDone(3, 1, 3, 0.5, 200.0))  # too soon after the last write to be written
+    found = [(each.epoch, each.batches, each.losses.tolist()) for each in store.batch_losses(1)]
+    assert found == [(1, 3, [1.25, 1.5, 1.75]), (2, 3, [2.25, 2.5, 2.75])]
 
 
 def test_the_time_to_go_follows_the_last_epochs(store: RunStore, recorder: Recorder) -> None:

@@ -1,6 +1,8 @@
-"""The parts of the Monitor page that move by themselves: small components that poll /api for what is new.
+"""The parts of the pages that move by themselves: small components that ask /api for what is new.
 
-`st.plotly_chart` in a polling fragment is drawn anew with every point, which flickers and loses the zoom; these keep theirs.
+All of a page share one clock and one question, ``/api/runs?after=…`` twice a second, and ask further only for what that says has
+changed; in a hidden tab they ask nothing. `st.plotly_chart` in a polling fragment is drawn anew with every point, which flickers
+and loses the zoom; these keep theirs.
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ from typing import Any
 import streamlit as st
 
 from pages.static import PLOTLY_URL
+from seg_core.jobs.job import Job
 from seg_core.runs.run import Run
 
 _HERE = Path(__file__).parent
@@ -27,8 +30,10 @@ def _component(*names: str) -> Any:
     return st.components.v2.component(f"lesionlab_{names[-1]}", js=script, css=style, isolate_styles=False)
 
 
-_charts, _list = _component("elements", "charts"), _component("elements", "run_list")
-_film, _compare = _component("elements", "drawing", "mask_film"), _component("elements", "drawing", "compare_view")
+_charts, _list = _component("elements", "live", "batch_lines", "charts"), _component("elements", "live", "run_list")
+_facts, _log = _component("elements", "live", "run_facts"), _component("elements", "live", "run_log")
+_progress = _component("elements", "live", "progress")
+_film, _compare = _component("elements", "live", "drawing", "mask_film"), _component("elements", "drawing", "compare_view")
 
 CHARTS = {"loss": "Loss", "accuracy": "Accuracy", "iou": "IoU", "dice": "Dice"}
 
@@ -54,12 +59,23 @@ class Mark:
     above: bool
 
 
-def live_charts(curves: Sequence[Curve], charts: Mapping[str, str] = CHARTS, marks: Sequence[Mark] = (), key: str = "") -> None:
-    """Four metrics by epoch, train dashed and validation solid, one colour a run; ``charts`` gives their names and titles."""
+def live_charts(
+    curves: Sequence[Curve],
+    charts: Mapping[str, str] = CHARTS,
+    marks: Sequence[Mark] = (),
+    *,
+    batches: bool = False,
+    key: str = "",
+) -> None:
+    """Four metrics by epoch, train dashed and validation solid, one colour a run; ``charts`` gives their names and titles.
+
+    With ``batches`` a box above them adds the training loss of every batch.
+    """
     data = {
         "runs": [asdict(curve) for curve in curves],
         "charts": list(charts.items()),
         "marks": [asdict(mark) for mark in marks],
+        "batches": batches,
         "plotly": PLOTLY_URL,
     }
     _charts(data=data, key=f"live-charts{key}")
@@ -71,6 +87,37 @@ def run_list(chosen: list[int], colours: list[str]) -> list[int]:
         data={"chosen": chosen, "colours": colours}, default={"chosen": chosen}, on_chosen_change=lambda: None, key="run-list"
     )
     return [int(run_id) for run_id in result.chosen or []]
+
+
+def run_facts(run: Run) -> None:
+    """Where a run stands, kept current; the page is drawn anew when other things can be done with the run."""
+    seen = [run.status, run.stop_after_epoch, run.epoch >= run.config.epochs]
+    data = {"id": run.id, "run": run.to_json(), "seen": seen}
+    _facts(data=data, default={"seen": ""}, on_seen_change=lambda: None, key=f"run-facts-{run.id}")
+
+
+def run_log(run_id: int, lines: int) -> None:
+    """The end of a run's log, kept current."""
+    _log(data={"id": run_id, "lines": lines}, key=f"run-log-{run_id}")
+
+
+def run_bars(runs: Sequence[Run]) -> None:
+    """How far some runs are, kept current; the page is drawn anew with every epoch and when a run ends."""
+    data = {
+        "runs": [{"id": run.id, "label": run.label} for run in runs],
+        "seen": [[run.status, run.epochs_done] for run in runs],
+    }
+    _progress(data=data, default={"seen": ""}, on_seen_change=lambda: None, key="run-bars")
+
+
+def job_bars(jobs: Mapping[str, Job]) -> None:
+    """How far some active jobs are, by name, each with a button that cancels it; the page is drawn anew when one has ended."""
+    data = {
+        "jobs": [{"id": job.id, "label": name, "cancel": True} for name, job in jobs.items()],
+        "seen": [True for _ in jobs],
+    }
+    key = "-".join(["job-bars", *(str(job.id) for job in jobs.values())])
+    _progress(data=data, default={"seen": ""}, on_seen_change=lambda: None, key=key)
 
 
 def mask_film(runs: list[Run], colours: list[str]) -> None:

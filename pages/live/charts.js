@@ -1,6 +1,6 @@
-// Four charts in one Plotly figure, fed by /api/runs/{id}/metrics?after=N, or for a run that is over, by its points. Plotly.react with a fixed uirevision keeps zoom and legend.
-const POLL_MS = 1000;
-const instances = new WeakMap();
+// Four charts in one Plotly figure, fed by the points of the shared feed, or for a run that is over, by its own. Plotly.react with a
+// fixed uirevision keeps zoom and legend.
+const TOGETHER_MS = 25;
 
 function loadPlotly(url) {
   window.lesionlabPlotly ??= new Promise((resolve, reject) => {
@@ -15,9 +15,11 @@ function loadPlotly(url) {
 
 class LiveCharts {
   constructor(parent) {
-    this.root = parent.querySelector(".live-charts") ?? parent.appendChild(Object.assign(document.createElement("div"), { className: "live-charts" }));
+    this.bar = parent.querySelector(".chart-bar") ?? parent.appendChild(element("div", "chart-bar"));
+    this.root = parent.querySelector(".live-charts") ?? parent.appendChild(element("div", "live-charts"));
     this.root.setAttribute("role", "group");
-    this.points = new Map(); // run id -> {last, values: Map("split name" -> Map(epoch -> value))}
+    this.own = new Map(); // run id -> its values, of runs that are over
+    this.batches = new BatchLines(() => this.draw());
     this.resized = new ResizeObserver(() => this.draw());
     this.resized.observe(this.root);
   }
@@ -26,48 +28,32 @@ class LiveCharts {
     this.runs = data.runs;
     this.charts = data.charts; // [metric, title] each
     this.marks = data.marks; // levels to compare with: {metric, value, label, colour, above}
-    for (const run of this.runs) if (run.points && !this.points.has(run.id)) this.keep(run.id, run.points, 0);
+    for (const run of this.runs) if (run.points && !this.own.has(run.id)) this.own.set(run.id, keepPoints(new Map(), run.points));
+    this.curves = this.runs.filter((run) => !run.points).map((run) => run.id);
     this.root.setAttribute("aria-label", `Charts of ${data.charts.map(([, title]) => title).join(", ")} by epoch of ${data.runs.map((run) => run.label).join(", ")}`);
+    this.batches.show(this.bar, data.batches ? this.curves : []);
     loadPlotly(data.plotly).then((plotly) => {
+      if (this.closed) return;
       this.plotly = plotly;
-      this.poll();
+      this.draw();
+      if (this.curves.length) feed.watch(this);
     }, (error) => (this.root.textContent = error.message));
+    if (this.curves.length) feed.watch(this); // the points come while the library is read
   }
 
-  async poll() {
-    clearTimeout(this.timer);
-    const turn = (this.turn = {});
-    if (!document.hidden) {
-      const news = await Promise.all(this.runs.map((run) => (run.points ? false : this.fetchNew(run.id).catch(() => false))));
-      if (turn !== this.turn || this.closed) return; // another poll began meanwhile
-      if (news.some(Boolean) || !this.drawn || this.drawn !== this.signature()) this.draw();
-    }
-    this.timer = setTimeout(() => this.poll(), POLL_MS);
+  news(changed, pointed) {
+    this.batches.refresh();
+    if (!this.plotly) return;
+    if (this.drawn !== this.signature() || this.curves.some((id) => pointed.has(id))) this.drawSoon();
   }
 
-  async fetchNew(id) {
-    const answer = await fetch(`/api/runs/${id}/metrics?after=${this.points.get(id)?.last ?? 0}`);
-    if (!answer.ok) return false;
-    const { points, last } = await answer.json();
-    if (points.length) this.keep(id, points, last);
-    return points.length > 0;
-  }
+  // Several runs answer one after the other; they are drawn together.
+  drawSoon() { this.soon ??= setTimeout(() => { this.soon = null; this.draw(); }, TOGETHER_MS); }
 
-  keep(id, points, last) {
-    const known = this.points.get(id) ?? { values: new Map() };
-    const first = Math.min(...points.map((point) => point.epoch));
-    for (const series of known.values.values()) // a resumed run writes epochs again
-      for (const epoch of series.keys()) if (epoch >= first) series.delete(epoch);
-    for (const { split, name, epoch, value } of points) {
-      const key = `${split} ${name}`;
-      if (!known.values.has(key)) known.values.set(key, new Map());
-      known.values.get(key).set(epoch, value);
-    }
-    this.points.set(id, { last, values: known.values });
-  }
+  values(id) { return this.own.get(id) ?? feed.points.get(id)?.values ?? new Map(); }
 
   series(id, split, name) {
-    const found = this.points.get(id)?.values.get(`${split} ${name}`) ?? new Map();
+    const found = this.values(id).get(`${split} ${name}`) ?? new Map();
     const epochs = [...found.keys()].sort((a, b) => a - b);
     return { x: epochs, y: epochs.map((epoch) => found.get(epoch)) };
   }
@@ -94,7 +80,7 @@ class LiveCharts {
           ...axes, x: at < 0 ? [] : [best], y: at < 0 ? [] : [values.y[at]], type: "scatter", mode: "markers", uid: `${run.id} best ${name}`, showlegend: false,
           name: escape(`${run.label}, best epoch`), marker: { symbol: "star", size: 13, color: run.colour, line: { color: this.ink().background, width: 1 } }, hoverinfo: "skip",
         };
-        return [line("train", "dash"), line("val", "solid"), star];
+        return [...(name === "loss" ? this.batches.traces(run, axes) : []), line("train", "dash"), line("val", "solid"), star];
       });
     });
   }
@@ -118,7 +104,7 @@ class LiveCharts {
       legend: { orientation: "h", x: 0, y: 1, yref: "container", yanchor: "top", font: { size: 13 }, groupclick: "togglegroup" },
       hoverlabel: { namelength: 24 }, annotations: [], shapes: [], dragmode: narrow ? false : "zoom",
     };
-    const empty = this.points.size === 0;
+    const empty = this.runs.every((run) => this.values(run.id).size === 0);
     if (empty) layout.annotations.push({ text: "The first epoch has not ended yet", x: 0.5, y: 0.5, xref: "paper", yref: "paper", showarrow: false, bgcolor: ink.background, borderpad: 6 });
     this.charts.forEach(([name, title], chart) => {
       const n = chart ? chart + 1 : "";
@@ -169,6 +155,10 @@ class LiveCharts {
   joinHover() {
     if (this.joined) return;
     this.joined = true;
+    this.root.on("plotly_relayout", () => {
+      const { range, autorange } = this.root._fullLayout.xaxis;
+      this.batches.zoom(autorange ? null : range);
+    });
     this.root.on("plotly_hover", (event) => {
       const epoch = event.points?.[0]?.x;
       if (epoch === undefined || this.joinedAt === epoch) return; // Fx.hover fires this event again
@@ -180,7 +170,9 @@ class LiveCharts {
 
   close() {
     this.closed = true;
-    clearTimeout(this.timer);
+    clearTimeout(this.soon);
+    feed.leave(this);
+    this.batches.close();
     this.resized.disconnect();
     this.plotly?.purge(this.root);
   }
@@ -194,11 +186,4 @@ function escape(text) {
   return text.replace(/[&<>]/g, (sign) => ({ "&": "&amp;", "<": "&lt;", ">": "&gt;" })[sign]);
 }
 
-export default function ({ data, parentElement }) {
-  if (!instances.has(parentElement)) instances.set(parentElement, new LiveCharts(parentElement));
-  instances.get(parentElement).show(data);
-  return () => {
-    instances.get(parentElement)?.close();
-    instances.delete(parentElement);
-  };
-}
+export default component(LiveCharts);

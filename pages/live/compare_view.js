@@ -1,7 +1,6 @@
 // Photographs with the masks of several models. The threshold slider redraws here at once; the page hears of it when it rests.
 const REST_MS = 200;
 const STYLES = { outline: "Outline", fill: "Fill", errors: "Errors", probability: "Probability" };
-const instances = new WeakMap();
 
 class CompareView {
   constructor(parent) {
@@ -83,11 +82,4 @@ class CompareView {
   }
 }
 
-export default function ({ data, parentElement, setStateValue }) {
-  if (!instances.has(parentElement)) instances.set(parentElement, new CompareView(parentElement));
-  instances.get(parentElement).show(data, setStateValue);
-  return () => {
-    instances.get(parentElement)?.close();
-    instances.delete(parentElement);
-  };
-}
+export default component(CompareView);

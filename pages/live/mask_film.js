@@ -1,6 +1,4 @@
 // The masks of the fixed validation photographs after every epoch, with a slider; two or three runs side by side at the same epoch.
-const POLL_MS = 1500;
-const instances = new WeakMap();
 const STYLES = { outline: "Outline", errors: "Errors", probability: "Probability" };
 
 class MaskFilm {
@@ -8,6 +6,7 @@ class MaskFilm {
     this.root = parent.querySelector(".mask-film") ?? parent.appendChild(element("div", "mask-film"));
     this.root.replaceChildren();
     this.known = new Map(); // run id -> {ids, photos, epochs}
+    this.asked = new Map(); // run id -> the id of its last point when it was asked for its pictures
     this.epoch = null; // null: follow the latest
     this.style = "outline";
     this.makeControls();
@@ -29,27 +28,23 @@ class MaskFilm {
       this.given = JSON.stringify(data.runs);
       this.runs = data.runs;
       for (const id of [...this.known.keys()]) if (!this.runs.some((run) => run.id === id)) this.known.delete(id);
+      this.asked.clear();
       this.cells = null;
     }
-    this.poll();
+    feed.watch(this);
   }
 
-  async poll() {
-    clearTimeout(this.timer);
-    const turn = (this.turn = {});
-    if (!document.hidden) {
-      const news = await Promise.all(this.runs.map((run) => fetch(`/api/runs/${run.id}/masks`).then((answer) => (answer.ok ? answer.json() : null)).catch(() => null)));
-      if (turn !== this.turn || this.closed) return;
-      let changed = !this.cells;
-      this.runs.forEach((run, place) => {
-        if (news[place] && JSON.stringify(news[place]) !== JSON.stringify(this.known.get(run.id))) {
-          this.known.set(run.id, news[place]);
-          changed = true;
-        }
-      });
-      if (changed) this.update();
-    }
-    this.timer = setTimeout(() => this.poll(), POLL_MS);
+  // The pictures of an epoch are there before its points.
+  news() { for (const { id } of this.runs) if (feed.runs.has(id) && this.asked.get(id) !== feed.runs.get(id).last_point) this.look(id); }
+
+  async look(id) {
+    this.asked.set(id, feed.runs.get(id).last_point);
+    const found = await ask(`/api/runs/${id}/masks`).catch(() => null);
+    if (!found) this.asked.delete(id); // the next tick tries again
+    if (!found || this.closed || !this.runs.some((run) => run.id === id)) return;
+    if (this.cells && JSON.stringify(found) === JSON.stringify(this.known.get(id))) return;
+    this.known.set(id, found);
+    this.update();
   }
 
   get last() { return Math.max(0, ...[...this.known.values()].flatMap((known) => known.epochs)); }
@@ -135,16 +130,9 @@ class MaskFilm {
 
   close() {
     this.closed = true;
-    clearTimeout(this.timer);
+    feed.leave(this);
     clearInterval(this.playing);
   }
 }
 
-export default function ({ data, parentElement }) {
-  if (!instances.has(parentElement)) instances.set(parentElement, new MaskFilm(parentElement));
-  instances.get(parentElement).show(data);
-  return () => {
-    instances.get(parentElement)?.close();
-    instances.delete(parentElement);
-  };
-}
+export default component(MaskFilm);

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import (
+    DDL,
     JSON,
     Boolean,
     Column,
@@ -22,6 +23,7 @@ from sqlalchemy import (
     ForeignKey,
     Index,
     Integer,
+    LargeBinary,
     MetaData,
     String,
     Table,
@@ -34,7 +36,7 @@ from sqlalchemy.exc import DatabaseError
 
 from seg_core.errors import InputError
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 BUSY_SECONDS = 30.0
 
 _metadata = MetaData()
@@ -101,6 +103,27 @@ log = Table(
     sqlite_autoincrement=True,
 )
 
+# The training loss of every batch: a blob of little-endian float32 for each epoch, since rows of single numbers would be a
+# hundred times slower to read. `batches` is how many the whole epoch has.
+batch_losses = Table(
+    "batch_losses",
+    _metadata,
+    Column("run_id", ForeignKey("runs.id", ondelete="CASCADE"), primary_key=True),
+    Column("epoch", Integer, primary_key=True),
+    Column("batches", Integer, nullable=False),
+    Column("losses", LargeBinary, nullable=False),
+)
+
+# When each run last changed, got a line in its log, or was deleted: the greater the stamp, the later. Triggers
+# keep it, so that no change escapes it, whoever makes it.
+changes = Table(
+    "changes",
+    _metadata,
+    Column("stamp", Integer, primary_key=True),
+    Column("run_id", Integer, nullable=False, unique=True),
+    sqlite_autoincrement=True,
+)
+
 jobs = Table(
     "jobs",
     _metadata,
@@ -128,6 +151,16 @@ settings = Table(
     Column("value", Integer, nullable=False),
 )
 
+for _name, _happens, _run in (
+    ("run_added", "INSERT ON runs", "NEW.id"),
+    ("run_changed", "UPDATE ON runs", "NEW.id"),
+    ("run_deleted", "DELETE ON runs", "OLD.id"),
+    ("run_logged", "INSERT ON log", "NEW.run_id"),
+):
+    _note = f"DELETE FROM changes WHERE run_id = {_run}; INSERT INTO changes (run_id) VALUES ({_run});"
+    event.listen(_metadata, "after_create", DDL(f"CREATE TRIGGER IF NOT EXISTS {_name} AFTER {_happens} BEGIN {_note} END"))  # type: ignore[no-untyped-call]
+event.listen(changes, "after_create", DDL("INSERT INTO changes (run_id) SELECT id FROM runs ORDER BY id"))  # type: ignore[no-untyped-call]
+
 # How a database of an older format is brought up to date; tables that it lacks are made like those of a new one.
 _UPGRADES: dict[int, tuple[str, ...]] = {
     1: (
@@ -136,6 +169,7 @@ _UPGRADES: dict[int, tuple[str, ...]] = {
         "ALTER TABLE runs ADD COLUMN notes VARCHAR NOT NULL DEFAULT ''",
         "ALTER TABLE runs ADD COLUMN tags JSON NOT NULL DEFAULT '[]'",
     ),
+    2: (),
 }
 
 

@@ -7,13 +7,29 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Select, select
+import numpy as np
+from sqlalchemy import Select, bindparam, func, select
 
 from seg_core.home import home
 from seg_core.runs import rows
-from seg_core.runs.database import log, metrics, open_database, runs
+from seg_core.runs.database import batch_losses, changes, log, metrics, open_database, runs
 from seg_core.runs.rows import LARGEST_ID, find, to_run
-from seg_core.runs.run import RUNNING, LogLine, MetricPoint, Run
+from seg_core.runs.run import RUNNING, BatchLosses, Changed, Changes, LogLine, MetricPoint, Run
+
+# Put together once, since pages ask twice a second.
+_LATEST = select(func.max(changes.c.stamp))
+_LINE = select(runs.c.id).where(runs.c.status == "queued").order_by(runs.c.place, runs.c.id)
+_CHANGES = (
+    select(
+        runs,
+        changes.c.run_id,
+        select(func.coalesce(func.max(metrics.c.id), 0)).where(metrics.c.run_id == runs.c.id).scalar_subquery(),
+        select(func.coalesce(func.max(log.c.id), 0)).where(log.c.run_id == runs.c.id).scalar_subquery(),
+    )
+    .select_from(changes.outerjoin(runs, runs.c.id == changes.c.run_id))
+    .where(changes.c.stamp > bindparam("after"))
+    .order_by(changes.c.stamp)
+)
 
 
 class Reader:
@@ -47,6 +63,19 @@ class Reader:
         with self._reader.begin() as connection:
             return [to_run(row) for row in connection.execute(select(runs).order_by(runs.c.id.desc()))]
 
+    def changes(self, after: int = 0) -> Changes:
+        """What has happened to the runs since the stamp ``after``, by whatever process; since the beginning if that is 0.
+
+        Costs next to nothing when nothing has. The first ask gives every run.
+        """
+        with self._reader.begin() as connection:
+            stamp = connection.execute(_LATEST).scalar_one() or 0
+            since = after if after <= stamp else 0  # a greater one is of a database that stood here before
+            found = connection.execute(_CHANGES, {"after": since}).all() if since < stamp else []
+            line = list(connection.execute(_LINE).scalars())
+        changed = [Changed(to_run(row), *row[-2:]) for row in found if row.id is not None]
+        return Changes(stamp, since, changed, [row.run_id for row in found if row.id is None and since], line)
+
     def metrics(self, run_id: int, after: int = 0) -> list[MetricPoint]:
         """The metric points of a run whose id is greater than ``after``, in the order they were written.
 
@@ -59,6 +88,16 @@ class Reader:
             .order_by(metrics.c.id)
         )
         return [MetricPoint(*row) for row in self._rows_of(run_id, query)]
+
+    def batch_losses(self, run_id: int, first: int = 1, last: int = LARGEST_ID) -> list[BatchLosses]:
+        """The training loss of every batch of the epochs ``first`` to ``last``, as far as it was recorded, in order."""
+        kept = batch_losses.c
+        query = (
+            select(kept.epoch, kept.batches, kept.losses)
+            .where(kept.run_id == run_id, kept.epoch.between(first, last))
+            .order_by(kept.epoch)
+        )
+        return [BatchLosses(epoch, count, np.frombuffer(losses, "<f4")) for epoch, count, losses in self._rows_of(run_id, query)]
 
     def epoch_metrics(self, run_id: int, epoch: int) -> dict[str, dict[str, float]]:
         """The values of one epoch: ``{"train": {"loss": …}, "val": {…}}``; both empty when the epoch is not there."""

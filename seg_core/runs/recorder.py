@@ -7,9 +7,11 @@ from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
+
 from seg_core.events import BatchDone, EpochDone, Event, Message, Preparing
 from seg_core.runs.masks import save_masks
-from seg_core.runs.run import Run
+from seg_core.runs.run import BatchLosses, Run
 from seg_core.runs.store import RunStore
 
 WRITE_EVERY = 0.5
@@ -31,6 +33,7 @@ class Recorder:
         self._what = ""
         self._epoch, self._epoch_began, self._first_share = 0, 0.0, 0.0
         self._seconds: deque[float] = deque(maxlen=3)
+        self._losses: list[float] = []
 
     def __call__(self, event: Event) -> None:
         """Record one event.
@@ -67,10 +70,13 @@ class Recorder:
         if event.epoch != self._epoch:
             # The clock runs from the first batch's end; how long that batch took is not known.
             self._epoch, self._epoch_began, self._first_share = event.epoch, time.monotonic(), event.batch / event.batches
+            self._losses.clear()
+        self._losses.append(event.loss)
         validating = event.batch == event.batches
         if self._is_time() or validating:
             self._store.progress(
                 self._run.id,
+                losses=BatchLosses(event.epoch, event.batches, np.array(self._losses, np.float32)),
                 phase="validating" if validating else "training",
                 epoch=event.epoch,
                 epochs_done=event.epoch - 1,

@@ -6,14 +6,15 @@ import os
 import time
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Row, delete, func, insert, select, update
 
 from seg_core.config import Config
 from seg_core.errors import InputError
-from seg_core.runs.database import log, runs, settings
+from seg_core.runs.database import batch_losses, log, runs, settings
 from seg_core.runs.process import Owner, host_name
-from seg_core.runs.run import RUNNING, Level, Run
+from seg_core.runs.run import RUNNING, BatchLosses, Level, Run
 
+_COLUMNS = runs.c.keys()
 LARGEST_ID = 2**63 - 1
 """What SQLite can count to; the driver cannot even ask for more."""
 
@@ -31,9 +32,9 @@ def find(connection: Connection, run_id: int) -> Run:
 
 
 def to_run(row: Row[Any]) -> Run:
-    """A run from its row of the table."""
+    """A run from its row of the table; what a query asks for after the table's columns is left alone."""
     # The settings were checked when they were written. A setting that came later has its default.
-    values = row._asdict()
+    values: dict[str, Any] = dict(zip(_COLUMNS, row, strict=False))
     lists = {name: tuple(values[name]) for name in ("sources", "tags")}
     return Run(**values | {"config": Config.model_construct(**values["config"])} | lists)
 
@@ -101,6 +102,13 @@ def lose(connection: Connection, run: Run, message: str) -> None:
 def add_line(connection: Connection, run_id: int, level: Level, text: str) -> None:
     """Add a line to a run's log."""
     connection.execute(insert(log).values(run_id=run_id, time=time.time(), level=level, text=storable(text)))
+
+
+def keep_losses(connection: Connection, run_id: int, of: BatchLosses) -> None:
+    """Keep the losses of an epoch's batches; those of this and later epochs, left by an attempt that is started over, go."""
+    connection.execute(delete(batch_losses).where(batch_losses.c.run_id == run_id, batch_losses.c.epoch >= of.epoch))
+    packed = of.losses.astype("<f4").tobytes()
+    connection.execute(insert(batch_losses).values(run_id=run_id, epoch=of.epoch, batches=of.batches, losses=packed))
 
 
 def storable(text: str) -> str:

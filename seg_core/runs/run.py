@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import time
-from dataclasses import asdict, dataclass
-from typing import Any, Literal, get_args
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from seg_core.config import Config
 from seg_core.runs.process import Owner
+
+if TYPE_CHECKING:
+    import numpy as np
 
 Status = Literal["queued", "running", "stopping", "stopped", "finished", "failed", "lost"]
 Ending = Literal["finished", "stopped", "failed"]
@@ -136,7 +139,7 @@ class Run:
 
     def to_json(self) -> dict[str, Any]:
         """All of it as plain values for JSON, with ``label``, ``variant_label``, ``progress`` and ``elapsed``."""
-        values = asdict(self) | {
+        values = vars(self) | {
             "config": self.config.model_dump(mode="json"),
             "sources": list(self.sources),
             "tags": list(self.tags),
@@ -164,3 +167,35 @@ class LogLine:
     time: float
     level: Level
     text: str
+
+
+@dataclass(frozen=True)
+class Changed:
+    """A run that has changed, with the ids of its newest metric point and log line; 0 where it has none."""
+
+    run: Run
+    last_point: int
+    last_line: int
+
+
+@dataclass(frozen=True)
+class Changes:
+    """What has happened to the runs since a stamp: those that changed, the latest last, and those that were deleted."""
+
+    stamp: int
+    """To ask with the next time."""
+    since: int
+    """What these are the changes since: the stamp that was asked with, or 0 where it was none of this database's."""
+    changed: list[Changed]
+    deleted: list[int]
+    line: list[int]
+    """All queued runs, the next one first."""
+
+
+@dataclass(frozen=True)
+class BatchLosses:
+    """The training loss of the batches of an epoch that are done, (B,) float32, of ``batches`` in all."""
+
+    epoch: int
+    batches: int
+    losses: np.ndarray

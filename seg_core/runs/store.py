@@ -15,8 +15,8 @@ from seg_core.errors import InputError
 from seg_core.runs.annotations import clean_name, clean_notes, clean_tags
 from seg_core.runs.database import metrics, runs
 from seg_core.runs.queue import Queue
-from seg_core.runs.rows import add_line, change, find, is_mine, storable
-from seg_core.runs.run import Ending, Level, Run
+from seg_core.runs.rows import add_line, change, find, is_mine, keep_losses, storable
+from seg_core.runs.run import BatchLosses, Ending, Level, Run
 
 _PROGRESS = {"phase", "epoch", "batch", "batches", "epochs_done", "images_per_second", "eta_seconds", "message"}
 
@@ -67,11 +67,12 @@ class RunStore(Queue):
 
     # The worker's side
 
-    def progress(self, run_id: int, **values: Any) -> None:
+    def progress(self, run_id: int, *, losses: BatchLosses | None = None, **values: Any) -> None:
         """Note where a run stands, and that its process lives. Nothing happens if this process does not work on the run.
 
         Args:
             run_id: the run.
+            losses: of all batches of the epoch at work so far; what was kept of this and of later epochs before is replaced.
             values: any of phase, epoch, batch, batches, epochs_done, images_per_second, eta_seconds, message; see `Run`. Give
                 none for just a sign of life.
         """
@@ -80,7 +81,8 @@ class RunStore(Queue):
         if "message" in values:
             values["message"] = storable(values["message"])
         with self._writer.begin() as connection:
-            change(connection, run_id, is_mine(), **values, heartbeat=time.time())
+            if change(connection, run_id, is_mine(), **values, heartbeat=time.time()) and losses is not None:
+                keep_losses(connection, run_id, losses)
 
     def add_epoch(
         self,

@@ -1,0 +1,78 @@
+"""A home folder with hundreds of runs that have ended, written in seconds: rows, checkpoints, and a million batches."""
+
+from __future__ import annotations
+
+import json
+import math
+import sqlite3
+import struct
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import numpy as np
+
+from seg_core.checkpoint import FORMAT_VERSION, METADATA_KEY
+from seg_core.config import Config
+from seg_core.runs.store import RunStore
+
+METRICS = ("loss", "accuracy", "iou", "dice")
+BATCHES = 5000
+
+
+def fill(home: Path, runs: int = 500, epochs: int = 200) -> None:
+    """Write ``runs`` finished runs with four metrics of both parts for every epoch; the last has ``epochs`` × 5000 batches."""
+    store = RunStore(home / "lesionlab.db")
+    config = Config.of("best", epochs=epochs)
+    ids = [store.add_run(f"run of {number % 7} words", config, "sample", tags=["night"]).id for number in range(runs)]
+    with closing(sqlite3.connect(store.path)) as connection, connection:
+        connection.execute(
+            "UPDATE runs SET status = 'finished', phase = 'validating', started = created, finished = created + 3600, "
+            "epoch = ?, epochs_done = ?, best_epoch = ?, best_iou = 0.5 + id % 100 / 250.0, images_per_second = 40",
+            (epochs, epochs, epochs),
+        )
+        connection.executemany(
+            "INSERT INTO metrics (run_id, epoch, split, name, value) VALUES (?, ?, ?, ?, ?)",
+            (point for run_id in ids for point in _points(run_id, epochs)),
+        )
+        connection.executemany("INSERT INTO batch_losses VALUES (?, ?, ?, ?)", _losses(ids[-1], epochs))
+    store.close()
+    for run_id in ids:
+        _write_checkpoint(home / f"{run_id:04d}" / "best.safetensors", config, epochs)
+
+
+def _curve(name: str, epoch: int, run_id: int) -> float:
+    rise = 1 - math.exp(-epoch / 30)
+    noise = 0.01 * math.sin(epoch * 1.7 + run_id)
+    return (0.7 - 0.5 * rise if name == "loss" else 0.3 + 0.5 * rise) + noise
+
+
+def _points(run_id: int, epochs: int) -> Iterator[tuple[int, int, str, str, float]]:
+    for epoch in range(1, epochs + 1):
+        for split in ("train", "val"):
+            for name in METRICS:
+                yield run_id, epoch, split, name, _curve(name, epoch, run_id)
+
+
+def _losses(run_id: int, epochs: int) -> Iterator[tuple[int, int, int, bytes]]:
+    random = np.random.default_rng(0)
+    for epoch in range(1, epochs + 1):
+        losses = _curve("loss", epoch, run_id) + random.gamma(2, 0.05, BATCHES) - 0.1
+        yield run_id, epoch, BATCHES, losses.astype("<f4").tobytes()
+
+
+def _write_checkpoint(path: Path, config: Config, epochs: int) -> None:
+    """A checkpoint's metadata without its weights: all that a page reads before somebody predicts."""
+    last = {"train": dict.fromkeys(METRICS, 0.7), "val": dict.fromkeys(METRICS, 0.7)}
+    metadata = {
+        "format": FORMAT_VERSION,
+        "name": "",
+        "label": f"{config.label} ({config.recipe})",
+        "config": config.model_dump(),
+        "metrics": last,
+        "history": [last | {"seconds": 10.0}] * epochs,
+        "dataset": {"name": "sample", "fingerprint": "", "val_is_own": False},
+    }
+    header = json.dumps({"__metadata__": {METADATA_KEY: json.dumps(metadata)}}).encode()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(struct.pack("<Q", len(header)) + header)

@@ -1,0 +1,76 @@
+"""What the benchmarks share: the table, a clock, and what a process has used."""
+
+from __future__ import annotations
+
+import re
+import statistics
+import time
+from collections.abc import Callable
+
+import psutil
+from playwright.sync_api import Page
+
+from seg_core.runs.store import RunStore
+
+DRAWN = """Math.max(0, ...(document.querySelector(".live-charts")?.data ?? [])
+  .filter((one) => one.uid?.endsWith("val iou")).flatMap((one) => Array.from(one.x)))"""
+"""The last epoch that the charts show, as JavaScript."""
+WATCH = f"""() => {{
+  const drawn = () => {DRAWN};
+  const seen = (window.secondsWhenDrawn = {{}});
+  let last = drawn();
+  const look = () => {{
+    const now = drawn();
+    while (last < now) seen[++last] = Date.now() / 1000;
+    requestAnimationFrame(look);
+  }};
+  look();
+}}"""
+"""Notes from now on when each further epoch is drawn, before every frame and by the clock that Python reads too."""
+SEEN = "count => Object.keys(window.secondsWhenDrawn).length >= count && window.secondsWhenDrawn"
+"""What `WATCH` noted, as soon as there are so many epochs."""
+
+
+def head() -> None:
+    """Begin the table, in Markdown."""
+    print("| what | median | lowest | highest | n |\n| --- | --- | --- | --- | --- |", flush=True)
+
+
+def row(name: str, values: list[float]) -> None:
+    """Add a row."""
+    middle = statistics.median(values)
+    print(f"| {name} | {middle:.2f} | {min(values):.2f} | {max(values):.2f} | {len(values)} |", flush=True)
+
+
+def timed(action: Callable[[], object]) -> float:
+    """How many seconds something takes."""
+    started = time.perf_counter()
+    action()
+    return time.perf_counter() - started
+
+
+def memory(pid: int) -> float:
+    """The resident memory of a process, in MB."""
+    return float(psutil.Process(pid).memory_info().rss) / 1e6
+
+
+def processor_seconds(pid: int) -> float:
+    """The seconds of processor time that a process has used, its children not counted."""
+    times = psutil.Process(pid).cpu_times()
+    return float(times.user + times.system)
+
+
+def share_of_a_core(pid: int, seconds: float) -> float:
+    """How many percent of one core a process uses over the next ``seconds``."""
+    before, started = processor_seconds(pid), time.perf_counter()
+    time.sleep(seconds)
+    return 100 * (processor_seconds(pid) - before) / (time.perf_counter() - started)
+
+
+def seconds_until_drawn(page: Page, store: RunStore, run_id: int, epochs: int) -> list[float]:
+    """From the line that the log got with an epoch's metrics until the charts, which nobody touches, hold them."""
+    page.evaluate(WATCH)
+    seen = page.wait_for_function(SEEN, arg=epochs, timeout=1_800_000, polling=1000).json_value()
+    lines = store.log_tail(run_id, 1000)
+    ended = {found[1]: line.time for line in lines if (found := re.match(r"Epoch (\d+) of", line.text))}
+    return [drawn - ended[epoch] for epoch, drawn in seen.items()]

@@ -1,0 +1,132 @@
+// What all parts that move by themselves share: one clock, and what /api/runs says. This text stands in front of theirs.
+const TICK_MS = 500;
+const SETTLED_MS = 250;
+const PATIENCE_MS = 20_000; // for an answer; then the next tick asks again
+
+const ask = async (url) => {
+  const answer = await fetch(url, { signal: AbortSignal.timeout(PATIENCE_MS) });
+  if (!answer.ok) throw new Error(`${url}: ${answer.status}`);
+  return answer.json();
+};
+
+// Calls `tick` of its parts, waits for all of them, and again half a second later. In a hidden page it stands still, and it goes on
+// at once when the page is seen again.
+class Clock {
+  constructor() {
+    this.parts = new Set();
+    document.addEventListener("visibilitychange", () => this.tick());
+  }
+
+  add(part) {
+    this.parts.add(part);
+    this.tick();
+  }
+
+  remove(part) { this.parts.delete(part); }
+
+  async tick() {
+    clearTimeout(this.timer);
+    const turn = (this.turn = {});
+    if (document.hidden || !this.parts.size) return;
+    await Promise.allSettled([...this.parts].map((part) => part.tick()));
+    if (turn === this.turn) this.timer = setTimeout(() => this.tick(), TICK_MS);
+  }
+}
+
+// The runs as /api/runs last told, and the points of those that some watcher has among its `curves`. Asked is only for what is new.
+// A watcher's `news(changed, pointed)` gets the numbers of the runs that have changed, and of those that have new points.
+class RunFeed {
+  constructor() {
+    this.watchers = new Set();
+    this.forget();
+  }
+
+  forget() {
+    [this.runs, this.points, this.fetching] = [new Map(), new Map(), new Set()];
+    [this.line, this.stamp, this.silent] = [[], 0, false];
+  }
+
+  watch(watcher) {
+    this.watchers.add(watcher);
+    this.fetchPoints();
+    clock.add(this);
+  }
+
+  leave(watcher) {
+    this.watchers.delete(watcher);
+    const wanted = this.wanted();
+    for (const id of this.points.keys()) if (!wanted.has(id)) this.points.delete(id);
+    if (!this.watchers.size) clock.remove(this);
+  }
+
+  wanted() { return new Set([...this.watchers].flatMap((watcher) => watcher.curves ?? [])); }
+
+  tick() { return (this.asking ??= this.askRuns().finally(() => (this.asking = null))); }
+
+  async askRuns() {
+    const news = await ask(`/api/runs?after=${this.stamp}`).catch(() => null);
+    this.silent = news === null;
+    const changed = new Set();
+    if (news) {
+      if (news.since !== this.stamp) { // another database
+        for (const id of this.runs.keys()) changed.add(id);
+        this.forget();
+      }
+      [this.stamp, this.line] = [news.stamp, news.line];
+      for (const id of news.deleted) if (this.runs.delete(id)) changed.add(id);
+      for (const run of news.runs) { this.runs.set(run.id, run); changed.add(run.id); }
+      this.fetchPoints();
+    }
+    this.tell(changed, new Set());
+  }
+
+  fetchPoints() {
+    for (const id of this.wanted()) {
+      const run = this.runs.get(id), known = this.points.get(id);
+      if (this.fetching.has(id) || (known && !(run?.last_point > known.last)) || (this.stamp && !run)) continue;
+      this.fetching.add(id);
+      ask(`/api/runs/${id}/metrics?after=${known?.last ?? 0}`)
+        .then(({ points, last }) => this.keep(id, points, last), () => {}) // deleted meanwhile, or the next tick tries again
+        .finally(() => this.fetching.delete(id));
+    }
+  }
+
+  keep(id, points, last) {
+    const { values } = this.points.get(id) ?? { values: new Map() };
+    if (points.length) keepPoints(values, points);
+    this.points.set(id, { last, values });
+    this.tell(new Set(), new Set([id]));
+  }
+
+  tell(changed, pointed) { for (const watcher of [...this.watchers]) watcher.news(changed, pointed); }
+}
+
+// Points as the API gives them, into a map from "split name" to a map from epoch to value. A resumed run writes epochs again.
+function keepPoints(values, points) {
+  const first = Math.min(...points.map((point) => point.epoch));
+  for (const series of values.values()) for (const epoch of series.keys()) if (epoch >= first) series.delete(epoch);
+  for (const { split, name, epoch, value } of points) {
+    const key = `${split} ${name}`;
+    if (!values.has(key)) values.set(key, new Map());
+    values.get(key).set(epoch, value);
+  }
+  return values;
+}
+
+// Every component is a module of its own; they meet on the window.
+const clock = (window.lesionlabClock ??= new Clock());
+const feed = (window.lesionlabFeed ??= new RunFeed());
+
+// Tells the page, once, that what it was drawn with is no longer so. Not at the first look: the page may just be on its way, and being
+// drawn another time it would close a dialog that its visitor has opened meanwhile.
+class Outdated {
+  drawnWith(seen, setStateValue) { [this.seen, this.other, this.told, this.setStateValue] = [JSON.stringify(seen), null, null, setStateValue]; }
+
+  compare(now) {
+    const text = JSON.stringify(now);
+    if (text !== this.other) [this.other, this.since] = [text, performance.now()];
+    if (text === this.seen || text === this.told || performance.now() - this.since < SETTLED_MS) return;
+    this.told = text;
+    this.setStateValue("seen", text);
+  }
+}

@@ -1,0 +1,53 @@
+// Where one run stands, in figures; the page hears when what it offers for the run no longer fits.
+class RunFacts {
+  constructor(parent) {
+    this.root = parent.querySelector(".run-facts-now") ?? parent.appendChild(element("div", "run-facts-now"));
+    this.root.replaceChildren();
+    this.says = this.root.appendChild(element("p", "run-says"));
+    this.list = this.root.appendChild(element("dl", "figures"));
+    this.values = new Map();
+    this.outdated = new Outdated();
+  }
+
+  show(data, setStateValue) {
+    this.id = data.id;
+    this.curves = [data.id];
+    this.outdated.drawnWith(data.seen, setStateValue);
+    this.draw(feed.runs.get(this.id) ?? data.run);
+    feed.watch(this);
+  }
+
+  news(changed, pointed) {
+    const run = feed.runs.get(this.id);
+    if (!run) return;
+    if (changed.has(this.id) || pointed.has(this.id)) this.draw(run);
+    this.outdated.compare([run.status, run.stop_after_epoch, run.epoch >= run.config.epochs]);
+  }
+
+  draw(run) {
+    const busy = run.status === "running" || run.status === "stopping";
+    const dice = feed.points.get(run.id)?.values.get("val dice")?.get(run.epochs_done);
+    const figures = {
+      Status: busy ? `${run.status}, ${run.phase}` : run.status,
+      Epoch: `${run.epochs_done} of ${run.config.epochs}`,
+      "Best IoU": run.best_iou == null ? "–" : `${run.best_iou.toFixed(3)} (epoch ${run.best_epoch})`,
+      "Last Dice": dice === undefined ? "–" : dice.toFixed(3),
+      Elapsed: duration(run.elapsed),
+      "Time left": run.eta_seconds != null && run.is_active ? duration(run.eta_seconds) : "–",
+      "Images per second": run.images_per_second ? run.images_per_second.toFixed(1) : "–",
+    };
+    for (const [name, value] of Object.entries(figures)) {
+      if (!this.values.has(name)) {
+        const cell = this.list.appendChild(document.createElement("div"));
+        cell.append(element("dt", "", name));
+        this.values.set(name, cell.appendChild(element("dd", "")));
+      }
+      setText(this.values.get(name), value);
+    }
+    setText(this.says, run.is_active ? run.message : ""); // how it ended is the page's to say
+  }
+
+  close() { feed.leave(this); }
+}
+
+export default component(RunFacts);

@@ -1,0 +1,198 @@
+"""What moves by itself on the Monitor page: asked for once for all parts, only what is new, and nothing in a hidden tab."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import numpy as np
+import pytest
+from playwright.sync_api import Page, Request, expect
+
+from seg_core.config import Config
+from seg_core.runs.run import BatchLosses
+from seg_core.runs.store import RunStore
+from tests.app_process import AppProcess
+from tests.helpers import wait_until
+
+pytestmark = pytest.mark.browser
+
+CONFIG = Config.of("report", epochs=9)
+VALUES = {"loss": 0.5, "accuracy": 0.9, "iou": 0.7, "dice": 0.8}
+
+
+class Asked:
+    """What a page has asked the API for, as paths with their queries."""
+
+    def __init__(self, page: Page) -> None:
+        self.paths: list[str] = []
+        page.on("request", self._add)
+
+    def _add(self, request: Request) -> None:
+        address = urlsplit(request.url)
+        if address.path.startswith("/api/"):
+            self.paths.append(f"{address.path}?{address.query}")
+
+    @property
+    def polls(self) -> int:
+        """How often it has asked for the runs."""
+        return sum(path.startswith("/api/runs?") for path in self.paths)
+
+    def of(self, path: str) -> list[dict[str, list[str]]]:
+        """The queries of one path."""
+        return [parse_qs(each.split("?")[1]) for each in self.paths if each.split("?")[0] == path]
+
+
+@pytest.fixture
+def store(app_server: AppProcess) -> Iterator[RunStore]:
+    """The app's store; this process works on a run of it that never ends by itself."""
+    store = RunStore(app_server.home / "lesionlab.db")
+    yield store
+    for run in store.at_work():
+        store.finish(run.id, "stopped")
+    store.close()
+
+
+@pytest.fixture
+def run_id(store: RunStore) -> int:
+    run_id = store.add_run("watched", CONFIG, "sample", foreground=True).id
+    assert store.claim(run_id)
+    store.add_epoch(run_id, 1, VALUES, VALUES, line="Epoch 1.")
+    return run_id
+
+
+def open_monitor(page: Page, app: AppProcess, run_id: int) -> None:
+    page.goto(f"{app.url}/monitor?run={run_id}")
+    wait_until(lambda: epochs_drawn(page, run_id) == [1], what="the charts are drawn")
+    expect(page.locator(".run-log")).to_contain_text("Epoch 1.")
+
+
+def epochs_drawn(page: Page, run_id: int) -> list[int]:
+    script = """(uid) => {
+      const found = (document.querySelector(".live-charts")?.data ?? []).find((one) => one.uid === uid);
+      return found ? Array.from(found.x) : [];
+    }"""
+    epochs: list[int] = page.evaluate(script, f"{run_id} val iou")
+    return epochs
+
+
+def test_one_question_for_all_and_further_ones_only_for_what_is_new(
+    page: Page, app_server: AppProcess, store: RunStore, run_id: int
+) -> None:
+    asked = Asked(page)
+    open_monitor(page, app_server, run_id)
+    begin, polls = len(asked.paths), asked.polls
+    wait_until(lambda: page.evaluate("1") and asked.polls >= polls + 4, what="it goes on asking")
+    assert {path.split("?")[0] for path in asked.paths[begin:]} == {"/api/runs"}
+
+    last = store.metrics(run_id)[-1].id
+    store.add_epoch(run_id, 2, VALUES, {**VALUES, "dice": 0.25}, line="Epoch 2.")
+    wait_until(lambda: epochs_drawn(page, run_id) == [1, 2], what="the new point is drawn")
+    expect(page.locator(".run-log")).to_contain_text("Epoch 2.")
+    expect(page.locator(".figures")).to_contain_text("2 of 9")
+    expect(page.locator(".figures")).to_contain_text("0.250")
+    polls = asked.polls
+    wait_until(lambda: page.evaluate("1") and asked.polls >= polls + 2, what="nothing more is to come")
+    assert [query["after"] for query in asked.of(f"/api/runs/{run_id}/metrics")] == [["0"], [str(last)]]
+    assert len(asked.of(f"/api/runs/{run_id}/log")) == 2
+    assert len(asked.of(f"/api/runs/{run_id}/masks")) == 2
+
+
+def test_a_hidden_tab_asks_nothing_and_at_once_when_it_is_seen_again(
+    page: Page, app_server: AppProcess, store: RunStore, run_id: int
+) -> None:
+    asked = Asked(page)
+    open_monitor(page, app_server, run_id)
+    page.clock.install()
+    polls = asked.polls
+    wait_until(lambda: page.evaluate("1") and asked.polls >= polls + 2, what="the timers are those of the test")
+    page.evaluate("Object.defineProperty(document, 'hidden', { get: () => true, configurable: true })")
+    page.clock.run_for(1000)  # to the end of what was on its way
+    before = list(asked.paths)
+    store.add_epoch(run_id, 2, VALUES, VALUES)
+    page.clock.run_for(60_000)
+    assert asked.paths == before
+    assert epochs_drawn(page, run_id) == [1]
+
+    milliseconds = page.evaluate(
+        """() => new Promise((done) => {
+          const really = window.fetch, from = performance.now();
+          window.fetch = (...all) => { done(performance.now() - from); window.fetch = really; return really(...all); };
+          Object.defineProperty(document, "hidden", { get: () => false, configurable: true });
+          document.dispatchEvent(new Event("visibilitychange"));
+        })"""
+    )
+    assert milliseconds < 100
+    wait_until(lambda: epochs_drawn(page, run_id) == [1, 2], what="what came meanwhile is drawn")
+
+
+def test_rows_stay_what_they_are_until_their_run_changes(
+    page: Page, app_server: AppProcess, store: RunStore, run_id: int
+) -> None:
+    others = [store.add_run(f"other {number}", CONFIG, "sample", foreground=True).id for number in range(3)]
+    for other in others:
+        store.request_stop(other)
+    open_monitor(page, app_server, run_id)
+    expect(page.locator(".run-item")).to_have_count(len(store.list_runs()))
+    page.evaluate(
+        """() => {
+          window.touched = new Set();
+          new MutationObserver((changes) => changes.forEach(({ target }) => {
+            const row = (target.closest ? target : target.parentElement).closest(".run-item");
+            window.touched.add(row ? row.querySelector(".run-name").textContent.split(" ")[0] : "the list");
+          })).observe(
+            document.querySelector(".run-rows"), { childList: true, subtree: true, characterData: true, attributes: true });
+        }"""
+    )
+    store.annotate(others[0], name="renamed")
+    store.progress(run_id, batch=1, batches=4, epoch=2, phase="training")
+    expect(page.locator(".run-name", has_text="renamed")).to_have_count(1)
+    expect(page.locator(".run-item", has_text=f"#{run_id} ").locator(".run-bar")).to_have_attribute("aria-valuenow", "14")
+    assert sorted(page.evaluate("[...window.touched]")) == sorted([f"#{others[0]}", f"#{run_id}"])
+
+    store.delete(others[1])
+    expect(page.locator(".run-name", has_text=f"#{others[1]} ")).to_have_count(0)
+
+
+def test_every_batch_is_shown_when_asked_for(page: Page, app_server: AppProcess, store: RunStore, run_id: int) -> None:
+    losses = np.linspace(0.9, 0.1, 5000, dtype=np.float32)
+    losses[2500] = 3
+    store.progress(run_id, losses=BatchLosses(1, 5000, losses))
+    asked = Asked(page)
+    open_monitor(page, app_server, run_id)
+    box = page.get_by_label("Training loss of every batch")
+    expect(box).not_to_be_checked()
+    assert batch_trace(page, run_id) is None
+    box.check()
+    wait_until(lambda: batch_trace(page, run_id), what="the line is drawn")
+    line = batch_trace(page, run_id)
+    assert line is not None
+    assert len(line["x"]) == 2000
+    expect(page.get_by_text("mean over 25 batches")).to_be_visible()
+    assert (line["axis"], line["highest"]) == ("x", pytest.approx(3))  # the chart of the loss is the first
+
+    zoomed = "document.querySelector('.live-charts').layout && Plotly.relayout(document.querySelector('.live-charts'), {range})"
+    page.evaluate(zoomed.replace("{range}", "{ 'xaxis.range': [0.4, 0.6] }"))
+    wait_until(lambda: len((batch_trace(page, run_id) or line)["x"]) < 2000, what="the part is drawn in full")
+    part = batch_trace(page, run_id)
+    assert part is not None
+    assert (len(part["x"]), part["x"][0], part["x"][-1]) == (1001, 0.4, 0.6)
+
+    page.evaluate(zoomed.replace("{range}", "{ 'xaxis.autorange': true }"))
+    wait_until(lambda: len((batch_trace(page, run_id) or part)["x"]) == 2000, what="all of it is drawn again")
+    box.uncheck()
+    wait_until(lambda: batch_trace(page, run_id) is None, what="the line goes")
+    expect(page.get_by_text("mean over 25 batches")).to_have_count(0)
+    assert len(asked.of(f"/api/runs/{run_id}/batches")) == 3
+
+
+def batch_trace(page: Page, run_id: int) -> dict[str, Any] | None:
+    """The line of single batches, and the highest value of its band."""
+    script = """(id) => {
+      const find = (uid) => document.querySelector(".live-charts").data.find((one) => one.uid === uid);
+      const line = find(`${id} batches`), band = find(`${id} batches band`);
+      return line ? { x: Array.from(line.x), axis: line.xaxis, highest: Math.max(...band.y) } : null;
+    }"""
+    found: dict[str, Any] | None = page.evaluate(script, run_id)
+    return found
