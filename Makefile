@@ -34,9 +34,13 @@ check: dev ## lint, format, types, who imports whom
 	@$(IN_VENV) -m mypy --no-error-summary
 	@.venv/bin/lint-imports --no-logo --no-cache
 
-bench: dev ## measure what docs/performance.md says
+bench: dev ## measure what docs/performance.md says; with DATA=DIR the training too
 	@$(IN_VENV) -m tests.find_chromium --install
-	@$(IN_VENV) -m benchmarks.responsiveness $(ARGS)
+	@$(IN_VENV) -m benchmarks.responsiveness
+	@$(IN_VENV) -m benchmarks.scale
+	@$(IN_VENV) -m benchmarks.prediction $(if $(DATA),--data "$(DATA)")
+	@$(IN_VENV) -m benchmarks.large_dataset
+	@test -z "$(DATA)" || $(IN_VENV) -m benchmarks.training --data "$(DATA)" $(ARGS)
 
 models: setup ## train the models that ship anew, on DATA=DIR
 	@test -n "$(DATA)" || { echo "Say which data: make models DATA=DIR"; exit 2; }
