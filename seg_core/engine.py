@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from functools import cache
 
 import numpy as np
-import openvino
 
-from seg_core.config import Config
-from seg_core.graph import Tensors, build_graph
+# Importing this part of OpenVINO, which converts models of other kinds, reports to its maker that it was imported, unasked, and
+# leaves a number for this machine in the home folder. OpenVINO imports it with itself, and does without where it is missing.
+sys.modules.setdefault("openvino.tools.ovc", None)  # type: ignore[arg-type]
+
+import openvino  # noqa: E402
+
+from seg_core.config import Config  # noqa: E402
+from seg_core.graph import Tensors, build_graph  # noqa: E402
 
 # fp32, since bf16 moved probabilities by up to 0.3 where a lesion fades into the skin (docs/performance.md).
-_SETTINGS = {"INFERENCE_PRECISION_HINT": "f32", "PERFORMANCE_HINT": "LATENCY"}
+# Threads that keep to their core wait there for a training that runs beside, while the other core may be free.
+_SETTINGS = {"INFERENCE_PRECISION_HINT": "f32", "PERFORMANCE_HINT": "LATENCY", "ENABLE_CPU_PINNING": False}
 
 
 @cache

@@ -57,3 +57,12 @@ def test_predicting_needs_no_torch(tmp_path: Path) -> None:
     environment = os.environ | {"LESIONLAB_HOME": str(tmp_path)}
     done = subprocess.run([sys.executable, "-c", code], cwd=PROJECT, env=environment, capture_output=True, text=True, timeout=100)
     assert (done.returncode, done.stdout.strip()) == (0, "(50, 40) False"), done.stderr
+
+
+def test_openvino_reports_to_nobody(tmp_path: Path) -> None:
+    code = "import sys, seg_core.engine; print([name for name in sys.modules if 'telemetry' in name.lower()])"
+    environment = os.environ | {"HOME": str(tmp_path)}
+    command = [sys.executable, "-W", "error", "-c", code]
+    done = subprocess.run(command, cwd=PROJECT, env=environment, capture_output=True, text=True, timeout=100)
+    assert (done.returncode, done.stdout.strip(), done.stderr) == (0, "[]", "")
+    assert not (tmp_path / "intel").exists()  # where a number for this machine would lie
