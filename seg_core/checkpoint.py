@@ -121,7 +121,7 @@ def load_checkpoint(path: str | Path, name: str = "") -> Checkpoint:
 
     path = Path(path).expanduser()
     metadata = read_metadata(path, name)
-    with _damage_named(name or str(path)):
+    with damage_named(name or str(path)):
         return Checkpoint(path, metadata, Engine(Config(**metadata["config"]), read_tensors(path)))
 
 
@@ -144,7 +144,7 @@ def load_model(path: str | Path) -> Segmenter:
 
     path = Path(path).expanduser()
     metadata = read_metadata(path)
-    with _damage_named(str(path)):
+    with damage_named(str(path)):
         model = build_model(Config(**metadata["config"]), load_encoder_weights=False)
         model.load_state_dict(
             {key: tensor.float() if tensor.is_floating_point() else tensor for key, tensor in load_file(path).items()}
@@ -153,7 +153,8 @@ def load_model(path: str | Path) -> Segmenter:
 
 
 @contextlib.contextmanager
-def _damage_named(name: str) -> Iterator[None]:
+def damage_named(name: str) -> Iterator[None]:
+    """Turn what goes wrong while a model is built from a file into an `InputError` that says so of ``name``."""
     from safetensors import SafetensorError
 
     try:

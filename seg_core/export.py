@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import onnx
 
-from seg_core.checkpoint import Checkpoint, load_checkpoint, load_model, read_tensors
+from seg_core.checkpoint import checkpoint_label, damage_named, load_model, read_metadata, read_tensors
+from seg_core.config import Config
 from seg_core.errors import InputError
 from seg_core.graph import INPUT, OUTPUT, build_graph
 
@@ -16,13 +17,20 @@ TOLERANCE = 1e-4
 """Most that a probability may differ from torch's."""
 
 
-def onnx_bytes(checkpoint: Checkpoint) -> bytes:
-    """The ONNX file of a model: its graph, and in the metadata what it takes, gives and is not."""
-    model = build_graph(checkpoint.config, read_tensors(checkpoint.path))
-    size = checkpoint.config.image_size
+def onnx_bytes(path: Path, name: str = "") -> bytes:
+    """The ONNX file of a checkpoint: its graph, and in the metadata what it takes, gives and is not; torch is not needed.
+
+    Raises:
+        InputError: as `seg_core.checkpoint.load_checkpoint`, with ``name`` as there.
+    """
+    metadata = read_metadata(path, name)
+    with damage_named(name or str(path)):
+        config = Config(**metadata["config"])
+        model = build_graph(config, read_tensors(path))
+    size = config.image_size
     facts = {
-        "label": checkpoint.label,
-        "threshold": f"{checkpoint.threshold:g}",
+        "label": checkpoint_label(metadata),
+        "threshold": f"{config.threshold:g}",
         "image_size": str(size),
         "input": f"{INPUT}: (batch, height, width, 3) uint8, RGB, resized to {size} x {size}; other multiples of 32 are possible",
         "output": f"{OUTPUT}: (batch, height, width) float32, the probability that a pixel is lesion",
@@ -48,8 +56,7 @@ def export_onnx(path: Path, target: Path) -> dict[str, Any]:
     from seg_core.data.transforms import normalise
     from seg_core.engine import compiled
 
-    checkpoint = load_checkpoint(path)
-    content, size = onnx_bytes(checkpoint), checkpoint.config.image_size
+    content, size = onnx_bytes(path), Config(**read_metadata(path)["config"]).image_size
     network, model = compiled(content), load_model(path)
     shapes = [(1, size, size), (3, 64, 96)]
     random = np.random.default_rng(0)

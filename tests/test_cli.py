@@ -408,3 +408,20 @@ def test_ctrl_c_keeps_what_was_fetched(archives: Server, tmp_path: Path, lab: La
     assert (done.status, done.out) == (130, "")
     assert " ".join(done.err.split()) == "Stopped; what was fetched is kept, and the same command goes on from there."
     assert lab("data", "isic2016", "--output", tmp_path / "data", "--json").json["pairs"]["train"] == 3
+
+
+def test_export_writes_beside_the_checkpoint_or_where_it_is_told_and_says_what_was_checked(
+    checkpoint: Checkpoint, lab: Lab, tmp_path: Path
+) -> None:
+    done = lab("export", checkpoint.path, "--json")
+    assert done.json["file"] == str(checkpoint.path.with_suffix(".onnx"))
+    assert done.json["checked"] == [[1, 64, 64], [3, 64, 96]]
+    assert 0 <= done.json["largest_difference"] <= 1e-4
+    other = tmp_path / "other" / "model.onnx"
+    assert "it differs from torch by" in lab("export", checkpoint.path, "--format", "onnx", "--output", other).out
+    assert other.read_bytes() == checkpoint.path.with_suffix(".onnx").read_bytes()
+
+
+def test_export_refuses_what_it_cannot_do(places: dict[str, Path], lab: Lab) -> None:
+    assert "tflite" in lab.refuses("export", places["model"], "--format", "tflite")
+    assert "is no checkpoint of LesionLab" in lab.refuses("export", places["data"] / "train" / "images" / "ISIC_0000000.jpg")

@@ -198,7 +198,7 @@ class Handlers:
 
         try:
             entry = model_at(model or "")
-            content = onnx_bytes(LOADED.get(entry))
+            content = onnx_bytes(entry.path, model_name(entry))
         except InputError as error:
             raise gr.Error(str(error), print_exception=False) from None
         file = fresh_folder() / f"{slug(model_name(entry))}.onnx"

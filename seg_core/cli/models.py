@@ -1,9 +1,9 @@
-"""Commands that use a trained model: `evaluate`, `predict` and `publish`."""
+"""Commands that use a trained model: `evaluate`, `predict`, `export` and `publish`."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -99,18 +99,16 @@ def publish(
 @app.command()
 def export(
     checkpoint: Annotated[Path, typer.Argument(help="A .safetensors checkpoint.")],
-    format: Annotated[str, typer.Option(help="onnx, the one there is.")] = "onnx",
+    format: Annotated[Literal["onnx"], typer.Option(help="The kind of file.")] = "onnx",
     target: Annotated[
         Path | None, typer.Option("--output", help="The file; beside the checkpoint by default.", metavar="FILE")
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Write a model as ONNX, batch and size free, after its probabilities were compared with torch's."""
-    if format != "onnx":
-        raise InputError(f"There is no format {format!r}; choose onnx.")
     from seg_core.export import export_onnx
 
-    result = export_onnx(checkpoint.expanduser(), (target or checkpoint.with_suffix(".onnx")).expanduser())
+    result = export_onnx(checkpoint.expanduser(), (target or checkpoint.with_suffix(f".{format}")).expanduser())
     checked = " and ".join(" x ".join(map(str, shape)) for shape in result["checked"])
     text = f"{result['file']} is written; on random patches of colour ({checked}) it differs from torch"
     report(f"{text} by {result['largest_difference']:.1e} at most.", result, as_json)
