@@ -30,7 +30,7 @@ def measured(monkeypatch: pytest.MonkeyPatch) -> dict[bool, float]:
     seconds = {False: 2.0, True: 1.0}
     taken: list[bool] = []
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_bf16": True, "cpu_name": "one"})
-    monkeypatch.setattr(device, "_step_seconds", lambda half: taken.append(half) or seconds[half])  # type: ignore[func-returns-value]
+    monkeypatch.setattr(device, "_trial", lambda: lambda half: taken.append(half) or seconds[half])  # type: ignore[func-returns-value]
     monkeypatch.setattr(device, "_taken", taken, raising=False)
     return seconds
 
@@ -80,7 +80,8 @@ def test_a_damaged_note_of_it_is_measured_again(measured: dict[bool, float], lab
 
 
 def test_a_step_is_taken_in_both_precisions() -> None:
-    assert all(0 < device._step_seconds(half) < 60 for half in (False, True))
+    step = device._trial()
+    assert all(0 < step(half) < 60 for half in (False, True))
 
 
 def test_a_device_that_is_not_there_is_named() -> None:
