@@ -38,7 +38,9 @@ def preview_grid(dataset: Dataset, config: Config) -> Image.Image:
 def _views(pair: Pair, augment: Augment) -> Iterator[Image.Image]:
     loaded = load_pair(pair, SIDE)
     yield _outlined(loaded.image, loaded.mask > 0)
-    images, masks = augment(*(torch.from_numpy(pixels).expand(DRAWS, *pixels.shape) for pixels in (loaded.image, loaded.mask)))
+    images, masks = augment(
+        *(torch.from_numpy(np.array(pixels)).expand(DRAWS, *pixels.shape) for pixels in (loaded.image, loaded.mask))
+    )
     for image, mask in zip(to_uint8(images).numpy(), masks.numpy(), strict=True):
         yield _outlined(image, mask[0] > 0)
 
