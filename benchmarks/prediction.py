@@ -1,19 +1,25 @@
 """How long masks take: a photograph of twelve megapixels through two models, and a folder through one.
 
-    python -m benchmarks.prediction [--data ../shared/data/isic2016-256]
+    python -m benchmarks.prediction [--data ../shared/data/isic2016-256] [--originals ../shared/data/isic2016-fullres]
 
 Prints Markdown: medians and ranges after a first time that loads everything, and the memory of the process. Measured are models
-that ship. The machine should have nothing else to do.
+that ship. With --originals also the commands `predict` and `evaluate` on that dataset, from their start to their end, with the
+most memory that they took. The machine should have nothing else to do.
 """
 
 from __future__ import annotations
 
 import argparse
 import io
+import json
 import statistics
 import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
+from resource import RUSAGE_CHILDREN, getrusage
+from subprocess import run
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import psutil
@@ -31,6 +37,7 @@ def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description="Measure predictions.")
     parser.add_argument("--data", default=SAMPLE, help="the dataset whose test part is evaluated (default: the sample)")
+    parser.add_argument("--originals", help="a dataset of photographs of several megapixels")
     options = parser.parse_args()
     print("| what | median | lowest | highest | n |\n| --- | --- | --- | --- | --- |")
     paths = sorted(SHIPPED_CHECKPOINTS.glob("*.safetensors"))[:2]
@@ -42,7 +49,23 @@ def main() -> None:
     _row("12-megapixel JPEG to the masks of two models at its own size, s", lambda: [one.predict(large).mask() for one in models])
     pairs = open_dataset(options.data).test
     _row(f"{len(pairs)} photographs evaluated, s", lambda: evaluate(models[0], pairs))
+    if options.originals:
+        _commands(options.originals, paths[0])
     print(f"\nTorch loaded: {'torch' in sys.modules}. Memory of the process: {psutil.Process().memory_info().rss / 1e6:.0f} MB.")
+
+
+def _commands(data: str, model: Path) -> None:
+    photographs = [str(pair.image) for pair in open_dataset(data).pairs]
+    with TemporaryDirectory() as folder:
+        _row(f"`predict` on {len(photographs)} originals, s", lambda: _run("predict", model, *photographs, "--output", folder))
+    arguments = ("evaluate", model, "--data", data, "--split", "train", "--json")
+    scored = json.loads(_run(*arguments))["n"]
+    _row(f"`evaluate` on {scored} originals, s", lambda: _run(*arguments))
+    print(f"\nMost memory of these commands: {getrusage(RUSAGE_CHILDREN).ru_maxrss / 1000:.0f} MB.")
+
+
+def _run(*arguments: str | Path) -> bytes:
+    return run([sys.executable, "-m", "seg_core", *arguments], check=True, capture_output=True).stdout
 
 
 def _row(name: str, action: Callable[[], object], factor: float = 1) -> None:

@@ -6,6 +6,7 @@ import os
 import zipfile
 import zlib
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from seg_core import metrics
 from seg_core.data.folders import Pair
 from seg_core.errors import InputError, some_of
 from seg_core.image import read_mask
+from seg_core.in_order import in_order
 from seg_core.prediction import Prediction, Predictor
 
 METRICS = ("accuracy", "iou", "dice", "sensitivity", "specificity", "thresholded_iou")
@@ -145,14 +147,14 @@ def evaluate(
     should_stop: Callable[[], bool] = lambda: False,
     allow_missing: bool = False,
 ) -> Evaluation:
-    """Predict every photograph, scale the probabilities to the stored size of its truth, and count there.
+    """Predict every photograph, scale the probabilities to the stored size of its truth, and count there; on all cores.
 
     Args:
         predictor: a checkpoint, or a folder of predicted masks (`seg_core.predicted_masks.open_predicted_masks`).
         pairs: photographs and their truth.
         on_progress: gets how many are done and how many there are, after each.
         on_prediction: gets every pair with its prediction, in order, to keep or draw.
-        should_stop: asked before every photograph.
+        should_stop: asked before every photograph; the next few are begun by then.
         allow_missing: leave out the pairs that there is no prediction for, and name them in the result, instead of refusing.
 
     Raises:
@@ -170,19 +172,26 @@ def evaluate(
     thresholds = np.unique(np.append(np.arange(1, 100) / 100, predictor.threshold))
     found, wrong = np.zeros((2, len(scored), len(thresholds)), np.int64)
     lesion, pixels = np.zeros((2, len(scored)), np.int64)
-    for row, pair in enumerate(scored):
-        if should_stop():
-            raise EvaluationStopped(f"stopped after {row} of {len(scored)} photographs")
+
+    def score(row: int) -> Prediction:
+        pair = scored[row]
         truth, _ = read_mask(pair.mask)
         prediction = predictor.predict_pair(pair)
         if truth.shape[::-1] != prediction.size:
             raise InputError(f"{pair.image.name} and {pair.mask.name} differ in size; export the mask at the photograph's size.")
         found[row], wrong[row] = count(prediction.probability(), truth, thresholds)
         lesion[row], pixels[row] = truth.sum(), truth.size
-        if on_prediction:
-            on_prediction(pair, prediction)
-        if on_progress:
-            on_progress(row + 1, len(scored))
+        return prediction
+
+    with closing(in_order(score, range(len(scored)))) as predictions:
+        for row, pair in enumerate(scored):
+            if should_stop():
+                raise EvaluationStopped(f"stopped after {row} of {len(scored)} photographs")
+            prediction = next(predictions)
+            if on_prediction:
+                on_prediction(pair, prediction)
+            if on_progress:
+                on_progress(row + 1, len(scored))
     ids, notes = tuple(pair.id for pair in scored), tuple(predictor.notes)
     return Evaluation(ids, thresholds, predictor.threshold, found, wrong, lesion, pixels, tuple(missing), notes)
 

@@ -192,6 +192,18 @@ def test_predict_writes_a_mask_of_the_photographs_size(checkpoint: Checkpoint, t
     assert re.search(rf"a_mask\.png +lesion area {expected.lesion_area():.1%}", done.out)
 
 
+def test_predict_takes_folders_of_photographs(checkpoint: Checkpoint, tmp_path: Path, lab: Lab) -> None:
+    for name in ("photos/b.jpg", "photos/a.png", "c.jpg"):
+        write_pair(tmp_path / name, tmp_path / "unused" / f"{Path(name).stem}.png")
+    done = lab("predict", checkpoint.path, tmp_path / "photos", tmp_path / "c.jpg", "--output", tmp_path / "masks")
+    assert done.status == 0
+    assert re.findall(r"(\w+)_mask\.png +lesion", done.out) == ["a", "b", "c"]
+    assert sorted(file.name for file in (tmp_path / "masks").iterdir()) == ["a_mask.png", "b_mask.png", "c_mask.png"]
+    (tmp_path / "empty").mkdir()
+    arguments = ("predict", checkpoint.path, tmp_path / "empty", "--output", tmp_path / "masks")
+    assert f"There is no photograph in {tmp_path / 'empty'}" in lab.refuses(*arguments)
+
+
 def test_predict_goes_on_after_a_broken_photograph_and_names_it(checkpoint: Checkpoint, tmp_path: Path, lab: Lab) -> None:
     write_pair(tmp_path / "good.jpg", tmp_path / "unused.png")
     (tmp_path / "bad.jpg").write_bytes(b"no photograph")

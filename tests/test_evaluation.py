@@ -22,6 +22,7 @@ from seg_core.data.folders import Pair, find_pairs
 from seg_core.errors import InputError
 from seg_core.evaluation import METRICS, Evaluation, EvaluationStopped, count, evaluate
 from seg_core.image import read_image
+from seg_core.in_order import MOST_WORKERS
 from seg_core.model import build_model
 from seg_core.prediction import Prediction
 from tests.helpers import make_dataset, tiny_config
@@ -281,11 +282,14 @@ def test_the_caller_gets_every_prediction(tmp_path: Path) -> None:
 
 
 def test_an_evaluation_stops_before_the_next_photograph(tmp_path: Path) -> None:
-    pairs = write(tmp_path, {id: mask(TRUTH) for id in "abc"})
-    model = Stub(dict.fromkeys("abc", PROBABILITY))
-    with pytest.raises(EvaluationStopped, match="2 of 3"):
-        evaluate(model, pairs, should_stop=lambda: len(model.asked) == 2)
-    assert model.asked == ["a", "b"]
+    ids = [f"{number:02}" for number in range(40)]
+    pairs = write(tmp_path, {id: mask(TRUTH) for id in ids})
+    model = Stub(dict.fromkeys(ids, PROBABILITY))
+    done: list[int] = []
+    with pytest.raises(EvaluationStopped, match="2 of 40"):
+        evaluate(model, pairs, lambda now, of: done.append(now), should_stop=lambda: len(done) == 2)
+    assert done == [1, 2]
+    assert len(model.asked) <= 2 + 2 * MOST_WORKERS  # some are begun ahead
 
 
 def test_a_missing_prediction_is_refused_or_left_out(tmp_path: Path) -> None:

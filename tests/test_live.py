@@ -1,8 +1,8 @@
-"""What moves by itself on the Monitor page: asked for once for all parts, only what is new, and nothing in a hidden tab."""
+"""What moves by itself: on Monitor asked for once for all parts and only what is new, and in a hidden tab nothing on any page."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -125,6 +125,32 @@ def test_a_hidden_tab_asks_nothing_and_at_once_when_it_is_seen_again(
     )
     assert milliseconds < 100
     wait_until(lambda: epochs_drawn(page, run_id) == [1, 2], what="what came meanwhile is drawn")
+
+
+def test_predict_looks_for_checkpoints_in_the_tab_that_is_seen(page: Page, app_server: AppProcess) -> None:
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url) if request.method == "POST" else None)
+    page.clock.install()
+    page.goto(f"{app_server.url}/predictor/")
+    expect(page.locator("#photographs")).to_be_visible()
+
+    def goes_on(beat: Callable[[], object]) -> bool:
+        before = len(asked)
+        beat()
+        page.evaluate("1")
+        return len(asked) > before
+
+    wait_until(lambda: goes_on(lambda: page.clock.run_for(5000)), what="it looks every five seconds")
+    page.evaluate("Object.defineProperty(document, 'hidden', { get: () => true, configurable: true })")
+    wait_until(lambda: not goes_on(lambda: page.clock.run_for(5000)), what="what was on its way has ended")
+    assert not goes_on(lambda: page.clock.run_for(60_000))
+    page.evaluate(
+        """() => {
+          Object.defineProperty(document, "hidden", { get: () => false, configurable: true });
+          document.dispatchEvent(new Event("visibilitychange"));
+        }"""
+    )
+    wait_until(lambda: goes_on(lambda: page.clock.run_for(100)), what="it looks again at once")
 
 
 def test_rows_stay_what_they_are_until_their_run_changes(

@@ -127,7 +127,7 @@ class Handlers:
         }
 
     def warm_up(self) -> None:
-        """Load torch and the models to begin with while the visitor still looks for a photograph."""
+        """Load the models to begin with while the visitor still looks for a photograph."""
         for path in default_pair([path for _, path in choices()]):
             if path:
                 try:

@@ -14,8 +14,12 @@ from pages.predictor.handlers import NO_MODEL, Handlers, Parts, Side
 from pages.predictor.session import MOST_PHOTOS, Photo, Session
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
-EVERY = 5
-"""Seconds between two looks for new checkpoints."""
+WHILE_SEEN = """
+const lookAgain = () => document.hidden || trigger("click");
+setInterval(lookAgain, 5000);
+document.addEventListener("visibilitychange", lookAgain);
+"""
+"""Asks for new checkpoints every five seconds, but not in a hidden tab, as a Timer would."""
 IDLE_SECONDS = 0.02
 """Seconds between two looks of the queue; a prediction may begin so much later."""
 PRIVACY = (
@@ -115,7 +119,7 @@ def _connect(blocks: gr.Blocks, parts: Parts, handlers: Handlers) -> None:
     controls, shown = parts.controls, parts.shown
     first, second = parts.sides
     choices = [first.choice, second.choice]
-    look_again = [blocks.load, gr.Timer(EVERY).tick]
+    look_again = [blocks.load, gr.HTML("", js_on_load=WHILE_SEEN, elem_classes="unseen").click]
     redraws = [first.threshold.input, second.threshold.input, parts.opacity.input, parts.outline.input]
 
     gr.on(look_again, handlers.refresh, [parts.known, *choices], [parts.known, parts.note, *choices], **quick)

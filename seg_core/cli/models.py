@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -47,12 +48,17 @@ def evaluate(
 @app.command()
 def predict(
     checkpoint: Annotated[Path, typer.Argument(help="A .safetensors checkpoint.")],
-    images: Annotated[list[Path], typer.Argument(help="Photographs.", metavar="IMAGE...")],
+    photographs: Annotated[list[Path], typer.Argument(help="Photographs, or folders of them.", metavar="IMAGE...")],
     output_folder: Annotated[Path, typer.Option("--output", help="Folder for the masks.", metavar="DIR")],
 ) -> None:
     """Write the mask of each photograph as STEM_mask.png: 0 and 255, the photograph's own size."""
     from seg_core.checkpoint import load_checkpoint
+    from seg_core.data.folders import list_images
+    from seg_core.in_order import in_order
 
+    images = [image for path in photographs for image in (list_images(path) if path.is_dir() else [path])]
+    if not images:
+        raise InputError(f"There is no photograph in {photographs[0]}; name photographs, or a folder of them.")
     stems = [image.stem for image in images]
     if twice := [image for image in images if stems.count(image.stem) > 1]:
         raise InputError(f"Two photographs are called {twice[0].stem}, and one mask would overwrite the other; rename one.")
@@ -62,18 +68,24 @@ def predict(
         output_folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(f"The folder {output_folder} cannot be made ({error.strerror}); choose another --output.") from None
+
+    def write_mask(image: Path) -> tuple[Path, float] | InputError:
+        try:
+            mask = loaded.predict(image).mask()
+        except InputError as error:
+            return error
+        target = output_folder / f"{image.stem}_mask.png"
+        _write(mask, target)
+        return target, mask.mean()
+
     failed = []
-    with progress("Predicting") as advance:
-        for done, image in enumerate(images, start=1):
-            try:
-                prediction = loaded.predict(image)
-            except InputError as error:
-                failed.append(str(error))
+    with progress("Predicting") as advance, closing(in_order(write_mask, images)) as results:
+        for done, result in enumerate(results, start=1):
+            if isinstance(result, InputError):
+                failed.append(str(result))
             else:
-                target = output_folder / f"{image.stem}_mask.png"
-                mask = prediction.mask()
-                _write(mask, target)
-                output.print(f"{target}  lesion area {mask.mean():.1%}")
+                target, lesion_area = result
+                output.print(f"{target}  lesion area {lesion_area:.1%}")
             advance(done, len(images))
     if failed:
         raise InputError(" ".join(failed))

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-import os
 from collections import Counter
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Generator, Iterable, Sequence
+from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -18,6 +18,7 @@ from seg_core.data.dataset import Dataset
 from seg_core.data.folders import Pair
 from seg_core.errors import InputError
 from seg_core.image import MASK_CUT, read_mask, read_reduced
+from seg_core.in_order import in_order
 
 Kind = Literal[
     "missing mask", "orphan mask", "different sizes", "no lesion", "unreadable", "duplicate id", "grey mask", "leakage"
@@ -95,9 +96,9 @@ def check_names(dataset: Dataset) -> list[Problem]:
 def load_pairs(
     pairs: list[Pair], size: int, on_progress: Callable[[int, int], None] | None = None
 ) -> Generator[LoadedPair, None, None]:
-    """Decode pairs on all cores, in order; Pillow lets go of the interpreter's lock while it decodes."""
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        for done, loaded in enumerate(_bounded(pool, pairs, size), start=1):
+    """Decode pairs on all cores, in order."""
+    with closing(in_order(partial(load_pair, size=size), pairs)) as decoded:
+        for done, loaded in enumerate(decoded, start=1):
             yield loaded
             if on_progress:
                 on_progress(done, len(pairs))
@@ -154,9 +155,3 @@ def refusal(errors: Sequence[Problem]) -> InputError:
     """What to raise where pairs with these errors are not to be skipped."""
     found = f"{len(errors)} of the pairs cannot be trained on: {describe(errors)}"
     return InputError(f"{found} Mend them, or skip pairs with problems (--skip-problems).")
-
-
-def _bounded(pool: ThreadPoolExecutor, pairs: list[Pair], size: int) -> Iterator[LoadedPair]:
-    """Like ``pool.map``, holding only some hundred decoded pairs at a time."""
-    for start in range(0, len(pairs), 128):
-        yield from pool.map(lambda pair: load_pair(pair, size), pairs[start : start + 128])

@@ -15,7 +15,7 @@ from seg_core.data.dataset import Dataset
 from seg_core.errors import InputError
 from seg_core.identity import dataset_fingerprint, pair_facts
 
-WARM_UP_SECONDS = 20
+WARM_UP_SECONDS = 60
 """How long pairs are decoded before the training begins. In that time two cores decode several thousand photographs of 256 pixels
 or some hundred as they leave the camera: what is wrong with these is said before training begins. Nobody waits for 100,000."""
 
