@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import re
+import statistics
 import tempfile
 import time
 from pathlib import Path
@@ -25,7 +26,7 @@ from tests.app_process import AppProcess
 from tests.find_chromium import find_chromium
 from tests.helpers import wait_until
 
-STARTS, EPOCHS, PAGE_CHANGES, DROPS, MOVES = 3, 10, 12, 5, 10
+STARTS, EPOCHS, PAGE_CHANGES, DROPS, MOVES = 3, 10, 60, 5, 10
 
 REDRAW = """async (threshold) => {
   const slider = document.querySelector(".compare-view input[type=range]"), level = Math.ceil(threshold * 255);
@@ -38,6 +39,17 @@ REDRAW = """async (threshold) => {
   return (performance.now() - started) / 1000;
 }"""
 """Moves the threshold of the Compare page; the seconds until the frame in which every mask is drawn anew."""
+
+CHANGE = """async ([title, last]) => {
+  const link = [...document.querySelectorAll("a")].find((one) => one.textContent.endsWith(title));
+  const started = performance.now();
+  link.click();
+  while (document.querySelector("h1")?.textContent !== title || !document.querySelector(last)?.checkVisibility()) {
+    await new Promise(requestAnimationFrame);
+  }
+  return (performance.now() - started) / 1000;
+}"""
+"""Opens a page; the seconds until the frame in which its title and the last thing on it are there."""
 
 
 def main() -> None:
@@ -55,7 +67,9 @@ def main() -> None:
             store = RunStore()
             row("epoch ended until its point is drawn, s", seconds_until_drawn(page, store, store.list_runs()[0].id, EPOCHS))
             store.close()
-            row("page change while a run trains, s", [_page_change(page, turn) for turn in range(PAGE_CHANGES)])
+            changes = [_page_change(page, turn) for turn in range(PAGE_CHANGES)]
+            row("page change while a run trains, s", changes)
+            row("95 of 100 page changes take at most, s", [statistics.quantiles(changes, n=20)[-1]])
             _stop(page, app)
             row("threshold moved until 24 masks are drawn anew (Compare), s", _redraws(page, app))
             row("photograph dropped until both masks show, once warm, s", _drops(page, app))
@@ -91,16 +105,9 @@ def _first_epoch(page: Page, app: AppProcess) -> float:
 
 
 def _page_change(page: Page, turn: int) -> float:
-    title = ("Train", "Monitor")[turn % 2]
-    link = page.get_by_role("link", name=title)
-    done = page.get_by_role("button", name="Launch") if title == "Train" else page.locator(".live-charts .main-svg").first
-
-    def change() -> None:
-        link.click()
-        page.get_by_role("heading", name=title, exact=True).wait_for()
-        done.wait_for()
-
-    return timed(change)
+    title, last = (("Train", "button[kind=primary]"), ("Monitor", ".live-charts .main-svg"))[turn % 2]
+    seconds: float = page.evaluate(CHANGE, [title, last])
+    return seconds
 
 
 def _stop(page: Page, app: AppProcess) -> None:

@@ -1,4 +1,4 @@
-"""The model: MobileNetV2 encoder, two decoders, three variants."""
+"""The model: MobileNetV2 encoder, three decoders, three variants."""
 
 from seg_core.model.segmenter import Segmenter, build_model, count_parameters
 
