@@ -120,6 +120,6 @@ def test_without_a_network_the_official_data_say_so_and_can_be_tried_again(page:
     folder.fill(str(tmp_path / "isic"))
     folder.press("Enter")
     page.get_by_role("button", name="Fetch", exact=True).click()
-    expect(page.get_by_text("cannot be reached")).to_be_visible(timeout=SLOW)
+    expect(page.get_by_test_id("stAlertContentError").get_by_text("cannot be reached")).to_be_visible(timeout=SLOW)
     expect(page.get_by_role("button", name="Fetch what is missing")).to_be_visible()
     shutil.rmtree(tmp_path / "isic", ignore_errors=True)
