@@ -13,8 +13,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from pages.theme import RUN_COLOURS
 from seg_core.checkpoint import read_metadata
+from seg_core.colours import RUN_COLOURS
 from seg_core.config import VARIANT_LABELS, VARIANTS
 from seg_core.home import SHIPPED_CHECKPOINTS
 from seg_core.student_report import REPORT, REPORT_METRICS

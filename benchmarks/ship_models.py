@@ -1,8 +1,13 @@
 """Trains the models that ship anew and writes them with their cards into checkpoints/.
 
-    make models DATA=DIR        (or: python -m benchmarks.ship_models --data DIR)
+    make models DATA=DIR MORE=DIR ORIGINALS=DIR
 
-Each is an ordinary run: it waits its turn, shows in Monitor, and its command stands in its card.
+DATA is ISIC 2016: its test part is for the cards alone, the photographs named in validation.txt validate, and the others train.
+MORE are further photographs, all to train on, for `fine-tune-best-plus`; without it that model is left out. ORIGINALS holds the
+validation photographs at their original size; with it the cards score them at that size too. A photograph that shows a slide of
+the validation or the test part anew is not trained on.
+
+Each training is an ordinary run: it waits its turn and shows in Monitor, and its command stands in its card.
 """
 
 from __future__ import annotations
@@ -11,13 +16,81 @@ import argparse
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from seg_core.config import VARIANTS
-from seg_core.home import SHIPPED_CHECKPOINTS
+from benchmarks.links import link
+from seg_core.config import RECIPES, VARIANTS, Recipe, Variant
+from seg_core.data.dataset import Dataset, open_dataset
+from seg_core.data.duplicates import near_duplicates
+from seg_core.data.folders import Pair
+from seg_core.data.survey import survey
+from seg_core.errors import InputError, some_of
+from seg_core.home import SHIPPED_CHECKPOINTS, home
 
-RECIPE = "report"
+VALIDATION = Path(__file__).with_name("validation.txt")
+
+
+def main() -> None:
+    """Train and publish what the command line asks for."""
+    parser = argparse.ArgumentParser(description="Train the models that ship anew.")
+    parser.add_argument("--data", required=True, help="the dataset folder")
+    parser.add_argument("--more", help="a dataset folder to train one further model on as well")
+    parser.add_argument("--originals", help="a dataset folder with the validation photographs at their original size")
+    parser.add_argument("--output", type=Path, default=SHIPPED_CHECKPOINTS, help="where the models go (default: checkpoints/)")
+    options = parser.parse_args()
+    folder = home() / "cache" / "models"
+    try:
+        parts = parts_of(open_dataset(options.data))
+        named = Path(options.data).name
+        own = link(folder / named, without_leaks(folder, parts))
+        publish = ["--output", str(options.output), *(["--originals", options.originals] if options.originals else [])]
+        for recipe in reversed(RECIPES):
+            for variant in VARIANTS:
+                make(own, variant, recipe, publish)
+        if options.more:
+            known = {pair.id for pairs in parts.values() for pair in pairs}
+            further = open_dataset(options.more).unique_pairs
+            more = [replace(pair, part="train") for pair in further if pair.id not in known]
+            print(f"{len(more)} of the {len(further)} photographs of {options.more} are further ones.")
+            both = parts | {"train": [*parts["train"], *more]}
+            wide = link(folder / f"{named}-and-{Path(options.more).name}", without_leaks(folder, both))
+            beside = str(options.output / "fine-tune-best.safetensors")
+            make(wide, "fine-tune", "best", [*publish, "--suffix", "plus", "--beside", beside])
+    except InputError as error:
+        raise SystemExit(str(error)) from None
+
+
+def parts_of(dataset: Dataset) -> dict[str, list[Pair]]:
+    """The parts that the models train, validate and are tested on."""
+    named = VALIDATION.read_text(encoding="utf-8").split()
+    pairs = {pair.id: pair for pair in dataset.unique_pairs if pair.part != "test"}
+    if missing := [id for id in named if id not in pairs]:
+        raise InputError(f"{dataset.name} lacks photographs that the models validate with: {some_of(missing)}; name ISIC 2016.")
+    return {
+        "train": [pair for id, pair in pairs.items() if id not in named],
+        "val": [pairs[id] for id in named],
+        "test": dataset.test,
+    }
+
+
+def without_leaks(folder: Path, parts: dict[str, list[Pair]]) -> dict[str, list[Pair]]:
+    """The parts without those training photographs that show a slide of another part anew."""
+    found = near_duplicates(survey(link(folder / "all", parts)))
+    leaks = {each.id for one in found if one.is_leakage for each in (one.first, one.second) if each.part == "train"}
+    if leaks:
+        print(f"Not trained on, since validation or test photographs show the same slide: {', '.join(sorted(leaks))}.")
+    return parts | {"train": [pair for pair in parts["train"] if pair.id not in leaks]}
+
+
+def make(dataset: Dataset, variant: Variant, recipe: Recipe, publish: list[str]) -> None:
+    """Train a model and publish it."""
+    (source,) = dataset.sources
+    run = lesionlab("train", "--data", source, "--variant", variant, "--recipe", recipe)
+    published = lesionlab("publish", run["checkpoint"], "--data", source, *publish)
+    scores = {part: of_part["scores"]["iou"] for part, of_part in published["evaluation"].items()}
+    print(published["checkpoint"], json.dumps(scores))
 
 
 def lesionlab(*arguments: str) -> dict[str, Any]:
@@ -25,18 +98,6 @@ def lesionlab(*arguments: str) -> dict[str, Any]:
     done = subprocess.run([sys.executable, "-m", "seg_core", *arguments, "--json"], stdout=subprocess.PIPE, text=True, check=True)
     result: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return result
-
-
-def main() -> None:
-    """Train and publish each variant by the recipe of the comparison."""
-    parser = argparse.ArgumentParser(description="Train the models that ship anew.")
-    parser.add_argument("--data", required=True, help="the dataset folder")
-    parser.add_argument("--output", type=Path, default=SHIPPED_CHECKPOINTS, help="where the models go (default: checkpoints/)")
-    options = parser.parse_args()
-    for variant in VARIANTS:
-        run = lesionlab("train", "--data", options.data, "--variant", variant, "--recipe", RECIPE)
-        published = lesionlab("publish", run["checkpoint"], "--data", options.data, "--output", str(options.output))
-        print(published["checkpoint"], json.dumps(published["evaluation"]))
 
 
 if __name__ == "__main__":

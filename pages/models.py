@@ -6,6 +6,7 @@ import re
 import threading
 from collections import OrderedDict
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -114,7 +115,7 @@ class LoadedModels:
         self._loaded: OrderedDict[Key, Checkpoint] = OrderedDict()
         self._lock = threading.Lock()
 
-    def get(self, entry: CheckpointEntry) -> Checkpoint:
+    def get(self, entry: CheckpointEntry, *, tta: bool = False) -> Checkpoint:
         """A model, loaded when it is not yet; the one that was not used for longest makes room.
 
         Raises:
@@ -128,7 +129,8 @@ class LoadedModels:
             self._loaded.move_to_end(key)
             while len(self._loaded) > self.capacity:
                 self._loaded.popitem(last=False)
-            return self._loaded[key]
+            loaded = self._loaded[key]
+        return replace(loaded, tta=True) if tta else loaded
 
 
 def _run_id(entry: CheckpointEntry) -> int | None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import streamlit as st
 
 from pages.api import store
-from pages.command_line import command_line
 from pages.data_panel import cache_panel, data_panel, preview_panel
 from pages.settings_panel import settings_panel
 from pages.text import plain
+from seg_core.command_line import command_line
 from seg_core.config import VARIANT_LABELS, VARIANTS, Config, Recipe, Variant
 from seg_core.errors import InputError
 from seg_core.runs.run import Run

@@ -10,13 +10,14 @@ import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
+from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from PIL import Image
 
-from seg_core.config import Config
+from seg_core.config import RECIPES, VARIANTS, Config
 from seg_core.data.folders import Pair
 from seg_core.errors import InputError
 from seg_core.home import SHIPPED_CHECKPOINTS, home
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
 
     from seg_core.engine import Engine
     from seg_core.model import Segmenter
+
+SHIPPED = ("fine-tune-best-plus", *(f"{variant}-{recipe}" for recipe in RECIPES for variant in VARIANTS))
+"""The checkpoints that ship, as they are offered: the one that saw most photographs first."""
 
 METADATA_KEY = "lesionlab"
 FORMAT_VERSION = 1
@@ -41,6 +45,8 @@ class Checkpoint:
     path: Path
     metadata: dict[str, Any]
     engine: Engine = field(repr=False)
+    tta: bool = False
+    """Test-time augmentation: whether probabilities are the mean over the square's eight symmetries, eight times the work."""
 
     @cached_property
     def config(self) -> Config:
@@ -83,7 +89,14 @@ class Checkpoint:
 
     def probabilities(self, images: np.ndarray) -> np.ndarray:
         """Probabilities (B, S, S) float32 of photographs (B, S, S, 3) uint8 at the network's resolution."""
-        return self.engine(images)
+        if not self.tta:
+            return self.engine(images)
+        masks = []
+        for side, turns in product((1, -1), range(4)):
+            turned = self.engine(np.rot90(images[:, :, ::side], turns, axes=(1, 2)))
+            masks.append(np.rot90(turned, -turns, axes=(1, 2))[:, :, ::side])
+        mean: np.ndarray = np.mean(masks, axis=0)
+        return mean
 
 
 @dataclass(frozen=True)
@@ -111,8 +124,10 @@ def save_checkpoint(path: Path, model: Segmenter, metadata: Mapping[str, Any], *
     write_tensors(path, tensors, {**metadata, "format": FORMAT_VERSION})
 
 
-def load_checkpoint(path: str | Path, name: str = "") -> Checkpoint:
+def load_checkpoint(path: str | Path, name: str = "", *, tta: bool = False) -> Checkpoint:
     """Read a checkpoint, ready to predict; an error calls it ``name``, or by its path. Torch is not needed.
+
+    With ``tta`` it predicts with test-time augmentation.
 
     Raises:
         InputError: if the file is missing, is no checkpoint of LesionLab, is damaged, or comes from a newer version.
@@ -122,7 +137,7 @@ def load_checkpoint(path: str | Path, name: str = "") -> Checkpoint:
     path = Path(path).expanduser()
     metadata = read_metadata(path, name)
     with damage_named(name or str(path)):
-        return Checkpoint(path, metadata, Engine(Config(**metadata["config"]), read_tensors(path)))
+        return Checkpoint(path, metadata, Engine(Config(**metadata["config"]), read_tensors(path)), tta)
 
 
 def read_tensors(path: Path) -> dict[str, np.ndarray]:
@@ -190,11 +205,12 @@ def read_metadata(path: str | Path, name: str = "") -> dict[str, Any]:
 
 
 def available_checkpoints() -> list[CheckpointEntry]:
-    """The checkpoints to choose from: those that ship, then the best one of every run, newest first.
+    """The checkpoints to choose from: those that ship, the one of most data first, then the best one of every run, newest first.
 
     Damaged files are passed over, and so are those that are deleted meanwhile.
     """
-    shipped = _entries(sorted(SHIPPED_CHECKPOINTS.glob("*.safetensors")))
+    files = sorted(SHIPPED_CHECKPOINTS.glob("*.safetensors"))
+    shipped = _entries(sorted(files, key=lambda file: SHIPPED.index(file.stem) if file.stem in SHIPPED else len(SHIPPED)))
     trained = _entries(home().glob("[0-9]*/best.safetensors"))
     return shipped + sorted(trained, key=lambda entry: -entry.modified)
 
@@ -211,7 +227,11 @@ def write_tensors(path: Path, tensors: Mapping[str, torch.Tensor], metadata: Map
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_suffix(f".{os.getpid()}.partial")
     try:
-        save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, partial, {METADATA_KEY: json.dumps(metadata)})
+        save_file(
+            {name: tensor.contiguous() for name, tensor in tensors.items()},
+            partial,
+            {METADATA_KEY: json.dumps(metadata, allow_nan=False)},
+        )
         partial.replace(path)
     finally:
         partial.unlink(missing_ok=True)

@@ -18,20 +18,42 @@ from seg_core.data.folders import Pair
 from seg_core.errors import InputError, some_of
 from seg_core.image import read_mask
 from seg_core.in_order import in_order
+from seg_core.outline import outline_scores
 from seg_core.prediction import Prediction, Predictor
 
 METRICS = ("accuracy", "iou", "dice", "sensitivity", "specificity", "thresholded_iou")
-FORMAT_VERSION = 1
+"""What is known at every threshold."""
+OUTLINE_METRICS = ("boundary_iou", "hausdorff_95")
+"""What is known at the model's own threshold alone (`seg_core.outline`)."""
+FORMAT_VERSION = 3
+RELIABILITY_BINS = 10
 _AT_ONCE = 1 << 20
 """Pixels counted at a time: what is computed on the way takes ten times the memory of the mask."""
 
 
 _TEXTS = ("ids", "missing", "notes")
-_ARRAYS = ("thresholds", "true_positive", "false_positive", "lesion", "pixels")
+_ARRAYS = ("thresholds", "true_positive", "false_positive", "lesion", "pixels", "probability", *OUTLINE_METRICS)
 
 
 class EvaluationStopped(Exception):
     """An evaluation was asked to stop before it was done."""
+
+
+@dataclass(frozen=True, eq=False)
+class Reliability:
+    """What probabilities mean, in bins of equal width from 0 to 1; NaN where a bin is empty (DeGroot & Fienberg, 1983)."""
+
+    weight: np.ndarray
+    """(10,) share of the pixels that are in the bin."""
+    predicted: np.ndarray
+    """(10,) mean probability of these."""
+    found: np.ndarray
+    """(10,) share of these that are lesion."""
+
+    @property
+    def calibration_error(self) -> float:
+        """Expected calibration error: the mean distance of ``predicted`` and ``found``, by ``weight`` (Naeini et al., 2015)."""
+        return float(np.nansum(self.weight * np.abs(self.predicted - self.found)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,15 +73,26 @@ class Evaluation:
     """(N,) pixels of the lesion."""
     pixels: np.ndarray
     """(N,) all pixels."""
+    probability: np.ndarray
+    """(N, T + 1) sums of the probabilities below the first threshold, between each two, and from the last one on."""
+    boundary_iou: np.ndarray
+    """(N,) boundary IoU at the model's own threshold, 0 to 1."""
+    hausdorff_95: np.ndarray
+    """(N,) 95th percentile of the Hausdorff distance at the model's own threshold, as a share of the diagonal: less is better."""
     missing: tuple[str, ...] = ()
     """Ids of images that there was no prediction for: they are not among the N."""
     notes: tuple[str, ...] = ()
     """Sentences for whoever reads the scores."""
 
     def __post_init__(self) -> None:
-        images, table = (len(self.ids),), (len(self.ids), *self.thresholds.shape)
-        shapes = [counted.shape for counted in (self.lesion, self.pixels, self.true_positive, self.false_positive)]
-        if shapes != [images, images, table, table]:
+        images, table, between = (
+            (len(self.ids),),
+            (len(self.ids), len(self.thresholds)),
+            (len(self.ids), len(self.thresholds) + 1),
+        )
+        counted = (self.lesion, self.pixels, self.true_positive, self.false_positive, self.probability)
+        shapes = [each.shape for each in (*counted, self.boundary_iou, self.hausdorff_95)]
+        if shapes != [images, images, table, table, between, images, images]:
             raise ValueError(f"counts of shapes {shapes} for {len(self.ids)} images and {len(self.thresholds)} thresholds")
 
     def index(self, threshold: float | None = None) -> int:
@@ -75,9 +108,14 @@ class Evaluation:
         return nearest
 
     def scores(self, threshold: float | None = None) -> dict[str, np.ndarray]:
-        """Every metric of every image at a threshold (the model's own by default): name to (N,) values in [0, 1]."""
+        """Every one of `METRICS` of every image at a threshold (the model's own by default): name to (N,) values in [0, 1]."""
         column = self.index(threshold)
         return {name: values[:, 0] for name, values in self._scores(slice(column, column + 1)).items()}
+
+    @property
+    def own_scores(self) -> dict[str, np.ndarray]:
+        """`scores` at the model's own threshold, and those of `OUTLINE_METRICS`."""
+        return self.scores() | {name: getattr(self, name) for name in OUTLINE_METRICS}
 
     def means_at(self, threshold: float | None = None) -> dict[str, float]:
         """The mean over images of every metric at a threshold (the model's own by default)."""
@@ -98,6 +136,21 @@ class Evaluation:
         """The mean over images of one metric at every threshold, (T,)."""
         mean: np.ndarray = self._scores(slice(None))[name].mean(axis=0)
         return mean
+
+    def reliability(self) -> Reliability:
+        """How often pixels were lesion that were predicted to be so with a probability of 0 to 0.1, of 0.1 to 0.2, and so on.
+
+        Each image counts alike, however many pixels it has.
+        """
+        lesion = _between(self.true_positive, self.lesion)
+        pixels = lesion + _between(self.false_positive, self.pixels - self.lesion)
+        tenth = np.searchsorted(np.arange(1, RELIABILITY_BINS) / RELIABILITY_BINS, [0, *(self.thresholds + 1e-9)], side="right")
+        sums = np.zeros((3, RELIABILITY_BINS))
+        for row, counted in enumerate((pixels, lesion, self.probability)):
+            np.add.at(sums[row], tenth, (counted / self.pixels[:, None]).mean(axis=0))
+        weight, found, predicted = sums
+        with np.errstate(invalid="ignore"):
+            return Reliability(weight, predicted / weight, found / weight)
 
     def save(self, path: Path) -> None:
         """Write all of it as a NumPy archive (``.npz``), whole or not at all."""
@@ -171,7 +224,9 @@ def evaluate(
     scored = [pair for pair in pairs if pair.id not in left_out]
     thresholds = np.unique(np.append(np.arange(1, 100) / 100, predictor.threshold))
     found, wrong = np.zeros((2, len(scored), len(thresholds)), np.int64)
+    probability = np.zeros((len(scored), len(thresholds) + 1))
     lesion, pixels = np.zeros((2, len(scored)), np.int64)
+    outlines = np.zeros((2, len(scored)))
 
     def score(row: int) -> Prediction:
         pair = scored[row]
@@ -179,8 +234,9 @@ def evaluate(
         prediction = predictor.predict_pair(pair)
         if truth.shape[::-1] != prediction.size:
             raise InputError(f"{pair.image.name} and {pair.mask.name} differ in size; export the mask at the photograph's size.")
-        found[row], wrong[row] = count(prediction.probability(), truth, thresholds)
+        found[row], wrong[row], probability[row] = count(prediction.probability(), truth, thresholds)
         lesion[row], pixels[row] = truth.sum(), truth.size
+        outlines[:, row] = outline_scores(prediction, truth)
         return prediction
 
     with closing(in_order(score, range(len(scored)))) as predictions:
@@ -192,29 +248,49 @@ def evaluate(
                 on_prediction(pair, prediction)
             if on_progress:
                 on_progress(row + 1, len(scored))
-    ids, notes = tuple(pair.id for pair in scored), tuple(predictor.notes)
-    return Evaluation(ids, thresholds, predictor.threshold, found, wrong, lesion, pixels, tuple(missing), notes)
+    return Evaluation(
+        ids=tuple(pair.id for pair in scored),
+        thresholds=thresholds,
+        own=predictor.threshold,
+        true_positive=found,
+        false_positive=wrong,
+        lesion=lesion,
+        pixels=pixels,
+        probability=probability,
+        boundary_iou=outlines[0],
+        hausdorff_95=outlines[1],
+        missing=tuple(missing),
+        notes=tuple(predictor.notes),
+    )
 
 
-def count(probability: np.ndarray, truth: np.ndarray, thresholds: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """True and false positives (T,) at rising ``thresholds`` (T,), as `Prediction.mask` draws the line; one look at each pixel.
+def count(probability: np.ndarray, truth: np.ndarray, thresholds: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """True and false positives (T,) at rising ``thresholds`` (T,), as `Prediction.mask` draws the line, and the sums (T + 1,) of
+    the probabilities between the thresholds; one look at each pixel.
 
     Args:
-        probability: (H, W) float32.
+        probability: (H, W) float32; what is no number counts as 0.
         truth: (H, W) bool.
         thresholds: (T,) float64, rising.
     """
     lines = thresholds.astype(probability.dtype)  # as NumPy compares an array with a float of Python's
     of_all, of_lesion = np.zeros((2, len(lines) + 1), np.int64)  # pixels by how many of the lines they reach
+    sums = np.zeros(len(lines) + 1)
     rows = max(1, _AT_ONCE // probability.shape[1])
     for top in range(0, len(probability), rows):
-        strip = probability[top : top + rows]
+        strip = np.nan_to_num(probability[top : top + rows], nan=0.0)
         reached = np.searchsorted(lines, strip, side="right")
-        reached[np.isnan(strip)] = 0  # it is at least nothing, but sorts as the largest
         of_all += np.bincount(reached.ravel(), minlength=len(of_all))
         of_lesion += np.bincount(reached[truth[top : top + rows]], minlength=len(of_lesion))
+        sums += np.bincount(reached.ravel(), weights=strip.ravel(), minlength=len(sums))
     positive, found = (reached[::-1].cumsum()[::-1][1:] for reached in (of_all, of_lesion))
-    return found, positive - found
+    return found, positive - found, sums
+
+
+def _between(at_least: np.ndarray, all_of_them: np.ndarray) -> np.ndarray:
+    """Pixels (N, T + 1) between the thresholds, from those (N, T) that reach each and the number (N,) of all."""
+    edges = np.column_stack([all_of_them, at_least, np.zeros_like(all_of_them)])
+    return -np.diff(edges, axis=1)
 
 
 def _no_prediction(label: str, missing: Sequence[str], total: int) -> str:

@@ -1,30 +1,56 @@
-"""Publishing a trained model: its checkpoint in fp16, scored, with a card beside it that says what it is and what it can do."""
+"""Publishing a trained model: its checkpoint in fp16, scored, and its card beside it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from seg_core.checkpoint import Checkpoint, load_checkpoint, load_model, read_metadata, save_checkpoint
 from seg_core.data.dataset import Dataset
-from seg_core.errors import InputError
-from seg_core.evaluation import METRICS, evaluate
-from seg_core.resume import History
+from seg_core.data.folders import Pair
+from seg_core.errors import InputError, some_of
+from seg_core.evaluation import Evaluation, evaluate
+from seg_core.model_card import model_card
+from seg_core.robustness import robustness
+from seg_core.statistics import mean_interval
+
+Advance = Callable[[int, int], None]
 
 
 def publish(
-    source: Path, dataset: Dataset, folder: Path, on_progress: Callable[[int, int], None] | None = None
+    source: Path,
+    dataset: Dataset,
+    folder: Path,
+    on_progress: Advance | None = None,
+    *,
+    suffix: str = "",
+    originals: Dataset | None = None,
+    beside: Path | None = None,
 ) -> tuple[Path, dict[str, Any]]:
     """Write ``VARIANT-RECIPE.safetensors`` in fp16 and ``VARIANT-RECIPE.md`` into ``folder``.
 
-    The model is scored as published, at stored resolution, on the validation and the test part of ``dataset``.
+    The model is scored as published, at stored resolution, on the validation and the test part of ``dataset``, with and without
+    test-time augmentation; its robustness is measured on both parts together.
+
+    Args:
+        source: the checkpoint of a run.
+        dataset: what it was trained on.
+        folder: where both files go.
+        on_progress: gets how many photographs of a step are done, and how many there are.
+        suffix: set behind the recipe in the files' names and in the label, for a further model of the same recipe.
+        originals: the photographs of the validation part at their original size, to be scored on too.
+        beside: another published model, whose scores on the same photographs are set beside.
 
     Returns:
         The new checkpoint's path, and its metadata.
 
     Raises:
-        InputError: if the checkpoint cannot be read, or was trained on other data.
+        InputError: if a checkpoint cannot be read, was trained on other data, or an original is missing.
     """
     trained = load_checkpoint(source)
     if trained.metadata["dataset"]["fingerprint"] != dataset.fingerprint:
@@ -32,19 +58,59 @@ def publish(
     if not trained.metadata["epoch_is_whole"]:
         raise InputError(f"{source} was stopped within an epoch and has no scores; publish the best.safetensors of its run.")
     config = trained.config
-    target = folder / f"{config.variant}-{config.recipe}.safetensors"
-    metadata = {**trained.metadata, "name": "", "history": _whole_history(source, trained)}
+    recipe = f"{config.recipe}-{suffix}" if suffix else config.recipe
+    split = dataset.split(config.seed, config.val_fraction)
+    parts = {"validation": split.val, "test": split.test}
+    if originals:
+        parts["validation, original size"] = _originals(split.val, originals)
+    parts = {name: pairs for name, pairs in parts.items() if pairs}
+
+    target = folder / f"{config.variant}-{recipe}.safetensors"
+    metadata = {**trained.metadata, "name": "", "label": f"{config.label} ({recipe})", "history": _whole_history(source, trained)}
     model = load_model(source)
     save_checkpoint(target, model, metadata, half=True)
-    published = load_checkpoint(target)
-    split = dataset.split(config.seed, config.val_fraction)
-    parts = {name: pairs for name, pairs in (("val", split.val), ("test", split.test)) if pairs}
-    metadata["evaluation"] = {
-        name: {"n": len(pairs), **evaluate(published, pairs, on_progress).means} for name, pairs in parts.items()
-    }
+    published, tta = load_checkpoint(target), load_checkpoint(target, tta=True)
+    evaluations = {name: evaluate(published, pairs, on_progress) for name, pairs in parts.items()}
+    metadata["evaluation"] = {name: _summary(evaluation) for name, evaluation in evaluations.items()}
+    metadata["evaluation_tta"] = {name: _summary(evaluate(tta, pairs, on_progress)) for name, pairs in parts.items()}
+    metadata["reliability"] = _known(asdict(evaluations["validation"].reliability()))
+    metadata["robustness"] = _known(asdict(robustness(published, [*split.val, *split.test], on_progress)))
+    if beside:
+        other = load_checkpoint(beside)
+        metadata["beside"] = {"label": other.label} | {
+            name: _gain(evaluations[name], evaluate(other, pairs, on_progress)) for name, pairs in parts.items()
+        }
     save_checkpoint(target, model, metadata, half=True)
-    target.with_suffix(".md").write_text(model_card(published, metadata), encoding="utf-8")
+    target.with_suffix(".md").write_text(model_card(config, metadata, recipe), encoding="utf-8")
     return target, metadata
+
+
+def _originals(pairs: Sequence[Pair], originals: Dataset) -> list[Pair]:
+    there = {pair.id: pair for pair in originals.unique_pairs}
+    if missing := [pair.id for pair in pairs if pair.id not in there]:
+        raise InputError(f"{originals.name} lacks photographs of the validation part: {some_of(missing)}; name another folder.")
+    return [there[pair.id] for pair in pairs]
+
+
+def _summary(evaluation: Evaluation) -> dict[str, Any]:
+    """Of every metric the mean and its 95 % interval, and how far probabilities are from what they say."""
+    scores = {name: _known(list(mean_interval(values))) for name, values in evaluation.own_scores.items()}
+    return {"n": len(evaluation.ids), "scores": scores, "calibration_error": evaluation.reliability().calibration_error}
+
+
+def _gain(ours: Evaluation, other: Evaluation) -> dict[str, list[float]]:
+    """By how much each metric is higher than another model's on the same photographs, with the interval of that."""
+    theirs = other.own_scores
+    return {name: _known(list(mean_interval(values - theirs[name]))) for name, values in ours.own_scores.items()}
+
+
+def _known(value: Any) -> Any:
+    """A value as JSON takes it: lists for arrays, None for NaN."""
+    if isinstance(value, dict):
+        return {name: _known(inner) for name, inner in value.items()}
+    if isinstance(value, list | np.ndarray):
+        return [_known(inner) for inner in value]
+    return None if isinstance(value, float) and math.isnan(value) else float(value) if isinstance(value, np.floating) else value
 
 
 def _whole_history(source: Path, trained: Checkpoint) -> list[dict[str, Any]]:
@@ -52,80 +118,3 @@ def _whole_history(source: Path, trained: Checkpoint) -> list[dict[str, Any]]:
     last = source.with_name("last.safetensors")
     history: list[dict[str, Any]] = (read_metadata(last) if last.exists() else trained.metadata)["history"]
     return history
-
-
-def model_card(checkpoint: Checkpoint, metadata: dict[str, Any]) -> str:
-    """The card of a published model, in Markdown; every figure comes from ``metadata``."""
-    config, data, versions = checkpoint.config, metadata["dataset"], metadata["versions"]
-    epochs = metadata["history"]
-    minutes = sum(epoch["seconds"] for epoch in epochs) / 60
-    split = "its own validation part" if data["val_is_own"] else f"split off by seed {config.seed}"
-    test = f" The {data['test']} test photographs were never trained or chosen on." if data["test"] else ""
-    settings = "\n".join(f"| {name} | {value} |" for name, value in config.model_dump().items())
-    parameters = metadata["parameters"] / 1e6
-    is_best = metadata["epoch"] == History.of(epochs).best_epoch
-    chosen = ", the one with the highest validation IoU" if is_best else ""
-    kept = epochs[metadata["epoch"] - 1]
-    command = f"python -m seg_core train --data DIR --variant {config.variant} --recipe {config.recipe} --seed {config.seed}"
-    return f"""# {metadata["label"]}
-
-MobileNetV2 encoder with ImageNet weights and the `{config.decoder}` decoder, {parameters:.1f} million parameters, in fp16.
-It marks one skin lesion in a dermoscopic photograph. It is **not a medical device**: it measures nothing but the outline, it
-knows no diagnosis, and nobody has tested it on patients.
-
-## How it was made
-
-Trained on {data["train"]} photographs of `{data["name"]}` (fingerprint `{data["fingerprint"]}`),
-validated on {data["val"]} ({split}).{test}
-Of {len(epochs)} epochs number {metadata["epoch"]} is kept{chosen}. Training took
-{minutes:.0f} minutes with {metadata["threads"]} threads on {metadata["device"]} in {metadata["precision"]}.
-
-    {command}
-    python -m seg_core publish CHECKPOINT --data DIR --output checkpoints
-
-The first command prints the checkpoint that the second one takes.
-
-## What it scores
-
-Means over images. At stored resolution, as the ISIC challenge scores; thresholded IoU counts an image below 0.65 as 0.
-
-{_score_table(metadata["evaluation"])}
-
-During training, at network resolution ({config.image_size} px), in the epoch that is kept:
-
-| part | loss | accuracy | IoU | Dice | IoU, column-wise | Dice, column-wise |
-| --- | --- | --- | --- | --- | --- | --- |
-{_epoch_row("train", kept["train"])}
-{_epoch_row("validation", kept["val"])}
-
-The column-wise figures are on the scale of the student report (see the README) and compare with nothing else.
-
-## Settings
-
-| setting | value |
-| --- | --- |
-{settings}
-
-torch {versions["torch"]}, torchvision {versions["torchvision"]}, LesionLab {versions["lesionlab"]}.
-
-## Limits
-
-It has seen dermoscopic photographs of one collection, squeezed to squares, with one lesion in the middle region. Clinical
-photographs, other dermatoscopes, several lesions, or none at all can give wrong masks. Look at every mask before you use it.
-"""
-
-
-def _score_table(evaluation: dict[str, dict[str, float]]) -> str:
-    head = "| part | images | " + " | ".join(name.replace("_", " ") for name in METRICS) + " |\n|" + " --- |" * (len(METRICS) + 2)
-    rows = [
-        f"| {'validation' if part == 'val' else part} | {scores['n']} | "
-        + " | ".join(f"{scores[name]:.4f}" for name in METRICS)
-        + " |"
-        for part, scores in evaluation.items()
-    ]
-    return "\n".join([head, *rows])
-
-
-def _epoch_row(part: str, values: dict[str, float]) -> str:
-    names = ("loss", "accuracy", "iou", "dice", "report_iou", "report_dice")
-    return f"| {part} | " + " | ".join(f"{values[name]:.4f}" for name in names) + " |"

@@ -181,6 +181,7 @@ def test_what_training_reads_is_the_split_at_the_networks_size(data: Path) -> No
         "val": 2,
         "test": 0,
         "val_is_own": False,
+        "train_ids": [pair.id for pair in split.train],
     }
     whole = [(done, 8, "training photographs") for done in range(1, 9)] + [(done, 2, "validation photographs") for done in (1, 2)]
     assert steps == whole

@@ -23,6 +23,7 @@ from safetensors.torch import load_file, save_file
 from seg_core import checkpoint as checkpoint_module
 from seg_core.checkpoint import (
     METADATA_KEY,
+    Checkpoint,
     available_checkpoints,
     load_checkpoint,
     load_model,
@@ -264,7 +265,7 @@ def test_available_checkpoints_are_the_shipped_ones_and_then_the_runs_newest_fir
     shipped.mkdir()
     monkeypatch.setattr(checkpoint_module, "SHIPPED_CHECKPOINTS", shipped)
     assert available_checkpoints() == []
-    for name in ("fine-tune-report", "fine-tune-best"):
+    for name in ("another", "fine-tune-report", "trainable-decoder-best", "fine-tune-best-plus", "fine-tune-best"):
         shutil.copy(made, shipped / f"{name}.safetensors")
     for number, age in ((1, 300), (2, 100), (3, 200)):
         folder = lab_home / f"{number:04d}"
@@ -278,13 +279,16 @@ def test_available_checkpoints_are_the_shipped_ones_and_then_the_runs_newest_fir
 
     entries = available_checkpoints()
     assert [entry.path.relative_to(tmp_path).as_posix() for entry in entries] == [
+        "shipped/fine-tune-best-plus.safetensors",
+        "shipped/trainable-decoder-best.safetensors",
         "shipped/fine-tune-best.safetensors",
         "shipped/fine-tune-report.safetensors",
+        "shipped/another.safetensors",
         *(f"{lab_home.name}/{number}/best.safetensors" for number in ("0002", "0003", "0001")),
     ]
-    assert [entry.label for entry in entries] == ["Model 2 · fine-tuned (best)"] * 2 + ["run 2", "run 3", "run 1"]
-    assert [entry.iou for entry in entries] == [0.75] * 5
-    assert entries[2].modified == 9900
+    assert [entry.label for entry in entries] == ["Model 2 · fine-tuned (best)"] * 5 + ["run 2", "run 3", "run 1"]
+    assert [entry.iou for entry in entries] == [0.75] * 8
+    assert entries[5].modified == 9900
 
 
 def test_listing_checkpoints_needs_no_torch(made: Path, lab_home: Path) -> None:
@@ -296,3 +300,23 @@ def test_listing_checkpoints_needs_no_torch(made: Path, lab_home: Path) -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=PROJECT, capture_output=True, text=True, timeout=120, check=True)
     assert done.stdout.split() == ["True", "False"]
+
+
+def test_with_test_time_augmentation_a_turned_photograph_gets_the_turned_mask(trained: Path) -> None:
+    photo, _ = lesion((64, 64), seed=5)
+    plain, tta = load_checkpoint(trained), load_checkpoint(trained, tta=True)
+    views = [change(photo) for change in (np.asarray, np.fliplr, np.rot90, np.flipud)]
+    found = [tta.probabilities(np.ascontiguousarray(view)[None])[0] for view in views]
+    first, *others = found[0], np.fliplr(found[1]), np.rot90(found[2], -1), np.flipud(found[3])
+    for other in others:
+        np.testing.assert_allclose(first, other, atol=1e-5)
+    assert np.abs(plain.probabilities(photo[None])[0] - first).max() > 1e-4
+    np.testing.assert_allclose(first, np.mean([symmetric(plain, photo, view) for view in range(8)], axis=0), atol=1e-5)
+
+
+def symmetric(model: Checkpoint, photo: np.ndarray, view: int) -> np.ndarray:
+    """What a model says of one of the eight views of a photograph, turned back."""
+    mirrored, turns = divmod(view, 4)
+    seen = np.rot90(np.flip(photo, 1) if mirrored else photo, turns)
+    found = np.rot90(model.probabilities(np.ascontiguousarray(seen)[None])[0], -turns)
+    return np.flip(found, 1) if mirrored else found

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from itertools import pairwise
+from math import nan
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from isic_challenge_scoring import metrics as challenge
 from isic_challenge_scoring.confusion import create_binary_confusion_matrix
 from PIL import Image
+from torchmetrics.functional.classification import binary_calibration_error
 
 from seg_core import evaluation as evaluation_module
 from seg_core import metrics
@@ -21,7 +25,7 @@ from seg_core.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from seg_core.data.folders import Pair, find_pairs
 from seg_core.errors import InputError
 from seg_core.evaluation import METRICS, Evaluation, EvaluationStopped, count, evaluate
-from seg_core.image import read_image
+from seg_core.image import read_image, read_mask
 from seg_core.in_order import MOST_WORKERS
 from seg_core.model import build_model
 from seg_core.prediction import Prediction
@@ -163,12 +167,16 @@ def test_one_look_at_each_pixel_counts_as_a_mask_for_each_threshold(
     thresholds = np.unique([*HUNDREDTHS, own])
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(evaluation_module, "_AT_ONCE", at_once)
-        found, wrong = count(probability, truth, thresholds)
+        found, wrong, sums = count(probability, truth, thresholds)
     height, width = truth.shape
     prediction = Prediction(probability, (width, height), own, 0.1)
     expected = [metrics.counts(prediction.mask(threshold), truth) for threshold in thresholds]
     assert found.tolist() == [outcome.true_positive for outcome in expected]
     assert wrong.tolist() == [outcome.false_positive for outcome in expected]
+    edges = [-np.inf, *thresholds.astype(np.float32), np.inf]
+    held = np.nan_to_num(probability).astype(np.float64)
+    parts = [held[(held >= low) & (held < high)].sum() for low, high in pairwise(edges)]
+    assert sums == pytest.approx(parts)
 
 
 @pytest.mark.parametrize(
@@ -259,15 +267,38 @@ def test_means_are_over_images_and_not_over_pixels() -> None:
     # IoU 1/5, 2/5 and 9/10 of lesions of very different size: one half on average.
     found = np.array([[1], [200], [9]])
     lesion = np.array([5, 500, 10])
-    evaluation = Evaluation(("a", "b", "c"), np.array([0.5]), 0.5, found, 0 * found, lesion, 2 * lesion)
+    evaluation = Evaluation(
+        ("a", "b", "c"), np.array([0.5]), 0.5, found, 0 * found, lesion, 2 * lesion, np.zeros((3, 2)), *np.zeros((2, 3))
+    )
     assert evaluation.means["iou"] == pytest.approx(0.5)
     assert evaluation.curve("iou") == pytest.approx([0.5])
+
+
+def test_reliability_sets_what_was_predicted_beside_what_is_lesion(tmp_path: Path) -> None:
+    # Four pixels of 0.25 of which one is lesion, four of 0.95 of which all are; and a larger image, which counts as much.
+    small = mask(["#...", "####"])
+    large = np.zeros((20, 20), bool)
+    pairs = write(tmp_path, {"large": large, "small": small})
+    probabilities = {"small": [[0.25] * 4, [0.95] * 4], "large": [[0.05] * 20] * 20}
+    reliability = evaluate(Stub(probabilities), pairs).reliability()
+    assert reliability.weight == pytest.approx([0.5, 0, 0.25, 0, 0, 0, 0, 0, 0, 0.25])
+    assert reliability.predicted == pytest.approx([0.05, nan, 0.25, nan, nan, nan, nan, nan, nan, 0.95], nan_ok=True)
+    assert reliability.found == pytest.approx([0, nan, 0.25, nan, nan, nan, nan, nan, nan, 1], nan_ok=True)
+    assert reliability.calibration_error == pytest.approx(0.5 * 0.05 + 0.25 * 0.05)
+
+
+def test_the_calibration_error_is_torchmetrics(checkpoint: Checkpoint, tmp_path: Path) -> None:
+    pairs = find_pairs(make_dataset(tmp_path / "data", size=SIZE, test=4))  # all of one size, so that pixels count alike there
+    predictions = torch.cat([torch.from_numpy(checkpoint.predict(pair.image).probability().copy()).flatten() for pair in pairs])
+    truths = torch.cat([torch.from_numpy(read_mask(pair.mask)[0]).flatten() for pair in pairs])
+    expected = binary_calibration_error(predictions, truths.int(), n_bins=10, norm="l1")
+    assert evaluate(checkpoint, pairs).reliability().calibration_error == pytest.approx(float(expected), abs=1e-6)
 
 
 def test_counts_of_other_shapes_are_no_evaluation() -> None:
     one = np.array([1])
     with pytest.raises(ValueError, match=r"1 images and 1 thresholds"):
-        Evaluation(("a",), np.array([0.5]), 0.5, one, one, one, one)
+        Evaluation(("a",), np.array([0.5]), 0.5, one, one, one, one, one, one, one)
 
 
 def test_the_caller_gets_every_prediction(tmp_path: Path) -> None:
@@ -392,7 +423,7 @@ def spoil_array(file: Path) -> None:
 def spoil_version(file: Path) -> None:
     with np.load(file) as archive:
         values = dict(archive)
-    np.savez(file, **{**values, "format": np.array(2)})
+    np.savez(file, **{**values, "format": np.array(99)})
 
 
 def spoil_counts(file: Path) -> None:

@@ -24,13 +24,13 @@ from PIL import Image
 
 from pages import models
 from pages.models import LoadedModels, choices, file_key, find_model, model_at, model_name, model_names
-from pages.overlays import draw_mask, grow, preview, shrink
 from pages.predictor.files import sweep
 from pages.predictor.session import MOST_PHOTOS, Photo, Session, duration, mask_png, percent
 from pages.predictor.view import view
 from seg_core.checkpoint import CheckpointEntry, available_checkpoints, save_checkpoint
 from seg_core.errors import InputError
 from seg_core.home import PROJECT
+from seg_core.overlays import draw_mask, grow, preview, shrink
 from seg_core.prediction import Prediction
 from seg_core.runs.store import RunStore
 from tests.app_process import AppProcess
@@ -179,7 +179,7 @@ def test_models_used_last_stay_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
 def halves(photo: Photo, model: Path, left: float, right: float, threshold: float = 0.5) -> None:
     """Let a model have said one probability for the left half of a photograph and one for the right."""
     probabilities = np.repeat([[left, left, right, right]], 4, axis=0).astype(np.float32)
-    photo.predictions[file_key(model_at(str(model)))] = Prediction(probabilities, photo.size, threshold, 0.25)
+    photo.predictions[file_key(model_at(str(model))), False] = Prediction(probabilities, photo.size, threshold, 0.25)
 
 
 def test_measures_follow_the_thresholds(make_model: MakeModel, photo_file: Path) -> None:
@@ -215,6 +215,13 @@ def test_model_runs_once_for_each_photograph(make_model: MakeModel, photo_file: 
     (first,), (second,) = photo.predict([model]), photo.predict([model])
     assert first is second
     assert photo.knows([model])
+    assert not photo.knows([model], tta=True)
+    (averaged,) = photo.predict([model], tta=True)
+    assert isinstance(first, Prediction)
+    assert isinstance(averaged, Prediction)
+    assert np.abs(averaged.probabilities - first.probabilities).max() > 0
+    assert photo.predict([model], tta=True)[0] is averaged
+    assert photo.predict([model])[0] is first
 
 
 def test_deleted_upload_is_said_in_a_sentence(make_model: MakeModel, photo_file: Path) -> None:
@@ -404,7 +411,7 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AppProcess]:
 def call(app: AppProcess, photo: Any, model: Any) -> Any:
     """Call the endpoint over HTTP; gives what it gives, or the text of its error."""
     calls = f"{app.url}/predictor/gradio_api/call/predict"
-    event = httpx.post(calls, json={"data": [photo, model, None, None]}).json()["event_id"]
+    event = httpx.post(calls, json={"data": [photo, model, None, None, False]}).json()["event_id"]
     kind, content = re.findall(r"event: (\w+)\ndata: (.*)", httpx.get(f"{calls}/{event}", timeout=60).text)[-1]
     return json.loads(content)["error"] if kind == "error" else json.loads(content)
 
@@ -462,7 +469,7 @@ def measures_of(app: AppProcess, model: str) -> str:
     (measures,) = [each["id"] for each in config["components"] if each["props"].get("elem_id") == "measures-1"]
     queue, visit = f"{app.url}/predictor/gradio_api/queue", secrets.token_hex(8)
     request = {"fn_index": handler["id"], "session_hash": visit, "event_data": {"index": 0}}
-    httpx.post(f"{queue}/join", json=request | {"data": [None, model, "", 0.5, 0.5, 40, True]}).raise_for_status()
+    httpx.post(f"{queue}/join", json=request | {"data": [None, model, "", 0.5, 0.5, 40, True, False]}).raise_for_status()
     answer = httpx.get(f"{queue}/data", params={"session_hash": visit}, timeout=60).text
     (done,) = re.findall(r'data: (\{"msg":"process_completed".*)', answer)
     return str(json.loads(done)["output"]["data"][handler["outputs"].index(measures)])
@@ -485,7 +492,7 @@ def test_only_one_endpoint_is_public_and_described(app: AppProcess) -> None:
     endpoints = httpx.get(f"{app.url}/predictor/gradio_api/info").json()["named_endpoints"]
     assert list(endpoints) == ["/predict"]
     parameters = [parameter["parameter_name"] for parameter in endpoints["/predict"]["parameters"]]
-    assert parameters == ["photo", "model", "second_model", "threshold"]
+    assert parameters == ["photo", "model", "second_model", "threshold", "tta"]
     assert "Segment the lesion" in endpoints["/predict"]["description"]
 
 
@@ -583,10 +590,10 @@ def test_slider_is_set_only_for_a_new_model(handlers: Any, make_model: MakeModel
     assert session.photo
     one = str(make_model(run=1))
     halves(session.photo, Path(one), 0.9, 0.6, threshold=0.4)
-    (update,) = handlers.show(session, one, "", 0.5, 0.5, 40, True)  # nothing has to run, so there is one update
+    (update,) = handlers.show(session, one, "", 0.5, 0.5, 40, True, False)  # nothing has to run, so there is one update
     assert update[parts.sides[0].threshold] == 0.4
     assert "100.0 %" in update[parts.sides[0].measures]
-    update = handlers.redraw(session, one, "", 0.8, 0.5, 40, True)
+    update = handlers.redraw(session, one, "", 0.8, 0.5, 40, True, False)
     assert parts.sides[0].threshold not in update
     assert "100.0 %" not in update[parts.sides[0].measures]
 
@@ -594,7 +601,7 @@ def test_slider_is_set_only_for_a_new_model(handlers: Any, make_model: MakeModel
 def test_names_are_shown_as_text(handlers: Any, photo_file: Path) -> None:
     session = Session()
     session.add([(photo_file, '<img src=x onerror="alert(1)">')])
-    (update,) = handlers.show(session, None, "", 0.5, 0.5, 40, True)
+    (update,) = handlers.show(session, None, "", 0.5, 0.5, 40, True, False)
     assert "<img src=x" not in json.dumps(update[handlers.parts.strip])
     update = handlers.clear(session)
     assert update[handlers.parts.both]["visible"] is False

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 import typer
 
-from pages.command_line import command_line
 from pages.text import duration, plain
 from seg_core.cli import app
+from seg_core.command_line import command_line
 from seg_core.config import Config
 
 CHANGED: dict[str, Any] = {

@@ -16,32 +16,38 @@ from seg_core.image import read_image
 
 
 def predict(
-    photo: dict[str, Any] | None, model: str | None = None, second_model: str | None = None, threshold: float | None = None
+    photo: dict[str, Any] | None,
+    model: str | None = None,
+    second_model: str | None = None,
+    threshold: float | None = None,
+    tta: bool | None = False,
 ) -> tuple[str, str | None, dict[str, Any]]:
     """Segment the lesion on one photograph with one or two models.
 
     Takes a photograph (a file), the names of the models as the Predict page shows them ("fine-tune-best" will do for a file that
-    ships, "run 3" for a run; with no name given, the first two there are), and the probability from which a pixel counts as
-    lesion (each model's own if left out).
+    ships, "run 3" for a run; with no name given, the first two there are), the probability from which a pixel counts as lesion
+    (each model's own if left out), and whether to average over the eight symmetries of the square (test-time augmentation).
 
     Gives the masks as PNG files of 0 and 255 at the photograph's own size (the second is None for one model), and a JSON object:
     "models" (names), "thresholds", "lesion_area" (shares of the photograph, 0 to 1), "agreement" (IoU of the masks, or null),
     "seconds" (of each model), "size" ([width, height]).
     """
     try:
-        return _predict(photo, [str(name) for name in (model, second_model) if name], threshold)
+        return _predict(photo, [str(name) for name in (model, second_model) if name], threshold, bool(tta))
     except InputError as error:
         raise gr.Error(str(error), print_exception=False) from None
 
 
-def _predict(photo: dict[str, Any] | None, names: list[str], threshold: float | None) -> tuple[str, str | None, dict[str, Any]]:
+def _predict(
+    photo: dict[str, Any] | None, names: list[str], threshold: float | None, tta: bool
+) -> tuple[str, str | None, dict[str, Any]]:
     if not photo:
         raise InputError("There is no photograph; send one as a file.")
     file, name = upload(photo)
     image = read_image(file, name)
     entries = [find_model(model) for model in names or _defaults()]
     limit = _threshold(threshold)
-    predictions = [LOADED.get(entry).predict(image, name) for entry in entries]
+    predictions = [LOADED.get(entry, tta=tta).predict(image, name) for entry in entries]
     thresholds = [prediction.threshold if limit is None else limit for prediction in predictions]
     masks = [prediction.mask(value) for prediction, value in zip(predictions, thresholds, strict=True)]
     files = [

@@ -58,13 +58,23 @@ class Parts:
     agreement: gr.HTML
     opacity: gr.Slider
     outline: gr.Checkbox
+    tta: gr.Checkbox
     sides: list[Side]
 
     @property
     def controls(self) -> list[Any]:
         """What decides how things are drawn; the order is that of the parameters of `Handlers.show`."""
         first, second = self.sides
-        return [self.session, first.choice, second.choice, first.threshold, second.threshold, self.opacity, self.outline]
+        return [
+            self.session,
+            first.choice,
+            second.choice,
+            first.threshold,
+            second.threshold,
+            self.opacity,
+            self.outline,
+            self.tta,
+        ]
 
     @property
     def shown(self) -> list[Any]:
@@ -86,6 +96,7 @@ class Controls:
     second_threshold: float
     opacity: float
     outline: bool
+    tta: bool
 
     @property
     def models(self) -> list[str]:
@@ -165,7 +176,7 @@ class Handlers:
         if photo is None:
             yield self._nothing(controls.session)
             return
-        if not photo.knows(controls.models):
+        if not photo.knows(controls.models, tta=controls.tta):
             yield self._frame(controls, photo) | self._waiting(controls, photo)
         yield self._frame(controls, photo) | self._drawn(controls, photo)
 
@@ -182,11 +193,11 @@ class Handlers:
         session.clear()
         return self._nothing(session) | {self.parts.message: ""}
 
-    def mask_file(self, session: Session, model: str | None, threshold: float) -> str:
+    def mask_file(self, session: Session, model: str | None, threshold: float, tta: bool) -> str:
         """The mask of the photograph that is shown, as a PNG file of its own size."""
         if session.photo is None or not model:
             raise gr.Error(IDLE, print_exception=False)
-        (prediction,) = session.photo.predict([model])
+        (prediction,) = session.photo.predict([model], tta=tta)
         if isinstance(prediction, InputError):
             raise gr.Error(str(prediction), print_exception=False)
         name = mask_name(session.photo.name, model_name(model_at(model)))
@@ -240,7 +251,8 @@ class Handlers:
 
     def _drawn(self, controls: Controls, photo: Photo) -> Update:
         wanted = controls.thresholds
-        sides, agreement = view(photo, controls.models, wanted, opacity=controls.opacity / 100, outline=controls.outline)
+        drawing: dict[str, Any] = {"opacity": controls.opacity / 100, "outline": controls.outline, "tta": controls.tta}
+        sides, agreement = view(photo, controls.models, wanted, **drawing)
         update: Update = {self.parts.agreement: "" if agreement is None else look.agreement(agreement)}
         if not sides:
             first = self.parts.sides[0]

@@ -11,10 +11,10 @@ import numpy as np
 from PIL import Image
 
 from pages.models import Key, LoadedModels, file_key, model_at
-from pages.overlays import preview
 from seg_core import metrics
 from seg_core.errors import InputError
 from seg_core.image import read_reduced
+from seg_core.overlays import preview
 from seg_core.prediction import Prediction
 
 PREVIEW = (1024, 640)
@@ -35,7 +35,7 @@ class Photo:
     size: tuple[int, int]
     preview: bytes
     thumbnail: bytes
-    predictions: dict[Key, Prediction] = field(default_factory=dict)
+    predictions: dict[tuple[Key, bool], Prediction] = field(default_factory=dict)
 
     @classmethod
     def read(cls, file: Path, name: str) -> Photo:
@@ -48,24 +48,24 @@ class Photo:
         """The preview, decoded: RGB, its longer side 640 to 1024 pixels."""
         return Image.open(io.BytesIO(self.preview)).convert("RGB")
 
-    def predict(self, paths: Iterable[str]) -> list[Prediction | InputError]:
+    def predict(self, paths: Iterable[str], *, tta: bool = False) -> list[Prediction | InputError]:
         """The prediction of each model, made now if it is not known; an error stands in the place of one that cannot be had."""
         predictions: list[Prediction | InputError] = []
         for path in paths:
             try:
                 model = model_at(path)
-                key = file_key(model)
+                key = file_key(model), tta
                 if key not in self.predictions:
                     # From the file, not from the preview, so that the mask is the one that the CLI writes.
-                    self.predictions[key] = LOADED.get(model).predict(self._there(), self.name)
+                    self.predictions[key] = LOADED.get(model, tta=tta).predict(self._there(), self.name)
                 predictions.append(self.predictions[key])
             except InputError as error:
                 predictions.append(error)
         return predictions
 
-    def knows(self, paths: Iterable[str]) -> bool:
+    def knows(self, paths: Iterable[str], *, tta: bool = False) -> bool:
         """Whether no model has to run for the predictions of these models."""
-        known = {path for path, _ in self.predictions}
+        known = {path for (path, _), with_tta in self.predictions if with_tta == tta}
         return all(path in known for path in paths)
 
     def _there(self) -> Path:

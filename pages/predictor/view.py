@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
-from pages.overlays import draw_mask
 from pages.predictor.session import Photo, agreement
-from pages.theme import run_colour
+from seg_core.colours import run_colour
 from seg_core.errors import InputError
+from seg_core.overlays import draw_mask
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,13 @@ class SideView:
 
 
 def view(
-    photo: Photo, models: Sequence[str], thresholds: Sequence[float | None], *, opacity: float = 0.4, outline: bool = True
+    photo: Photo,
+    models: Sequence[str],
+    thresholds: Sequence[float | None],
+    *,
+    opacity: float = 0.4,
+    outline: bool = True,
+    tta: bool = False,
 ) -> tuple[list[SideView], float | None]:
     """Draw the masks of one or two models, given by path, and measure them on the preview; a model runs only once.
 
@@ -35,7 +41,7 @@ def view(
     plain = photo.drawable()
     sides: list[SideView] = []
     masks: list[np.ndarray] = []
-    for index, (prediction, wanted) in enumerate(zip(photo.predict(models), thresholds, strict=False)):
+    for index, (prediction, wanted) in enumerate(zip(photo.predict(models, tta=tta), thresholds, strict=False)):
         if isinstance(prediction, InputError):
             sides.append(SideView(plain, problem=str(prediction)))
             continue

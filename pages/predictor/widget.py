@@ -26,6 +26,7 @@ PRIVACY = (
     "Photographs stay on this machine; they are kept in a temporary folder and deleted after an hour. Masks are computed at the "
     "resolution of the model's network and scaled to the photograph. For research and teaching: not a medical device."
 )
+TTA = "Test-time augmentation"
 START_DOWNLOAD = """(file) => {
   const link = document.createElement("a");
   link.href = file.url; link.download = file.orig_name;
@@ -70,12 +71,12 @@ def _layout(examples: list[Photo]) -> Parts:
         agreement = gr.HTML("", elem_id="agreement")
         opacity = gr.Slider(0, 100, 40, step=5, label="Mask opacity (percent)", elem_id="opacity", min_width=240)
         outline = gr.Checkbox(True, label="Outline", container=False, elem_id="outline", min_width=120)
+        tta = gr.Checkbox(False, label=TTA, container=False, elem_id="tta", min_width=220)
     with gr.Row():
         sides = [_side(0, "first"), _side(1, "second")]
     gr.HTML(f"<p>{PRIVACY}</p>", elem_classes="small")
-    return Parts(
-        session, known, note, uploads, example_row, message, strip_box, strip, clear, both, agreement, opacity, outline, sides
-    )
+    drawing = opacity, outline, tta
+    return Parts(session, known, note, uploads, example_row, message, strip_box, strip, clear, both, agreement, *drawing, sides)
 
 
 def _side(place: int, ordinal: str) -> Side:
@@ -128,11 +129,12 @@ def _connect(blocks: gr.Blocks, parts: Parts, handlers: Handlers) -> None:
     parts.examples.click(handlers.add_example, controls, shown, **running)
     parts.strip.click(handlers.choose_photo, controls, shown, **running)
     # `change`, not `input`: the page chooses a model by itself when the first one appears.
-    gr.on([choice.change for choice in choices], handlers.show, controls, shown, **running)
+    gr.on([*(choice.change for choice in choices), parts.tta.input], handlers.show, controls, shown, **running)
     gr.on(redraws, handlers.redraw, controls, shown, trigger_mode="always_last", **quick)
     parts.clear.click(handlers.clear, parts.session, shown, **quick)
     for side in parts.sides:
-        made = side.button.click(handlers.mask_file, [parts.session, side.choice, side.threshold], side.file, **private)
+        chosen = [parts.session, side.choice, side.threshold, parts.tta]
+        made = side.button.click(handlers.mask_file, chosen, side.file, **private)
         made.success(None, side.file, None, js=START_DOWNLOAD)
         exported = side.export.click(handlers.model_file, side.choice, side.onnx, **private)
         exported.success(None, side.onnx, None, js=START_DOWNLOAD)
@@ -146,6 +148,7 @@ def _endpoint() -> None:
             gr.Textbox(label="Model (empty: the first there is)"),
             gr.Textbox(label="Second model (empty: none, or the second there is)"),
             gr.Number(label="Threshold (empty: the model's own)", value=None),
+            gr.Checkbox(label=TTA),
         ]
         gives = [gr.File(label="Mask"), gr.File(label="Second mask"), gr.JSON(label="Measures")]
         button = gr.Button("Predict")

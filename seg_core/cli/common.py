@@ -33,7 +33,7 @@ def report(text: str, result: Run | dict[str, Any], as_json: bool) -> None:
 
 
 def print_json(value: dict[str, Any]) -> None:
-    print(json.dumps(value))
+    print(json.dumps(value, allow_nan=False))
 
 
 def work_here_and_report(store: RunStore, run: Run, as_json: bool) -> None:

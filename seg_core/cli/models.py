@@ -16,12 +16,17 @@ if TYPE_CHECKING:
 
 app = typer.Typer()
 
+TtaOption = Annotated[
+    bool, typer.Option("--tta", help="Test-time augmentation: the mean over the square's eight symmetries, eight times the work.")
+]
+
 
 @app.command()
 def evaluate(
     checkpoint: Annotated[Path, typer.Argument(help="A .safetensors checkpoint.")],
     data: DataOption,
     split: Annotated[str | None, typer.Option(help="train, val or test; test where there is one, else val.")] = None,
+    tta: TtaOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Score a checkpoint on a split, every image at its stored resolution."""
@@ -29,7 +34,7 @@ def evaluate(
     from seg_core.data.dataset import open_dataset
     from seg_core.evaluation import evaluate as score
 
-    loaded = load_checkpoint(checkpoint)
+    loaded = load_checkpoint(checkpoint, tta=tta)
     dataset = open_dataset(data)
     chosen = split or ("test" if dataset.test else "val")
     pairs = dataset.part(chosen, loaded.config.seed, loaded.config.val_fraction)
@@ -50,6 +55,7 @@ def predict(
     checkpoint: Annotated[Path, typer.Argument(help="A .safetensors checkpoint.")],
     photographs: Annotated[list[Path], typer.Argument(help="Photographs, or folders of them.", metavar="IMAGE...")],
     output_folder: Annotated[Path, typer.Option("--output", help="Folder for the masks.", metavar="DIR")],
+    tta: TtaOption = False,
 ) -> None:
     """Write the mask of each photograph as STEM_mask.png: 0 and 255, the photograph's own size."""
     from seg_core.checkpoint import load_checkpoint
@@ -62,7 +68,7 @@ def predict(
     stems = [image.stem for image in images]
     if twice := [image for image in images if stems.count(image.stem) > 1]:
         raise InputError(f"Two photographs are called {twice[0].stem}, and one mask would overwrite the other; rename one.")
-    loaded = load_checkpoint(checkpoint)
+    loaded = load_checkpoint(checkpoint, tta=tta)
     output_folder = output_folder.expanduser()
     try:
         output_folder.mkdir(parents=True, exist_ok=True)
@@ -96,15 +102,30 @@ def publish(
     checkpoint: Annotated[Path, typer.Argument(help="The checkpoint of a run.")],
     data: DataOption,
     output_folder: Annotated[Path, typer.Option("--output", help="Folder for the model and its card.", metavar="DIR")],
+    suffix: Annotated[str, typer.Option(help="Set behind the recipe in the files' names.")] = "",
+    originals: Annotated[
+        str | None, typer.Option(help="Folder with the validation photographs at their original size.", metavar="DIR")
+    ] = None,
+    beside: Annotated[
+        Path | None, typer.Option(help="Another published model, to say what this one gains.", metavar="CHECKPOINT")
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Write a model in fp16 with a card: scored on the validation and the test part of the data it was trained on."""
     from seg_core.data.dataset import open_dataset
     from seg_core.publishing import publish as write
 
-    dataset = open_dataset(data)
+    dataset, of_originals = open_dataset(data), open_dataset(originals) if originals else None
     with progress("Scoring") as advance:
-        path, metadata = write(checkpoint, dataset, output_folder.expanduser(), advance)
+        path, metadata = write(
+            checkpoint,
+            dataset,
+            output_folder.expanduser(),
+            advance,
+            suffix=suffix,
+            originals=of_originals,
+            beside=beside,
+        )
     report(f"{path} and its card are written.", {"checkpoint": str(path), "evaluation": metadata["evaluation"]}, as_json)
 
 

@@ -15,6 +15,9 @@ from seg_core.data.dataset import Dataset
 from seg_core.errors import InputError
 from seg_core.identity import dataset_fingerprint, pair_facts
 
+MOST_IDS = 10_000
+"""Ids of training photographs that a checkpoint names at most: they are read with it whenever models are listed."""
+
 WARM_UP_SECONDS = 60
 """How long pairs are decoded before the training begins. In that time two cores decode several thousand photographs of 256 pixels
 or some hundred as they leave the camera: what is wrong with these is said before training begins. Nobody waits for 100,000."""
@@ -37,7 +40,8 @@ class PreparedData:
         return self.train.new_notes() + self.val.new_notes()
 
     def summary(self) -> dict[str, Any]:
-        """What a checkpoint says of its data: no paths, they are the machine's own."""
+        """What a checkpoint says of its data: no paths, they are the machine's own; the ids that train, if not too many."""
+        ids = [pair.id for pair in self.train.pairs]
         return {
             "name": self.dataset.name,
             "fingerprint": self.fingerprint,
@@ -45,6 +49,7 @@ class PreparedData:
             "val": self.val.usable,
             "test": self.test_pairs,
             "val_is_own": self.val_is_own,
+            "train_ids": ids if len(ids) <= MOST_IDS else None,
         }
 
 

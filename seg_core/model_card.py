@@ -1,0 +1,191 @@
+"""The card of a published model, in Markdown; every figure comes from the checkpoint's metadata."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from seg_core.command_line import command_line
+from seg_core.config import Config
+from seg_core.evaluation import METRICS, OUTLINE_METRICS
+from seg_core.resume import History
+from seg_core.robustness import MARKED
+
+DATA = "DIR"
+SCORES = (*METRICS, *OUTLINE_METRICS)
+
+
+def model_card(config: Config, metadata: Mapping[str, Any], recipe: str) -> str:
+    """What a published model is, how it was made, what it scores, how far it can be trusted, and what it is not for.
+
+    Args:
+        config: its settings.
+        metadata: as `seg_core.publishing.publish` gives it.
+        recipe: the recipe as the file's name has it.
+    """
+    data, versions, epochs = metadata["dataset"], metadata["versions"], metadata["history"]
+    millions = metadata["parameters"] / 1e6
+    minutes = sum(epoch["seconds"] for epoch in epochs) / 60
+    split = "a part of its own" if data["val_is_own"] else f"split off by seed {config.seed}"
+    test = f" The {data['test']} test photographs were never trained or chosen on." if data["test"] else ""
+    chosen = ", the one with the highest validation IoU" if metadata["epoch"] == History.of(epochs).best_epoch else ""
+    kept = epochs[metadata["epoch"] - 1]
+    suffix = recipe.removeprefix(config.recipe).removeprefix("-")
+    options = {
+        f"--suffix {suffix}": suffix,
+        "--originals DIR": len(metadata["evaluation"]) > (2 if data["test"] else 1),
+        "--beside CHECKPOINT": metadata.get("beside"),
+    }
+    publish = " ".join(
+        [
+            f"python -m seg_core publish CHECKPOINT --data {DATA} --output checkpoints",
+            *(text for text, there in options.items() if there),
+        ]
+    )
+    return f"""# {metadata["label"]}
+
+MobileNetV2 encoder with ImageNet weights and the `{config.decoder}` decoder, {millions:.1f} million parameters, in fp16.
+It marks one skin lesion in a dermoscopic photograph. It is **not a medical device**: it measures nothing but the outline, it
+knows no diagnosis, and nobody has tested it on patients.
+
+## How it was made
+
+Trained on {data["train"]} photographs of `{data["name"]}` (fingerprint `{data["fingerprint"]}`),
+validated on {data["val"]} ({split}).{test}
+Of {len(epochs)} epochs number {metadata["epoch"]} is kept{chosen}. Training took
+{minutes:.0f} minutes with {metadata["threads"]} threads on {metadata["device"]} in {metadata["precision"]}.
+
+    {command_line(config, [DATA], "")}
+    {publish}
+
+The first command prints the checkpoint that the second one takes.
+
+## What it scores
+
+Means over photographs with 95 % bootstrap intervals, at stored resolution, as the ISIC challenge scores; thresholded IoU counts
+a photograph below 0.65 as 0. The Hausdorff distance (95th percentile) is a share of the diagonal: less is better.
+
+{_scores(metadata["evaluation"])}
+
+With test-time augmentation, the mean over the eight symmetries of the square, eight times the work:
+
+{_scores(metadata["evaluation_tta"])}
+{_beside(metadata.get("beside"))}
+During training, at network resolution ({config.image_size} px), in the epoch that is kept:
+
+{_table(["part", *_EPOCH.values()], [[part, *(f"{kept[key][name]:.4f}" for name in _EPOCH)] for part, key in _PARTS.items()])}
+
+The column-wise figures are on the scale of the student report (see the README) and compare with nothing else.
+
+## What its probabilities mean
+
+The threshold is {config.threshold:g}. The expected calibration error, over ten bins and with every photograph counting alike, is
+{_errors(metadata["evaluation"])}. On the validation part:
+
+{_reliability(metadata["reliability"])}
+
+## How robust it is
+
+{_robustness(metadata["robustness"])}
+
+## Settings
+
+{_table(["setting", "value"], [[name, str(value)] for name, value in config.model_dump().items()])}
+
+torch {versions["torch"]}, torchvision {versions["torchvision"]}, LesionLab {versions["lesionlab"]}.
+
+## Limits
+
+It has seen dermoscopic photographs, squeezed to squares, with one lesion in the middle region. Clinical photographs, other
+dermatoscopes, several lesions, or none at all can give wrong masks. Look at every mask before you use it.
+"""
+
+
+_EPOCH = {
+    "loss": "loss",
+    "accuracy": "accuracy",
+    "iou": "IoU",
+    "dice": "Dice",
+    "report_iou": "IoU, column-wise",
+    "report_dice": "Dice, column-wise",
+}
+_PARTS = {"train": "train", "validation": "val"}
+
+
+def _scores(evaluation: Mapping[str, Any]) -> str:
+    head = ["part", "photographs", *(name.replace("_", " ") for name in SCORES)]
+    rows = [
+        [part, str(of_part["n"]), *(_with_interval(of_part["scores"][name]) for name in SCORES)]
+        for part, of_part in evaluation.items()
+    ]
+    return _table(head, rows)
+
+
+def _beside(beside: Mapping[str, Any] | None) -> str:
+    if not beside:
+        return ""
+    parts = [(name, gains) for name, gains in beside.items() if name != "label"]
+    rows = [[part, *(_with_interval(gains[name], sign="+") for name in SCORES)] for part, gains in parts]
+    return f"""
+Beside {beside["label"]}, on the same photographs, it is higher by, with 95 % bootstrap intervals of the paired differences:
+
+{_table(["part", *(name.replace("_", " ") for name in SCORES)], rows)}
+"""
+
+
+def _with_interval(interval: Sequence[Any], sign: str = "") -> str:
+    mean, low, high = interval
+    return f"{mean:{sign}.4f}" if low is None else f"{mean:{sign}.4f} ({low:{sign}.3f} to {high:{sign}.3f})"
+
+
+def _errors(evaluation: Mapping[str, Any]) -> str:
+    return ", ".join(f"{of_part['calibration_error']:.4f} ({part})" for part, of_part in evaluation.items())
+
+
+def _reliability(reliability: Mapping[str, Sequence[float]]) -> str:
+    bins = [
+        (f"{place / 10:.1f} to {(place + 1) / 10:.1f}", weight, predicted, found)
+        for place, (weight, predicted, found) in enumerate(
+            zip(reliability["weight"], reliability["predicted"], reliability["found"], strict=True)
+        )
+    ]
+    head = ["probability", "share of the pixels", "mean probability", "share of these that are lesion"]
+    drawn = [each for each in bins if each[1]]
+    table = _table(
+        head, [[name, f"{weight:.2%}", f"{predicted:.3f}", f"{found:.3f}"] for name, weight, predicted, found in drawn]
+    )
+    return f"""```mermaid
+xychart-beta
+    title "Reliability: bars are what is lesion, the line what was predicted"
+    x-axis "probability" [{", ".join(f'"{name}"' for name, *_ in drawn)}]
+    y-axis "share of the pixels" 0 --> 1
+    bar [{", ".join(f"{found:.3f}" for *_, found in drawn)}]
+    line [{", ".join(f"{predicted:.3f}" for *_, predicted, _ in drawn)}]
+```
+
+{table}"""
+
+
+def _robustness(robustness: Mapping[str, Any]) -> str:
+    agreement = _table(["the photograph", "IoU"], [[name, f"{iou:.4f}"] for name, iou in robustness["agreement"].items()])
+    cost = _table(["the light", "IoU lost"], [[name, f"{lost:.4f}"] for name, lost in robustness["iou_drop"].items()])
+    skin = (
+        f"Of the largest square without lesion of each of {robustness['skin']} photographs, it marked less than {MARKED:.0%} on "
+        f"{robustness['unmarked']:.1%}."
+        if robustness["skin"]
+        else "No photograph had room for a square without lesion."
+    )
+    return f"""On the validation and the test photographs. The mask of a changed photograph, changed back, agrees with that of the
+photograph as it is:
+
+{agreement}
+
+Other light costs, in IoU with the truth:
+
+{cost}
+
+{skin}"""
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in [head, ["---"] * len(head), *rows])

@@ -1,0 +1,133 @@
+"""How sure a figure is that was averaged over images, and whether one model is better than another."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+RESAMPLES = 9999
+AT_ONCE = 2_000_000
+"""Images drawn at a time: each takes some bytes."""
+SIGNIFICANT = 0.05
+TIE = 1e-9
+"""Differences below this are made by rounding."""
+
+
+class Interval(NamedTuple):
+    """A mean and its 95 % confidence interval."""
+
+    mean: float
+    low: float
+    high: float
+
+
+def mean_interval(values: Sequence[float] | np.ndarray) -> Interval:
+    """As `mean_intervals`, of values (N,)."""
+    return mean_intervals(np.asarray(values, np.float64)[:, None])[0]
+
+
+def mean_intervals(values: np.ndarray) -> list[Interval]:
+    """The means of M scores of N images, values (N, M), with their 95 % bootstrap intervals: BCa (Efron, 1987).
+
+    The images are drawn anew 9,999 times from a fixed seed, the same for all scores, so the same values always give the same
+    intervals. Equal values have an interval without width; that of a single one is not known, which is NaN.
+
+    Raises:
+        ValueError: if there are no values.
+    """
+    from scipy.special import ndtr, ndtri
+
+    count = len(values)
+    if not count:
+        raise ValueError("there are no values to average")
+    means, apart = values.mean(axis=0), values - values.mean(axis=0)
+    drawn = _drawn_means(apart)  # around 0, where float32 is precise
+    with np.errstate(invalid="ignore", divide="ignore"):
+        bias = ndtri(((drawn < 0).mean(axis=0) + (drawn <= 0).mean(axis=0)) / 2)
+        acceleration = (apart**3).sum(axis=0) / (6 * (apart**2).sum(axis=0) ** 1.5)
+    intervals = []
+    for column, mean in enumerate(means.tolist()):
+        if count == 1:
+            intervals.append(Interval(mean, np.nan, np.nan))
+        elif np.ptp(values[:, column]) < TIE:
+            intervals.append(Interval(mean, mean, mean))
+        else:
+            from_bias = bias[column] + ndtri([0.025, 0.975])
+            quantiles = ndtr(bias[column] + from_bias / (1 - acceleration[column] * from_bias))
+            low, high = np.quantile(drawn[:, column], quantiles)
+            intervals.append(Interval(mean, mean + float(low), mean + float(high)))
+    return intervals
+
+
+def _drawn_means(values: np.ndarray) -> np.ndarray:
+    """The means (9,999, M) of values (N, M) over images drawn with replacement, some draws at a time."""
+    count, random = len(values), np.random.default_rng(0)
+    at_once = max(1, AT_ONCE // count)
+    means = []
+    for start in range(0, RESAMPLES, at_once):
+        draws = min(at_once, RESAMPLES - start)
+        images = random.integers(count, size=(draws, count)) + count * np.arange(draws)[:, None]
+        times = np.bincount(images.ravel(), minlength=draws * count).reshape(draws, count)
+        means.append(times @ values / count)
+    return np.concatenate(means)
+
+
+class Difference(NamedTuple):
+    """What one model scores above another on the same N images, by a metric of which more is better."""
+
+    interval: Interval
+    """The mean difference, and its 95 % bootstrap interval over images."""
+    p: float
+    """Of the Wilcoxon signed-rank test, two-sided, images without a difference left out; 1 where there are no others."""
+    wins: int
+    ties: int
+    losses: int
+    effect: float
+    """The matched-pairs rank-biserial correlation, -1 to 1: how far ranks of gains outweigh those of losses (Kerby, 2014)."""
+
+
+def paired_difference(ours: Sequence[float] | np.ndarray, theirs: Sequence[float] | np.ndarray) -> Difference:
+    """Compare the scores (N,) of two models on the same images in the same order.
+
+    Raises:
+        ValueError: if there are no images, or not as many of one as of the other.
+    """
+    from scipy.stats import rankdata, wilcoxon
+
+    gains = np.subtract(ours, theirs)
+    gains = np.where(np.abs(gains) < TIE, 0.0, gains)
+    moved = gains[gains != 0]
+    p, effect = 1.0, 0.0
+    if len(moved):
+        p = float(wilcoxon(moved).pvalue)
+        ranks = rankdata(np.abs(moved))
+        effect = float((ranks * np.sign(moved)).sum() / ranks.sum())
+    wins, losses = int((gains > 0).sum()), int((gains < 0).sum())
+    return Difference(mean_interval(gains), p, wins, len(gains) - wins - losses, losses, effect)
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """P values corrected for as many tests as there are, by Holm's method (1979): no more than one family in twenty then errs."""
+    order = sorted(range(len(p_values)), key=p_values.__getitem__)
+    corrected, highest = [0.0] * len(p_values), 0.0
+    for place, index in enumerate(order):
+        highest = max(highest, min(1.0, p_values[index] * (len(p_values) - place)))
+        corrected[index] = highest
+    return corrected
+
+
+def verdict(ours: str, theirs: str, difference: Difference, p: float) -> str:
+    """One plain sentence on two models by their IoU; ``p`` is the corrected p value.
+
+    Beyond chance is what the test and the interval agree on, in the same direction.
+    """
+    mean, low, high = difference.interval
+    images = difference.wins + difference.ties + difference.losses
+    if difference.ties == images:
+        return f"{ours} and {theirs} score the same on every image."
+    better, worse, wins = (ours, theirs, difference.wins) if mean >= 0 else (theirs, ours, difference.losses)
+    agree = p < SIGNIFICANT and low * high > 0 and mean * difference.effect > 0
+    share, how = f"{100 * wins / images:.0f} %", "is beyond chance" if agree else "may be chance"
+    return f"{better} is better than {worse} on {share} of the images; the mean gain of {abs(mean):.3f} {how}."
