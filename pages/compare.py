@@ -3,26 +3,35 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import streamlit as st
 
-from pages.comparison import ORDERS, Compared, Table, mask_models, mask_photos, overall, to_csv
+from pages.comparison import ORDERS, Compared, Table, evaluations_of, mask_models, mask_photos, scores_csv, viewed_photos
+from pages.comparison_charts import comparison_charts
 from pages.dataset_choice import choose_dataset
+from pages.dataset_view import known_duplicates
 from pages.job_panel import ask, job_panel
-from pages.live import compare_view
+from pages.live import compare_view, image_viewer
 from pages.models import model_names, short_name
-from pages.tables import score_table
+from pages.tables import pairing_table, score_table
+from pages.take_away import take_masks_away
 from pages.text import plain
-from pages.theme import run_colour
+from pages.uploaded_models import uploaded_models
 from seg_core.checkpoint import available_checkpoints, read_metadata
+from seg_core.colours import run_colour
+from seg_core.comparison import pairings, score_rows, to_csv, to_latex, to_markdown
 from seg_core.config import Config
 from seg_core.data.dataset import SAMPLE, Dataset, clean_source
 from seg_core.errors import InputError
-from seg_core.jobs.requests import SplitChoice, evaluation_request
+from seg_core.jobs.requests import SplitChoice, evaluation_request, survey_request
+from seg_core.jobs.results import result_folder
+from seg_core.overlap import overlap
 
 MOST = 3
 A_PAGE = 8
 THRESHOLD = "compare-threshold"
+IMAGE = "compare-image"
 SPLITS = {"test": "Test", "val": "Validation", "train": "Training"}
 
 
@@ -60,11 +69,26 @@ def _linked_seed() -> int:
     return min(int(text), 2**31 - 1) if text.isascii() and text.isdecimal() and len(text) < 11 else 0
 
 
-def learnt_from(model: Path, split: SplitChoice) -> str:
-    """A warning where a checkpoint may have trained on photographs of the split; empty where it has not, or nothing is known."""
-    if model.is_dir() or split.name == "test":
+def warn_of_overlap(models: dict[str, Path], split: SplitChoice) -> None:
+    """Say which checkpoints have seen, or may have seen, photographs of the split."""
+    duplicates = known_duplicates(split.dataset)
+    for label, model in models.items():
+        if model.is_dir():
+            continue
+        try:
+            metadata = read_metadata(model)
+        except InputError:
+            continue  # deleted meanwhile, which is said where its scores would stand
+        found = overlap(metadata, split.dataset.fingerprint, split.pairs, duplicates)
+        said = [_may_have_trained(metadata, split)] if found is None else found.sentences
+        for text in filter(None, said):
+            st.warning(plain(f"{label} {text}; its scores here say little about new ones."))
+
+
+def _may_have_trained(metadata: dict[str, Any], split: SplitChoice) -> str:
+    """What can be said of a checkpoint that does not name its training photographs."""
+    if split.name == "test":
         return ""
-    metadata = read_metadata(model)
     config, same_data = metadata["config"], metadata["dataset"]["fingerprint"] == split.dataset.fingerprint
     same_split = metadata["dataset"]["val_is_own"] or (config["seed"], config["val_fraction"]) == (split.seed, split.val_fraction)
     if same_data and same_split and split.name == "val":
@@ -74,7 +98,7 @@ def learnt_from(model: Path, split: SplitChoice) -> str:
 
 
 def choose_models() -> dict[str, Path]:
-    """Let the user choose models, and a folder of masks; path by name."""
+    """Let the user choose models, upload others, and name a folder of masks; path by name."""
     entries = available_checkpoints()
     there = {short_name(entry): entry for entry in entries}
     names = model_names(entries)
@@ -92,6 +116,16 @@ def choose_models() -> dict[str, Path]:
         key="compare-models",
     )
     models = {names[there[name].path]: there[name].path for name in picked}
+    with st.expander("Models and masks from elsewhere", expanded="masks" in st.query_params):
+        models |= uploaded_models()
+        models |= masks_folder()
+    if len(models) > MOST:
+        st.warning(f"At most {MOST} are compared at a time; the others are left out.")
+    return dict(list(models.items())[:MOST])
+
+
+def masks_folder() -> dict[str, Path]:
+    """Let the user name a folder of masks; path by name."""
     typed = st.text_input(
         "Folder of predicted masks",
         st.query_params.get("masks", ""),
@@ -104,14 +138,13 @@ def choose_models() -> dict[str, Path]:
         folder = Path(clean_source(typed)) if typed.strip() else None
     except InputError as error:
         st.error(plain(str(error)))
-        return models
-    if folder is not None and not _is_folder(folder):
+        return {}
+    if folder is None:
+        return {}
+    if not _is_folder(folder):
         st.error(f"There is no folder {plain(str(folder))}; check the path.")
-    elif folder is not None:
-        models[f"masks: {folder.name or folder}"] = folder
-    if len(models) > MOST:
-        st.warning(f"At most {MOST} are compared at a time; the folder is left out.")
-    return dict(list(models.items())[:MOST])
+        return {}
+    return {f"masks: {folder.name or folder}": folder}
 
 
 def _is_folder(path: Path) -> bool:
@@ -121,7 +154,18 @@ def _is_folder(path: Path) -> bool:
         return False
 
 
-def remember(dataset: Dataset, split: SplitChoice, models: dict[str, Path]) -> None:
+def choose_tta() -> bool:
+    """Let the user choose how the models predict."""
+    return st.checkbox(
+        "Test-time augmentation",
+        st.query_params.get("tta") == "1",
+        help="Each mask is the mean over eight views of the photograph: mirrored or not, in four quarter turns. "
+        "Eight times the work.",
+        key="compare-tta",
+    )
+
+
+def remember(dataset: Dataset, split: SplitChoice, models: dict[str, Path], *, tta: bool) -> None:
     """Make the address one that opens the same view."""
     names = {entry.path: short_name(entry) for entry in available_checkpoints()}
     wanted: dict[str, list[str]] = {
@@ -130,6 +174,7 @@ def remember(dataset: Dataset, split: SplitChoice, models: dict[str, Path]) -> N
         "seed": [str(split.seed)] if split.seed else [],
         "model": [names[path] for path in models.values() if path in names],
         "masks": [str(path) for path in models.values() if path.is_dir()],
+        "tta": ["1"] if tta else [],
     }
     for name, values in wanted.items():
         if st.query_params.get_all(name) == values:
@@ -140,19 +185,19 @@ def remember(dataset: Dataset, split: SplitChoice, models: dict[str, Path]) -> N
             st.query_params.pop(name, None)
 
 
-def compared(models: dict[str, Path], split: SplitChoice) -> list[Compared]:
+def compared(models: dict[str, Path], split: SplitChoice, *, tta: bool) -> list[Compared]:
     """The models with their evaluations, as far as these are there."""
     found = []
     for place, (label, path) in enumerate(models.items()):
         try:
-            found.append(Compared.of(label, run_colour(place), evaluation_request(path, split)))
+            found.append(Compared.of(label, run_colour(place), evaluation_request(path, split, tta=tta)))
         except InputError as error:
             st.error(plain(f"{label}: {error}"))
     return found
 
 
 def pictures(models: list[Compared], table: Table, threshold: float | None) -> None:
-    """The photographs, in the order chosen, some at a time."""
+    """The photographs in the order chosen: one large, and some at a time small."""
     order_box, ids_box, page_box = st.columns([5, 3, 2], vertical_alignment="bottom")
     order = order_box.segmented_control(
         "Order", list(ORDERS), default="difference", required=True, format_func=ORDERS.__getitem__
@@ -164,10 +209,36 @@ def pictures(models: list[Compared], table: Table, threshold: float | None) -> N
     pages = max(1, -(-len(rows) // A_PAGE))
     page = int(page_box.number_input(f"Page of {pages}", 1, pages, 1, key=f"page-{order}-{len(rows)}"))
     shown = rows[(page - 1) * A_PAGE : page * A_PAGE]
-    compare_view(mask_models(models), mask_photos(models, table, shown), threshold, THRESHOLD)
+    compare_view(mask_models(models), mask_photos(models, table, shown), threshold, THRESHOLD, IMAGE)
     st.caption(
         "White outline: truth. Errors: orange, marked but not lesion; blue, lesion but not marked. Pictures are shown at up to "
-        "512 pixels a side, scores are those at stored resolution."
+        "512 pixels a side, scores are those at stored resolution. Click a photograph to see it large."
+    )
+    st.header("One photograph, large")
+    viewed = viewed_photos(models, table, rows)
+    image = st.session_state.get(IMAGE)
+    if image not in viewed.ids:
+        image = viewed.ids[0]
+    image_viewer(mask_models(models), viewed, threshold, image, IMAGE)
+    st.caption(
+        "Arrow keys step through the photographs in the order above. After a click the wheel zooms all pictures, and dragging "
+        "moves them. The colours of the probability go from blue, 0, to yellow, 1."
+    )
+
+
+def differences(models: list[Compared], threshold: float | None) -> None:
+    """Which model is better, in sentences and in a table."""
+    found = pairings(evaluations_of(models), threshold)
+    if not found:
+        return
+    st.header("Which one is better?")
+    for pairing in found:
+        st.markdown(f"**{plain(pairing.sentence)}**")
+    st.html(pairing_table(found))
+    st.caption(
+        "Mean difference of IoU on the same photographs, with its 95 % bootstrap interval; p of the Wilcoxon signed-rank test, "
+        "by Holm's correction where there are several; the matched-pairs rank-biserial correlation as effect size. Beyond "
+        "chance is what p < 0.05 and an interval without 0 agree on."
     )
 
 
@@ -179,14 +250,29 @@ def results(models: list[Compared]) -> None:
     table = Table.of(evaluated, threshold)
     at = "each model's own threshold" if threshold is None else f"threshold {threshold:.2f}"
     st.header("Scores")
-    st.html(score_table([(model.label, n, means) for model, n, means in overall(evaluated, threshold)]))
-    st.caption(f"Means over photographs, at {at}. Thresholded IoU counts a photograph below 0.65 as 0. Best in bold.")
+    costs = {model.label: model.cost for model in evaluated}
+    rows = score_rows(evaluations_of(evaluated), costs, threshold)
+    st.html(score_table(rows))
+    st.caption(
+        f"Means over photographs with 95 % bootstrap intervals, at {at}. Thresholded IoU counts a photograph below 0.65 as 0; "
+        "boundary IoU and HD95, the 95th percentile of the Hausdorff distance as a share of the diagonal, are known at each "
+        "model's own threshold. Best in bold."
+    )
+    with st.popover("Download", icon=":material/download:"):
+        files = {"Table as CSV": (to_csv, "csv"), "Table as Markdown": (to_markdown, "md"), "Table as LaTeX": (to_latex, "tex")}
+        for name, (write, ending) in files.items():
+            st.download_button(name, write(rows), f"lesionlab-table.{ending}", on_click="ignore", width="stretch")
+        every = scores_csv(evaluated, table)
+        st.download_button("Scores of every photograph (CSV)", every, "lesionlab-scores.csv", on_click="ignore", width="stretch")
     for note in dict.fromkeys(note for model in evaluated if model.evaluation for note in model.evaluation.notes):
         st.warning(plain(note))
     for model in evaluated:
         if model.evaluation and model.evaluation.missing:
             count = len(model.evaluation.missing)
             st.warning(plain(f"{model.label} has no mask for {count} of the photographs, which are left out of its scores."))
+    differences(evaluated, threshold)
+    st.header("Charts")
+    comparison_charts(evaluated, threshold, IMAGE)
     st.header("Photographs")
     pictures(evaluated, table, threshold)
     with st.expander("Scores of every photograph", icon=":material/table:"):
@@ -201,14 +287,6 @@ def results(models: list[Compared]) -> None:
             width="stretch",
             column_config={name: st.column_config.NumberColumn(format="%.4f") for name in list(columns)[1:]},
         )
-        st.download_button(
-            "Download all scores (CSV)",
-            to_csv(evaluated, table),
-            "lesionlab-scores.csv",
-            "text/csv",
-            icon=":material/download:",
-            on_click="ignore",
-        )
 
 
 st.title("Compare")
@@ -221,24 +299,27 @@ with left:
 with right:
     st.header("Models")
     chosen = choose_models()
+    tta = choose_tta()
 if dataset is None or split is None:
     st.stop()
 if not chosen:
     st.info("Choose models, or a folder of masks, to compare.", icon=":material/compare:")
     st.page_link("train.py", label="Train a model", icon=":material/model_training:")
     st.stop()
-remember(dataset, split, chosen)
-for label, path in chosen.items():
-    if warning := learnt_from(path, split):
-        st.warning(plain(f"{label} {warning}; its scores here say little about new ones."))
-models = compared(chosen, split)
+remember(dataset, split, chosen, tta=tta)
+warn_of_overlap(chosen, split)
+models = compared(chosen, split, tta=tta)
 wanting = {model.label: model.request for model in models if model.evaluation is None}
 with right:
-    if wanting and not job_panel(wanting):
-        count = f"{len(wanting)} model{'s' if len(wanting) > 1 else ''} on {len(split.pairs):,} photographs"
-        if st.button(f"Evaluate {count}", type="primary", icon=":material/play_arrow:"):
-            ask(list(wanting.values()))
-            st.rerun()
-        st.caption("This happens in the background; what was evaluated once is kept.")
+    if wanting:
+        survey = survey_request(dataset)  # it finds photographs of the same slide
+        asked = wanting if result_folder(survey) else {"Looking for duplicates": survey, **wanting}
+        if not job_panel(asked):
+            count = f"{len(wanting)} model{'s' if len(wanting) > 1 else ''} on {len(split.pairs):,} photographs"
+            if st.button(f"Evaluate {count}", type="primary", icon=":material/play_arrow:"):
+                ask(list(asked.values()))
+                st.rerun()
+            st.caption("This happens in the background; what was evaluated once is kept.")
 if any(model.evaluation for model in models):
     results(models)
+    take_masks_away(chosen, split, tta=tta)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import io
+import json
+import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -11,7 +13,8 @@ from pathlib import Path
 
 import numpy as np
 
-from pages.live import MaskModel, MaskPhoto
+from pages.live import MaskModel, MaskPhoto, ViewedPhotos
+from seg_core.complexity import Cost
 from seg_core.errors import InputError
 from seg_core.evaluation import METRICS, Evaluation
 from seg_core.jobs.job import Request
@@ -21,6 +24,7 @@ ORDERS = {
     "difference": "Largest difference",
     "worst": "Lowest IoU",
     "best": "Highest IoU",
+    "random": "Random",
     "name": "Name",
 }
 
@@ -33,6 +37,7 @@ class Compared:
     colour: str
     request: Request
     evaluation: Evaluation | None
+    cost: Cost | None = None
 
     @classmethod
     def of(cls, label: str, colour: str, request: Request) -> Compared:
@@ -41,7 +46,7 @@ class Compared:
         if folder is None:
             return cls(label, colour, request, None)
         try:
-            return cls(label, colour, request, _evaluation(folder / "evaluation.npz"))
+            return cls(label, colour, request, _evaluation(folder / "evaluation.npz"), _cost(folder / "cost.json"))
         except InputError:  # damaged, or of another version: it is asked for again
             forget(request)
             return cls(label, colour, request, None)
@@ -52,9 +57,17 @@ def _evaluation(file: Path) -> Evaluation:
     return Evaluation.load(file)  # the folder's name holds the key: another model or other data is another file
 
 
-def overall(models: Sequence[Compared], threshold: float | None) -> list[tuple[Compared, int, dict[str, float]]]:
-    """Each evaluated model with the number of its photographs and its means at a threshold (None: its own)."""
-    return [(model, len(e.ids), e.means_at(threshold)) for model in models if (e := model.evaluation)]
+@lru_cache(maxsize=32)
+def _cost(file: Path) -> Cost | None:
+    try:
+        return Cost(**json.loads(file.read_text(encoding="utf-8"))) if file.exists() else None
+    except (ValueError, TypeError):
+        raise InputError(f"{file} is damaged; evaluate again.") from None
+
+
+def evaluations_of(models: Sequence[Compared]) -> dict[str, Evaluation]:
+    """The evaluations that are there, by the models' labels."""
+    return {model.label: model.evaluation for model in models if model.evaluation}
 
 
 @dataclass(frozen=True)
@@ -81,6 +94,8 @@ class Table:
         """The rows, sorted as `ORDERS` says; with one model the difference is that to a perfect mask."""
         if order == "name":
             return sorted(range(len(self.ids)), key=self.ids.__getitem__)
+        if order == "random":
+            return random.Random(0).sample(range(len(self.ids)), len(self.ids))
         iou = self.scores["iou"]
         several = iou.shape[1] > 1
         spread = np.nanmax(iou, axis=1) - np.nanmin(iou, axis=1) if several else 1 - iou[:, 0]
@@ -116,7 +131,20 @@ def mask_photos(models: Sequence[Compared], table: Table, rows: Sequence[int]) -
     return photos
 
 
-def to_csv(models: Sequence[Compared], table: Table) -> str:
+def viewed_photos(models: Sequence[Compared], table: Table, rows: Sequence[int]) -> ViewedPhotos:
+    """Some rows of the table as the image viewer takes them, in their order."""
+    shown = [(column, model) for column, model in enumerate(models) if model.evaluation]
+    places = [{id: number for number, id in enumerate(m.evaluation.ids, start=1)} for _, m in shown if m.evaluation]
+    iou = table.scores["iou"]
+    return ViewedPhotos(
+        [model.request.key for _, model in shown],
+        [table.ids[row] for row in rows],
+        [[place.get(table.ids[row]) for place in places] for row in rows],
+        [[None if np.isnan(iou[row, column]) else round(float(iou[row, column]), 4) for column, _ in shown] for row in rows],
+    )
+
+
+def scores_csv(models: Sequence[Compared], table: Table) -> str:
     """Every metric of every photograph and model, a row a photograph."""
     file = io.StringIO()
     rows = csv.writer(file, lineterminator="\n")

@@ -14,7 +14,9 @@ from seg_core.data.dataset import Dataset
 from seg_core.data.duplicates import Duplicate
 from seg_core.data.folders import PARTS, Pair, Part
 from seg_core.data.survey import Survey
-from seg_core.jobs.requests import load_survey
+from seg_core.errors import InputError
+from seg_core.jobs.requests import load_survey, survey_request
+from seg_core.jobs.results import result_folder
 
 ANY, SOUND, TROUBLED = "any or none", "none", "any"
 PROBLEM_FILTERS = (ANY, SOUND, TROUBLED)
@@ -102,6 +104,15 @@ def open_view(dataset: Dataset, folder: Path) -> View:
     """
     survey, duplicates = _loaded(folder)
     return View(dataset.pairs, survey, duplicates)
+
+
+def known_duplicates(dataset: Dataset) -> list[Duplicate]:
+    """The duplicates that a survey of a dataset found; none where it was not looked at yet."""
+    try:
+        folder = result_folder(survey_request(dataset))
+        return _loaded(folder)[1] if folder else []
+    except InputError:
+        return []
 
 
 @lru_cache(maxsize=4)

@@ -12,10 +12,10 @@ from html import escape
 import numpy as np
 from PIL import Image, ImageDraw
 
-from pages.overlays import draw_mask, preview
 from seg_core.data.folders import Pair
 from seg_core.errors import InputError
 from seg_core.image import open_image, read_image, read_mask
+from seg_core.overlays import draw_mask, preview
 
 SIDE = 256
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import streamlit as st
 
-from pages.theme import RUN_COLOURS
+from seg_core.colours import RUN_COLOURS
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go

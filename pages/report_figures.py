@@ -9,8 +9,8 @@ from typing import Any
 
 from pages.live import Curve, Mark
 from pages.tables import wide_table
-from pages.theme import run_colour
 from seg_core.checkpoint import read_metadata
+from seg_core.colours import run_colour
 from seg_core.config import VARIANT_LABELS, VARIANTS
 from seg_core.errors import InputError
 from seg_core.home import SHIPPED_CHECKPOINTS

@@ -5,31 +5,34 @@ from __future__ import annotations
 from collections.abc import Sequence
 from html import escape
 
-# The challenge's own first; on a narrow screen the others are scrolled to.
-COLUMNS = ("iou", "dice", "thresholded_iou", "accuracy", "sensitivity", "specificity")
-TITLES = {"iou": "IoU", "dice": "Dice", "thresholded_iou": "Thresholded IoU"}
+from seg_core.comparison import COLUMNS, COSTS, PAIRING_TITLES, Pairing, Row, best, cell, cost_cells, margin, pairing_cells
 
 
-def score_table(rows: Sequence[tuple[str, int, dict[str, float]]]) -> str:
-    """Mean scores by model: label, number of photographs, metrics.
-
-    The best of each metric is bold where several models have scores of the same photographs.
-    """
-    alike = len(rows) > 1 and len({count for _, count, _ in rows}) == 1
-    best = {metric: max((f"{means[metric]:.4f}" for _, _, means in rows), default="") for metric in COLUMNS}
-    head = "".join(f"<th scope='col'>{title}</th>" for title in ("", *map(metric_title, COLUMNS), "Photographs"))
+def score_table(rows: Sequence[Row]) -> str:
+    """Mean scores by model with their 95 % intervals, and what each model costs; the best of each column is bold."""
+    leaders = {column: best(rows, column) for column in COLUMNS}
+    titles = ["", *(column.title for column in COLUMNS), *COSTS, "Photographs"]
+    head = "".join(f"<th scope='col'>{title}</th>" for title in titles)
     body = "".join(
-        f"<tr><th scope='row'>{escape(label)}</th>"
-        + "".join(_cell(f"{means[metric]:.4f}", alike and f"{means[metric]:.4f}" == best[metric]) for metric in COLUMNS)
-        + f"<td>{count:,}</td></tr>"
-        for label, count, means in rows
+        f"<tr><th scope='row'>{escape(row.label)}</th>"
+        + "".join(_cell(cell(row, column), margin(row, column), row.label in leaders[column]) for column in COLUMNS)
+        + "".join(f"<td>{text}</td>" for text in cost_cells(row.cost))
+        + f"<td>{row.images:,}</td></tr>"
+        for row in rows
     )
     return wide_table(f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody>", "Mean scores of each model")
 
 
-def metric_title(metric: str) -> str:
-    """A metric's name as a heading."""
-    return TITLES.get(metric, metric.replace("_", " ").capitalize())
+def pairing_table(found: Sequence[Pairing]) -> str:
+    """How much higher the IoU of the first of two models is, how sure that is, and on how many photographs."""
+    head = "".join(f"<th scope='col'>{title}</th>" for title in ("", *PAIRING_TITLES))
+    body = "".join(
+        f"<tr><th scope='row'>{escape(pairing.first)} − {escape(pairing.second)}</th>"
+        + "".join(_cell(escape(text), between, False) for text, between in pairing_cells(pairing))
+        + "</tr>"
+        for pairing in found
+    )
+    return wide_table(f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody>", "Differences between the models")
 
 
 def wide_table(rows: str, label: str) -> str:
@@ -40,5 +43,6 @@ def wide_table(rows: str, label: str) -> str:
     )
 
 
-def _cell(text: str, is_best: bool) -> str:
-    return f"<td><b>{text}</b></td>" if is_best else f"<td>{text}</td>"
+def _cell(text: str, between: str, is_best: bool) -> str:
+    shown = f"<b>{text}</b>" if is_best else text
+    return f"<td>{shown}<br><small>{between}</small></td>" if between else f"<td>{shown}</td>"

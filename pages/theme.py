@@ -7,9 +7,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-# Okabe and Ito's palette, told apart with every kind of colour vision: the n-th chosen run takes the n-th colour on every page.
-RUN_COLOURS: tuple[str, ...] = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
-
 FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
 RADIUS = "8px"
 
@@ -27,8 +24,3 @@ class Palette:
 
 LIGHT = Palette(background="#ffffff", secondary="#f5f6f8", text="#0b1119", border="#d9dee5", primary="#0b6e99")
 DARK = Palette(background="#12161c", secondary="#1b2129", text="#e6eaf0", border="#323b47", primary="#4db3dc")
-
-
-def run_colour(position: int) -> str:
-    """The colour of the run at a position among those chosen; after six they repeat."""
-    return RUN_COLOURS[position % len(RUN_COLOURS)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from urllib.request import urlopen
 
@@ -12,17 +13,21 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Page, expect
 
-from pages.comparison import Compared, Table, mask_photos, to_csv
-from pages.tables import score_table
+from pages.comparison import Compared, Table, mask_photos, scores_csv
+from pages.tables import pairing_table, score_table
+from seg_core.comparison import Pairing, Row
+from seg_core.complexity import Cost
 from seg_core.data.dataset import open_dataset
 from seg_core.errors import InputError
 from seg_core.evaluation import METRICS, Evaluation
+from seg_core.home import SHIPPED_CHECKPOINTS
 from seg_core.jobs.job import Request
 from seg_core.jobs.kinds import KINDS
 from seg_core.jobs.requests import SplitChoice, evaluation_request
 from seg_core.jobs.results import result_folder
 from seg_core.jobs.store import JobStore
 from seg_core.jobs.worker import work_on
+from seg_core.statistics import Interval, paired_difference
 from tests.app_process import AppProcess
 from tests.helpers import make_dataset, wait_until
 
@@ -39,6 +44,9 @@ def compared(label: str, found: dict[str, list[int]], own: float = 0.5) -> Compa
         false_positive=np.zeros((len(found), 3), int),
         lesion=np.full(len(found), 4),
         pixels=np.full(len(found), 16),
+        probability=np.zeros((len(found), 4)),
+        boundary_iou=np.full(len(found), 0.5),
+        hausdorff_95=np.full(len(found), 0.1),
     )
     return Compared(label, "#000000", Request("evaluate", label, {}), evaluation)
 
@@ -76,21 +84,37 @@ def test_pictures_are_those_of_each_models_own_evaluation() -> None:
 
 
 def test_the_csv_holds_every_metric_of_every_photograph() -> None:
-    head, *rows = to_csv([ONE, TWO], Table.of([ONE, TWO], None)).splitlines()
+    head, *rows = scores_csv([ONE, TWO], Table.of([ONE, TWO], None)).splitlines()
     assert head.split(",")[:2] == ["image", "one accuracy"]
     assert len(head.split(",")) == 1 + 2 * len(METRICS)
     values = dict(zip(head.split(","), rows[2].split(","), strict=True))
     assert (values["image"], values["one iou"], values["two iou"]) == ("c", "0.250000", "")
 
 
+IDS = frozenset(f"photo{number}" for number in range(1200))
+
+
 def test_the_best_of_several_is_bold() -> None:
-    means = dict.fromkeys(METRICS, 0.5)
-    table = score_table([("<one>", 1200, means), ("two", 1200, means | {"iou": 0.75})])
+    means = dict.fromkeys(METRICS, Interval(0.5, 0.4, 0.6))
+    one, two = (
+        Row("<one>", IDS, means, None),
+        Row("two", IDS, means | {"iou": Interval(0.75, 0.7, 0.8)}, Cost(10**6, 10**9, 9.5)),
+    )
+    table = score_table([one, two])
     assert "&lt;one&gt;" in table
-    assert "<b>" not in score_table([("one", 3, means), ("two", 4, means)])  # means of other photographs
     assert "<td>1,200</td>" in table
-    assert table.count("<b>0.7500</b>") == 1
-    assert "<b>" not in score_table([("alone", 3, means)])
+    assert table.count("<b>0.7500</b><br><small>0.700–0.800</small>") == 1
+    assert "<td>1.0 M</td><td>1.00</td><td>10</td>" in table
+    assert "<b>" not in score_table([replace(one, ids=frozenset("abc")), two])  # means of other photographs
+    assert "<b>" not in score_table([one])
+
+
+def test_a_table_says_how_models_differ() -> None:
+    iou = np.linspace(0.5, 0.9, 30)
+    difference = paired_difference(iou + 0.01, iou)
+    table = pairing_table([Pairing("<one>", "two", 30, difference, difference.p)])
+    assert "&lt;one&gt; − two" in table
+    assert "<td>+0.0100<br><small>+0.0100 to +0.0100</small></td><td>&lt; 0.0001</td><td>30</td><td>0</td><td>0</td>" in table
 
 
 # Jobs
@@ -190,9 +214,75 @@ def test_a_model_and_masks_of_another_program_are_compared(page: Page, app_serve
         page.get_by_role("button", name=style, exact=True).click()
         expect(page.locator(f'.mask-group canvas[data-drawn^="{style.lower()}"]').first).to_be_visible()
 
+    page.get_by_role("tab", name="Calibration").click()
+    expect(page.get_by_text("ECE 0.")).to_have_count(2)
+
     page.goto(address)  # kept: nothing is evaluated again
     expect(table.get_by_role("row", name="masks: other-tool")).to_be_visible(timeout=SLOW)
     expect(page.get_by_role("button", name="Evaluate")).to_have_count(0)
+
+    page.get_by_text("Test-time augmentation", exact=True).click()
+    page.get_by_role("button", name="Evaluate 1 model on 5 photographs").click()  # the folder of masks stays what it is
+    expect(page.get_by_role("button", name="Evaluate")).to_have_count(0, timeout=SLOW)
+    expect(table.get_by_role("row", name="Model 2")).to_be_visible(timeout=SLOW)
+    assert "tta=1" in page.url
+
+
+@pytest.mark.browser
+def test_a_point_opens_its_photograph_and_arrow_keys_step_on(page: Page, app_server: AppProcess, tmp_path: Path) -> None:
+    data = make_dataset(tmp_path / "of its own", size=(80, 60), train=4, test=5)
+    page.goto(f"{app_server.url}/compare?data={data}&model=fine-tune-report&model=frozen-decoder-report")
+    page.get_by_role("button", name="Evaluate").click(timeout=SLOW)
+    expect(page.get_by_text("of the images; the mean gain of")).to_be_visible(timeout=SLOW)
+    viewer = page.get_by_role("group", name="One photograph, large")
+    expect(viewer).to_contain_text("1 of 5")
+    chart = page.locator(".js-plotly-plot").first
+    chart.scroll_into_view_if_needed()
+    for point in (3, 1):
+        spot, wanted = chart.evaluate(POINT, point)
+        page.mouse.click(*spot)
+        expect(viewer).to_contain_text(f"{wanted} · ")
+        expect(viewer.locator(f"canvas[data-drawn='{wanted} outline']")).to_be_visible()
+
+    viewer.focus()
+    page.keyboard.press("Home")
+    expect(viewer).to_contain_text("1 of 5")
+    for number in (2, 3):
+        page.keyboard.press("ArrowRight")
+        expect(viewer).to_contain_text(f"{number} of 5")
+    page.keyboard.press("ArrowLeft")
+    expect(viewer).to_contain_text("2 of 5")
+    page.keyboard.press("+")
+    canvases = viewer.locator("canvas")
+    expect(canvases).to_have_count(5)  # all outlines, and errors and probabilities of both models
+    zoomed = {canvases.nth(place).evaluate("(one) => one.style.transform") for place in range(5)}
+    assert zoomed == {"translate(-25%, -25%) scale(1.5)"}
+    page.keyboard.press("0")
+    assert canvases.first.evaluate("(one) => one.style.transform") == "translate(0%, 0%) scale(1)"
+
+
+@pytest.mark.browser
+def test_an_uploaded_model_is_compared_and_what_is_none_is_refused(page: Page, app_server: AppProcess, tmp_path: Path) -> None:
+    data = make_dataset(tmp_path / "of its own", size=(80, 60), train=4, test=2)
+    page.goto(f"{app_server.url}/compare?data={data}&model=fine-tune-report")
+    page.get_by_text("Models and masks from elsewhere").click(timeout=SLOW)
+    wrong = tmp_path / "notes.safetensors"
+    wrong.write_text("some words", encoding="utf-8")
+    page.locator("input[type=file]").set_input_files([wrong, SHIPPED_CHECKPOINTS / "frozen-decoder-report.safetensors"])
+    expect(page.get_by_text("notes.safetensors is no checkpoint of LesionLab")).to_be_visible()
+    page.get_by_role("button", name="Evaluate 2 models on 2 photographs").click()
+    table = page.get_by_role("region", name="Mean scores of each model")
+    expect(table.get_by_role("row", name="frozen-decoder-report.safetensors")).to_be_visible(timeout=SLOW)
+
+
+POINT = """
+(plot, number) => {
+  const trace = plot.calcdata.findIndex((points) => points[0].trace.mode === "markers"), point = plot.calcdata[trace][number];
+  const { xaxis, yaxis } = plot._fullLayout, box = plot.getBoundingClientRect();
+  return [[box.left + xaxis._offset + xaxis.c2p(point.x), box.top + yaxis._offset + yaxis.c2p(point.y)], point.data];
+}
+"""
+"""Of a scatter plot: where a point is on the page, and the id of its photograph."""
 
 
 def pixels(page: Page) -> str:
@@ -206,7 +296,7 @@ def test_an_evaluation_is_cancelled_and_a_folder_that_is_none_is_named(page: Pag
     page.goto(f"{app_server.url}/compare?model=trainable-decoder-report&masks=/nowhere/at/all")
     expect(page.get_by_text("There is no folder /nowhere/at/all; check the path.")).to_be_visible(timeout=SLOW)
     page.get_by_role("button", name="Evaluate 1 model on 40 photographs").click()
-    page.get_by_role("button", name="Cancel").click()
+    page.get_by_role("button", name="Cancel").last.click()  # the first may be that of the look for duplicates
     expect(page.get_by_text("Cancelled.")).to_be_visible(timeout=SLOW)
     expect(page.get_by_role("button", name="Evaluate 1 model on 40 photographs")).to_be_visible()
 

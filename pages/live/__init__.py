@@ -34,6 +34,7 @@ _charts, _list = _component("elements", "live", "batch_lines", "charts"), _compo
 _facts, _log = _component("elements", "live", "run_facts"), _component("elements", "live", "run_log")
 _progress = _component("elements", "live", "progress")
 _film, _compare = _component("elements", "live", "drawing", "mask_film"), _component("elements", "drawing", "compare_view")
+_viewer = _component("elements", "drawing", "image_viewer")
 
 CHARTS = {"loss": "Loss", "accuracy": "Accuracy", "iou": "IoU", "dice": "Dice"}
 
@@ -149,15 +150,54 @@ class MaskPhoto:
     scores: list[float | None]
 
 
-def compare_view(models: Sequence[MaskModel], photos: Sequence[MaskPhoto], threshold: float | None, state: str) -> None:
+def compare_view(
+    models: Sequence[MaskModel], photos: Sequence[MaskPhoto], threshold: float | None, state: str, image_state: str
+) -> None:
     """Photographs with the masks of some models, at a threshold for all or, None, at each model's own.
 
-    What the user chooses is put into the session's ``state`` before the page is drawn anew.
+    The threshold that the user chooses is put into the session's ``state`` before the page is drawn anew, and the id of a
+    photograph that is clicked into ``image_state``.
     """
 
     def choose() -> None:
         chosen = st.session_state["compare-view"].threshold
         st.session_state[state] = None if chosen is None else float(chosen)
 
+    def open_image() -> None:
+        if clicked := st.session_state["compare-view"].image:
+            st.session_state[image_state] = clicked
+
     data = {"models": [asdict(model) for model in models], "photos": [asdict(photo) for photo in photos], "threshold": threshold}
-    _compare(data=data, default={"threshold": threshold}, on_threshold_change=choose, key="compare-view")
+    _compare(
+        data=data,
+        default={"threshold": threshold},
+        on_threshold_change=choose,
+        on_image_change=open_image,
+        key="compare-view",
+    )
+
+
+@dataclass(frozen=True)
+class ViewedPhotos:
+    """Photographs to step through: the key of each model's evaluation, and by photograph its id, its number in each of the
+    evaluations and its IoU by each model; None where there is no mask.
+    """
+
+    keys: list[str]
+    ids: list[str]
+    numbers: list[list[int | None]]
+    scores: list[list[float | None]]
+
+
+def image_viewer(models: Sequence[MaskModel], photos: ViewedPhotos, threshold: float | None, image: str, state: str) -> None:
+    """One photograph large: all outlines in one picture, and errors and probabilities of each model, which zoom together.
+
+    Arrow keys step through the photographs; the id of the one that is shown is put into the session's ``state``.
+    """
+
+    def choose() -> None:
+        if shown := st.session_state["image-viewer"].image:
+            st.session_state[state] = shown
+
+    data = {"models": [asdict(model) for model in models], "photos": asdict(photos), "threshold": threshold, "image": image}
+    _viewer(data=data, on_image_change=choose, key="image-viewer")

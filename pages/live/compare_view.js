@@ -21,7 +21,13 @@ class CompareView {
     this.markStyle = styleButtons(bar, STYLES, (style) => { this.style = style; this.draw(); });
   }
 
-  show(data, setStateValue) {
+  show(data, setStateValue, setTriggerValue) {
+    this.open = (id) => {
+      setTriggerValue("image", id);
+      const viewer = document.querySelector(".image-viewer"), still = matchMedia("(prefers-reduced-motion: reduce)").matches;
+      viewer?.scrollIntoView({ behavior: still ? "auto" : "smooth" });
+      viewer?.focus({ preventScroll: true }); // so that arrow keys step on from there
+    };
     this.models = data.models;
     this.photos = data.photos;
     this.setStateValue = setStateValue;
@@ -46,12 +52,14 @@ class CompareView {
       this.grid.replaceChildren();
       this.cells = this.photos.flatMap((photo, row) => {
         const group = this.grid.appendChild(element("div", "mask-group"));
+        group.addEventListener("click", () => this.open(photo.id)); // the name below is a button, for the keyboard
         return [null, ...this.models].map((model, place) => ({ row, place: place - 1, ...maskFigure(group, model?.colour) }));
       });
     }
     for (const { row, place, caption } of this.cells) {
       const photo = this.photos[row];
-      caption.replaceChildren(element("span", "compare-name", place < 0 ? photo.id : this.models[place].label));
+      const name = place < 0 ? Object.assign(element("button", "compare-name", photo.id), { type: "button", title: "Show it large" }) : element("span", "compare-name", this.models[place].label);
+      caption.replaceChildren(name);
       caption.append(element("span", "compare-score", place < 0 ? "truth" : photo.scores[place] == null ? "no mask" : `IoU ${photo.scores[place].toFixed(3)}`));
     }
   }

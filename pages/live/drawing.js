@@ -37,6 +37,13 @@ const PIXELS = new Map(); // url -> promise of {width, height, values}: what was
 const MOST_PIXELS = 150; // of up to a megabyte each
 const FALSE_POSITIVE = [213, 94, 0], FALSE_NEGATIVE = [0, 114, 178]; // vermilion and blue of Okabe and Ito's palette
 
+// From dark blue over violet and orange to yellow: the colour of each value of 0 to 255 (plasma, by its stops).
+const STOPS = [[13, 8, 135], [126, 3, 168], [204, 71, 120], [248, 149, 64], [240, 249, 33]];
+const HEAT = Array.from({ length: 256 }, (_, value) => {
+  const place = (value / 255) * (STOPS.length - 1), below = Math.min(STOPS.length - 2, Math.floor(place));
+  return STOPS[below].map((from, channel) => from + (STOPS[below + 1][channel] - from) * (place - below));
+});
+
 async function fetchPixels(url) {
   const answer = await fetch(url);
   if (!answer.ok) throw new Error(`${url}: ${answer.status}`);
@@ -98,8 +105,9 @@ function blend(data, at, [red, green, blue], share) {
 }
 
 // Draws a photograph with masks. `mask` and `truth` are pictures of the photograph's size, or absent. Styles: "outline" and "fill"
-// in `colour`; "errors", false positives and false negatives in two colours; "probability", the picture `mask` itself.
-function paint(canvas, { photo, mask, level = 128, truth, style = "outline", colour = "#0072B2" }) {
+// in `colour`; "errors", false positives and false negatives in two colours; "probability", the picture `mask` itself; "heat", its
+// values as colours over the photograph. `outlines` are further masks with their levels and colours, of which the edges are drawn.
+function paint(canvas, { photo, mask, level = 128, truth, style = "outline", colour = "#0072B2", outlines = [] }) {
   const shown = style === "probability" && mask ? mask : photo;
   const { width, height } = shown;
   const image = new ImageData(new Uint8ClampedArray(shown.data), width, height);
@@ -108,13 +116,16 @@ function paint(canvas, { photo, mask, level = 128, truth, style = "outline", col
   const real = truth && truthOf(truth, thick);
   if (mask && style !== "probability") {
     const predicted = maskOf(mask, level), ink = colourOf(colour);
-    if (style === "errors" && real) {
+    if (style === "heat") {
+      for (let at = 0; at < predicted.length; at++) blend(image.data, at, HEAT[mask.data[4 * at]], 0.65);
+    } else if (style === "errors" && real) {
       predicted.forEach((inside, at) => inside !== real.mask[at] && blend(image.data, at, inside ? FALSE_POSITIVE : FALSE_NEGATIVE, 0.65));
     } else {
       if (style === "fill") predicted.forEach((inside, at) => inside && blend(image.data, at, ink, 0.45));
       drawEdge(edgeOf(predicted, width, height, thick), ink);
     }
   }
+  for (const other of outlines) drawEdge(edgeOf(maskOf(other.mask, other.level), width, height, thick), colourOf(other.colour));
   if (real) drawEdge(real.edge, [255, 255, 255]);
   canvas.width = width;
   canvas.height = height;

@@ -13,9 +13,9 @@ const duration = (seconds) => {
 // The function that Streamlit calls: one `Part` for each place in the page, shown anew with new data, closed when it goes.
 function component(Part) {
   const parts = new WeakMap();
-  return ({ data, parentElement, setStateValue }) => {
+  return ({ data, parentElement, setStateValue, setTriggerValue }) => {
     if (!parts.has(parentElement)) parts.set(parentElement, new Part(parentElement));
-    parts.get(parentElement).show(data, setStateValue);
+    parts.get(parentElement).show(data, setStateValue, setTriggerValue);
     return () => {
       parts.get(parentElement)?.close();
       parts.delete(parentElement);

@@ -1,0 +1,178 @@
+// One photograph large: every outline in one picture, then errors and probabilities of each model. All zoom and move together.
+const SETTLE_MS = 300;
+const MOST_ZOOM = 12;
+const STYLE_NAMES = { errors: "Errors", heat: "Probability" };
+
+class ImageViewer {
+  constructor(parent) {
+    this.root = parent.querySelector(".image-viewer") ?? parent.appendChild(element("div", "image-viewer"));
+    this.root.replaceChildren();
+    this.root.tabIndex = 0;
+    this.root.setAttribute("role", "group");
+    this.root.setAttribute("aria-label", "One photograph, large: the arrow keys step through them, plus and minus zoom");
+    this.root.addEventListener("keydown", (event) => this.press(event));
+    this.view = { zoom: 1, x: 0, y: 0 };
+    const bar = this.root.appendChild(element("div", "mask-bar"));
+    this.back = this.button(bar, "Previous", () => this.step(-1));
+    this.next = this.button(bar, "Next", () => this.step(1));
+    this.says = bar.appendChild(element("span", "mask-says viewer-name"));
+    this.says.setAttribute("aria-live", "polite");
+    const zoom = bar.appendChild(element("div", "mask-styles"));
+    this.button(zoom, "−", () => this.zoom(1 / 1.5), "Zoom out");
+    this.button(zoom, "+", () => this.zoom(1.5), "Zoom in");
+    this.whole = this.button(zoom, "Whole", () => this.zoom(0), "Show the whole photograph");
+    this.grid = this.root.appendChild(element("div", "viewer-grid"));
+  }
+
+  button(bar, text, act, name = text) {
+    const button = bar.appendChild(element("button", "", text));
+    button.type = "button";
+    button.setAttribute("aria-label", name);
+    button.addEventListener("click", act);
+    return button;
+  }
+
+  show(data, _setStateValue, setTriggerValue) {
+    this.data = data;
+    this.tell = (id) => setTriggerValue("image", id);
+    // What the page asks for, if that is new; else what is shown, wherever it stands among the photographs now.
+    const wanted = !this.settling && data.image !== this.given ? data.image : this.shown ?? data.image;
+    this.given = data.image;
+    this.at = Math.max(0, data.photos.ids.indexOf(wanted));
+    this.layOut();
+    this.draw();
+  }
+
+  layOut() {
+    const plan = JSON.stringify(this.data.models);
+    if (plan === this.plan) return;
+    this.plan = plan;
+    this.grid.replaceChildren();
+    this.grid.style.setProperty("--models", this.data.models.length);
+    const { models } = this.data, kinds = [["outline", null], ...models.map((model, place) => ["errors", place]), ...models.map((model, place) => ["heat", place])];
+    this.panels = kinds.map(([style, place]) => {
+      const panel = { style, place, ...maskFigure(this.grid, models[place]?.colour) };
+      panel.frame = element("div", "viewer-frame");
+      panel.figure.prepend(panel.frame);
+      panel.frame.append(panel.canvas);
+      panel.figure.classList.toggle("viewer-first", place === null);
+      this.listen(panel.frame);
+      return panel;
+    });
+  }
+
+  listen(frame) {
+    frame.addEventListener("wheel", (event) => {
+      const factor = event.deltaY < 0 ? 1.2 : 1 / 1.2, atEnd = factor > 1 ? this.view.zoom === MOST_ZOOM : this.view.zoom === 1;
+      if (atEnd || !this.root.contains(document.activeElement)) return; // then the wheel scrolls the page
+      event.preventDefault();
+      const box = frame.getBoundingClientRect();
+      this.zoom(factor, (event.clientX - box.left) / box.width, (event.clientY - box.top) / box.height);
+    }, { passive: false });
+    frame.addEventListener("pointerdown", (event) => {
+      this.root.focus({ preventScroll: true });
+      if (this.view.zoom === 1) return;
+      frame.setPointerCapture(event.pointerId);
+      this.dragged = { x: event.clientX, y: event.clientY, from: { ...this.view } };
+    });
+    frame.addEventListener("pointermove", (event) => {
+      if (!this.dragged) return;
+      const box = frame.getBoundingClientRect(), { from } = this.dragged;
+      this.place({ ...from, x: from.x + (event.clientX - this.dragged.x) / box.width, y: from.y + (event.clientY - this.dragged.y) / box.height });
+    });
+    for (const end of ["pointerup", "pointercancel"]) frame.addEventListener(end, () => { this.dragged = null; });
+    frame.addEventListener("dblclick", () => this.zoom(0));
+  }
+
+  // Zooms by a factor around a point, both in shares of the frame; 0 shows the whole photograph.
+  zoom(factor, atX = 0.5, atY = 0.5) {
+    const { zoom, x, y } = this.view, next = factor ? Math.min(MOST_ZOOM, Math.max(1, zoom * factor)) : 1;
+    this.place({ zoom: next, x: atX - (atX - x) * (next / zoom), y: atY - (atY - y) * (next / zoom) });
+  }
+
+  place({ zoom, x, y }) {
+    const within = (shift) => Math.min(0, Math.max(1 - zoom, shift));
+    this.view = { zoom, x: within(x), y: within(y) };
+    const moved = `translate(${100 * this.view.x}%, ${100 * this.view.y}%) scale(${zoom})`;
+    for (const { canvas, frame } of this.panels) {
+      canvas.style.transform = moved;
+      frame.classList.toggle("zoomed", zoom > 1);
+    }
+    this.whole.setAttribute("aria-disabled", String(zoom === 1));
+  }
+
+  press(event) {
+    const act = {
+      ArrowLeft: () => this.step(-1), ArrowRight: () => this.step(1), ArrowUp: () => this.step(-1), ArrowDown: () => this.step(1),
+      Home: () => this.step(-Infinity), End: () => this.step(Infinity), "+": () => this.zoom(1.5), "-": () => this.zoom(1 / 1.5), 0: () => this.zoom(0),
+    }[event.key];
+    if (!act || event.ctrlKey || event.metaKey || event.altKey) return;
+    event.preventDefault();
+    act();
+  }
+
+  step(by) {
+    const last = this.data.photos.ids.length - 1, at = Math.min(last, Math.max(0, this.at + by));
+    if (at === this.at) return;
+    this.at = at;
+    this.draw();
+    clearTimeout(this.settling);
+    this.settling = setTimeout(() => {
+      this.settling = null;
+      this.given = this.data.photos.ids[this.at];
+      this.tell(this.given);
+    }, SETTLE_MS);
+  }
+
+  draw() {
+    const { photos, models } = this.data, id = photos.ids[this.at];
+    this.shown = id;
+    setText(this.says, `${id} · ${this.at + 1} of ${photos.ids.length}`);
+    this.back.setAttribute("aria-disabled", String(this.at === 0)); // not `disabled`, which would drop the focus
+    this.next.setAttribute("aria-disabled", String(this.at === photos.ids.length - 1));
+    const turn = (this.drawing = {});
+    this.drawAll(turn).catch((error) => { this.says.textContent = `${id} cannot be shown; evaluate again.`; console.warn(error); });
+    for (const { style, place, caption } of this.panels) {
+      const score = photos.scores[this.at][place];
+      const says = score == null ? "no mask" : `IoU ${score.toFixed(3)}`;
+      caption.replaceChildren(element("span", "compare-name", place === null ? "Truth (white) and all outlines" : `${STYLE_NAMES[style]} · ${models[place].label}`));
+      caption.append(element("span", "compare-score", place === null ? "" : says));
+    }
+  }
+
+  async drawAll(turn) {
+    const { photos, models, threshold } = this.data, numbers = photos.numbers[this.at], id = photos.ids[this.at];
+    const base = (place) => `/api/evaluations/${photos.keys[place]}/${numbers[place]}`;
+    const first = numbers.findIndex((number) => number !== null);
+    const [photo, truth, ...masks] = await Promise.all([
+      pixels(`${base(first)}/photo.jpg`), pixels(`${base(first)}/truth.png`),
+      ...numbers.map((number, place) => number === null ? undefined : pixels(`${base(place)}/probability.png`)),
+    ]);
+    if (turn !== this.drawing || this.closed) return;
+    const drawn = models.map(({ colour, threshold: own }, place) => ({ mask: masks[place], colour, level: Math.max(1, Math.ceil((threshold ?? own) * 255)) }));
+    for (const { style, place, canvas, frame } of this.panels) {
+      frame.style.aspectRatio = `${photo.width} / ${photo.height}`;
+      if (place === null) paint(canvas, { photo, truth, outlines: drawn.filter(({ mask }) => mask) });
+      else paint(canvas, { photo, truth, style, ...drawn[place] });
+      canvas.setAttribute("aria-label", place === null ? `${id} with every outline` : `${id}: ${STYLE_NAMES[style].toLowerCase()} of ${models[place].label}`);
+      canvas.dataset.drawn = `${id} ${style}`;
+    }
+    this.place(this.view);
+    for (const near of [this.at + 1, this.at - 1]) this.fetchAhead(near);
+  }
+
+  fetchAhead(at) {
+    const { keys, numbers } = this.data.photos;
+    const place = (numbers[at] ?? []).findIndex((number) => number !== null);
+    if (place < 0 || at === this.at) return;
+    for (const name of ["photo.jpg", "truth.png"]) pixels(`/api/evaluations/${keys[place]}/${numbers[at][place]}/${name}`).catch(() => {});
+    numbers[at].forEach((number, model) => number !== null && pixels(`/api/evaluations/${keys[model]}/${number}/probability.png`).catch(() => {}));
+  }
+
+  close() {
+    this.closed = true;
+    clearTimeout(this.settling);
+  }
+}
+
+export default component(ImageViewer);

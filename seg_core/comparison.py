@@ -1,0 +1,209 @@
+"""Models set beside each other on the same images: what each scores, how sure that is, and which one is better."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import combinations
+
+import numpy as np
+
+from seg_core.complexity import Cost
+from seg_core.evaluation import Evaluation
+from seg_core.statistics import Difference, Interval, holm, mean_intervals, paired_difference, verdict
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of the table of scores."""
+
+    name: str
+    title: str
+    less_is_better: bool = False
+    percent: bool = False
+
+
+COLUMNS = (
+    Column("iou", "IoU"),
+    Column("dice", "Dice"),
+    Column("thresholded_iou", "Thresholded IoU"),
+    Column("accuracy", "Accuracy"),
+    Column("sensitivity", "Sensitivity"),
+    Column("specificity", "Specificity"),
+    Column("boundary_iou", "Boundary IoU"),
+    Column("hausdorff_95", "HD95", less_is_better=True, percent=True),
+)
+"""Scores, those of the challenge first; the last two are known at each model's own threshold alone."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """What a model scores: the mean of each column with its 95 % interval over the images ``ids``, and what it costs."""
+
+    label: str
+    ids: frozenset[str]
+    scores: dict[str, Interval]
+    cost: Cost | None
+    """None for masks of another program."""
+
+    @property
+    def images(self) -> int:
+        """How many images it is scored on."""
+        return len(self.ids)
+
+
+@dataclass(frozen=True)
+class Pairing:
+    """Two models on the images that both have masks for; positive differences speak for the first."""
+
+    first: str
+    second: str
+    images: int
+    difference: Difference
+    p: float
+    """Holm's correction over all pairings of the comparison."""
+
+    @property
+    def sentence(self) -> str:
+        """What it means."""
+        return verdict(self.first, self.second, self.difference, self.p)
+
+
+def score_rows(
+    evaluations: Mapping[str, Evaluation], costs: Mapping[str, Cost | None], threshold: float | None = None
+) -> list[Row]:
+    """A row for each model, by its label, at a threshold or, None, at its own."""
+    return [
+        Row(label, frozenset(evaluation.ids), _intervals(evaluation, threshold), costs.get(label))
+        for label, evaluation in evaluations.items()
+    ]
+
+
+@lru_cache(maxsize=32)  # a page is drawn anew for every click
+def _intervals(evaluation: Evaluation, threshold: float | None) -> dict[str, Interval]:
+    scores = evaluation.own_scores if threshold is None else evaluation.scores(threshold)
+    return dict(zip(scores, mean_intervals(np.column_stack(list(scores.values()))), strict=True))
+
+
+def best(rows: Sequence[Row], column: Column) -> set[str]:
+    """The labels of the rows that are best in a column, as far as the digits that are shown tell; none where not alike."""
+    shown = {row.label: cell(row, column) for row in rows if column.name in row.scores}
+    if len(shown) < 2 or len({row.ids for row in rows}) > 1:
+        return set()
+    values = {label: float(text.rstrip(" %")) for label, text in shown.items()}
+    wanted = min(values.values()) if column.less_is_better else max(values.values())
+    return {label for label, value in values.items() if value == wanted}
+
+
+def cell(row: Row, column: Column) -> str:
+    """The mean of a column in words; a dash where it is not known."""
+    return _shown(row.scores[column.name].mean, column) if column.name in row.scores else "–"
+
+
+def margin(row: Row, column: Column) -> str:
+    """The 95 % interval of a column in words; empty where it is not known."""
+    interval = row.scores.get(column.name)
+    if interval is None or np.isnan(interval.low):
+        return ""
+    return f"{_shown(interval.low, column, 3).rstrip(' %')}–{_shown(interval.high, column, 3)}"
+
+
+def _shown(value: float, column: Column, digits: int = 4) -> str:
+    return f"{100 * value:.{digits - 2}f} %" if column.percent else f"{value:.{digits}f}"
+
+
+def pairings(evaluations: Mapping[str, Evaluation], threshold: float | None = None) -> list[Pairing]:
+    """Every two models by their IoU, each on the images that both have; none where they share no image."""
+    scores = {
+        label: dict(zip(evaluation.ids, evaluation.scores(threshold)["iou"].tolist(), strict=True))
+        for label, evaluation in evaluations.items()
+    }
+    found = []
+    for first, second in combinations(scores, 2):
+        ids = [id for id in scores[first] if id in scores[second]]
+        if ids:
+            ours, theirs = (tuple(scores[label][id] for id in ids) for label in (first, second))
+            found.append((first, second, len(ids), _difference(ours, theirs)))
+    corrected = holm([difference.p for *_, difference in found])
+    return [Pairing(*each, p) for each, p in zip(found, corrected, strict=True)]
+
+
+PAIRING_TITLES = ("ΔIoU", "p (Wilcoxon, Holm)", "Wins", "Ties", "Losses", "Effect size", "Photographs")
+
+
+def pairing_cells(pairing: Pairing) -> list[tuple[str, str]]:
+    """What `PAIRING_TITLES` head, in words; behind each what stands below it in small."""
+    difference = pairing.difference
+    mean, low, high = difference.interval
+    p = "< 0.0001" if pairing.p < 0.0001 else f"{pairing.p:.4f}"
+    counted = [str(number) for number in (difference.wins, difference.ties, difference.losses)]
+    plain = [p, *counted, f"{difference.effect:+.2f}", f"{pairing.images:,}"]
+    between = "" if np.isnan(low) else f"{low:+.4f} to {high:+.4f}"
+    return [(f"{mean:+.4f}", between), *((text, "") for text in plain)]
+
+
+_difference = lru_cache(maxsize=32)(paired_difference)  # a page is drawn anew for every click
+
+
+def to_csv(rows: Sequence[Row]) -> str:
+    """The table with the bounds of every interval, in full digits."""
+    file = io.StringIO()
+    writer = csv.writer(file, lineterminator="\n")
+    names = [f"{column.name}{end}" for column in COLUMNS for end in ("", "_low", "_high")]
+    writer.writerow(["model", "images", *names, "parameters", "multiply_adds", "milliseconds"])
+    for row in rows:
+        bounds = [value for column in COLUMNS for value in row.scores.get(column.name, (np.nan,) * 3)]
+        cost = [row.cost.parameters, row.cost.multiply_adds, f"{row.cost.milliseconds:.2f}"] if row.cost else ["", "", ""]
+        writer.writerow([row.label, row.images, *("" if np.isnan(value) else f"{value:.6f}" for value in bounds), *cost])
+    return file.getvalue()
+
+
+def to_markdown(rows: Sequence[Row]) -> str:
+    """The table in Markdown, intervals in brackets, the best in bold."""
+    head, *lines = _texts(rows, lambda text: f"**{text}**", lambda text: _MARKDOWN.sub(r"\\\g<0>", text))
+    return "\n".join(f"| {' | '.join(line)} |" for line in (head, ["---"] * len(head), *lines)) + "\n"
+
+
+def to_latex(rows: Sequence[Row]) -> str:
+    """The table in LaTeX (it needs the package booktabs), intervals in brackets, the best in bold."""
+    lines = _texts(rows, lambda text: f"\\textbf{{{text}}}", lambda text: text.translate(_LATEX))
+    head, *body = (" & ".join(line) + r" \\" for line in lines)
+    columns = "l" + "r" * (len(lines[0]) - 1)
+    rules = [rf"\begin{{tabular}}{{{columns}}}", r"\toprule", head, r"\midrule", *body, r"\bottomrule", r"\end{tabular}"]
+    return "\n".join(rules) + "\n"
+
+
+_MARKDOWN = re.compile(r"[\\`*_<>|\[\]]")
+_LATEX = str.maketrans(
+    {character: f"\\{character}" for character in "&%$#_{}"}
+    | {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
+    | {"<": r"\textless{}", ">": r"\textgreater{}"}
+)
+
+
+def _texts(rows: Sequence[Row], bold: Callable[[str], str], escape: Callable[[str], str]) -> list[list[str]]:
+    """All cells of the table, its head first."""
+    lines = [["Model", "Images", *(column.title for column in COLUMNS), *COSTS]]
+    leaders = {column: best(rows, column) for column in COLUMNS}
+    for row in rows:
+        cells = [escape(row.label), str(row.images)]
+        for column in COLUMNS:
+            mean, between = escape(cell(row, column)), margin(row, column)
+            mean = bold(mean) if row.label in leaders[column] else mean
+            cells.append(f"{mean} ({escape(between)})" if between else mean)
+        lines.append([*cells, *cost_cells(row.cost)])
+    return lines
+
+
+COSTS = ("Parameters", "GMACs", "ms per image")
+
+
+def cost_cells(cost: Cost | None) -> list[str]:
+    """What a model costs, in words: millions of parameters, billions of multiply-adds, milliseconds."""
+    if cost is None:
+        return ["–"] * len(COSTS)
+    return [f"{cost.parameters / 1e6:.1f} M", f"{cost.multiply_adds / 1e9:.2f}", f"{cost.milliseconds:.0f}"]
