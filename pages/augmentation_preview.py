@@ -8,12 +8,12 @@ import numpy as np
 import torch
 from PIL import Image
 
-from pages.overlays import draw_mask
 from seg_core.config import Config
 from seg_core.data.check import load_pair
 from seg_core.data.dataset import Dataset
 from seg_core.data.folders import Pair
 from seg_core.data.transforms import Augment, to_uint8
+from seg_core.overlays import draw_mask
 
 ROWS, DRAWS, SIDE, GAP = 4, 3, 160, 6
 

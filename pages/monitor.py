@@ -6,9 +6,10 @@ import streamlit as st
 
 from pages.api import store
 from pages.live import Curve, live_charts, mask_film, run_list
+from pages.run_actions import report_link
 from pages.run_details import run_details
 from pages.text import plain
-from pages.theme import RUN_COLOURS
+from seg_core.colours import RUN_COLOURS
 from seg_core.errors import InputError
 from seg_core.runs.queue import MOST_SLOTS
 from seg_core.runs.run import Run
@@ -101,6 +102,9 @@ if any(run.epochs_done for run in shown) or any(run.is_active for run in shown):
         "Errors: orange, marked but not lesion; blue, lesion but not marked."
         + (f" Shown for the first {MOST_FILMS} runs chosen." if len(shown) > MOST_FILMS else "")
     )
+
+if reportable := [run for run in shown if run.best_epoch and not run.is_active]:
+    report_link(reportable)
 
 detailed = shown[0]
 if len(shown) > 1:

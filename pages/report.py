@@ -8,9 +8,11 @@ from pages.api import store
 from pages.data_panel import data_panel
 from pages.live import live_charts, run_bars
 from pages.report_figures import History, figures_table, report_marks, reproduction
+from pages.take_away import made_file
 from pages.text import plain
 from seg_core.config import VARIANTS, Config
 from seg_core.errors import InputError
+from seg_core.jobs.requests import report_request
 from seg_core.runs.run import Run
 from seg_core.runs.supervisor import dispatch
 from seg_core.student_report import REPORT_METRICS
@@ -80,6 +82,20 @@ def results(histories: list[History]) -> None:
     )
 
 
+def report_file(runs: list[Run]) -> None:
+    """One file to hand over: asked for with a button, written in the background, then there to download."""
+    if any(run.is_active for run in runs) or not all(run.best_epoch for run in runs):
+        return
+    try:
+        request = report_request(runs, store())
+    except InputError as error:
+        st.caption(plain(str(error)))
+        return
+    names = "-".join(str(run.id) for run in runs)
+    made_file(request, "report.html", "report (HTML)", f"lesionlab-report-{names}.html")
+    st.caption("One file that opens without network: conclusion, scores with intervals, charts, masks, settings, commands.")
+
+
 st.title("Report")
 st.write(
     "LesionLab started from a student's report on ISIC 2016 that compares two models and finds the differences marginal. "
@@ -90,6 +106,7 @@ with st.expander("Launch the three runs", icon=":material/rocket_launch:", expan
     launch_panel()
 if runs:
     progress(runs)
+    report_file(runs)
     results(reproduction(store(), runs))
     ids = [str(run.id) for run in runs]
     st.page_link("monitor.py", label="Watch these runs in Monitor", icon=":material/monitoring:", query_params={"run": ids})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import streamlit as st
@@ -89,6 +89,12 @@ def clone_link(run: Run) -> None:
     st.page_link(
         "train.py", label="Clone this run with changes", icon=":material/content_copy:", query_params={"clone": str(run.id)}
     )
+
+
+def report_link(runs: Sequence[Run]) -> None:
+    """A link to the report on runs."""
+    ids = [str(run.id) for run in runs]
+    st.page_link("report.py", label="Report on these runs", icon=":material/description:", query_params={"run": ids})
 
 
 def edit_panel(run: Run) -> None:

@@ -9,6 +9,7 @@ import streamlit as st
 from pages.api import store
 from pages.live import run_facts, run_log
 from pages.run_actions import action_buttons, clone_link, edit_panel
+from pages.take_away import take_run_away
 from pages.text import plain
 from seg_core.errors import InputError
 from seg_core.runs.run import Run
@@ -34,6 +35,7 @@ def run_details(run_id: int) -> None:
     st.caption(_settings(run))
     with st.expander("Log", expanded=True, icon=":material/notes:"):
         run_log(run_id, LOG_LINES)
+    take_run_away(run)
     edit_panel(run)
     clone_link(run)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import warnings
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
@@ -156,9 +157,9 @@ def _has_colours(image: Image.Image) -> bool:
     return bool(np.ptp(np.asarray(image.convert("RGB")), axis=2).max() > 32)
 
 
-def write_mask(mask: np.ndarray, path: Path) -> None:
+def write_mask(mask: np.ndarray, target: Path | BinaryIO) -> None:
     """Write a boolean mask (H, W) as a PNG of 0 and 255."""
-    Image.fromarray(mask.astype(np.uint8) * 255).save(path)
+    Image.fromarray(mask.astype(np.uint8) * 255).save(target, "PNG")
 
 
 def _decode(image: Image.Image, name: str) -> Image.Image:

@@ -58,6 +58,11 @@ def test_one_button_reproduces_the_report(page: Page, app_server: AppProcess, tm
 
     table = page.get_by_role("region", name="Figures beside those of the report")
     expect(table.get_by_role("row", name="Model 2b · frozen decoder, run 3, epoch 1").first).to_be_visible(timeout=SLOW)
+    page.get_by_role("button", name="Make: report (HTML)").click(timeout=SLOW)
+    with page.expect_download(timeout=SLOW) as download:
+        page.get_by_role("button", name="Download: report (HTML)").click(timeout=SLOW)
+    assert download.value.suggested_filename == "lesionlab-report-1-2-3.html"
+    assert "Beside the student report" in Path(download.value.path()).read_text(encoding="utf-8")
     for run_id, variant in enumerate(VARIANTS, start=1):
         run = get(app_server, f"/api/runs/{run_id}")
         assert (run["config"]["variant"], run["config"]["recipe"], run["status"]) == (variant, "report", "finished")

@@ -11,7 +11,7 @@ from typing import NoReturn
 import typer
 from typer.exceptions import TyperException
 
-from seg_core.cli import data, models, runs, training
+from seg_core.cli import data, models, reporting, runs, training
 from seg_core.errors import InputError
 
 app = typer.Typer(
@@ -22,6 +22,7 @@ app = typer.Typer(
 )
 app.add_typer(training.app)
 app.add_typer(models.app)
+app.add_typer(reporting.app)
 app.add_typer(runs.app, name="runs")
 app.add_typer(data.app, name="data")
 

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from seg_core.runs.process import Owner
 
-Kind = Literal["survey", "evaluate", "fetch"]
+Kind = Literal["survey", "evaluate", "fetch", "report", "masks", "card"]
 JobStatus = Literal["queued", "running", "stopping", "stopped", "finished", "failed"]
 
 AT_WORK: tuple[JobStatus, ...] = ("running", "stopping")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -14,6 +15,9 @@ from seg_core.data.survey import SURVEY_VERSION, Survey
 from seg_core.errors import InputError
 from seg_core.identity import checkpoint_digest, digest, evaluation_key, file_facts, mask_folder_digest
 from seg_core.jobs.job import Request
+from seg_core.runs.run import Run
+from seg_core.runs.store import RunStore
+from seg_core.versions import VERSION
 
 KEY_DIGITS = 24
 
@@ -65,11 +69,14 @@ def load_survey(folder: Path) -> tuple[Survey, list[Duplicate]]:
     return Survey.load(folder / "survey.npz"), duplicates
 
 
-def evaluation_request(model: Path, split: SplitChoice) -> Request:
+def evaluation_request(model: Path, split: SplitChoice, *, tta: bool = False) -> Request:
     """Asks for the evaluation of a model on a split: of a checkpoint, or of a folder of masks from another program.
 
+    With ``tta`` a checkpoint predicts with test-time augmentation; a folder of masks stays what it is.
+
     Its result holds ``evaluation.npz`` (`seg_core.evaluation.Evaluation`), ``images.json`` (the paths of every photograph and its
-    truth, in the same order) and the probabilities of each as grey, ``00001.png`` and so on.
+    truth, in the same order), the probabilities of each as grey, ``00001.png`` and so on, and of a checkpoint ``cost.json``
+    (`seg_core.complexity.Cost`).
 
     Raises:
         InputError: if a file is gone, or the split is empty.
@@ -77,13 +84,15 @@ def evaluation_request(model: Path, split: SplitChoice) -> Request:
     content = mask_folder_digest(model) if model.is_dir() else checkpoint_digest(model)
     # The result names the photographs by their paths, so it is another one where the same data has moved.
     places = (f"{pair.image} {pair.mask}" for pair in split.pairs)
-    key = digest([evaluation_key(content, split.pairs), *places], KEY_DIGITS)
+    tta = tta and not model.is_dir()
+    key = digest([evaluation_key(content, split.pairs), *(["tta"] if tta else []), *places], KEY_DIGITS)
     arguments = {
         "model": str(model),
         "sources": list(split.dataset.sources),
         "split": split.name,
         "seed": split.seed,
         "val_fraction": split.val_fraction,
+        "tta": tta,
     }
     return Request("evaluate", key, arguments)
 
@@ -96,6 +105,53 @@ def split_of(request: Request) -> SplitChoice:
     """
     given = request.arguments
     return SplitChoice(open_dataset(given["sources"]), given["split"], given["seed"], given["val_fraction"])
+
+
+def masks_request(model: Path, split: SplitChoice, *, tta: bool = False) -> Request:
+    """Asks for a model's masks of a split. Its result holds ``masks.zip``: a PNG of 0 and 255 for each photograph, of its size.
+
+    Raises:
+        InputError: as `evaluation_request`.
+    """
+    request = evaluation_request(model, split, tta=tta)
+    return Request("masks", request.key, request.arguments)
+
+
+def card_request(run: Run, store: RunStore) -> Request:
+    """Asks for the published form of a run's best model. Its result holds ``model.zip``: the model in fp16 and its card.
+
+    Raises:
+        InputError: if the run has no whole epoch, or its model or a photograph is gone.
+    """
+    return Request("card", report_request([run], store).key, {"run": run.id})
+
+
+def report_split(runs: Sequence[Run]) -> SplitChoice:
+    """What a report compares runs on: the test part of the first one's dataset, or where there is none, its validation part.
+
+    Raises:
+        InputError: if there are no runs, one has no whole epoch, or the dataset is gone.
+    """
+    if not runs:
+        raise InputError("No run was named; name one or several.")
+    if unfit := [run.label for run in runs if not run.best_epoch]:
+        raise InputError(f"{unfit[0]} has no whole epoch yet; report on it when it has.")
+    first = runs[0]
+    dataset = open_dataset(first.sources)
+    return SplitChoice(dataset, "test" if dataset.test else "val", first.config.seed, first.config.val_fraction)
+
+
+def report_request(runs: Sequence[Run], store: RunStore) -> Request:
+    """Asks for the report on runs. Its result holds ``report.html``.
+
+    Raises:
+        InputError: as `report_split`, and if a model or a photograph is gone.
+    """
+    split = report_split(runs)
+    models = [checkpoint_digest(store.folder(run.id) / "best.safetensors") for run in runs]
+    of_runs = [f"{run.id} {run.label} {run.epochs_done} {model}" for run, model in zip(runs, models, strict=True)]
+    lines = [VERSION, *of_runs, evaluation_key("", split.pairs), *(f"{pair.image} {pair.mask}" for pair in split.pairs)]
+    return Request("report", digest(lines, KEY_DIGITS), {"runs": [run.id for run in runs]})
 
 
 def fetch_request(folder: str) -> Request:

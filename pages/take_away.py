@@ -1,0 +1,62 @@
+"""What of a run or a comparison can be taken away as a file; what takes longer is made in the background."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import streamlit as st
+
+from pages.api import store
+from pages.job_panel import ask, job_panel
+from pages.models import slug
+from pages.text import plain
+from seg_core.errors import InputError
+from seg_core.jobs.job import Request
+from seg_core.jobs.requests import SplitChoice, card_request, masks_request
+from seg_core.jobs.results import result_folder
+from seg_core.runs.metrics_csv import metrics_csv
+from seg_core.runs.run import Run
+
+
+def take_run_away(run: Run) -> None:
+    """The metrics of a run as CSV, and its best model with a card."""
+    if not run.epochs_done:
+        return
+    with st.expander("Take away", icon=":material/download:"):
+        metrics = metrics_csv(store().metrics(run.id))
+        st.download_button("Metrics of every epoch (CSV)", metrics, f"run-{run.id}-metrics.csv", "text/csv", on_click="ignore")
+        if run.is_active or not run.best_epoch:
+            return
+        try:
+            request = card_request(run, store())
+        except InputError as error:
+            st.caption(plain(str(error)))
+            return
+        made_file(request, "model.zip", "Model with its card", f"run-{run.id}-model.zip")
+        st.caption("The best model in fp16, with a card in Markdown: how it was made, what it scores, how robust it is.")
+
+
+def take_masks_away(models: Mapping[str, Path], split: SplitChoice, *, tta: bool) -> None:
+    """The masks of a split by each checkpoint."""
+    checkpoints = {label: path for label, path in models.items() if not path.is_dir()}
+    if not checkpoints:
+        return
+    with st.expander("Masks of all photographs", icon=":material/folder_zip:"):
+        st.caption("PNG files of 0 and 255, each as large as its photograph, at the model's own threshold.")
+        for label, path in checkpoints.items():
+            try:
+                made_file(masks_request(path, split, tta=tta), "masks.zip", label, f"masks-{slug(label)}.zip")
+            except InputError as error:
+                st.error(plain(f"{label}: {error}"))
+
+
+def made_file(request: Request, name: str, label: str, called: str) -> None:
+    """A button to download a file that a job makes; until it is there, one that asks for it."""
+    if folder := result_folder(request):
+        # Read when it is asked for: it may have megabytes.
+        content = (folder / name).read_bytes
+        st.download_button(f"Download: {label}", content, called, icon=":material/download:", on_click="ignore", key=called)
+    elif not job_panel({label: request}) and st.button(f"Make: {label}", icon=":material/play_arrow:", key=f"make-{called}"):
+        ask([request])
+        st.rerun()

@@ -1,0 +1,26 @@
+"""The metrics of a run as a table: a row an epoch."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Sequence
+
+from seg_core.runs.run import MetricPoint
+
+
+def metrics_csv(points: Sequence[MetricPoint]) -> str:
+    """The metrics of a run's epochs, at network resolution, in columns such as ``train_loss`` and ``val_iou``.
+
+    Of an epoch that was trained twice, in a run that was resumed, the later values stand.
+    """
+    values: dict[int, dict[str, float]] = {}
+    for point in points:
+        values.setdefault(point.epoch, {})[f"{point.split}_{point.name}"] = point.value
+    columns = list(dict.fromkeys(column for of_epoch in values.values() for column in of_epoch))
+    file = io.StringIO()
+    rows = csv.DictWriter(file, ["epoch", *columns], lineterminator="\n")
+    rows.writeheader()
+    for epoch in sorted(values):
+        rows.writerow({"epoch": epoch} | {name: f"{value:.6f}" for name, value in values[epoch].items()})
+    return file.getvalue()
