@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from PIL import Image
 
-from seg_core.config import RECIPES, VARIANTS, Config
+from seg_core.config import Config
 from seg_core.data.folders import Pair
 from seg_core.errors import InputError
 from seg_core.home import SHIPPED_CHECKPOINTS, home
@@ -30,7 +30,15 @@ if TYPE_CHECKING:
     from seg_core.engine import Engine
     from seg_core.model import Segmenter
 
-SHIPPED = ("fine-tune-best-plus", *(f"{variant}-{recipe}" for recipe in RECIPES for variant in VARIANTS))
+SHIPPED = (
+    "fine-tune-best-plus",
+    "fine-tune-best",
+    "trainable-decoder-best",
+    "frozen-decoder-best",
+    "fine-tune-report",
+    "frozen-decoder-report",
+    "trainable-decoder-report",
+)
 """The checkpoints that ship, as they are offered: the one that saw most photographs first."""
 
 METADATA_KEY = "lesionlab"

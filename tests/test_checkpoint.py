@@ -280,8 +280,8 @@ def test_available_checkpoints_are_the_shipped_ones_and_then_the_runs_newest_fir
     entries = available_checkpoints()
     assert [entry.path.relative_to(tmp_path).as_posix() for entry in entries] == [
         "shipped/fine-tune-best-plus.safetensors",
-        "shipped/trainable-decoder-best.safetensors",
         "shipped/fine-tune-best.safetensors",
+        "shipped/trainable-decoder-best.safetensors",
         "shipped/fine-tune-report.safetensors",
         "shipped/another.safetensors",
         *(f"{lab_home.name}/{number}/best.safetensors" for number in ("0002", "0003", "0001")),

@@ -8,6 +8,7 @@ import re
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -408,8 +409,17 @@ def test_without_a_network_the_official_data_are_refused_in_one_line(archives: S
     assert done.err.count("\n") == 1
 
 
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """Ctrl-C as at a terminal; what a shell starts in the background ignores it, the tests too."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 # Ctrl-C may come between the opening of a file and its with block; nothing closes it then but the end of the process.
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.usefixtures("interruptible")
 def test_ctrl_c_keeps_what_was_fetched(archives: Server, tmp_path: Path, lab: Lab) -> None:
     def interrupt(handler: Any) -> None:
         handler.serve(only=1000)
