@@ -322,4 +322,4 @@ with right:
             st.caption("This happens in the background; what was evaluated once is kept.")
 if any(model.evaluation for model in models):
     results(models)
-    take_masks_away(chosen, split, tta=tta)
+    take_masks_away(models)

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from pathlib import Path
 
 import streamlit as st
 
 from pages.api import store
+from pages.comparison import Compared
 from pages.job_panel import ask, job_panel
 from pages.models import slug
 from pages.text import plain
 from seg_core.errors import InputError
 from seg_core.jobs.job import Request
-from seg_core.jobs.requests import SplitChoice, card_request, masks_request
+from seg_core.jobs.requests import card_request, masks_request
 from seg_core.jobs.results import result_folder
 from seg_core.runs.metrics_csv import metrics_csv
 from seg_core.runs.run import Run
@@ -24,7 +25,10 @@ def take_run_away(run: Run) -> None:
     if not run.epochs_done:
         return
     with st.expander("Take away", icon=":material/download:"):
-        metrics = metrics_csv(store().metrics(run.id))
+
+        def metrics() -> str:
+            return metrics_csv(store().metrics(run.id))
+
         st.download_button("Metrics of every epoch (CSV)", metrics, f"run-{run.id}-metrics.csv", "text/csv", on_click="ignore")
         if run.is_active or not run.best_epoch:
             return
@@ -37,18 +41,15 @@ def take_run_away(run: Run) -> None:
         st.caption("The best model in fp16, with a card in Markdown: how it was made, what it scores, how robust it is.")
 
 
-def take_masks_away(models: Mapping[str, Path], split: SplitChoice, *, tta: bool) -> None:
-    """The masks of a split by each checkpoint."""
-    checkpoints = {label: path for label, path in models.items() if not path.is_dir()}
+def take_masks_away(models: Sequence[Compared]) -> None:
+    """The masks of a split by each checkpoint of a comparison."""
+    checkpoints = [model for model in models if model.evaluation and not Path(model.request.arguments["model"]).is_dir()]
     if not checkpoints:
         return
     with st.expander("Masks of all photographs", icon=":material/folder_zip:"):
         st.caption("PNG files of 0 and 255, each as large as its photograph, at the model's own threshold.")
-        for label, path in checkpoints.items():
-            try:
-                made_file(masks_request(path, split, tta=tta), "masks.zip", label, f"masks-{slug(label)}.zip")
-            except InputError as error:
-                st.error(plain(f"{label}: {error}"))
+        for model in checkpoints:
+            made_file(masks_request(model.request), "masks.zip", model.label, f"masks-{slug(model.label)}.zip")
 
 
 def made_file(request: Request, name: str, label: str, called: str) -> None:

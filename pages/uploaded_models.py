@@ -13,7 +13,7 @@ import streamlit as st
 
 from pages.models import slug
 from pages.text import plain
-from seg_core.checkpoint import checkpoint_label, load_checkpoint
+from seg_core.checkpoint import checkpoint_label, load_checkpoint, read_metadata
 from seg_core.errors import InputError
 from seg_core.home import home
 
@@ -55,7 +55,7 @@ def keep(name: str, content: bytes) -> tuple[str, Path]:
             written.replace(path)
         _make_room(folder)
         return label, path
-    return checkpoint_label(load_checkpoint(path, name).metadata), path
+    return checkpoint_label(read_metadata(path, name)), path  # it was tried when it came
 
 
 def _used(path: Path) -> bool:

@@ -43,7 +43,7 @@ def mean_intervals(values: np.ndarray) -> list[Interval]:
     if not count:
         raise ValueError("there are no values to average")
     means, apart = values.mean(axis=0), values - values.mean(axis=0)
-    drawn = _drawn_means(apart)  # around 0, where float32 is precise
+    drawn = _drawn_means(apart)
     with np.errstate(invalid="ignore", divide="ignore"):
         bias = ndtri(((drawn < 0).mean(axis=0) + (drawn <= 0).mean(axis=0)) / 2)
         acceleration = (apart**3).sum(axis=0) / (6 * (apart**2).sum(axis=0) ** 1.5)

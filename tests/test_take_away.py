@@ -58,9 +58,9 @@ def test_metrics_have_a_row_for_each_epoch_and_the_later_value_of_one_that_was_t
 @pytest.mark.usefixtures("lab_home")
 def test_the_masks_of_a_split_are_those_that_predict_writes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     split = SplitChoice(open_dataset(make_dataset(tmp_path / "data", size=(90, 70), train=2, test=3)), "test", 0, 0.2)
-    request = masks_request(MODEL, split)
+    request = masks_request(evaluation_request(MODEL, split))
     assert request.key == evaluation_request(MODEL, split).key
-    assert masks_request(MODEL, split, tta=True).key != request.key
+    assert masks_request(evaluation_request(MODEL, split, tta=True)).key != request.key
     message, folder = done(request, monkeypatch)
     assert message == "3 masks are written."
     assert folder is not None

@@ -107,7 +107,7 @@ def _masks(job: Job, advance: Advance) -> str:
             for done, (pair, content) in enumerate(zip(split.pairs, masks, strict=True), start=1):
                 archive.writestr(f"{pair.id}_mask.png", content)
                 advance(done, len(split.pairs), f"Predicting with {predictor.label}")
-        _require_same(job.request, masks_request(model, split_of(job.request), tta=job.arguments["tta"]))
+        _require_same(job.request, masks_request(evaluation_request(model, split_of(job.request), tta=job.arguments["tta"])))
     return f"{len(split.pairs)} masks are written."
 
 

@@ -107,14 +107,9 @@ def split_of(request: Request) -> SplitChoice:
     return SplitChoice(open_dataset(given["sources"]), given["split"], given["seed"], given["val_fraction"])
 
 
-def masks_request(model: Path, split: SplitChoice, *, tta: bool = False) -> Request:
-    """Asks for a model's masks of a split. Its result holds ``masks.zip``: a PNG of 0 and 255 for each photograph, of its size.
-
-    Raises:
-        InputError: as `evaluation_request`.
-    """
-    request = evaluation_request(model, split, tta=tta)
-    return Request("masks", request.key, request.arguments)
+def masks_request(evaluation: Request) -> Request:
+    """Asks for the masks that an evaluation scores. Its result holds ``masks.zip``: for each photograph a PNG of its size."""
+    return Request("masks", evaluation.key, evaluation.arguments)
 
 
 def card_request(run: Run, store: RunStore) -> Request:
