@@ -149,7 +149,7 @@ def afterwards(runs: Sequence[Run]) -> str:
     scores: dict[str, list[float]] = {}
     for run in runs:
         (source,) = run.sources
-        pairs = open_dataset(source).split(run.config.seed, run.config.val_fraction).val
+        pairs = open_dataset(source).split(*run.config.drawing).val
         for tta in (False, True):
             model = load_checkpoint(RunStore().folder(run.id) / "best.safetensors", tta=tta)
             evaluation, kept = _evaluated(model, pairs)

@@ -52,7 +52,7 @@ def choose_split(dataset: Dataset) -> SplitChoice | None:
     if name != "test" and not own:
         warning = "Models of another seed may have trained on these."
         seed = int(st.number_input("Seed of the split", 0, 2**31 - 1, _linked_seed(), key="compare-seed", help=warning))
-    split = SplitChoice(dataset, name, seed, Config().val_fraction)
+    split = SplitChoice(dataset, name, Config(seed=seed).drawing)
     try:
         st.caption(f"{len(split.pairs):,} photographs, scored at their stored resolution, as the ISIC challenge does.")
     except InputError as error:
@@ -89,8 +89,9 @@ def _may_have_trained(metadata: dict[str, Any], split: SplitChoice) -> str:
     """What can be said of a checkpoint that does not name its training photographs."""
     if split.name == "test":
         return ""
-    config, same_data = metadata["config"], metadata["dataset"]["fingerprint"] == split.dataset.fingerprint
-    same_split = metadata["dataset"]["val_is_own"] or (config["seed"], config["val_fraction"]) == (split.seed, split.val_fraction)
+    same_data = metadata["dataset"]["fingerprint"] == split.dataset.fingerprint
+    drawing = Config.model_construct(**metadata["config"]).drawing
+    same_split = metadata["dataset"]["val_is_own"] or drawing == split.drawing
     if same_data and same_split and split.name == "val":
         return ""
     sure = same_data and same_split and split.name == "train"
@@ -171,7 +172,7 @@ def remember(dataset: Dataset, split: SplitChoice, models: dict[str, Path], *, t
     wanted: dict[str, list[str]] = {
         "data": list(dataset.sources),
         "split": [split.name],
-        "seed": [str(split.seed)] if split.seed else [],
+        "seed": [str(split.drawing.seed)] if split.drawing.seed else [],
         "model": [names[path] for path in models.values() if path in names],
         "masks": [str(path) for path in models.values() if path.is_dir()],
         "tta": ["1"] if tta else [],

@@ -1,4 +1,4 @@
-"""The Monitor page: all runs, the curves of those chosen, and one of them in detail."""
+"""The Monitor page: all runs and groups, the curves of those chosen, and one run in detail."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pages.run_actions import report_link
 from pages.run_details import run_details
 from pages.text import plain
 from seg_core.colours import RUN_COLOURS
-from seg_core.errors import InputError
+from seg_core.runs.groups import Group, groups_of
 from seg_core.runs.queue import MOST_SLOTS
 from seg_core.runs.run import Run
 from seg_core.runs.supervisor import dispatch
@@ -19,20 +19,25 @@ MOST_CHOSEN = 6
 MOST_FILMS = 3
 
 
-def chosen_by_link(runs: list[Run]) -> list[int]:
-    """The runs that the address names, else the one that trains, else the newest."""
-    known = {run.id for run in runs}
-    asked = dict.fromkeys(st.query_params.get_all("run"))
-    linked = [run_id for text in asked for run_id in known if text == str(run_id)]
+def chosen_by_link(runs: list[Run], known: dict[str, Run | Group]) -> list[str]:
+    """The runs and groups that the address names, else the run that trains, else the newest."""
+    linked = [key for key in dict.fromkeys(st.query_params.get_all("run")) if key in known]
     if linked or "run" in st.query_params:
         return linked
-    return [next((run.id for run in runs if run.is_running), runs[0].id)]
+    return [str(next((run.id for run in runs if run.is_running), runs[0].id))]
 
 
-def missing_by_link(runs: list[Run]) -> list[str]:
-    """What the address names that is no run, or no longer."""
-    known = {str(run.id) for run in runs}
-    return [text for text in st.query_params.get_all("run") if text and text not in known]
+def curve(key: str, chosen: Run | Group, colour: str) -> Curve:
+    """A run or a group in the charts."""
+    members = [run.id for run in chosen.runs] if isinstance(chosen, Group) else None
+    return Curve(key, chosen.label, colour, members=members) if members else Curve(int(key), chosen.label, colour)
+
+
+def called(run: Run) -> str:
+    """A run's label, and what tells it from the others of its group."""
+    if run.group is None:
+        return run.label
+    return f"{run.label}, " + (f"fold {run.config.fold}" if run.config.folds > 1 else f"seed {run.config.seed}")
 
 
 def slots_setting() -> None:
@@ -67,50 +72,52 @@ if not runs:
     st.stop()
 with head:
     slots_setting()
-if missing := missing_by_link(runs):
+known: dict[str, Run | Group] = {str(run.id): run for run in runs} | {f"g{group.id}": group for group in groups_of(runs)}
+if missing := [key for key in st.query_params.get_all("run") if key and key not in known]:
     st.warning(f"There is no run {plain(', '.join(missing))}; it may have been deleted. Choose one from the list.")
 
-linked = chosen_by_link(runs)
-known = {run.id for run in runs}
+linked = chosen_by_link(runs, known)
 chosen = run_list(linked, list(RUN_COLOURS))
-if any(run_id not in known for run_id in chosen):  # what the list held before a run was deleted
+if any(key not in known for key in chosen):  # what the list held before a run was deleted
     chosen = linked
-if set(st.query_params.get_all("run")) != {str(run_id) for run_id in chosen} or not chosen:
-    st.query_params["run"] = [str(run_id) for run_id in chosen] or ""
-shown: list[Run] = []
-for run_id in chosen[:MOST_CHOSEN]:
-    try:
-        shown.append(store().get_run(run_id))
-    except InputError:
-        continue  # deleted in another window; the list drops it within a second
+if set(st.query_params.get_all("run")) != set(chosen) or not chosen:
+    st.query_params["run"] = chosen or ""
+shown = {key: known[key] for key in chosen[:MOST_CHOSEN]}
 if len(chosen) > MOST_CHOSEN:
-    st.caption(f"The charts show the first {MOST_CHOSEN} of the {len(chosen)} runs chosen.")
+    st.caption(f"The charts show the first {MOST_CHOSEN} of the {len(chosen)} chosen.")
 if not shown:
     st.info("Choose one or several runs above to see their curves.", icon=":material/touch_app:")
     st.stop()
 
-live_charts([Curve(run.id, run.label, RUN_COLOURS[place]) for place, run in enumerate(shown)], batches=True)
+live_charts([curve(key, one, RUN_COLOURS[place]) for place, (key, one) in enumerate(shown.items())], batches=True)
 st.caption(
     "Solid: validation. Dashed: training, measured on augmented photographs while the weights change. "
     "★ best epoch by validation IoU. All at network resolution."
+    + (
+        " Of a group the mean of its runs, in a band from the lowest to the highest."
+        if any(isinstance(one, Group) for one in shown.values())
+        else ""
+    )
 )
-if any(run.epochs_done for run in shown) or any(run.is_active for run in shown):
+each = list(dict.fromkeys(run for one in shown.values() for run in (one.runs if isinstance(one, Group) else [one])))
+if any(run.epochs_done or run.is_active for run in each):
     st.header("Masks as they learn")
-    mask_film(shown[:MOST_FILMS], [RUN_COLOURS[place] for place in range(len(shown[:MOST_FILMS]))])
+    films = {place: one.runs[0] if isinstance(one, Group) else one for place, one in enumerate(list(shown.values())[:MOST_FILMS])}
+    mask_film(list(films.values()), [RUN_COLOURS[place] for place in films])
     st.caption(
         "The same validation photographs after every epoch, at network resolution. White outline: truth. "
         "Errors: orange, marked but not lesion; blue, lesion but not marked."
-        + (f" Shown for the first {MOST_FILMS} runs chosen." if len(shown) > MOST_FILMS else "")
+        + (f" Shown for the first {MOST_FILMS} chosen." if len(shown) > MOST_FILMS else "")
     )
 
-if reportable := [run for run in shown if run.best_epoch and not run.is_active]:
+if reportable := [run for run in each if run.best_epoch and not run.is_active]:
     report_link(reportable)
 
-detailed = shown[0]
-if len(shown) > 1:
-    by_id = {run.id: run for run in shown}
+detailed = each[0]
+if len(each) > 1:
+    by_id = {run.id: run for run in each}
     picked = st.segmented_control(
-        "Run in detail", list(by_id), format_func=lambda run_id: plain(by_id[run_id].label), default=detailed.id
+        "Run in detail", list(by_id), format_func=lambda run_id: plain(called(by_id[run_id])), default=detailed.id
     )
     detailed = by_id.get(picked or detailed.id, detailed)
 run_details(detailed.id)

@@ -9,7 +9,7 @@ from pages.data_panel import cache_panel, data_panel, preview_panel
 from pages.settings_panel import settings_panel
 from pages.text import plain
 from seg_core.command_line import command_line
-from seg_core.config import VARIANT_LABELS, VARIANTS, Config, Recipe, Variant
+from seg_core.config import MOST_FOLDS, MOST_SEEDS, VARIANT_LABELS, VARIANTS, Config, Recipe, Variant
 from seg_core.errors import InputError
 from seg_core.runs.run import Run
 from seg_core.runs.supervisor import dispatch
@@ -21,6 +21,7 @@ VARIANT_HELP: dict[Variant, str] = {
 }
 CHOICES: dict[str, list[Variant]] = {label: [variant] for variant, label in VARIANT_LABELS.items()}
 CHOICES["All three, with the same seed and split"] = list(VARIANTS)
+REPEATS = {"once": "Once", "seeds": "Several seeds", "folds": "Cross-validation"}
 RECIPE_LABELS: dict[Recipe, str] = {"best": "Best · ours", "report": "Report · as published"}
 
 
@@ -33,6 +34,25 @@ def cloned() -> Run | None:
     if run is None:
         st.warning(plain(f"There is no run {linked[:20]} to clone; it may have been deleted."))
     return run
+
+
+def choose_repeats(key: str) -> tuple[int, int]:
+    """Let the user choose whether each model is trained once, by several seeds or on several folds; the numbers of both."""
+    how = st.segmented_control(
+        "Repeat",
+        list(REPEATS),
+        default="once",
+        required=True,
+        format_func=REPEATS.__getitem__,
+        key=f"repeat-{key}",
+        help="A group of runs, which Monitor shows as a mean with its band, and Compare as one model: by several seeds, to see "
+        "how much is chance; or a cross-validation, in which each photograph validates once.",
+    )
+    if how == "once":
+        return 1, 1
+    what, usual, most = {"seeds": ("seeds", 3, MOST_SEEDS), "folds": ("folds", 5, MOST_FOLDS)}[how]
+    count = int(st.number_input(f"How many {what}", 2, most, usual, key=f"{how}-{key}"))
+    return (count, 1) if how == "seeds" else (1, count)
 
 
 st.title("Train")
@@ -63,10 +83,12 @@ with model:
     name = st.text_input(
         "Name", clone.name if clone else "", placeholder="optional, to find the run again", max_chars=100, key=f"name-{key}"
     )
+    seeds, folds = choose_repeats(key)
     settings = settings_panel(recipe, clone.config if clone else None, key)
 
 try:
     configs = [Config.of(recipe, variant=variant, **settings) for variant in CHOICES[picked]]
+    groups = [config.repeated(seeds=seeds, folds=folds) for config in configs]
 except InputError as error:
     st.error(plain(str(error)))
     st.stop()
@@ -76,15 +98,21 @@ with data:
         preview_panel(dataset, configs[0])
     cache_panel()
 with model:
-    label = "Launch three runs" if len(configs) > 1 else "Launch"
+    count = sum(len(group) for group in groups)
+    label = f"Launch {count} runs" if count > 1 else "Launch"
     launched = st.button(label, type="primary", icon=":material/rocket_launch:", disabled=dataset is None, width="stretch")
     if dataset is None:
         st.caption("Choose a dataset first.")
     with st.expander("The same in a terminal", icon=":material/terminal:"):
         sources = list(dataset.sources) if dataset else ["DIR"]
-        st.code("\n".join(command_line(config, sources, name) for config in configs), language="bash", wrap_lines=True)
+        st.code(
+            "\n".join(command_line(config, sources, name, seeds=seeds, folds=folds) for config in configs),
+            language="bash",
+            wrap_lines=True,
+        )
 if launched and dataset:
     tags = clone.tags if clone else ()
-    runs = [store().add_run(name, config, dataset.sources, tags=tags) for config in configs]
+    added = [store().add_group(name, group, dataset.sources, tags=tags) for group in groups]
     dispatch(store())
-    st.switch_page("monitor.py", query_params={"run": [str(run.id) for run in runs]})
+    keys = [str(runs[0].id) if len(runs) == 1 else f"g{runs[0].group}" for runs in added]
+    st.switch_page("monitor.py", query_params={"run": keys})

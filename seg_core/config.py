@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, get_args
+from typing import Any, Literal, NamedTuple, Self, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from seg_core.errors import InputError
 
@@ -22,6 +22,10 @@ VARIANT_LABELS: dict[Variant, str] = {
     "frozen-decoder": "Model 2b · frozen decoder",
 }
 
+MOST_FOLDS = 20
+"""Parts that a cross-validation can have."""
+MOST_SEEDS = 20
+"""Runs that a group can have."""
 LONGEST_RUN = 1000
 """Epochs that a run can have, those included that it was continued for."""
 
@@ -42,6 +46,15 @@ RECIPE_SETTINGS: dict[Recipe, dict[str, Any]] = {
 }
 
 
+class Drawing(NamedTuple):
+    """What decides which photographs validate: see the settings of `Config` of these names."""
+
+    seed: int
+    val_fraction: float
+    folds: int = 1
+    fold: int = 1
+
+
 class Config(BaseModel):
     """All settings of one training, validated; it travels with every run and inside every checkpoint.
 
@@ -60,7 +73,7 @@ class Config(BaseModel):
     )
     encoder_weights: Literal["imagenet", "random"] = Field(default="imagenet", description="What the encoder starts from.")
     image_size: int = Field(
-        default=192,
+        default=256,
         ge=64,
         le=1024,
         multiple_of=32,
@@ -80,12 +93,13 @@ class Config(BaseModel):
     schedule_from: int = Field(
         default=0, ge=0, description="The epoch after which the schedule starts anew, in a run continued for more epochs."
     )
-    loss: Literal["bce", "bce-dice"] = Field(
-        default="bce-dice", description="Binary cross-entropy, alone or plus soft Dice loss."
+    loss: Literal["bce", "bce-dice", "bce-lovasz"] = Field(
+        default="bce-lovasz",
+        description="Binary cross-entropy, alone, plus soft Dice, or plus the Lovász hinge (of the IoU).",
     )
     augmentation: Literal["report", "standard"] = Field(
         default="standard",
-        description="report: the four kinds that the report names. standard: those and quarter turns.",
+        description="report: the four kinds that the report names. standard: those, quarter turns, and squares of bare skin.",
     )
     val_fraction: float = Field(
         default=0.2,
@@ -93,6 +107,13 @@ class Config(BaseModel):
         lt=1,
         description="Share of the training part that validates, where the dataset has no validation part of its own.",
     )
+    folds: int = Field(
+        default=1,
+        ge=1,
+        le=MOST_FOLDS,
+        description="Cross-validation: into how many equal parts the photographs are drawn, of which one validates; 1 for none.",
+    )
+    fold: int = Field(default=1, ge=1, le=MOST_FOLDS, description="Which of the parts of a cross-validation validates.")
     threshold: float = Field(default=0.5, gt=0, lt=1, description="Probability from which a pixel counts as lesion.")
     seed: int = Field(
         default=0,
@@ -106,6 +127,10 @@ class Config(BaseModel):
     precision: Literal["auto", "32-true", "bf16-mixed"] = Field(
         default="auto",
         description="auto takes bf16 where the processor computes in it. 32-true on the CPU gives identical weights every time.",
+    )
+    log: Literal["none", "tensorboard"] = Field(
+        default="none",
+        description="tensorboard writes the metrics of every epoch as TensorBoard event files too, into the run's folder.",
     )
     skip_problems: bool = Field(default=False, description="Leave out pairs that the check names, instead of refusing to train.")
 
@@ -123,10 +148,40 @@ class Config(BaseModel):
             return cls(**{"recipe": recipe, **RECIPE_SETTINGS[recipe], **given})
         except ValidationError as error:
             first = error.errors()[0]
+            if not first["loc"]:  # it is about several settings, and says all
+                raise InputError(str(first["ctx"]["error"])) from error
             name = ".".join(str(part) for part in first["loc"])
             raise InputError(f"The setting {name} cannot be {first['input']!r}: {first['msg'].lower()}.") from error
+
+    @model_validator(mode="after")
+    def _fold_is_there(self) -> Self:
+        if self.fold > self.folds:
+            raise ValueError(f"There is no fold {self.fold} of {self.folds}; choose one from 1 to {self.folds}.")
+        return self
+
+    @property
+    def drawing(self) -> Drawing:
+        """What `seg_core.data.dataset.Dataset.split` takes."""
+        return Drawing(self.seed, self.val_fraction, self.folds, self.fold)
 
     @property
     def label(self) -> str:
         """The variant as the app shows it, such as ``Model 2 · fine-tuned``."""
         return VARIANT_LABELS[self.variant]
+
+    def repeated(self, *, seeds: int = 1, folds: int = 1) -> list[Config]:
+        """The configs of a group: this one by ``seeds`` seeds, its own and the next ones, or on each of ``folds`` folds.
+
+        Raises:
+            InputError: if both are asked for, or one is out of bounds.
+        """
+        if seeds > 1 and folds > 1:
+            raise InputError("A group has several seeds or several folds, not both; choose one.")
+        if not 1 <= seeds <= MOST_SEEDS:
+            raise InputError(f"A group cannot have {seeds} seeds; choose from 1 to {MOST_SEEDS}.")
+        if folds > 1:
+            return [self._with(folds=folds, fold=fold) for fold in range(1, folds + 1)]
+        return [self._with(seed=self.seed + more) for more in range(seeds)]
+
+    def _with(self, **settings: int) -> Config:
+        return Config.of(**self.model_dump() | settings)

@@ -26,4 +26,27 @@ def bce_dice(logits: torch.Tensor, masks: torch.Tensor) -> torch.Tensor:
     return bce(logits, masks) + soft_dice(logits, masks)
 
 
-LOSSES: dict[str, Callable[[torch.Tensor, torch.Tensor], torch.Tensor]] = {"bce": bce, "bce-dice": bce_dice}
+def lovasz_hinge(logits: torch.Tensor, masks: torch.Tensor) -> torch.Tensor:
+    """One minus the IoU as a function of the pixels' hinge errors (Lovász hinge, Berman et al., 2018), averaged over images.
+
+    A pixel's error is how far its logit is from 1 on the right side. In the order of their errors, the largest first, each pixel
+    is weighted by what it takes off the IoU when it is wrong beside all before it; an image without lesion counts its largest
+    error.
+    """
+    errors, order = (1 - logits * (2 * masks - 1)).relu().flatten(1).sort(dim=1, descending=True)
+    truth = masks.flatten(1).gather(1, order)
+    lesion, found = truth.sum(dim=1, keepdim=True), truth.cumsum(dim=1)
+    lost = 1 - (lesion - found) / (lesion + (1 - truth).cumsum(dim=1))
+    return (errors * lost.diff(dim=1, prepend=lost.new_zeros(len(lost), 1))).sum(dim=1).mean()
+
+
+def bce_lovasz(logits: torch.Tensor, masks: torch.Tensor) -> torch.Tensor:
+    """The sum of `bce` and `lovasz_hinge`."""
+    return bce(logits, masks) + lovasz_hinge(logits, masks)
+
+
+LOSSES: dict[str, Callable[[torch.Tensor, torch.Tensor], torch.Tensor]] = {
+    "bce": bce,
+    "bce-dice": bce_dice,
+    "bce-lovasz": bce_lovasz,
+}

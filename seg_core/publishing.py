@@ -59,7 +59,7 @@ def publish(
         raise InputError(f"{source} was stopped within an epoch and has no scores; publish the best.safetensors of its run.")
     config = trained.config
     recipe = f"{config.recipe}-{suffix}" if suffix else config.recipe
-    split = dataset.split(config.seed, config.val_fraction)
+    split = dataset.split(*config.drawing)
     parts = {"validation": split.val, "test": split.test}
     if originals:
         parts["validation, original size"] = _originals(split.val, originals)

@@ -12,6 +12,7 @@ from typing import Literal
 import numpy as np
 import torch
 from lightning_fabric import Fabric
+from lightning_fabric.loggers.tensorboard import TensorBoardLogger
 
 from seg_core import metrics
 from seg_core.checkpoint import save_checkpoint
@@ -61,14 +62,20 @@ def train(
 
     After every epoch ``folder`` holds ``last.safetensors``, ``best.safetensors`` (highest validation IoU) and
     ``resume.safetensors``, from which ``resume=True`` goes on at the epoch that was interrupted. ``should_stop`` is asked after
-    every batch; a training stopped within an epoch keeps that epoch's weights as the last checkpoint.
+    every batch; a training stopped within an epoch keeps that epoch's weights as the last checkpoint. With ``log`` set to
+    ``tensorboard``, ``folder/tensorboard`` gets the metrics of every epoch as ``loss/train``, ``iou/val`` and so on.
 
     Raises:
         InputError: if the data or a setting cannot be used, or what to resume from is damaged.
         TrainingFailed: if the loss is no longer a finite number.
     """
     kind, index = find_device(config.device)
-    fabric = Fabric(accelerator=kind, devices=1 if kind == "cpu" else [index], precision=choose_precision(config))
+    fabric = Fabric(
+        accelerator=kind,
+        devices=1 if kind == "cpu" else [index],
+        precision=choose_precision(config),
+        loggers=_event_files(folder) if config.log == "tensorboard" else None,
+    )
     data = prepare(dataset, config, lambda done, total, what: on_event(Preparing(done, total, what)))
     for text in data.notes:
         on_event(Message(text))
@@ -76,7 +83,16 @@ def train(
     if resume:
         training.restore()
     on_event(Message(training.description()))
-    return training.run(on_event, should_stop)
+    try:
+        return training.run(on_event, should_stop)
+    finally:
+        for logger in fabric.loggers:
+            logger.finalize("done")
+
+
+def _event_files(folder: Path) -> TensorBoardLogger:
+    # By itself a file is named by the second, and a training resumed within it would write over what there is.
+    return TensorBoardLogger(folder, name="tensorboard", version="", filename_suffix=f".{time.time_ns()}", flush_secs=1)
 
 
 class _Stopped(Exception):
@@ -137,6 +153,7 @@ class _Training:
                 self._save("best")
             save_resume(self._resume_file, self.network, self.optimizer, self.history, self.data.fingerprint)
             self.images_per_second = self.data.train.usable / train_seconds
+            self._log(epoch, {"train": trained, "val": val})
             on_event(EpochDone(epoch, trained, val, seconds, self.images_per_second, is_best, samples))
         return self._result("finished")
 
@@ -182,6 +199,10 @@ class _Training:
                             )
                         )
         return means.values(), samples
+
+    def _log(self, epoch: int, parts: dict[str, dict[str, float]]) -> None:
+        values = {f"{name}/{part}": value for part, metrics in parts.items() for name, value in metrics.items()}
+        self.fabric.log_dict(values, step=epoch)
 
     def _require_finite(self, loss: float, where: str) -> None:
         if not math.isfinite(loss):

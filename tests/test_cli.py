@@ -155,7 +155,7 @@ def test_evaluate_gives_the_agreed_numbers(checkpoint: Checkpoint, data: Path, l
     result = lab("evaluate", checkpoint.path, "--data", data, "--json").json
     assert set(result) == {"n", "accuracy", "iou", "dice", "sensitivity", "specificity", "thresholded_iou"}
     assert result == {"n": 2, **evaluate(checkpoint, open_dataset(data).test).means}
-    split = open_dataset(data).split(CONFIG.seed, CONFIG.val_fraction)
+    split = open_dataset(data).split(*CONFIG.drawing)
     for name, pairs in (("train", split.train), ("val", split.val)):
         chosen = lab("evaluate", checkpoint.path, "--data", data, "--split", name, "--json")
         assert (chosen.json, chosen.err) == ({"n": len(pairs), **evaluate(checkpoint, pairs).means}, "")
@@ -277,6 +277,8 @@ def test_data_check_warns_of_a_photograph_in_two_parts(tmp_path: Path, lab: Lab)
         ("train --data {data} --decoder deeplab", "The setting decoder cannot be 'deeplab'"),
         ("train --data {data} --image-size 100", "The setting image_size cannot be 100: input should be a multiple of 32."),
         ("train --data {data} --lr 7", "The setting learning_rate cannot be 7.0"),
+        ("train --data {data} --fold 2", "There is no fold 2 of 1; choose one from 1 to 1."),
+        ("train --data {data} --folds 2 --seeds 2", "A group has several seeds or several folds, not both; choose one."),
         ("train --data {data} --epochs many", "Invalid value for '--epochs'"),
         ("train --data {data} --data {data}", "is given twice; name each folder once."),
         ("train --data {data}/gone", "There is no folder {data}/gone; check the path."),
@@ -344,21 +346,39 @@ def test_a_run_is_named_and_tagged_from_a_terminal(lab: Lab) -> None:
 
 
 def test_a_finished_run_is_continued_from_a_terminal(data: Path, lab: Lab) -> None:
-    options = [
-        "--image-size",
-        "64",
-        "--batch-size",
-        "4",
-        "--encoder-weights",
-        "random",
-        "--device",
-        "cpu",
-        "--precision",
-        "32-true",
-    ]
-    lab("train", "--data", data, "--epochs", 1, *options)
+    lab("train", "--data", data, *QUICK)
     done = lab("runs", "continue", 1, "--epochs", 1, "--json").json
     assert (done["status"], done["epochs"]) == ("finished", 2)
+
+
+QUICK = [
+    *("--epochs", 1, "--image-size", 64, "--batch-size", 4),
+    *("--encoder-weights", "random", "--device", "cpu", "--precision", "32-true"),
+]
+
+
+def test_a_cross_validation_is_a_group_of_runs(data: Path, lab: Lab) -> None:
+    done = lab("train", "--data", data, *QUICK, "--folds", 2, "--name", "both folds", "--json").json
+    assert [(run["run_id"], run["status"], run["epochs"]) for run in done["runs"]] == [(1, "finished", 1), (2, "finished", 1)]
+    runs = [RunStore().get_run(number) for number in (1, 2)]
+    assert [(run.group, run.config.folds, run.config.fold) for run in runs] == [(done["group"], 2, 1), (done["group"], 2, 2)]
+    trained_on = [set(read_metadata(run["checkpoint"])["dataset"]["train_ids"]) for run in done["runs"]]
+    assert trained_on[0].isdisjoint(trained_on[1])
+
+
+def test_one_fold_alone_is_no_group(data: Path, lab: Lab) -> None:
+    done = lab("train", "--data", data, *QUICK, "--folds", 2, "--fold", 2, "--json").json
+    run = RunStore().get_run(done["run_id"])
+    assert (run.group, run.config.folds, run.config.fold) == (None, 2, 2)
+
+
+def test_where_a_run_of_a_group_fails_the_others_are_left_out(data: Path, lab: Lab) -> None:
+    (data / "train" / "images" / "ISIC_0000001.jpg").write_bytes(b"no photograph")
+    done = lab("train", "--data", data, *QUICK, "--seeds", 3, "--json")
+    assert done.status == 2
+    assert "ISIC_0000001.jpg" in done.err
+    assert [run["status"] for run in done.json["runs"]] == ["failed"]
+    assert [run.status for run in RunStore().list_runs()] == ["stopped", "stopped", "failed"]
 
 
 def test_a_queued_run_can_be_stopped_and_deleted(lab: Lab) -> None:

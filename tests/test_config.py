@@ -66,6 +66,8 @@ def test_a_setting_given_as_none_keeps_the_recipes_value() -> None:
         ("val_fraction", 0.0),
         ("val_fraction", 1.0),
         ("threshold", 1.0),
+        ("folds", 0),
+        ("folds", 21),
         ("seed", -1),
         ("seed", 2**31),
         ("device", "gpu"),
@@ -78,6 +80,29 @@ def test_a_value_out_of_bounds_is_refused_by_name(setting: str, value: Any) -> N
     with pytest.raises(InputError, match=f"^The setting {setting} cannot be {value!r}: .+\\.$") as refused:
         Config.of("best", **{setting: value})
     assert "\n" not in str(refused.value)
+
+
+def test_a_fold_beyond_the_last_is_refused() -> None:
+    with pytest.raises(InputError, match=r"^There is no fold 6 of 5; choose one from 1 to 5\.$"):
+        Config.of(folds=5, fold=6)
+
+
+def test_a_group_has_the_next_seeds_or_every_fold_and_all_else_alike() -> None:
+    config = Config.of("report", seed=7)
+    assert config.repeated() == [config]
+    assert config.repeated(seeds=3) == [config, Config.of("report", seed=8), Config.of("report", seed=9)]
+    assert config.repeated(folds=2) == [Config.of("report", seed=7, folds=2, fold=fold) for fold in (1, 2)]
+
+
+@pytest.mark.parametrize(("asked", "sentence"), [({"seeds": 2, "folds": 2}, "not both"), ({"seeds": 21}, "cannot have 21 seeds")])
+def test_a_group_of_both_or_too_many_is_refused(asked: dict[str, int], sentence: str) -> None:
+    with pytest.raises(InputError, match=sentence):
+        Config().repeated(**asked)
+
+
+def test_a_group_whose_seeds_would_run_out_is_refused() -> None:
+    with pytest.raises(InputError, match="The setting seed cannot be"):
+        Config(seed=2**31 - 1).repeated(seeds=2)
 
 
 def test_an_unknown_recipe_is_refused_with_those_there_are() -> None:

@@ -180,6 +180,19 @@ def test_a_validation_part_of_the_datasets_own_is_kept(tmp_path: Path) -> None:
     assert not open_dataset(make_dataset(tmp_path / "flat", layout="flat", train=4)).split(3, 0.5).val_is_own
 
 
+def test_each_photograph_validates_on_one_of_the_folds(tmp_path: Path) -> None:
+    dataset = open_dataset(make_dataset(tmp_path, train=8, val=3, test=2))
+    splits = [dataset.split(5, 0.2, 4, fold) for fold in (1, 2, 3, 4)]
+    everyone = sorted(pair.id for pair in dataset.unique_pairs if pair.part != "test")
+    assert sorted(pair.id for split in splits for pair in split.val) == everyone
+    assert [len(split.val) for split in splits] == [3, 3, 3, 2]
+    for split in splits:
+        assert sorted(pair.id for pair in split.train + split.val) == everyone
+        assert not split.val_is_own
+        assert len(split.test) == 2
+    assert dataset.split(6, 0.2, 4, 1).val != splits[0].val
+
+
 @pytest.mark.parametrize(("train", "val", "held_out"), [(1, 0, 1), (0, 0, 0), (0, 3, 3)])
 def test_too_few_pairs_to_train_and_validate_are_refused(train: int, val: int, held_out: int, tmp_path: Path) -> None:
     dataset = open_dataset(make_dataset(tmp_path, train=train, val=val, test=5))

@@ -70,6 +70,19 @@ def test_a_new_run_is_queued_with_its_settings(store: RunStore, tmp_path: Path) 
     assert (run.progress, run.elapsed, run.phase, run.owner) == (0, 0, "waiting", None)
 
 
+def test_runs_that_repeat_a_training_are_a_group_under_the_number_of_the_first(store: RunStore) -> None:
+    alone = store.add_run("alone", CONFIG, "sample")
+    group = store.add_group("three", CONFIG.repeated(seeds=3), "sample", tags=["seeds"])
+    assert alone.group is None
+    assert [(run.id, run.group, run.name, run.tags) for run in group] == [(id, 2, "three", ("seeds",)) for id in (2, 3, 4)]
+    assert [run.config.seed for run in group] == [CONFIG.seed, CONFIG.seed + 1, CONFIG.seed + 2]
+    assert [run.id for run in store.line()] == [1, 2, 3, 4]
+    assert store.add_group("one", CONFIG.repeated(), "sample")[0].group is None
+    with pytest.raises(InputError, match="101 characters"):
+        store.add_group("x" * 101, CONFIG.repeated(folds=2), "sample")
+    assert len(store.list_runs()) == 5
+
+
 def test_a_run_without_a_name_goes_by_its_variant(store: RunStore) -> None:
     assert store.add_run("", Config.of(variant="frozen-decoder"), "sample").label == "#1 Model 2b · frozen decoder"
 
@@ -575,13 +588,14 @@ def test_a_failed_change_leaves_nothing_behind(store: RunStore) -> None:
 
 def test_the_database_of_a_newer_version_is_one_sentence(store: RunStore) -> None:
     change(store, "PRAGMA user_version = 99")
-    with pytest.raises(InputError, match=r"made by a newer LesionLab \(format 99, known up to 3\); update LesionLab"):
+    with pytest.raises(InputError, match=r"made by a newer LesionLab \(format 99, known up to 4\); update LesionLab"):
         RunStore(store.path)
 
 
 def test_a_database_of_an_older_version_is_brought_up_to_date(store: RunStore) -> None:
     run_id = store.add_run("old", CONFIG, "sample").id
-    for column in ("place", "stop_after_epoch", "notes", "tags"):  # what the first version did not have
+    change(store, "DROP INDEX ix_runs_group")
+    for column in ("place", "stop_after_epoch", "notes", "tags", '"group"'):  # what the first version did not have
         change(store, f"ALTER TABLE runs DROP COLUMN {column}")
     for table in ("jobs", "settings"):
         change(store, f"DROP TABLE {table}")

@@ -25,10 +25,13 @@ CHANGED: dict[str, Any] = {
     "loss": "bce",
     "augmentation": "report",
     "val_fraction": 0.3,
+    "folds": 4,
+    "fold": 3,
     "threshold": 0.4,
     "seed": 11,
     "device": "cpu",
     "precision": "32-true",
+    "log": "tensorboard",
     "skip_problems": True,
 }
 
@@ -41,15 +44,21 @@ def read_back(command: str) -> tuple[Config, list[str], str]:
     given = train.make_context("train", words[4:]).params
     given["learning_rate"] = given.pop("lr")
     given.pop("as_json")
+    given.pop("seeds")
     sources, name, recipe = given.pop("data"), given.pop("name"), given.pop("recipe")
     return Config.of(recipe, **given), list(sources), name
 
 
-@pytest.mark.parametrize("settings", [{}, *({name: value} for name, value in CHANGED.items()), CHANGED])
+@pytest.mark.parametrize("settings", [{}, *({name: value} for name, value in CHANGED.items() if name != "fold"), CHANGED])
 def test_the_shown_command_trains_the_same(settings: dict[str, Any]) -> None:
     config = Config.of("best", variant="trainable-decoder", **settings)
     sources = ["sample", "/data/with space/[a]"]
     assert read_back(command_line(config, sources, "it's mine")) == (config, sources, "it's mine")
+
+
+def test_the_command_of_a_group_says_how_often() -> None:
+    assert command_line(Config(), ["sample"], "", seeds=3).endswith(" --recipe best --seeds 3")
+    assert command_line(Config(seed=4), ["sample"], "x", folds=5).endswith(" --recipe best --seed 4 --folds 5 --name x")
 
 
 def test_every_setting_is_tried() -> None:

@@ -15,6 +15,7 @@ import pytest
 import torch
 from PIL import Image
 from safetensors.torch import load_file
+from tensorboardX.proto.event_pb2 import Event as Logged
 
 from seg_core import metrics, training
 from seg_core.checkpoint import load_checkpoint, load_model, read_metadata
@@ -402,7 +403,7 @@ def test_a_loss_that_is_no_number_fails_with_a_sentence(
         calls.append(1)
         return logits.sum() * (float("nan") if len(calls) == 2 else 0)
 
-    monkeypatch.setitem(LOSSES, "bce-dice", explode)
+    monkeypatch.setitem(LOSSES, "bce-lovasz", explode)
     with pytest.raises(TrainingFailed, match=r"The loss became nan in epoch 1, batch 2; start again with .* below 0\.002\.$"):
         run(tiny_config(), dataset, tmp_path)
     assert list(tmp_path.glob("*.safetensors")) == []
@@ -417,7 +418,7 @@ def test_weights_that_break_in_the_last_step_of_an_epoch_are_not_kept(
         calls.append(1)
         return logits.sum() * (float("inf") if len(calls) == 2 + 1 + 2 + 1 else 0)  # the validation of the second epoch
 
-    monkeypatch.setitem(LOSSES, "bce-dice", explode)
+    monkeypatch.setitem(LOSSES, "bce-lovasz", explode)
     with pytest.raises(TrainingFailed, match="in the validation of epoch 2"):
         run(tiny_config(epochs=3), dataset, tmp_path)
     for which in ("last", "best", "resume"):
@@ -504,6 +505,38 @@ def test_the_schedule_reaches_the_optimizer(dataset: Dataset, tmp_path: Path, mo
     monkeypatch.setattr(torch.optim.AdamW, "step", spy)
     run(config, dataset, tmp_path)
     assert used == pytest.approx([config.learning_rate * schedule_factor(config, number, 2) for number in range(4)])
+
+
+def logged(folder: Path) -> dict[str, dict[int, float]]:
+    """The scalars of TensorBoard's event files, by name and step."""
+    found: dict[str, dict[int, float]] = {}
+    for file in sorted(folder.glob("events.out.tfevents.*")):
+        content, place = file.read_bytes(), 0
+        while place < len(content):  # each record: its length, a checksum of that, itself, a checksum of that
+            length = int.from_bytes(content[place : place + 8], "little")
+            event = Logged.FromString(content[place + 12 : place + 12 + length])
+            place += length + 16
+            for value in event.summary.value:
+                found.setdefault(value.tag, {})[event.step] = value.simple_value
+    return found
+
+
+def test_with_log_tensorboard_event_files_hold_the_metrics_of_every_epoch_of_a_resumed_training_too(
+    dataset: Dataset, tmp_path: Path
+) -> None:
+    config = tiny_config(epochs=3, log="tensorboard")
+    run(config, dataset, tmp_path, stop_after=(2, 1))
+    _, log = run(config, dataset, tmp_path, resume=True)
+    scalars = logged(tmp_path / "tensorboard")
+    assert set(scalars) == {f"{name}/{part}" for name in METRIC_NAMES for part in ("train", "val")}
+    assert {tuple(sorted(steps)) for steps in scalars.values()} == {(1, 2, 3)}
+    for event in log.of(EpochDone):
+        assert scalars["iou/val"][event.epoch] == pytest.approx(event.val["iou"])
+        assert scalars["loss/train"][event.epoch] == pytest.approx(event.train["loss"])
+
+
+def test_without_it_there_are_none(trained: Trained) -> None:
+    assert not (trained.folder / "tensorboard").exists()
 
 
 def test_bf16_trains_too(dataset: Dataset, tmp_path: Path) -> None:

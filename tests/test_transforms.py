@@ -43,7 +43,8 @@ def drawn(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[float]]:
 
 
 @pytest.mark.parametrize("augmentation", NAMES)
-def test_photograph_and_mask_are_augmented_together(augmentation: str) -> None:
+def test_photograph_and_mask_are_augmented_together(augmentation: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(transforms, "BARE_SKIN", 0)  # one empty mask is like another
     # The photograph shows its own mask: after any turn, flip and crop, what is bright in it is what the mask says.
     _, mask = lesion((64, 64), seed=3)
     mask[:24, :24] = True  # no symmetry left
@@ -79,7 +80,9 @@ def test_torchs_seed_decides(augmentation: str) -> None:
 
 def without_crop_and_turn(drawn: list[float], augmentation: str, squares: torch.Tensor) -> torch.Tensor:
     """What mirror images and quarter turns alone make of squares (B, S, S)."""
-    drawn += [1, 0, 0, 0]  # all of the area, no stretch, the middle, no turn
+    drawn += [1, 0, 0]  # all of the area, no stretch, the middle
+    drawn += [1, 0] if augmentation == "standard" else []  # squares of bare skin, of which there are none
+    drawn += [0]  # no turn
     drawn += [1, 1, 1, 0]  # the colours as they are
     photos = squares[..., None].expand(-1, -1, -1, 3)
     return to_uint8(augment(augmentation)(photos, squares)[0])[..., 0]
@@ -87,8 +90,9 @@ def without_crop_and_turn(drawn: list[float], augmentation: str, squares: torch.
 
 @pytest.mark.parametrize(("augmentation", "symmetries"), [("report", 2), ("standard", 8)])
 def test_mirror_images_and_quarter_turns_move_pixels_and_are_equally_likely(
-    augmentation: str, symmetries: int, drawn: list[float]
+    augmentation: str, symmetries: int, drawn: list[float], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(transforms, "BARE_SKIN", 0)
     square = torch.arange(1, 65, dtype=torch.uint8).view(1, 8, 8) * 3
     torch.manual_seed(0)
     found = Counter(tuple(one.flatten().tolist()) for one in without_crop_and_turn(drawn, augmentation, square.repeat(800, 1, 1)))
@@ -120,12 +124,49 @@ def test_a_turn_and_a_crop_are_torchvisions(drawn: list[float]) -> None:
 
 def test_crops_keep_between_60_and_100_percent_of_the_area_and_stay_within_the_photograph() -> None:
     torch.manual_seed(0)
-    planes = transforms._planes(2000, quarter_turns=False)
+    planes = transforms._planes(*transforms._crops(2000), quarter_turns=False)
     sizes = planes[:, :, :2].norm(dim=2)  # the rows of a turned and mirrored unit square, stretched
     area, stretch = sizes.prod(dim=1), sizes[:, 0] / sizes[:, 1]
     assert 0.6 <= area.min() < 0.61 < 0.99 < area.max() <= 1.0001
     assert 3 / 4 - 1e-4 <= stretch.min() < 0.8 < 1.25 < stretch.max() <= 4 / 3 + 1e-4
     assert (planes[:, :, 2].abs() + sizes <= 1 + 1e-5).all()
+
+
+def corner_lesions(count: int) -> torch.Tensor:
+    """Masks (count, 64, 64) whose lesion is all but the upper left quarter."""
+    masks = torch.full((count, 64, 64), 255, dtype=torch.uint8)
+    masks[:, :32, :32] = 0
+    return masks
+
+
+def test_a_tenth_of_the_photographs_show_a_square_without_lesion() -> None:
+    torch.manual_seed(0)
+    size, centre = torch.ones(2000, 2), torch.zeros(2000, 2)
+    transforms._move_to_bare_skin(corner_lesions(2000), size, centre)
+    moved = size[:, 0] < 1
+    assert 0.05 < moved.float().mean() < 0.1  # of those drawn, some find no square
+    assert (size[moved, 0] == size[moved, 1]).all()
+    assert 0.15 <= size[moved].min() < 0.17 < 0.4 < size[moved].max() <= 0.5
+    low, high = centre[moved] - size[moved], centre[moved] + size[moved]
+    assert (low >= -1).all()
+    assert (high <= 1 / 32).all()  # edges are rounded to pixels, of which 32 are 1
+    assert (centre[~moved] == 0).all()
+
+
+def test_where_all_is_lesion_every_crop_stays() -> None:
+    torch.manual_seed(0)
+    size, centre = torch.ones(200, 2), torch.zeros(200, 2)
+    transforms._move_to_bare_skin(torch.full((200, 64, 64), 255, dtype=torch.uint8), size, centre)
+    assert (size == 1).all()
+    assert (centre == 0).all()
+
+
+@pytest.mark.parametrize(("augmentation", "some"), [("report", False), ("standard", True)])
+def test_what_the_model_learns_from_has_bare_skin_only_in_standard(augmentation: str, some: bool) -> None:
+    _, mask = lesion((64, 64), seed=3)
+    torch.manual_seed(0)
+    _, truths = augment(augmentation)(*batch(*[(np.repeat(mask[..., None].astype(np.uint8), 3, axis=2), mask)] * 100))
+    assert (truths.sum(dim=(1, 2, 3)) == 0).any().item() is some
 
 
 def recoloured(photos: torch.Tensor) -> torch.Tensor:

@@ -41,12 +41,16 @@ CHARTS = {"loss": "Loss", "accuracy": "Accuracy", "iou": "IoU", "dice": "Dice"}
 
 @dataclass(frozen=True)
 class Curve:
-    """One run in the charts: a run of the store, which is polled, or ``points`` (as the API gives them) of one that is over."""
+    """One run in the charts: a run of the store, which is polled, or ``points`` (as the API gives them) of one that is over.
 
-    id: int
+    With ``members`` it is a group of such runs: their mean, in a band from the lowest to the highest.
+    """
+
+    id: int | str
     label: str
     colour: str
     points: list[dict[str, Any]] | None = None
+    members: list[int] | None = None
 
 
 @dataclass(frozen=True)
@@ -82,12 +86,15 @@ def live_charts(
     _charts(data=data, key=f"live-charts{key}")
 
 
-def run_list(chosen: list[int], colours: list[str]) -> list[int]:
-    """All runs with status, progress and best IoU, as a list to choose from; the numbers of those chosen, in order of choice."""
+def run_list(chosen: list[str], colours: list[str]) -> list[str]:
+    """All runs and groups with status, progress and best IoU, as a list to choose from; those chosen, in order of choice.
+
+    ``"3"`` is run 3, and ``"g3"`` the group of that number.
+    """
     result = _list(
         data={"chosen": chosen, "colours": colours}, default={"chosen": chosen}, on_chosen_change=lambda: None, key="run-list"
     )
-    return [int(run_id) for run_id in result.chosen or []]
+    return [str(key) for key in result.chosen or []]
 
 
 def run_facts(run: Run) -> None:

@@ -29,9 +29,9 @@ class LiveCharts {
     this.charts = data.charts; // [metric, title] each
     this.marks = data.marks; // levels to compare with: {metric, value, label, colour, above}
     for (const run of this.runs) if (run.points && !this.own.has(run.id)) this.own.set(run.id, keepPoints(new Map(), run.points));
-    this.curves = this.runs.filter((run) => !run.points).map((run) => run.id);
+    this.curves = this.runs.filter((run) => !run.points).flatMap((run) => run.members ?? [run.id]);
     this.root.setAttribute("aria-label", `Charts of ${data.charts.map(([, title]) => title).join(", ")} by epoch of ${data.runs.map((run) => run.label).join(", ")}`);
-    this.batches.show(this.bar, data.batches ? this.curves : []);
+    this.batches.show(this.bar, data.batches ? this.runs.filter((run) => !run.points && !run.members).map((run) => run.id) : []);
     loadPlotly(data.plotly).then((plotly) => {
       if (this.closed) return;
       this.plotly = plotly;
@@ -52,35 +52,52 @@ class LiveCharts {
 
   values(id) { return this.own.get(id) ?? feed.points.get(id)?.values ?? new Map(); }
 
-  series(id, split, name) {
-    const found = this.values(id).get(`${split} ${name}`) ?? new Map();
-    const epochs = [...found.keys()].sort((a, b) => a - b);
-    return { x: epochs, y: epochs.map((epoch) => found.get(epoch)) };
+  // Of a run its values; of a group the mean over those of its runs that have come so far, and the lowest and highest.
+  series(run, split, name) {
+    const found = (run.members ?? [run.id]).map((id) => this.values(id).get(`${split} ${name}`) ?? new Map());
+    const epochs = [...new Set(found.flatMap((values) => [...values.keys()]))].sort((a, b) => a - b);
+    const each = epochs.map((epoch) => found.filter((values) => values.has(epoch)).map((values) => values.get(epoch)));
+    return {
+      x: epochs, y: each.map((values) => values.reduce((sum, value) => sum + value, 0) / values.length),
+      low: each.map((values) => Math.min(...values)), high: each.map((values) => Math.max(...values)), count: each.map((values) => values.length),
+    };
   }
 
-  bestEpoch(id) {
-    const { x, y } = this.series(id, "val", "iou");
+  bestEpoch(run) {
+    const { x, y } = this.series(run, "val", "iou");
     return y.length ? x[y.indexOf(Math.max(...y))] : null;
+  }
+
+  band(run, name, axes) {
+    const { x, low, high } = this.series(run, "val", name);
+    return {
+      ...axes, x: [...x, ...x.toReversed()], y: [...high, ...low.toReversed()], type: "scatter", mode: "lines", uid: `${run.id} band ${name}`, name: "lowest to highest",
+      showlegend: false, hoverinfo: "skip", fill: "toself", fillcolor: `${run.colour}2b`, line: { width: 0 },
+    };
   }
 
   traces() {
     return this.runs.flatMap((run) => {
-      const best = this.bestEpoch(run.id);
+      const best = this.bestEpoch(run);
       return this.charts.flatMap(([name], chart) => {
         const axes = { xaxis: `x${chart ? chart + 1 : ""}`, yaxis: `y${chart ? chart + 1 : ""}`, legendgroup: `run ${run.id}` };
-        const line = (split, dash) => ({
-          ...axes, ...this.series(run.id, split, name), type: "scatter", mode: "lines+markers", uid: `${run.id} ${split} ${name}`,
-          name: escape(split === "val" ? shortened(run.label) : `${run.label} (train)`), showlegend: chart === 0 && split === "val",
-          line: { color: run.colour, dash, width: split === "val" ? 2.2 : 1.6 }, marker: { size: 4, color: run.colour }, opacity: split === "val" ? 1 : 0.75,
-          hovertemplate: `${split === "val" ? "validation" : "train"} %{y:.4f}<extra>${escape(run.label)}</extra>`,
-        });
-        const values = this.series(run.id, "val", name);
+        const line = (split, dash) => {
+          const { x, y, count } = this.series(run, split, name), what = `${split === "val" ? "validation" : "train"}${run.members ? ", mean of %{customdata}" : ""}`;
+          return {
+            ...axes, x, y, customdata: count, type: "scatter", mode: "lines+markers", uid: `${run.id} ${split} ${name}`,
+            name: escape(split === "val" ? shortened(run.label) : `${run.label} (train)`), showlegend: chart === 0 && split === "val",
+            line: { color: run.colour, dash, width: split === "val" ? 2.2 : 1.6 }, marker: { size: 4, color: run.colour }, opacity: split === "val" ? 1 : 0.75,
+            hovertemplate: `${what} %{y:.4f}<extra>${escape(run.label)}</extra>`,
+          };
+        };
+        const values = this.series(run, "val", name);
         const at = values.x.indexOf(best);
         const star = {
           ...axes, x: at < 0 ? [] : [best], y: at < 0 ? [] : [values.y[at]], type: "scatter", mode: "markers", uid: `${run.id} best ${name}`, showlegend: false,
           name: escape(`${run.label}, best epoch`), marker: { symbol: "star", size: 13, color: run.colour, line: { color: this.ink().background, width: 1 } }, hoverinfo: "skip",
         };
-        return [...(name === "loss" ? this.batches.traces(run, axes) : []), line("train", "dash"), line("val", "solid"), star];
+        const behind = run.members ? [this.band(run, name, axes)] : name === "loss" ? this.batches.traces(run, axes) : [];
+        return [...behind, line("train", "dash"), line("val", "solid"), star];
       });
     });
   }
@@ -104,7 +121,7 @@ class LiveCharts {
       legend: { orientation: "h", x: 0, y: 1, yref: "container", yanchor: "top", font: { size: 13 }, groupclick: "togglegroup" },
       hoverlabel: { namelength: 24 }, annotations: [], shapes: [], dragmode: narrow ? false : "zoom",
     };
-    const empty = this.runs.every((run) => this.values(run.id).size === 0);
+    const empty = this.runs.every((run) => (run.members ?? [run.id]).every((id) => this.values(id).size === 0));
     if (empty) layout.annotations.push({ text: "The first epoch has not ended yet", x: 0.5, y: 0.5, xref: "paper", yref: "paper", showarrow: false, bgcolor: ink.background, borderpad: 6 });
     this.charts.forEach(([name, title], chart) => {
       const n = chart ? chart + 1 : "";
@@ -137,7 +154,7 @@ class LiveCharts {
   }
 
   tick() {
-    const last = Math.max(1, ...this.runs.flatMap((run) => this.series(run.id, "val", "loss").x));
+    const last = Math.max(1, ...this.runs.flatMap((run) => this.series(run, "val", "loss").x));
     return [1, 2, 5, 10, 20, 50, 100, 200].find((step) => last / step <= 12) ?? 500;
   }
 

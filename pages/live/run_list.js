@@ -1,4 +1,5 @@
-// The list of runs, kept current by the shared feed; a click on a row chooses the run or lets it go, and queued ones can be moved.
+// The list of runs, kept current by the shared feed; a click on a row chooses the run or lets it go, and queued ones can be moved. A
+// group has a row of its own, which chooses it as one and opens to its runs. A row's key is a run's number, or that of a group with a g.
 const FILTER_FROM = 6; // so many runs are worth a field to filter them by
 
 // Those that train first, then the queue in its order, then the others, the newest first.
@@ -7,6 +8,15 @@ function inOrder(runs, line) {
   const place = new Map(line.map((id, place) => [id, place]));
   return runs.toSorted((a, b) => group(a) - group(b) || (group(a) === 1 ? place.get(a.id) - place.get(b.id) : b.id - a.id));
 }
+
+// Group -> its runs, the first launched first; a run whose others were all deleted is by itself.
+function groupsOf(runs) {
+  const groups = new Map();
+  for (const run of [...runs].sort((a, b) => a.id - b.id)) if (run.group != null) groups.set(run.group, [...(groups.get(run.group) ?? []), run]);
+  return new Map([...groups].filter(([, members]) => members.length > 1));
+}
+
+const GROUP_STATUS = ["running", "stopping", "queued", "failed", "lost", "stopped", "finished"]; // the first that any of its runs has
 
 class RunList {
   constructor(parent) {
@@ -20,6 +30,8 @@ class RunList {
     this.list.setAttribute("aria-label", "Runs");
     this.none = this.root.appendChild(element("p", "run-none", "No run matches."));
     this.rows = new Map();
+    this.groups = new Map();
+    this.open = new Set(); // groups that show their runs
     this.order = [];
     this.chosen = [];
   }
@@ -30,6 +42,7 @@ class RunList {
     if (JSON.stringify(data.chosen) !== this.given) {
       this.given = JSON.stringify(data.chosen); // the page chose: a link, or a new run
       this.chosen = data.chosen;
+      this.openTo = data.chosen; // a run that was chosen elsewhere is to be seen within its group
     }
     if (feed.runs.size) this.draw(feed.runs.keys());
     feed.watch(this);
@@ -40,8 +53,8 @@ class RunList {
     if (changed.size) this.draw(changed);
   }
 
-  toggle(id) {
-    this.chosen = this.chosen.includes(id) ? this.chosen.filter((other) => other !== id) : [...this.chosen, id];
+  toggle(key) {
+    this.chosen = this.chosen.includes(key) ? this.chosen.filter((other) => other !== key) : [...this.chosen, key];
     this.draw(feed.runs.keys());
     this.setStateValue("chosen", this.chosen);
   }
@@ -52,49 +65,74 @@ class RunList {
     button.focus();
   }
 
+  unfold(id) {
+    if (!this.open.delete(id)) this.open.add(id);
+    this.draw([]);
+  }
+
   // Brings the rows of these runs up to date, and those of the queue, where one that leaves moves the others.
   draw(changed) {
     const { runs, line } = feed;
-    for (const [id, row] of this.rows) if (!runs.has(id)) { row.item.remove(); this.rows.delete(id); }
-    if (this.chosen.some((id) => !runs.has(id))) { // deleted in another window: the page draws what is left
-      this.chosen = this.chosen.filter((id) => runs.has(id));
+    this.groups = groupsOf(runs.values());
+    const known = (key) => runs.has(Number(key)) || (key.startsWith("g") && this.groups.has(Number(key.slice(1))));
+    for (const [key, row] of this.rows) if (!known(key)) { row.item.remove(); this.rows.delete(key); }
+    if (this.chosen.some((key) => !known(key))) { // deleted in another window: the page draws what is left
+      this.chosen = this.chosen.filter(known);
       this.setStateValue("chosen", this.chosen);
     }
-    for (const id of new Set([...changed, ...line])) if (runs.has(id)) {
-      if (!this.rows.has(id)) this.rows.set(id, this.makeRow(id));
-      this.fill(this.rows.get(id), runs.get(id), line.indexOf(id) + 1);
-    }
-    this.arrange(inOrder([...runs.values()], line).map((run) => run.id));
+    for (const key of this.openTo ?? []) if (this.groups.has(runs.get(Number(key))?.group)) this.open.add(runs.get(Number(key)).group);
+    this.openTo = null;
+    for (const id of new Set([...changed, ...line])) if (runs.has(id)) this.fill(this.row(String(id)), runs.get(id), line.indexOf(id) + 1);
+    for (const [id, members] of this.groups) this.fillGroup(this.row(`g${id}`), id, members);
+    this.arrange(this.keysInOrder(inOrder([...runs.values()], line)));
     this.sift();
+  }
+
+  row(key) {
+    if (!this.rows.has(key)) this.rows.set(key, this.makeRow(key));
+    return this.rows.get(key);
+  }
+
+  // A group stands where the first of its runs would, and these below it.
+  keysInOrder(runs) {
+    const keys = [], placed = new Set();
+    for (const run of runs) {
+      if (!this.groups.has(run.group)) keys.push(String(run.id));
+      else if (!placed.has(run.group)) {
+        placed.add(run.group);
+        keys.push(`g${run.group}`, ...runs.filter((one) => one.group === run.group).map((one) => String(one.id)));
+      }
+    }
+    return keys;
   }
 
   arrange(order) {
     if (order.join() === this.order.join()) return;
     this.order = order;
     let next = this.list.firstChild;
-    for (const id of order) {
-      const { item } = this.rows.get(id);
+    for (const key of order) {
+      const { item } = this.rows.get(key);
       if (item === next) next = next.nextSibling;
       else this.list.insertBefore(item, next);
     }
   }
 
   sift() {
-    this.filter.hidden = this.rows.size < FILTER_FROM;
+    this.filter.hidden = feed.runs.size < FILTER_FROM;
     const wanted = this.filter.hidden ? [] : this.filter.value.toLowerCase().split(/\s+/).filter(Boolean);
     let matching = 0;
     for (const row of this.rows.values()) {
-      const matches = wanted.every((word) => row.words.includes(word));
-      if (row.item.hidden === matches) row.item.hidden = !matches;
+      const matches = wanted.every((word) => row.words.includes(word)), folded = this.groups.has(row.group) && !this.open.has(row.group);
+      if (row.item.hidden === (matches && !folded)) row.item.hidden = !matches || folded;
       matching += matches;
     }
     this.none.hidden = matching > 0;
   }
 
-  makeRow(id) {
+  makeRow(key) {
     const item = element("div", "run-item"), root = item.appendChild(element("button", "run-row"));
     root.type = "button";
-    root.addEventListener("click", () => this.toggle(id));
+    root.addEventListener("click", () => this.toggle(key));
     const parts = { item, root };
     for (const name of ["dot", "title", "status", "bar", "facts", "best"]) root.append((parts[name] = element("span", `run-${name}`)));
     parts.bar.setAttribute("role", "progressbar");
@@ -102,6 +140,15 @@ class RunList {
     parts.name = parts.title.appendChild(element("span", "run-name"));
     parts.tags = parts.title.appendChild(element("span", "run-tags"));
     return parts;
+  }
+
+  makeOpener(item, id) {
+    const opener = element("button", "run-opener");
+    opener.type = "button";
+    opener.setAttribute("aria-label", `Runs of group ${id}`);
+    opener.addEventListener("click", () => this.unfold(id));
+    item.prepend(opener);
+    return opener;
   }
 
   // Only a queued run has these: two buttons for each of hundreds of others would be for nothing.
@@ -117,22 +164,55 @@ class RunList {
     return moves;
   }
 
-  fill(row, run, position) {
-    const place = this.chosen.indexOf(run.id);
+  press(row, key) {
+    const place = this.chosen.indexOf(key);
     row.root.setAttribute("aria-pressed", String(place >= 0));
     row.root.style.setProperty("--run-colour", place >= 0 ? this.colours[place % this.colours.length] : "transparent");
+  }
+
+  tag(row, tags) {
+    if (row.tags.dataset.tags === JSON.stringify(tags)) return;
+    row.tags.dataset.tags = JSON.stringify(tags);
+    row.tags.replaceChildren(...tags.map((tag) => element("span", "run-tag", tag)));
+  }
+
+  progress(row, status, share, name) {
+    setText(row.status, status);
+    row.status.dataset.status = status;
+    row.fill.style.width = `${(share * 100).toFixed(1)}%`;
+    row.bar.setAttribute("aria-label", `Progress of ${name}`);
+    row.bar.setAttribute("aria-valuenow", Math.round(share * 100));
+  }
+
+  fillGroup(row, id, members) {
+    const [first] = members, unit = members.some((run) => run.config.fold !== first.config.fold) ? "folds" : "seeds";
+    this.press(row, `g${id}`);
+    row.opener ??= this.makeOpener(row.item, id);
+    setText(row.opener, this.open.has(id) ? "▾" : "▸");
+    row.opener.setAttribute("aria-expanded", String(this.open.has(id)));
+    row.words = members.map((run) => this.rows.get(String(run.id)).words).join(" ") + ` group ${unit}`;
+    setText(row.name, `Group ${id}  ${first.name || first.variant_label}`);
+    this.tag(row, [`${members.length} ${unit}`, ...first.tags]);
+    row.title.title = `${first.variant_label}, recipe ${first.config.recipe}, ${first.config.image_size} px, ${members.length} ${unit}`;
+    const status = GROUP_STATUS.find((one) => members.some((run) => run.status === one));
+    this.progress(row, status, members.reduce((sum, run) => sum + run.progress, 0) / members.length, `group ${id}`);
+    setText(row.facts, `${members.filter((run) => run.status === "finished").length} of ${members.length} finished`);
+    const known = members.map((run) => run.best_iou).filter((iou) => iou != null);
+    const mean = known.reduce((sum, iou) => sum + iou, 0) / known.length;
+    setText(row.best, known.length ? mean.toFixed(3) : "–");
+    row.best.title = `Mean best validation IoU of ${known.length} runs, at network resolution${known.length > 1 ? `; ${Math.min(...known).toFixed(3)} to ${Math.max(...known).toFixed(3)}` : ""}`;
+  }
+
+  fill(row, run, position) {
+    this.press(row, String(run.id));
+    row.group = run.group;
+    row.item.classList.toggle("run-member", this.groups.has(run.group));
     row.words = [run.label, run.variant_label, run.status, run.config.recipe, ...run.tags].join(" ").toLowerCase();
     setText(row.name, `#${run.id}  ${run.name || run.variant_label}`);
-    if (row.tags.dataset.tags !== JSON.stringify(run.tags)) {
-      row.tags.dataset.tags = JSON.stringify(run.tags);
-      row.tags.replaceChildren(...run.tags.map((tag) => element("span", "run-tag", tag)));
-    }
-    row.title.title = `${run.variant_label}, recipe ${run.config.recipe}, ${run.config.image_size} px, seed ${run.config.seed}`;
-    setText(row.status, run.status);
-    row.status.dataset.status = run.status;
-    row.fill.style.width = `${(run.progress * 100).toFixed(1)}%`;
-    row.bar.setAttribute("aria-label", `Progress of run ${run.id}`);
-    row.bar.setAttribute("aria-valuenow", Math.round(run.progress * 100));
+    const { seed, fold, folds } = run.config, which = folds > 1 ? `fold ${fold} of ${folds}` : `seed ${seed}`;
+    this.tag(row, [...(this.groups.has(run.group) ? [which] : []), ...run.tags]);
+    row.title.title = `${run.variant_label}, recipe ${run.config.recipe}, ${run.config.image_size} px, ${which}`;
+    this.progress(row, run.status, run.progress, `run ${run.id}`);
     if (position) {
       row.moves ??= this.makeMoves(row.item, run.id);
       const [forward, back] = row.moves.children;

@@ -38,10 +38,17 @@ def print_json(value: dict[str, Any]) -> None:
 
 def work_here_and_report(store: RunStore, run: Run, as_json: bool) -> None:
     """Wait for the run's turn, train it in this process, and say how it ended."""
+    text, result = work_here_on(store, run)
+    report(text, result, as_json)
+    if result["status"] == "failed":
+        raise typer.Exit(2)
+
+
+def work_here_on(store: RunStore, run: Run) -> tuple[str, dict[str, Any]]:
+    """Wait for the run's turn and train it in this process; how it ended, in words and for JSON. A failure is said on stderr."""
     from seg_core.runs.worker import work_here
 
-    work_here(store, run.id, lambda text: screen.print(text))
-    run = store.get_run(run.id)
+    run = work_here(store, run.id, lambda text: screen.print(text))
     best = store.epoch_metrics(run.id, run.best_epoch)["val"] if run.best_epoch else {}
     checkpoint = store.folder(run.id) / ("best.safetensors" if run.best_epoch else "last.safetensors")
     result = {
@@ -57,10 +64,9 @@ def work_here_and_report(store: RunStore, run: Run, as_json: bool) -> None:
     if run.best_epoch:
         scores = f"IoU {best['iou']:.4f}, Dice {best['dice']:.4f} (validation, at network resolution)"
         text += f"\nBest epoch {run.best_epoch}: {scores}\n{checkpoint}"
-    report(text, result, as_json)
     if run.status == "failed":
         print(f"lesionlab: {run.message}", file=sys.stderr)
-        raise typer.Exit(2)
+    return text, result
 
 
 class _Advance(Protocol):

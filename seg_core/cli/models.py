@@ -37,7 +37,7 @@ def evaluate(
     loaded = load_checkpoint(checkpoint, tta=tta)
     dataset = open_dataset(data)
     chosen = split or ("test" if dataset.test else "val")
-    pairs = dataset.part(chosen, loaded.config.seed, loaded.config.val_fraction)
+    pairs = dataset.part(chosen, loaded.config.drawing)
     if chosen != "test" and loaded.metadata["dataset"]["fingerprint"] != dataset.fingerprint:
         screen.print(f"This model was trained on other data, so the {chosen} part drawn here may hold what it was trained on.")
     with progress(f"Evaluating on {chosen}") as advance:

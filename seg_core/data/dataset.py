@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from seg_core.config import Drawing
 from seg_core.data.folders import PARTS, Listing, Pair, Part, list_folder
 from seg_core.data.sample import sample_folder
 from seg_core.errors import InputError
@@ -76,29 +77,31 @@ class Dataset:
         """
         return dataset_fingerprint(self.pairs, pair_facts(self.pairs))
 
-    def split(self, seed: int, val_fraction: float) -> Split:
+    def split(self, seed: int, val_fraction: float, folds: int = 1, fold: int = 1) -> Split:
         """Split into training, validation and test.
 
         The test part is the dataset's own or empty, and is never trained on. Validation is the dataset's own part where there is
-        one, else ``val_fraction`` of the training part, drawn by ``seed`` from the sorted ids.
+        one, else ``val_fraction`` of the training part, drawn by ``seed`` from the sorted ids. With several ``folds`` it is the
+        ``fold``-th, from 1, of as many equal parts of both together, drawn likewise.
 
         Raises:
             InputError: if no pair would be left to train or none to validate with.
         """
         train, val = ([pair for pair in self.unique_pairs if pair.part == part] for part in ("train", "val"))
-        val_is_own = bool(val)
+        val_is_own = bool(val) and folds == 1
         if not val_is_own:
-            shuffled = sorted(train, key=lambda pair: pair.id)
+            shuffled = sorted(train + val, key=lambda pair: pair.id)
             random.Random(seed).shuffle(shuffled)
-            held_out = max(1, round(val_fraction * len(shuffled)))
-            val, train = (sorted(drawn, key=lambda pair: pair.id) for drawn in (shuffled[:held_out], shuffled[held_out:]))
+            held_out = shuffled[fold - 1 :: folds] if folds > 1 else shuffled[: max(1, round(val_fraction * len(shuffled)))]
+            val = sorted(held_out, key=lambda pair: pair.id)
+            train = sorted(set(shuffled) - set(val), key=lambda pair: pair.id)
         split = Split(train, val, self.test, val_is_own)
         if not split.train or not split.val:
             found = f"{len(split.train)} pairs to train and {len(split.val)} to validate with"
             raise InputError(f"{self.name} has {found}; each needs at least one.")
         return split
 
-    def part(self, name: str, seed: int, val_fraction: float) -> list[Pair]:
+    def part(self, name: str, drawing: Drawing) -> list[Pair]:
         """The pairs of ``train``, ``val`` or ``test``, as `split` gives them.
 
         Raises:
@@ -106,7 +109,7 @@ class Dataset:
         """
         if name not in PARTS:
             raise InputError(f"There is no split {name!r}; choose {', '.join(PARTS[:-1])} or {PARTS[-1]}.")
-        pairs = self.test if name == "test" else getattr(self.split(seed, val_fraction), name)
+        pairs = self.test if name == "test" else getattr(self.split(*drawing), name)
         if not pairs:
             raise InputError(f"{self.name} has no {name} part; use val, which is drawn by seed.")
         return list(pairs)

@@ -25,6 +25,13 @@ JITTER = 0.2
 HUE = 0.02
 """Most that the hue moves, as a share of the colour circle."""
 
+BARE_SKIN = 0.1
+"""Share of the photographs of which a square without lesion is taken, so that the model learns to mark nothing there."""
+BARE_SKIN_SIDE = (0.15, 0.5)
+"""Least and largest side of such a square, as a share of the photograph's."""
+TRIES = 64
+"""Squares among which one without lesion is looked for."""
+
 _GREY = torch.tensor([0.299, 0.587, 0.114])  # luma (ITU-R BT.601)
 # RGB to YIQ: luma, and the plane of the colours, in which a change of hue is a turn (NTSC, 1953).
 _YIQ = torch.tensor([[0.299, 0.587, 0.114], [0.5959, -0.2746, -0.3213], [0.2115, -0.5227, 0.3112]])
@@ -34,7 +41,7 @@ class Augment:
     """Augments photographs and their masks alike, then normalises the photographs. Draws from torch's global random numbers."""
 
     def __init__(self, config: Config) -> None:
-        self.quarter_turns = config.augmentation == "standard"
+        self.standard = config.augmentation == "standard"
 
     def __call__(self, images: torch.Tensor, masks: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Augment a batch.
@@ -47,10 +54,11 @@ class Augment:
             Normalised photographs (B, 3, S, S) and masks (B, 1, S, S) of 0 and 1, both float32. What a turn brings in from
             beyond a photograph's edge is black and no lesion.
         """
-        count = len(images)
-        places = F.affine_grid(
-            _planes(count, self.quarter_turns).to(images.device), [count, 4, *masks.shape[1:]], align_corners=False
-        )
+        size, centre = _crops(len(images))
+        if self.standard:
+            _move_to_bare_skin(masks, size, centre)
+        planes = _planes(size, centre, quarter_turns=self.standard).to(images.device)
+        places = F.affine_grid(planes, [len(images), 4, *masks.shape[1:]], align_corners=False)
         stacked = torch.cat([images, masks[..., None]], dim=3).permute(0, 3, 1, 2).float().contiguous()
         moved = F.grid_sample(stacked, places, mode="bilinear", padding_mode="zeros", align_corners=False)
         return _recoloured(moved[:, :3]), (moved[:, 3:] >= 127.5).float()
@@ -82,13 +90,34 @@ def _per_channel(photos: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     return mean, std
 
 
-def _planes(count: int, quarter_turns: bool) -> torch.Tensor:
-    """Affine maps (B, 2, 3) from the square [-1, 1]² of the result to that of the photograph."""
+def _crops(count: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Half sizes (B, 2) and centres (B, 2) of crops, in the square [-1, 1]² of the photograph."""
     area = _uniform(count, AREA, 1)
     # As `torchvision.transforms.v2.RandomResizedCrop`, but the shapes that would not fit are never drawn.
     stretch = torch.exp(_uniform(count, -1, 1) * torch.minimum(torch.tensor(math.log(STRETCH)), -area.log()))
     size = torch.stack([(area * stretch).sqrt(), (area / stretch).sqrt()], dim=1)
-    centre = (1 - size) * _uniform((count, 2), -1, 1)
+    return size, (1 - size) * _uniform((count, 2), -1, 1)
+
+
+def _move_to_bare_skin(masks: torch.Tensor, size: torch.Tensor, centre: torch.Tensor) -> None:
+    """Move some of the crops, each to the first of `TRIES` small squares that has no lesion; where none has, it stays."""
+    chosen = (torch.rand(len(masks)) < BARE_SKIN).nonzero()[:, 0]
+    half = _uniform((len(chosen), TRIES), *BARE_SKIN_SIDE)
+    middle = (1 - half[..., None]) * _uniform((len(chosen), TRIES, 2), -1, 1)
+    edges = (torch.cat([middle - half[..., None], middle + half[..., None]], dim=2) + 1) / 2 * masks.shape[1]
+    left, top, right, bottom = edges.round().long().unbind(dim=2)
+    # The lesion's pixels above and left of every place; of a square, by its four corners.
+    before = F.pad((masks[chosen.to(masks.device)] > 127).int().cumsum(1).cumsum(2), (1, 0, 1, 0)).cpu()
+    row = torch.arange(len(chosen))[:, None]
+    within = before[row, bottom, right] - before[row, top, right] - before[row, bottom, left] + before[row, top, left]
+    for place, photo in enumerate(chosen.tolist()):
+        for found in (within[place] == 0).nonzero()[:1, 0].tolist():
+            size[photo], centre[photo] = half[place, found], middle[place, found]
+
+
+def _planes(size: torch.Tensor, centre: torch.Tensor, *, quarter_turns: bool) -> torch.Tensor:
+    """Affine maps (B, 2, 3) from the square [-1, 1]² of the result to that of the photograph: the crops, mirrored and turned."""
+    count = len(size)
     angle = _uniform(count, -TURN, TURN)
     mirror = torch.where(torch.rand(count) < 0.5, -1.0, 1.0)
     if quarter_turns:  # with the mirror image, all eight symmetries of a square are equally likely

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from seg_core.config import Drawing
 from seg_core.data.dataset import SAMPLE, Dataset, clean_source, open_dataset
 from seg_core.data.duplicates import AGREEMENT, CORRELATION, Duplicate, Photograph
 from seg_core.data.folders import Pair
@@ -28,8 +29,7 @@ class SplitChoice:
 
     dataset: Dataset
     name: str
-    seed: int
-    val_fraction: float
+    drawing: Drawing
 
     @cached_property
     def pairs(self) -> list[Pair]:
@@ -38,7 +38,7 @@ class SplitChoice:
         Raises:
             InputError: if there is no such part, or it is empty.
         """
-        return self.dataset.part(self.name, self.seed, self.val_fraction)
+        return self.dataset.part(self.name, self.drawing)
 
 
 def survey_request(dataset: Dataset) -> Request:
@@ -90,8 +90,7 @@ def evaluation_request(model: Path, split: SplitChoice, *, tta: bool = False) ->
         "model": str(model),
         "sources": list(split.dataset.sources),
         "split": split.name,
-        "seed": split.seed,
-        "val_fraction": split.val_fraction,
+        "drawing": list(split.drawing),
         "tta": tta,
     }
     return Request("evaluate", key, arguments)
@@ -104,7 +103,7 @@ def split_of(request: Request) -> SplitChoice:
         InputError: if the dataset is gone.
     """
     given = request.arguments
-    return SplitChoice(open_dataset(given["sources"]), given["split"], given["seed"], given["val_fraction"])
+    return SplitChoice(open_dataset(given["sources"]), given["split"], Drawing(*given["drawing"]))
 
 
 def masks_request(evaluation: Request) -> Request:
@@ -133,7 +132,7 @@ def report_split(runs: Sequence[Run]) -> SplitChoice:
         raise InputError(f"{unfit[0]} has no whole epoch yet; report on it when it has.")
     first = runs[0]
     dataset = open_dataset(first.sources)
-    return SplitChoice(dataset, "test" if dataset.test else "val", first.config.seed, first.config.val_fraction)
+    return SplitChoice(dataset, "test" if dataset.test else "val", first.config.drawing)
 
 
 def report_request(runs: Sequence[Run], store: RunStore) -> Request:

@@ -36,7 +36,7 @@ from sqlalchemy.exc import DatabaseError
 
 from seg_core.errors import InputError
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 BUSY_SECONDS = 30.0
 
 _metadata = MetaData()
@@ -74,6 +74,7 @@ runs = Table(
     Column("stop_after_epoch", Boolean, nullable=False, default=False),
     Column("notes", String, nullable=False, default=""),
     Column("tags", JSON, nullable=False, default=list),
+    Column("group", Integer, index=True),
     sqlite_autoincrement=True,
 )
 
@@ -170,6 +171,7 @@ _UPGRADES: dict[int, tuple[str, ...]] = {
         "ALTER TABLE runs ADD COLUMN tags JSON NOT NULL DEFAULT '[]'",
     ),
     2: (),
+    3: ('ALTER TABLE runs ADD COLUMN "group" INTEGER', 'CREATE INDEX ix_runs_group ON runs ("group")'),
 }
 
 

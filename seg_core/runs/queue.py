@@ -6,7 +6,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, insert, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from seg_core.config import LONGEST_RUN, Config
@@ -72,25 +72,54 @@ class Queue(Reader):
         Raises:
             InputError: if the name or a tag is too long or no source is given.
         """
-        name = clean_name(name)
+        return self._queue(name, [config], sources, tags, foreground)[0]
+
+    def add_group(
+        self,
+        name: str,
+        configs: Sequence[Config],
+        sources: str | Path | Sequence[str | Path],
+        *,
+        tags: Sequence[str] = (),
+        foreground: bool = False,
+    ) -> list[Run]:
+        """Queue new runs as one group: repeats of one training, by other seeds or on other folds. Arguments as of `add_run`.
+
+        Raises:
+            InputError: as `add_run`.
+        """
+        return self._queue(name, configs, sources, tags, foreground)
+
+    def _queue(
+        self,
+        name: str,
+        configs: Sequence[Config],
+        sources: str | Path | Sequence[str | Path],
+        tags: Sequence[str],
+        foreground: bool,
+    ) -> list[Run]:
         cleaned = [clean_source(source) for source in ([sources] if isinstance(sources, str | Path) else sources)]
         if not cleaned:
             raise InputError("A run needs data to train on; give a folder, several, or 'sample'.")
         now = time.time()
         values = {
-            "name": name,
+            "name": clean_name(name),
             "status": "queued",
-            "config": config.model_dump(mode="json"),
             "sources": cleaned,
             "created": now,
             "queued": now,
             "foreground": foreground,
             "tags": clean_tags(tags),
-        }
+        } | owned_by(Owner.of() if foreground else None)
+        added: list[int] = []
         with self._writer.begin() as connection:
-            values |= {"place": last_place(connection)}
-            new = insert(runs).values(**values | owned_by(Owner.of() if foreground else None)).returning(runs.c.id)
-            return find(connection, connection.execute(new).scalar_one())
+            for config in configs:
+                own = {"config": config.model_dump(mode="json"), "place": last_place(connection)}
+                new = insert(runs).values(**values | own).returning(runs.c.id)
+                added.append(connection.execute(new).scalar_one())
+            if len(added) > 1:
+                connection.execute(update(runs).where(runs.c.id.in_(added)).values(group=added[0]))
+            return [find(connection, run_id) for run_id in added]
 
     def next_in_line(self) -> Run | None:
         """The queued run for which a worker is to be started now; None when there is none or all slots are taken.

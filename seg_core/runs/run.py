@@ -73,6 +73,8 @@ class Run:
     """Whether it is to stop when the epoch at work is done."""
     notes: str
     tags: tuple[str, ...]
+    group: int | None
+    """The number of its group: that of the first run of those that were launched together to be repeats of one training."""
 
     @property
     def label(self) -> str:

@@ -1,0 +1,47 @@
+"""Groups: runs that repeat one training by other seeds or on other folds, and are looked at as one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from seg_core.runs.run import Run
+
+
+@dataclass(frozen=True)
+class Group:
+    """The runs of one group that are there, the first launched first; at least two."""
+
+    runs: tuple[Run, ...]
+
+    @property
+    def id(self) -> int:
+        """Its number: that of the first run that it was launched with."""
+        group = self.runs[0].group
+        assert group is not None
+        return group
+
+    @property
+    def is_cross_validation(self) -> bool:
+        """Whether each run validates on another fold of the same photographs."""
+        return len({run.config.fold for run in self.runs}) > 1
+
+    @property
+    def label(self) -> str:
+        """How lists show it, such as ``group 3 · first try, 5 folds``."""
+        first = self.runs[0]
+        return f"group {self.id} · {first.name or first.config.label}, {len(self.runs)} {self.unit}s"
+
+    @property
+    def unit(self) -> str:
+        """What tells its runs apart: ``fold`` or ``seed``."""
+        return "fold" if self.is_cross_validation else "seed"
+
+
+def groups_of(runs: Sequence[Run]) -> list[Group]:
+    """The groups among some runs, the newest first; a run whose others were all deleted is none."""
+    members: dict[int, list[Run]] = {}
+    for run in sorted(runs, key=lambda run: run.id):
+        if run.group is not None:
+            members.setdefault(run.group, []).append(run)
+    return [Group(tuple(members[id])) for id in sorted(members, reverse=True) if len(members[id]) > 1]
