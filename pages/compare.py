@@ -1,12 +1,14 @@
-"""The Compare page: two or three models, or masks of another program, on photographs of a dataset."""
+"""The Compare page: two or three models, groups of them, or masks of another program, on photographs of a dataset."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import streamlit as st
 
+from pages.api import store
 from pages.comparison import ORDERS, Compared, Table, evaluations_of, mask_models, mask_photos, scores_csv, viewed_photos
 from pages.comparison_charts import comparison_charts
 from pages.dataset_choice import choose_dataset
@@ -27,6 +29,7 @@ from seg_core.errors import InputError
 from seg_core.jobs.requests import SplitChoice, evaluation_request, survey_request
 from seg_core.jobs.results import result_folder
 from seg_core.overlap import overlap
+from seg_core.runs.groups import Group, groups_of
 
 MOST = 3
 A_PAGE = 8
@@ -69,18 +72,35 @@ def _linked_seed() -> int:
     return min(int(text), 2**31 - 1) if text.isascii() and text.isdecimal() and len(text) < 11 else 0
 
 
-def warn_of_overlap(models: dict[str, Path], split: SplitChoice) -> None:
+Model = Path | Group
+"""What is compared: a checkpoint, a folder of masks, or a group of runs."""
+
+
+def checkpoints_of(model: Model, split: SplitChoice) -> list[tuple[Path, SplitChoice]]:
+    """The checkpoints or the folder of masks that a model stands for, each with the photographs that it is scored on.
+
+    Each run of a group validates and trains on photographs of its own; on a part of that name it is scored on these.
+    """
+    if isinstance(model, Path):
+        return [(model, split)]
+    folders = [(store().folder(run.id) / "best.safetensors", run.config.drawing) for run in model.runs if run.best_epoch]
+    return [(path, split if split.name == "test" else replace(split, drawing=drawing)) for path, drawing in folders]
+
+
+def warn_of_overlap(models: dict[str, Model], split: SplitChoice) -> None:
     """Say which checkpoints have seen, or may have seen, photographs of the split."""
     duplicates = known_duplicates(split.dataset)
     for label, model in models.items():
-        if model.is_dir():
-            continue
-        try:
-            metadata = read_metadata(model)
-        except InputError:
-            continue  # deleted meanwhile, which is said where its scores would stand
-        found = overlap(metadata, split.dataset.fingerprint, split.pairs, duplicates)
-        said = [_may_have_trained(metadata, split)] if found is None else found.sentences
+        said: dict[str, None] = {}
+        for path, scored_on in checkpoints_of(model, split):
+            if path.is_dir():
+                continue
+            try:
+                metadata = read_metadata(path)
+                found = overlap(metadata, split.dataset.fingerprint, scored_on.pairs, duplicates)
+            except InputError:
+                continue  # deleted meanwhile, which is said where its scores would stand
+            said |= dict.fromkeys([_may_have_trained(metadata, scored_on)] if found is None else found.sentences)
         for text in filter(None, said):
             st.warning(plain(f"{label} {text}; its scores here say little about new ones."))
 
@@ -98,11 +118,13 @@ def _may_have_trained(metadata: dict[str, Any], split: SplitChoice) -> str:
     return "trained on these photographs" if sure else "may have trained on some of these photographs"
 
 
-def choose_models() -> dict[str, Path]:
-    """Let the user choose models, upload others, and name a folder of masks; path by name."""
+def choose_models() -> dict[str, Model]:
+    """Let the user choose models and groups, upload others, and name a folder of masks; what each is, by name."""
     entries = available_checkpoints()
-    there = {short_name(entry): entry for entry in entries}
     names = model_names(entries)
+    groups = [group for group in groups_of(store().list_runs()) if sum(bool(run.best_epoch) for run in group.runs) > 1]
+    there: dict[str, tuple[str, Model]] = {short_name(entry): (names[entry.path], entry.path) for entry in entries}
+    there |= {f"group {group.id}": (group.label, group) for group in groups}
     asked = st.query_params.get_all("model")
     linked = list(dict.fromkeys(name for name in asked if name in there))[:MOST]
     if unknown := [name for name in asked if name not in there]:
@@ -111,12 +133,12 @@ def choose_models() -> dict[str, Path]:
         "Models",
         list(there),
         linked if asked or "masks" in st.query_params else list(there)[:2],
-        format_func=lambda name: names[there[name].path],
+        format_func=lambda name: there[name][0],
         max_selections=MOST,
         placeholder="Choose models",
         key="compare-models",
     )
-    models = {names[there[name].path]: there[name].path for name in picked}
+    models: dict[str, Model] = dict(there[name] for name in picked)
     with st.expander("Models and masks from elsewhere", expanded="masks" in st.query_params):
         models |= uploaded_models()
         models |= masks_folder()
@@ -166,15 +188,16 @@ def choose_tta() -> bool:
     )
 
 
-def remember(dataset: Dataset, split: SplitChoice, models: dict[str, Path], *, tta: bool) -> None:
+def remember(dataset: Dataset, split: SplitChoice, models: dict[str, Model], *, tta: bool) -> None:
     """Make the address one that opens the same view."""
     names = {entry.path: short_name(entry) for entry in available_checkpoints()}
+    named = [f"group {model.id}" if isinstance(model, Group) else names.get(model) for model in models.values()]
     wanted: dict[str, list[str]] = {
         "data": list(dataset.sources),
         "split": [split.name],
         "seed": [str(split.drawing.seed)] if split.drawing.seed else [],
-        "model": [names[path] for path in models.values() if path in names],
-        "masks": [str(path) for path in models.values() if path.is_dir()],
+        "model": [name for name in named if name],
+        "masks": [str(model) for model in models.values() if isinstance(model, Path) and model.is_dir()],
         "tta": ["1"] if tta else [],
     }
     for name, values in wanted.items():
@@ -186,12 +209,13 @@ def remember(dataset: Dataset, split: SplitChoice, models: dict[str, Path], *, t
             st.query_params.pop(name, None)
 
 
-def compared(models: dict[str, Path], split: SplitChoice, *, tta: bool) -> list[Compared]:
+def compared(models: dict[str, Model], split: SplitChoice, *, tta: bool) -> list[Compared]:
     """The models with their evaluations, as far as these are there."""
     found = []
-    for place, (label, path) in enumerate(models.items()):
+    for place, (label, model) in enumerate(models.items()):
         try:
-            found.append(Compared.of(label, run_colour(place), evaluation_request(path, split, tta=tta)))
+            requests = [evaluation_request(path, scored_on, tta=tta) for path, scored_on in checkpoints_of(model, split)]
+            found.append(Compared.of(label, run_colour(place), requests))
         except InputError as error:
             st.error(plain(f"{label}: {error}"))
     return found
@@ -254,6 +278,9 @@ def results(models: list[Compared]) -> None:
     costs = {model.label: model.cost for model in evaluated}
     rows = score_rows(evaluations_of(evaluated), costs, threshold)
     st.html(score_table(rows))
+    for row in rows:
+        if row.spread:
+            st.markdown(plain(f"{row.label}: {row.spread.sentence}."))
     st.caption(
         f"Means over photographs with 95 % bootstrap intervals, at {at}. Thresholded IoU counts a photograph below 0.65 as 0; "
         "boundary IoU and HD95, the 95th percentile of the Hausdorff distance as a share of the diagonal, are known at each "
@@ -310,7 +337,11 @@ if not chosen:
 remember(dataset, split, chosen, tta=tta)
 warn_of_overlap(chosen, split)
 models = compared(chosen, split, tta=tta)
-wanting = {model.label: model.request for model in models if model.evaluation is None}
+wanting = {
+    model.label + (f", {place} of {len(model.wanting)}" if len(model.wanting) > 1 else ""): request
+    for model in models
+    for place, request in enumerate(model.wanting, start=1)
+}
 with right:
     if wanting:
         survey = survey_request(dataset)  # it finds photographs of the same slide

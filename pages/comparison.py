@@ -8,7 +8,8 @@ import json
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
+from itertools import accumulate
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ from pages.live import MaskModel, MaskPhoto, ViewedPhotos
 from seg_core.complexity import Cost
 from seg_core.errors import InputError
 from seg_core.evaluation import METRICS, Evaluation
+from seg_core.group_evaluation import GroupEvaluation, Scored
 from seg_core.jobs.job import Request
 from seg_core.jobs.results import forget, result_folder
 
@@ -31,25 +33,53 @@ ORDERS = {
 
 @dataclass(frozen=True)
 class Compared:
-    """One model of a comparison: what asks for its evaluation, and that evaluation once it is there."""
+    """One model or group of a comparison: what asks for its evaluation, of a group one of each run, and that once it is there."""
 
     label: str
     colour: str
-    request: Request
-    evaluation: Evaluation | None
+    requests: tuple[Request, ...]
+    evaluation: Scored | None
     cost: Cost | None = None
 
     @classmethod
-    def of(cls, label: str, colour: str, request: Request) -> Compared:
-        """A model with its evaluation, where one is kept."""
-        folder = result_folder(request)
-        if folder is None:
-            return cls(label, colour, request, None)
-        try:
-            return cls(label, colour, request, _evaluation(folder / "evaluation.npz"), _cost(folder / "cost.json"))
-        except InputError:  # damaged, or of another version: it is asked for again
-            forget(request)
-            return cls(label, colour, request, None)
+    def of(cls, label: str, colour: str, requests: Sequence[Request]) -> Compared:
+        """A model or a group with its evaluation, where all of it is kept."""
+        kept = [found for request in requests if (found := _kept(request))]
+        if len(kept) < len(requests):
+            return cls(label, colour, tuple(requests), None)
+        evaluations, costs = zip(*kept, strict=True)
+        return cls(label, colour, tuple(requests), evaluations[0] if len(kept) == 1 else _group(evaluations), costs[0])
+
+    @property
+    def wanting(self) -> list[Request]:
+        """What has still to be evaluated."""
+        return [request for request in self.requests if not _kept(request)]
+
+    @cached_property
+    def places(self) -> dict[str, tuple[int, int]]:
+        """By the id of an image the place of the request that has a picture of its mask, and its number there."""
+        members = self.evaluation.members if isinstance(self.evaluation, GroupEvaluation) else (self.evaluation,)
+        found: dict[str, tuple[int, int]] = {}
+        for place, member in enumerate(members):
+            for number, id in enumerate(member.ids if member else (), start=1):
+                found.setdefault(id, (place, number))
+        return found
+
+
+def _kept(request: Request) -> tuple[Evaluation, Cost | None] | None:
+    folder = result_folder(request)
+    if folder is None:
+        return None
+    try:
+        return _evaluation(folder / "evaluation.npz"), _cost(folder / "cost.json")
+    except InputError:  # damaged, or of another version: it is asked for again
+        forget(request)
+        return None
+
+
+@lru_cache(maxsize=16)
+def _group(members: tuple[Evaluation, ...]) -> GroupEvaluation:
+    return GroupEvaluation(members)  # the same one each time, so that what is computed of it is found again
 
 
 @lru_cache(maxsize=32)
@@ -65,7 +95,7 @@ def _cost(file: Path) -> Cost | None:
         raise InputError(f"{file} is damaged; evaluate again.") from None
 
 
-def evaluations_of(models: Sequence[Compared]) -> dict[str, Evaluation]:
+def evaluations_of(models: Sequence[Compared]) -> dict[str, Scored]:
     """The evaluations that are there, by the models' labels."""
     return {model.label: model.evaluation for model in models if model.evaluation}
 
@@ -110,13 +140,11 @@ def mask_models(models: Sequence[Compared]) -> list[MaskModel]:
 
 def mask_photos(models: Sequence[Compared], table: Table, rows: Sequence[int]) -> list[MaskPhoto]:
     """Some rows of the table as the picture component takes them."""
-    places = [{id: number for number, id in enumerate(m.evaluation.ids, start=1)} for m in models if m.evaluation]
-    keys = [model.request.key for model in models if model.evaluation]
     columns = [column for column, model in enumerate(models) if model.evaluation]
     photos = []
     for row in rows:
         id = table.ids[row]
-        bases = [f"/api/evaluations/{key}/{place[id]}" if id in place else None for key, place in zip(keys, places, strict=True)]
+        bases = [_base(models[column], id) for column in columns]
         first = next(base for base in bases if base)
         scores = [float(table.scores["iou"][row, column]) for column in columns]
         photos.append(
@@ -134,14 +162,25 @@ def mask_photos(models: Sequence[Compared], table: Table, rows: Sequence[int]) -
 def viewed_photos(models: Sequence[Compared], table: Table, rows: Sequence[int]) -> ViewedPhotos:
     """Some rows of the table as the image viewer takes them, in their order."""
     shown = [(column, model) for column, model in enumerate(models) if model.evaluation]
-    places = [{id: number for number, id in enumerate(m.evaluation.ids, start=1)} for _, m in shown if m.evaluation]
+    before = list(accumulate((len(model.requests) for _, model in shown), initial=0))
     iou = table.scores["iou"]
+
+    def place(model: Compared, keys_before: int, id: str) -> tuple[int, int] | None:
+        found = model.places.get(id)
+        return found and (keys_before + found[0], found[1])
+
     return ViewedPhotos(
-        [model.request.key for _, model in shown],
+        [request.key for _, model in shown for request in model.requests],
         [table.ids[row] for row in rows],
-        [[place.get(table.ids[row]) for place in places] for row in rows],
+        [[place(model, keys, table.ids[row]) for (_, model), keys in zip(shown, before, strict=False)] for row in rows],
         [[None if np.isnan(iou[row, column]) else round(float(iou[row, column]), 4) for column, _ in shown] for row in rows],
     )
+
+
+def _base(model: Compared, id: str) -> str | None:
+    """Where the pictures of an image are; None where the model has no mask of it."""
+    place = model.places.get(id)
+    return place and f"/api/evaluations/{model.requests[place[0]].key}/{place[1]}"
 
 
 def scores_csv(models: Sequence[Compared], table: Table) -> str:

@@ -43,13 +43,19 @@ def take_run_away(run: Run) -> None:
 
 def take_masks_away(models: Sequence[Compared]) -> None:
     """The masks of a split by each checkpoint of a comparison."""
-    checkpoints = [model for model in models if model.evaluation and not Path(model.request.arguments["model"]).is_dir()]
+    checkpoints = {
+        model.label + (f", {place} of {len(model.requests)}" if len(model.requests) > 1 else ""): request
+        for model in models
+        if model.evaluation
+        for place, request in enumerate(model.requests, start=1)
+        if not Path(request.arguments["model"]).is_dir()
+    }
     if not checkpoints:
         return
     with st.expander("Masks of all photographs", icon=":material/folder_zip:"):
         st.caption("PNG files of 0 and 255, each as large as its photograph, at the model's own threshold.")
-        for model in checkpoints:
-            made_file(masks_request(model.request), "masks.zip", model.label, f"masks-{slug(model.label)}.zip")
+        for label, request in checkpoints.items():
+            made_file(masks_request(request), "masks.zip", label, f"masks-{slug(label)}.zip")
 
 
 def made_file(request: Request, name: str, label: str, called: str) -> None:

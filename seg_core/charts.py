@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from seg_core.evaluation import Evaluation
+from seg_core.group_evaluation import Scored
 
 METRICS = {"loss": "Loss", "accuracy": "Accuracy", "iou": "IoU", "dice": "Dice"}
 PARTS = {"train": ("training", "dash"), "val": ("validation", "solid")}
@@ -22,7 +22,7 @@ SMALLEST = 0.01
 
 _GUIDE = {"dash": "dash", "color": "#8a94a3", "width": 1}
 
-Evaluations = Mapping[str, Evaluation]
+Evaluations = Mapping[str, Scored]
 Colours = Mapping[str, str]
 
 

@@ -13,8 +13,17 @@ from itertools import combinations
 import numpy as np
 
 from seg_core.complexity import Cost
-from seg_core.evaluation import Evaluation
-from seg_core.statistics import Difference, Interval, holm, mean_intervals, paired_difference, verdict
+from seg_core.group_evaluation import GroupEvaluation, Scored
+from seg_core.statistics import (
+    Difference,
+    Interval,
+    group_intervals,
+    holm,
+    interval_of,
+    mean_intervals,
+    paired_difference,
+    verdict,
+)
 
 
 @dataclass(frozen=True)
@@ -41,6 +50,28 @@ COLUMNS = (
 
 
 @dataclass(frozen=True)
+class Spread:
+    """How the IoU of a group varies: the means of its models, and the standard deviation between images."""
+
+    means: tuple[float, ...]
+    between_images: float
+
+    @property
+    def between_models(self) -> float:
+        """The standard deviation of the models' means."""
+        return float(np.std(self.means, ddof=1))
+
+    @property
+    def sentence(self) -> str:
+        """Both, in words."""
+        each = ", ".join(f"{mean:.4f}" for mean in self.means)
+        return (
+            f"mean IoU of each model {each}; standard deviation between models {self.between_models:.4f}, "
+            f"between photographs {self.between_images:.4f}"
+        )
+
+
+@dataclass(frozen=True)
 class Row:
     """What a model scores: the mean of each column with its 95 % interval over the images ``ids``, and what it costs."""
 
@@ -49,6 +80,8 @@ class Row:
     scores: dict[str, Interval]
     cost: Cost | None
     """None for masks of another program."""
+    spread: Spread | None = None
+    """Of a group, how its IoU varies."""
 
     @property
     def images(self) -> int:
@@ -73,20 +106,29 @@ class Pairing:
         return verdict(self.first, self.second, self.difference, self.p)
 
 
-def score_rows(
-    evaluations: Mapping[str, Evaluation], costs: Mapping[str, Cost | None], threshold: float | None = None
-) -> list[Row]:
-    """A row for each model, by its label, at a threshold or, None, at its own."""
+def score_rows(evaluations: Mapping[str, Scored], costs: Mapping[str, Cost | None], threshold: float | None = None) -> list[Row]:
+    """A row for each model or group, by its label, at a threshold or, None, at its own."""
     return [
-        Row(label, frozenset(evaluation.ids), _intervals(evaluation, threshold), costs.get(label))
+        Row(label, frozenset(evaluation.ids), _intervals(evaluation, threshold), costs.get(label), _spread(evaluation, threshold))
         for label, evaluation in evaluations.items()
     ]
 
 
 @lru_cache(maxsize=32)  # a page is drawn anew for every click
-def _intervals(evaluation: Evaluation, threshold: float | None) -> dict[str, Interval]:
+def _intervals(evaluation: Scored, threshold: float | None) -> dict[str, Interval]:
     scores = evaluation.own_scores if threshold is None else evaluation.scores(threshold)
-    return dict(zip(scores, mean_intervals(np.column_stack(list(scores.values()))), strict=True))
+    if isinstance(evaluation, GroupEvaluation) and evaluation.is_crossed:
+        intervals, _ = group_intervals([evaluation.table(name, threshold) for name in scores])
+    else:
+        intervals = mean_intervals(np.column_stack(list(scores.values())))
+    return dict(zip(scores, intervals, strict=True))
+
+
+def _spread(evaluation: Scored, threshold: float | None) -> Spread | None:
+    if not isinstance(evaluation, GroupEvaluation):
+        return None
+    means = evaluation.means_of_members("iou", threshold)
+    return Spread(tuple(means.tolist()), float(np.std(evaluation.scores(threshold)["iou"], ddof=1)))
 
 
 def best(rows: Sequence[Row], column: Column) -> set[str]:
@@ -116,20 +158,44 @@ def _shown(value: float, column: Column, digits: int = 4) -> str:
     return f"{100 * value:.{digits - 2}f} %" if column.percent else f"{value:.{digits}f}"
 
 
-def pairings(evaluations: Mapping[str, Evaluation], threshold: float | None = None) -> list[Pairing]:
-    """Every two models by their IoU, each on the images that both have; none where they share no image."""
-    scores = {
-        label: dict(zip(evaluation.ids, evaluation.scores(threshold)["iou"].tolist(), strict=True))
-        for label, evaluation in evaluations.items()
-    }
+def pairings(evaluations: Mapping[str, Scored], threshold: float | None = None) -> list[Pairing]:
+    """Every two models or groups by their IoU, each on the images that both have; none where they share no image.
+
+    A group's score of an image is the mean of its models. Where every model of the groups was scored on every image, the interval
+    of the difference counts what models vary too.
+    """
     found = []
-    for first, second in combinations(scores, 2):
-        ids = [id for id in scores[first] if id in scores[second]]
-        if ids:
-            ours, theirs = (tuple(scores[label][id] for id in ids) for label in (first, second))
-            found.append((first, second, len(ids), _difference(ours, theirs)))
+    for first, second in combinations(evaluations, 2):
+        ids, difference = _difference(evaluations[first], evaluations[second], threshold)
+        if difference:
+            found.append((first, second, ids, difference))
     corrected = holm([difference.p for *_, difference in found])
     return [Pairing(*each, p) for each, p in zip(found, corrected, strict=True)]
+
+
+@lru_cache(maxsize=32)  # a page is drawn anew for every click
+def _difference(first: Scored, second: Scored, threshold: float | None) -> tuple[int, Difference | None]:
+    """How many images both have, and what the first scores above the second there; None where that is none."""
+    theirs = set(second.ids)
+    shared = [id for id in first.ids if id in theirs]
+    if not shared:
+        return 0, None
+    tables = [_table(one, threshold, shared) for one in (first, second)]
+    difference = paired_difference(*(table.mean(axis=0) for table in tables))
+    if max(len(table) for table in tables) > 1:
+        _, draws = group_intervals(tables)
+        difference = difference._replace(interval=interval_of(difference.interval.mean, draws[:, 0] - draws[:, 1]))
+    return len(shared), difference
+
+
+def _table(evaluation: Scored, threshold: float | None, ids: Sequence[str]) -> np.ndarray:
+    """(R, N) the IoU of some images by each model of a group, or in one row where there is one or not all have them."""
+    if isinstance(evaluation, GroupEvaluation) and evaluation.is_crossed:
+        scores = evaluation.table("iou", threshold)
+    else:
+        scores = evaluation.scores(threshold)["iou"][None]
+    row = {id: place for place, id in enumerate(evaluation.ids)}
+    return scores[:, [row[id] for id in ids]]
 
 
 PAIRING_TITLES = ("ΔIoU", "p (Wilcoxon, Holm)", "Wins", "Ties", "Losses", "Effect size", "Photographs")
@@ -144,9 +210,6 @@ def pairing_cells(pairing: Pairing) -> list[tuple[str, str]]:
     plain = [p, *counted, f"{difference.effect:+.2f}", f"{pairing.images:,}"]
     between = "" if np.isnan(low) else f"{low:+.4f} to {high:+.4f}"
     return [(f"{mean:+.4f}", between), *((text, "") for text in plain)]
-
-
-_difference = lru_cache(maxsize=32)(paired_difference)  # a page is drawn anew for every click
 
 
 def to_csv(rows: Sequence[Row]) -> str:

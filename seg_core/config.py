@@ -95,7 +95,7 @@ class Config(BaseModel):
     )
     loss: Literal["bce", "bce-dice", "bce-lovasz"] = Field(
         default="bce-lovasz",
-        description="Binary cross-entropy, alone, plus soft Dice, or plus the Lovász hinge (of the IoU).",
+        description="Binary cross-entropy, alone, plus soft Dice, or plus the Lovász loss (of the IoU).",
     )
     augmentation: Literal["report", "standard"] = Field(
         default="standard",

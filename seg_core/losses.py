@@ -26,14 +26,14 @@ def bce_dice(logits: torch.Tensor, masks: torch.Tensor) -> torch.Tensor:
     return bce(logits, masks) + soft_dice(logits, masks)
 
 
-def lovasz_hinge(logits: torch.Tensor, masks: torch.Tensor) -> torch.Tensor:
-    """One minus the IoU as a function of the pixels' hinge errors (Lovász hinge, Berman et al., 2018), averaged over images.
+def lovasz(logits: torch.Tensor, masks: torch.Tensor) -> torch.Tensor:
+    """One minus the IoU as a function of the errors of probabilities (Lovász extension, Berman et al., 2018), mean over images.
 
-    A pixel's error is how far its logit is from 1 on the right side. In the order of their errors, the largest first, each pixel
-    is weighted by what it takes off the IoU when it is wrong beside all before it; an image without lesion counts its largest
-    error.
+    In the order of their errors |p - truth|, the largest first, each pixel is weighted by what it takes off the IoU when it is
+    wrong beside all before it. On probabilities of 0 and 1 it is one minus the IoU itself; an image without lesion counts its
+    largest probability.
     """
-    errors, order = (1 - logits * (2 * masks - 1)).relu().flatten(1).sort(dim=1, descending=True)
+    errors, order = (masks - logits.sigmoid()).abs().flatten(1).sort(dim=1, descending=True)
     truth = masks.flatten(1).gather(1, order)
     lesion, found = truth.sum(dim=1, keepdim=True), truth.cumsum(dim=1)
     lost = 1 - (lesion - found) / (lesion + (1 - truth).cumsum(dim=1))
@@ -41,8 +41,8 @@ def lovasz_hinge(logits: torch.Tensor, masks: torch.Tensor) -> torch.Tensor:
 
 
 def bce_lovasz(logits: torch.Tensor, masks: torch.Tensor) -> torch.Tensor:
-    """The sum of `bce` and `lovasz_hinge`."""
-    return bce(logits, masks) + lovasz_hinge(logits, masks)
+    """The sum of `bce` and `lovasz`."""
+    return bce(logits, masks) + lovasz(logits, masks)
 
 
 LOSSES: dict[str, Callable[[torch.Tensor, torch.Tensor], torch.Tensor]] = {

@@ -49,7 +49,7 @@ def compared(label: str, found: dict[str, list[int]], own: float = 0.5) -> Compa
         boundary_iou=np.full(len(found), 0.5),
         hausdorff_95=np.full(len(found), 0.1),
     )
-    return Compared(label, "#000000", Request("evaluate", label, {}), evaluation)
+    return Compared(label, "#000000", (Request("evaluate", label, {}),), evaluation)
 
 
 ONE = compared("one", {"a": [4, 3, 1], "b": [4, 4, 4], "c": [2, 1, 0]})

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from seg_core.config import Config
-from seg_core.losses import LOSSES, bce, bce_dice, bce_lovasz, lovasz_hinge, soft_dice
+from seg_core.losses import LOSSES, bce, bce_dice, bce_lovasz, lovasz, soft_dice
 
 
 def masks(*images: list[list[int]]) -> torch.Tensor:
@@ -65,32 +65,29 @@ def test_bce_dice_is_the_sum() -> None:
 @pytest.mark.parametrize(
     ("predicted", "iou"), [([[1, 1], [0, 0]], 1), ([[1, 0], [1, 0]], 1 / 3), ([[0, 0], [1, 1]], 0), ([[1, 1], [1, 1]], 1 / 2)]
 )
-def test_lovasz_hinge_of_pixels_right_or_wrong_by_one_is_twice_what_the_mask_lacks_in_iou(
-    predicted: list[list[int]], iou: float
-) -> None:
-    # A logit of 1 on the right side is no error; one of 1 on the wrong side is an error of 2.
-    assert lovasz_hinge(masks(predicted) * 2 - 1, HALF).item() == pytest.approx(2 * (1 - iou), abs=1e-6)
+def test_lovasz_of_a_certain_model_is_what_its_mask_lacks_in_iou(predicted: list[list[int]], iou: float) -> None:
+    assert lovasz((masks(predicted) - 0.5) * 200, HALF).item() == pytest.approx(1 - iou, abs=1e-6)
 
 
-def test_lovasz_hinge_by_hand() -> None:
-    # Logits 2, 0.4 on the lesion and 0.3, -0.8 beside it: errors 0, 0.6, 1.3 and 0.2. The worst is a skin pixel, with which the
-    # IoU is 2/3; with the lesion pixel too 1/3; with the other skin pixel 1/4; the last error is 0.
-    logits = torch.tensor([[[[2.0, 0.4], [0.3, -0.8]]]])
-    expected = 1.3 * (1 - 2 / 3) + 0.6 * (2 / 3 - 1 / 3) + 0.2 * (1 / 3 - 1 / 4)
-    assert lovasz_hinge(logits, HALF).item() == pytest.approx(expected)
+def test_lovasz_by_hand() -> None:
+    # Probabilities 0.9, 0.4 on the lesion and 0.3, 0.2 beside it: errors 0.6, 0.3, 0.2, 0.1 in this order. With the first of them
+    # wrong, the IoU is 1/2; with the skin pixels too 1/3 and 1/4; with all four 0.
+    logits = torch.logit(torch.tensor([[[[0.9, 0.4], [0.3, 0.2]]]]))
+    expected = 0.6 * 1 / 2 + 0.3 * (1 / 2 - 1 / 3) + 0.2 * (1 / 3 - 1 / 4) + 0.1 * 1 / 4
+    assert lovasz(logits, HALF).item() == pytest.approx(expected)
 
 
-def test_lovasz_hinge_is_averaged_over_images_and_without_lesion_it_is_the_largest_error() -> None:
+def test_lovasz_is_averaged_over_images_and_without_lesion_it_is_the_highest_probability() -> None:
     both = torch.cat([HALF, masks([[0, 0], [0, 0]])])
-    logits = torch.cat([(HALF - 0.5) * 200, torch.tensor([[[[-0.9, 0.7], [-2.0, 0.3]]]])])
-    assert lovasz_hinge(logits, both).item() == pytest.approx((0 + 1.7) / 2, abs=1e-6)
+    logits = torch.cat([(HALF - 0.5) * 200, torch.logit(torch.tensor([[[[0.1, 0.7], [0.2, 0.3]]]]))])
+    assert lovasz(logits, both).item() == pytest.approx((0 + 0.7) / 2, abs=1e-6)
 
 
 def test_bce_lovasz_is_the_sum_and_has_a_gradient_everywhere() -> None:
     logits = torch.zeros(1, 1, 2, 2, requires_grad=True)
     loss = bce_lovasz(logits, HALF)
     loss.backward()  # type: ignore[no-untyped-call]
-    assert loss.item() == pytest.approx(math.log(2) + 1)  # all errors are 1, and all wrong is an IoU of 0
+    assert loss.item() == pytest.approx(math.log(2) + 1 / 2)  # all errors are 1/2, and all wrong is an IoU of 0
     assert logits.grad is not None
     assert (logits.grad.abs() > 0).all()
 

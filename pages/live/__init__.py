@@ -186,13 +186,13 @@ def compare_view(
 
 @dataclass(frozen=True)
 class ViewedPhotos:
-    """Photographs to step through: the key of each model's evaluation, and by photograph its id, its number in each of the
-    evaluations and its IoU by each model; None where there is no mask.
+    """Photographs to step through: the keys of the evaluations, and by photograph its id, where each model's pictures of it are
+    (the place of a key, and the photograph's number there) and its IoU by each model; None where there is no mask.
     """
 
     keys: list[str]
     ids: list[str]
-    numbers: list[list[int | None]]
+    places: list[list[tuple[int, int] | None]]
     scores: list[list[float | None]]
 
 

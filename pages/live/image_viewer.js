@@ -141,12 +141,10 @@ class ImageViewer {
   }
 
   async drawAll(turn) {
-    const { photos, models, threshold } = this.data, numbers = photos.numbers[this.at], id = photos.ids[this.at];
-    const base = (place) => `/api/evaluations/${photos.keys[place]}/${numbers[place]}`;
-    const first = numbers.findIndex((number) => number !== null);
+    const { photos, models, threshold } = this.data, bases = this.bases(this.at), id = photos.ids[this.at];
+    const first = bases.find(Boolean);
     const [photo, truth, ...masks] = await Promise.all([
-      pixels(`${base(first)}/photo.jpg`), pixels(`${base(first)}/truth.png`),
-      ...numbers.map((number, place) => number === null ? undefined : pixels(`${base(place)}/probability.png`)),
+      pixels(`${first}/photo.jpg`), pixels(`${first}/truth.png`), ...bases.map((base) => base ? pixels(`${base}/probability.png`) : undefined),
     ]);
     if (turn !== this.drawing || this.closed) return;
     const drawn = models.map(({ colour, threshold: own }, place) => ({ mask: masks[place], colour, level: Math.max(1, Math.ceil((threshold ?? own) * 255)) }));
@@ -161,12 +159,16 @@ class ImageViewer {
     for (const near of [this.at + 1, this.at - 1]) this.fetchAhead(near);
   }
 
+  // Where the pictures of a photograph are, for each model; null where it has none.
+  bases(at) {
+    const { keys, places } = this.data.photos;
+    return (places[at] ?? []).map((place) => place && `/api/evaluations/${keys[place[0]]}/${place[1]}`);
+  }
+
   fetchAhead(at) {
-    const { keys, numbers } = this.data.photos;
-    const place = (numbers[at] ?? []).findIndex((number) => number !== null);
-    if (place < 0 || at === this.at) return;
-    for (const name of ["photo.jpg", "truth.png"]) pixels(`/api/evaluations/${keys[place]}/${numbers[at][place]}/${name}`).catch(() => {});
-    numbers[at].forEach((number, model) => number !== null && pixels(`/api/evaluations/${keys[model]}/${number}/probability.png`).catch(() => {}));
+    const bases = this.bases(at), first = bases.find(Boolean);
+    if (!first || at === this.at) return;
+    for (const address of [`${first}/photo.jpg`, `${first}/truth.png`, ...bases.filter(Boolean).map((base) => `${base}/probability.png`)]) pixels(address).catch(() => {});
   }
 
   close() {
