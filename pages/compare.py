@@ -62,6 +62,7 @@ def choose_split(dataset: Dataset) -> SplitChoice | None:
         st.error(plain(str(error)))
         return None
     if name != "test":
+        st.caption("Of a group, each run is scored on the photographs that were its own part of this name.")
         st.caption("Models choose their best epoch on validation photographs and learn from training ones; judge them on test.")
     return split
 
@@ -268,12 +269,12 @@ def differences(models: list[Compared], threshold: float | None) -> None:
 
 
 @st.fragment
-def results(models: list[Compared]) -> None:
+def results(models: list[Compared], split: SplitChoice) -> None:
     """Tables and pictures at the threshold that is set; only these are drawn anew when it changes."""
     threshold: float | None = st.session_state.get(THRESHOLD)
     evaluated = [model for model in models if model.evaluation]
     table = Table.of(evaluated, threshold)
-    at = "each model's own threshold" if threshold is None else f"threshold {threshold:.2f}"
+    at = "at each model's own threshold" if threshold is None else f"at threshold {threshold:.2f}"
     st.header("Scores")
     costs = {model.label: model.cost for model in evaluated}
     rows = score_rows(evaluations_of(evaluated), costs, threshold)
@@ -282,14 +283,15 @@ def results(models: list[Compared]) -> None:
         if row.spread:
             st.markdown(plain(f"{row.label}: {row.spread.sentence}."))
     st.caption(
-        f"Means over photographs with 95 % bootstrap intervals, at {at}. Thresholded IoU counts a photograph below 0.65 as 0; "
+        f"Means over photographs with 95 % bootstrap intervals, {at}. Thresholded IoU counts a photograph below 0.65 as 0; "
         "boundary IoU and HD95, the 95th percentile of the Hausdorff distance as a share of the diagonal, are known at each "
         "model's own threshold. Best in bold."
     )
     with st.popover("Download", icon=":material/download:"):
+        scored_on = f"{split.dataset.name}, {SPLITS[split.name].lower()} part, {at}"
         files = {"Table as CSV": (to_csv, "csv"), "Table as Markdown": (to_markdown, "md"), "Table as LaTeX": (to_latex, "tex")}
         for name, (write, ending) in files.items():
-            st.download_button(name, write(rows), f"lesionlab-table.{ending}", on_click="ignore", width="stretch")
+            st.download_button(name, write(rows, scored_on), f"lesionlab-table.{ending}", on_click="ignore", width="stretch")
         every = scores_csv(evaluated, table)
         st.download_button("Scores of every photograph (CSV)", every, "lesionlab-scores.csv", on_click="ignore", width="stretch")
     for note in dict.fromkeys(note for model in evaluated if model.evaluation for note in model.evaluation.notes):
@@ -353,5 +355,5 @@ with right:
                 st.rerun()
             st.caption("This happens in the background; what was evaluated once is kept.")
 if any(model.evaluation for model in models):
-    results(models)
+    results(models, split)
     take_masks_away(models)

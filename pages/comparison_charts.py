@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import streamlit as st
 
@@ -21,7 +22,7 @@ def comparison_charts(models: Sequence[Compared], threshold: float | None, state
             if chart.of_images:
                 _clickable(chart, state)
             else:
-                st.plotly_chart(chart.figure, width="stretch", config={"displayModeBar": False})
+                st.plotly_chart(chart.figure, width="stretch", config=_config(chart))
             st.caption(plain(f"{chart.caption} {CLICK if chart.of_images else ''}"))
 
 
@@ -36,8 +37,14 @@ def _clickable(chart: Chart, state: str) -> None:
             st.session_state[clicks] = st.session_state.get(clicks, 0) + 1
 
     figure = {**chart.figure, "layout": {**chart.figure["layout"], "dragmode": False, "clickmode": "event+select"}}
-    config = {"displayModeBar": False}
-    st.plotly_chart(figure, width="stretch", config=config, key=key, on_select=choose, selection_mode="points")
+    st.plotly_chart(figure, width="stretch", config=_config(chart), key=key, on_select=choose, selection_mode="points")
+
+
+def _config(chart: Chart) -> dict[str, Any]:
+    """One button above the chart: it saves it as SVG."""
+    name = f"lesionlab-{chart.title.lower().replace(' ', '-')}"
+    image = {"format": "svg", "filename": name}
+    return {"displayModeBar": True, "displaylogo": False, "modeBarButtons": [["toImage"]], "toImageButtonOptions": image}
 
 
 def _id_of(customdata: object) -> str:

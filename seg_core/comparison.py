@@ -212,32 +212,47 @@ def pairing_cells(pairing: Pairing) -> list[tuple[str, str]]:
     return [(f"{mean:+.4f}", between), *((text, "") for text in plain)]
 
 
-def to_csv(rows: Sequence[Row]) -> str:
-    """The table with the bounds of every interval, in full digits."""
+def to_csv(rows: Sequence[Row], scored_on: str) -> str:
+    """The table with the bounds of every interval, in full digits; ``scored_on`` says which images, and at which threshold."""
     file = io.StringIO()
     writer = csv.writer(file, lineterminator="\n")
     names = [f"{column.name}{end}" for column in COLUMNS for end in ("", "_low", "_high")]
-    writer.writerow(["model", "images", *names, "parameters", "multiply_adds", "milliseconds"])
+    own = ["parameters", "multiply_adds", "milliseconds", "models", "iou_sd_between_models", "iou_sd_between_images"]
+    writer.writerow(["model", "images", *names, *own, "scored_on"])
     for row in rows:
         bounds = [value for column in COLUMNS for value in row.scores.get(column.name, (np.nan,) * 3)]
         cost = [row.cost.parameters, row.cost.multiply_adds, f"{row.cost.milliseconds:.2f}"] if row.cost else ["", "", ""]
-        writer.writerow([row.label, row.images, *("" if np.isnan(value) else f"{value:.6f}" for value in bounds), *cost])
+        spread = row.spread
+        varies = [len(spread.means), f"{spread.between_models:.6f}", f"{spread.between_images:.6f}"] if spread else [1, "", ""]
+        figures = ["" if np.isnan(value) else f"{value:.6f}" for value in bounds]
+        writer.writerow([row.label, row.images, *figures, *cost, *varies, scored_on])
     return file.getvalue()
 
 
-def to_markdown(rows: Sequence[Row]) -> str:
-    """The table in Markdown, intervals in brackets, the best in bold."""
-    head, *lines = _texts(rows, lambda text: f"**{text}**", lambda text: _MARKDOWN.sub(r"\\\g<0>", text))
-    return "\n".join(f"| {' | '.join(line)} |" for line in (head, ["---"] * len(head), *lines)) + "\n"
+def to_markdown(rows: Sequence[Row], scored_on: str) -> str:
+    """The table in Markdown, intervals in brackets, the best in bold; below it what it was scored on."""
+    head, *lines = _texts(rows, lambda text: f"**{text}**", _for_markdown)
+    table = [f"| {' | '.join(line)} |" for line in (head, ["---"] * len(head), *lines)]
+    return "\n".join([*table, "", *map(_for_markdown, _notes(rows, scored_on))]) + "\n"
 
 
-def to_latex(rows: Sequence[Row]) -> str:
-    """The table in LaTeX (it needs the package booktabs), intervals in brackets, the best in bold."""
+def to_latex(rows: Sequence[Row], scored_on: str) -> str:
+    """The table in LaTeX (it needs the package booktabs), intervals in brackets, the best in bold; comments say what it is of."""
     lines = _texts(rows, lambda text: f"\\textbf{{{text}}}", lambda text: text.translate(_LATEX))
     head, *body = (" & ".join(line) + r" \\" for line in lines)
     columns = "l" + "r" * (len(lines[0]) - 1)
     rules = [rf"\begin{{tabular}}{{{columns}}}", r"\toprule", head, r"\midrule", *body, r"\bottomrule", r"\end{tabular}"]
-    return "\n".join(rules) + "\n"
+    return "\n".join([*(f"% {note}" for note in _notes(rows, scored_on)), *rules]) + "\n"
+
+
+def _notes(rows: Sequence[Row], scored_on: str) -> list[str]:
+    """What has to be known to read the table, each in one line."""
+    of_groups = [f"{row.label}: {row.spread.sentence}." for row in rows if row.spread]
+    return [f"Scored on {' '.join(scored_on.split())}. In brackets: 95 % bootstrap intervals.", *of_groups]
+
+
+def _for_markdown(text: str) -> str:
+    return _MARKDOWN.sub(r"\\\g<0>", text)
 
 
 _MARKDOWN = re.compile(r"[\\`*_<>|\[\]]")

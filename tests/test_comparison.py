@@ -259,6 +259,10 @@ def test_a_point_opens_its_photograph_and_arrow_keys_step_on(page: Page, app_ser
     expect(canvases).to_have_count(5)  # all outlines, and errors and probabilities of both models
     zoomed = {canvases.nth(place).evaluate("(one) => one.style.transform") for place in range(5)}
     assert zoomed == {"translate(-25%, -25%) scale(1.5)"}
+    with page.expect_download() as download:
+        viewer.get_by_role("button", name="Save as PNG").click()
+    with Image.open(download.value.path()) as saved:
+        assert saved.size == (3 * 90 + 10, 2 * (60 + 26 + 10) + 10)  # outlines, two models; errors above probabilities
     page.keyboard.press("0")
     assert canvases.first.evaluate("(one) => one.style.transform") == "translate(0%, 0%) scale(1)"
 

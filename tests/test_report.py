@@ -78,6 +78,21 @@ def test_progress_names_the_models(store: RunStore, tmp_path: Path) -> None:
     assert [file.name for file in tmp_path.glob("*.html")] == ["one.html"]
 
 
+def test_a_group_stands_as_one_beside_its_runs(tmp_path: Path, lab_home: Path) -> None:
+    store = RunStore()
+    data = make_dataset(tmp_path / "data", size=(80, 60), train=6, val=2, test=5)
+    runs = store.add_group("both", tiny_config(epochs=1).repeated(seeds=2), str(data))
+    for run in runs:
+        work(run.id, store)
+    write_report([store.get_run(run.id) for run in runs], store, tmp_path / "group.html")
+    text = words(tmp_path / "group.html")
+    assert f"<th>group {runs[0].id} · both, 2 seeds</th>" in text
+    assert f"<th>#{runs[1].id} both</th>" in text
+    assert "standard deviation between models" in text
+    assert "Differences" not in text  # the runs of one group are not set against each other
+    assert re.search(r"group \d+ · both, 2 seeds reaches a mean IoU of 0\.\d{3}", text)
+
+
 def test_runs_without_an_epoch_or_without_data_are_refused(store: RunStore, tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"^#3 .* has no whole epoch yet; report on it when it has\.$"):
         write_report([store.get_run(1), store.get_run(3)], store, tmp_path / "a.html")

@@ -12,6 +12,7 @@ from seg_core.comparison import COLUMNS, best, cell, margin, pairings, score_row
 from seg_core.complexity import Cost
 from seg_core.evaluation import Evaluation
 
+ON = "my_data, test part, at threshold 0.50"
 COST = Cost(4_200_000, 1_500_000_000, 12.4)
 
 
@@ -80,24 +81,28 @@ def test_every_two_models_are_compared_on_the_images_of_both() -> None:
 
 
 def test_the_table_as_csv() -> None:
-    table = list(csv.DictReader(io.StringIO(to_csv(score_rows({"A, 1": FIRST, "B": SECOND}, {"B": COST})))))
+    table = list(csv.DictReader(io.StringIO(to_csv(score_rows({"A, 1": FIRST, "B": SECOND}, {"B": COST}), ON))))
     assert [row["model"] for row in table] == ["A, 1", "B"]
     assert float(table[0]["iou"]) == pytest.approx(0.695)
     assert float(table[0]["iou_low"]) < 0.695 < float(table[0]["iou_high"])
     assert (table[0]["parameters"], table[1]["parameters"], table[1]["milliseconds"]) == ("", "4200000", "12.40")
+    assert {row["scored_on"] for row in table} == {ON}
 
 
 def test_the_table_as_markdown() -> None:
-    head, rule, first, second = to_markdown(score_rows({"A|1*": FIRST, "B": SECOND}, {"B": COST})).splitlines()
+    text = to_markdown(score_rows({"A|1*": FIRST, "B": SECOND}, {"B": COST}), ON)
+    head, rule, first, second, _, note = text.splitlines()
     assert head.count("|") == rule.count("|") == second.count("|") == 14
     assert first.startswith("| A\\|1\\* | 40 | 0.6950 (")
     assert "| **0.7050** (" in second
     assert second.endswith("| 4.2 M | 1.50 | 12 |")
     assert first.endswith("| – | – | – |")
+    assert note == r"Scored on my\_data, test part, at threshold 0.50. In brackets: 95 % bootstrap intervals."
 
 
 def test_the_table_as_latex() -> None:
-    lines = to_latex(score_rows({r"A & 1_x\~<": FIRST, "B": SECOND}, {})).splitlines()
+    note, *lines = to_latex(score_rows({r"A & 1_x\~<": FIRST, "B": SECOND}, {}), ON).splitlines()
+    assert note == f"% Scored on {ON}. In brackets: 95 % bootstrap intervals."
     assert lines[0] == r"\begin{tabular}{lrrrrrrrrrrrr}"
     assert lines[4].startswith(r"A \& 1\_x\textbackslash{}\textasciitilde{}\textless{} & 40 & 0.6950 (")
     assert r"& \textbf{0.7050} (" in lines[5]

@@ -10,12 +10,25 @@ const duration = (seconds) => {
   return `${Math.floor(s / 3600)} h ${String(Math.floor((s % 3600) / 60)).padStart(2, "0")} min`;
 };
 
+// A visitor who has clicked a link is on the way to another page. What a component tells Streamlit in that moment would have the old
+// page drawn once more, and that can win over the click.
+const LEAVING_MS = 2000;
+if (!window.lesionlabLeaving) {
+  window.lesionlabLeaving = { since: -Infinity };
+  document.addEventListener("click", (event) => {
+    const link = event.target.closest?.("a[href]");
+    const leaves = link && link.origin === location.origin && link.pathname !== location.pathname && !link.target;
+    if (leaves && !event.ctrlKey && !event.metaKey) window.lesionlabLeaving.since = performance.now();
+  }, true);
+}
+const unlessLeaving = (tell) => (...told) => { if (performance.now() - window.lesionlabLeaving.since > LEAVING_MS) tell(...told); };
+
 // The function that Streamlit calls: one `Part` for each place in the page, shown anew with new data, closed when it goes.
 function component(Part) {
   const parts = new WeakMap();
   return ({ data, parentElement, setStateValue, setTriggerValue }) => {
     if (!parts.has(parentElement)) parts.set(parentElement, new Part(parentElement));
-    parts.get(parentElement).show(data, setStateValue, setTriggerValue);
+    parts.get(parentElement).show(data, unlessLeaving(setStateValue), unlessLeaving(setTriggerValue));
     return () => {
       parts.get(parentElement)?.close();
       parts.delete(parentElement);

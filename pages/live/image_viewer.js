@@ -21,6 +21,7 @@ class ImageViewer {
     this.button(zoom, "−", () => this.zoom(1 / 1.5), "Zoom out");
     this.button(zoom, "+", () => this.zoom(1.5), "Zoom in");
     this.whole = this.button(zoom, "Whole", () => this.zoom(0), "Show the whole photograph");
+    this.button(bar, "Save as PNG", () => this.save());
     this.grid = this.root.appendChild(element("div", "viewer-grid"));
   }
 
@@ -169,6 +170,24 @@ class ImageViewer {
     const bases = this.bases(at), first = bases.find(Boolean);
     if (!first || at === this.at) return;
     for (const address of [`${first}/photo.jpg`, `${first}/truth.png`, ...bases.filter(Boolean).map((base) => `${base}/probability.png`)]) pixels(address).catch(() => {});
+  }
+
+  // All pictures in one, whole: the outlines, and beside them of each model its errors above its probabilities.
+  save() {
+    const { width, height } = this.panels[0].canvas, gap = 10, head = 26, { models } = this.data;
+    const size = { width: (models.length + 1) * (width + gap) + gap, height: 2 * (height + head + gap) + gap };
+    const sheet = Object.assign(document.createElement("canvas"), size), context = sheet.getContext("2d");
+    context.fillStyle = "#ffffff";
+    context.fillRect(0, 0, sheet.width, sheet.height);
+    context.fillStyle = "#1b2430";
+    context.font = "15px system-ui, sans-serif";
+    for (const { style, place, canvas, caption } of this.panels) {
+      const left = gap + (place === null ? 0 : place + 1) * (width + gap), top = gap + (style === "heat" ? height + head + gap : 0);
+      context.fillText([...caption.children].map((part) => part.textContent).filter(Boolean).join(" · "), left, top + 17, width);
+      context.drawImage(canvas, left, top + head);
+    }
+    const link = Object.assign(document.createElement("a"), { href: sheet.toDataURL("image/png"), download: `${this.shown}.png` });
+    link.click();
   }
 
   close() {

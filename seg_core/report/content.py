@@ -7,6 +7,7 @@ import io
 import platform
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,11 +22,15 @@ from seg_core.comparison import COLUMNS, Column, Pairing, Row, pairings, score_r
 from seg_core.complexity import Cost, cost
 from seg_core.config import Config
 from seg_core.data.folders import Pair
+from seg_core.errors import InputError
 from seg_core.evaluation import Evaluation, evaluate
+from seg_core.group_evaluation import GroupEvaluation, Scored
 from seg_core.image import read_image, read_mask
-from seg_core.jobs.requests import SplitChoice, report_split
+from seg_core.jobs.requests import SplitChoice, evaluation_request, report_split
+from seg_core.jobs.results import result_folder
 from seg_core.overlap import overlap
 from seg_core.overlays import draw_mask, preview
+from seg_core.runs.groups import groups_of
 from seg_core.runs.run import Run
 from seg_core.runs.store import RunStore
 from seg_core.student_report import REPORT
@@ -40,8 +45,8 @@ Advance = Callable[[int, int, str], None]
 AUGMENTATION = {
     "report": "random crops of at least 60 % of the area, mirror images, turns by up to 20°, and brightness, contrast, "
     "saturation and hue jittered",
-    "standard": "random crops of at least 60 % of the area, mirror images, turns by any quarter and up to 20° more, and "
-    "brightness, contrast, saturation and hue jittered",
+    "standard": "random crops of at least 60 % of the area, of a tenth of the photographs small squares without lesion, mirror "
+    "images, turns by any quarter and up to 20° more, and brightness, contrast, saturation and hue jittered",
 }
 
 
@@ -102,14 +107,15 @@ def gather(runs: Sequence[Run], store: RunStore, on_progress: Advance) -> Conten
     """Everything that the report on ``runs`` says; see `seg_core.report.write_report`."""
     split = report_split(runs)
     models = {run.label: load_checkpoint(store.folder(run.id) / "best.safetensors", run.label) for run in runs}
-    evaluations = {}
-    for label, model in models.items():
-        say = f"Evaluating {label}"
-        evaluations[label] = evaluate(model, split.pairs, lambda done, total, say=say: on_progress(done, total, say))  # type: ignore[misc]
+    evaluations = {label: _evaluation(label, model, split, on_progress) for label, model in models.items()}
     colours = {label: run_colour(place) for place, label in enumerate(models)}
     told = [_of_run(run, store, models[run.label]) for run in runs]
-    rows = score_rows(evaluations, {of_run.label: of_run.cost for of_run in told})
-    found = pairings(evaluations)
+    groups = groups_of(runs)
+    grouped = {run.label for group in groups for run in group.runs}
+    as_one: dict[str, Scored] = {label: one for label, one in evaluations.items() if label not in grouped}
+    as_one |= {group.label: GroupEvaluation(tuple(evaluations[run.label] for run in group.runs)) for group in groups}
+    rows = score_rows({**evaluations, **as_one}, {of_run.label: of_run.cost for of_run in told})
+    found = pairings(as_one)
     return Content(
         title=" and ".join(models) if len(models) < 3 else f"{len(models)} runs",
         created=time.strftime("%Y-%m-%d %H:%M"),
@@ -117,7 +123,7 @@ def gather(runs: Sequence[Run], store: RunStore, on_progress: Advance) -> Conten
         dataset=split.dataset.name,
         part=PARTS[split.name],
         images=len(split.pairs),
-        conclusion=_conclusion(rows, found, told, PARTS[split.name]),
+        conclusion=_conclusion([row for row in rows if row.label in as_one], found, told, PARTS[split.name]),
         warnings=_warnings(models, split),
         runs=told,
         rows=rows,
@@ -128,6 +134,14 @@ def gather(runs: Sequence[Run], store: RunStore, on_progress: Advance) -> Conten
         samples=_samples(models, evaluations, colours, split.pairs),
         published=REPORT if any(run.config.recipe == "report" for run in runs) else {},
     )
+
+
+def _evaluation(label: str, model: Checkpoint, split: SplitChoice, on_progress: Advance) -> Evaluation:
+    """The evaluation that Compare has kept, or else a new one."""
+    if folder := result_folder(evaluation_request(model.path, split)):
+        with suppress(InputError):  # damaged
+            return Evaluation.load(folder / "evaluation.npz")
+    return evaluate(model, split.pairs, lambda done, total: on_progress(done, total, f"Evaluating {label}"))
 
 
 def _of_run(run: Run, store: RunStore, model: Checkpoint) -> OfRun:
