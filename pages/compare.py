@@ -73,8 +73,7 @@ def _linked_seed() -> int:
     return min(int(text), 2**31 - 1) if text.isascii() and text.isdecimal() and len(text) < 11 else 0
 
 
-Model = Path | Group
-"""What is compared: a checkpoint, a folder of masks, or a group of runs."""
+Model = Path | Group  # a checkpoint or a folder of masks, or a group of runs
 
 
 def checkpoints_of(model: Model, split: SplitChoice) -> list[tuple[Path, SplitChoice]]:
@@ -239,6 +238,7 @@ def pictures(models: list[Compared], table: Table, threshold: float | None) -> N
     st.caption(
         "White outline: truth. Errors: orange, marked but not lesion; blue, lesion but not marked. Pictures are shown at up to "
         "512 pixels a side, scores are those at stored resolution. Click a photograph to see it large."
+        + (" Of a group the mask of its first model is shown." if any(len(model.requests) > 1 for model in models) else "")
     )
     st.header("One photograph, large")
     viewed = viewed_photos(models, table, rows)

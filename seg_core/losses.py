@@ -41,8 +41,8 @@ def lovasz(logits: torch.Tensor, masks: torch.Tensor) -> torch.Tensor:
 
 
 def bce_lovasz(logits: torch.Tensor, masks: torch.Tensor) -> torch.Tensor:
-    """The sum of `bce` and `lovasz`."""
-    return bce(logits, masks) + lovasz(logits, masks)
+    """The sum of `bce`, and of `lovasz` on every other pixel of every other row: sorting all would cost a tenth of a step."""
+    return bce(logits, masks) + lovasz(logits[..., ::2, ::2], masks[..., ::2, ::2])
 
 
 LOSSES: dict[str, Callable[[torch.Tensor, torch.Tensor], torch.Tensor]] = {

@@ -22,13 +22,13 @@ def test_a_group_is_what_is_left_of_it_as_long_as_that_are_several(tmp_path: Pat
     seeds = store.add_group("a try", tiny_config().repeated(seeds=3), "sample")
     folds = store.add_group("", tiny_config(variant="trainable-decoder").repeated(folds=2), "sample")
     newest, older = groups_of(store.list_runs())
-    assert (newest.label, newest.id) == ("group 5 · Model 1 · trainable decoder, 2 folds", folds[0].id)
-    assert (older.label, older.runs) == ("group 2 · a try, 3 seeds", tuple(seeds))
+    assert (newest.label, newest.id) == ("Group 5 · Model 1 · trainable decoder, 2 folds", folds[0].id)
+    assert (older.label, older.runs) == ("Group 2 · a try, 3 seeds", tuple(seeds))
     for run in (seeds[0], folds[0]):
         store.request_stop(run.id)
         store.delete(run.id)
     (left,) = groups_of(store.list_runs())
-    assert (left.label, left.id, [run.id for run in left.runs]) == ("group 2 · a try, 2 seeds", 2, [3, 4])
+    assert (left.label, left.id, [run.id for run in left.runs]) == ("Group 2 · a try, 2 seeds", 2, [3, 4])
 
 
 def curve(page: Page, uid: str) -> dict[str, list[float]]:
@@ -87,11 +87,11 @@ def test_a_group_is_launched_watched_and_compared_as_one(page: Page, app_server:
     page.goto(f"{app_server.url}/compare?data={data}&model=group+{group.id}&model=fine-tune-report")
     page.get_by_role("button", name="Evaluate 3 models on 4 photographs").click()
     table = page.get_by_role("region", name="Mean scores of each model")
-    expect(table.get_by_role("row", name=f"group {group.id} · ")).to_be_visible(timeout=SLOW)
+    expect(table.get_by_role("row", name=f"Group {group.id} · ")).to_be_visible(timeout=SLOW)
     expect(page.get_by_text("standard deviation between models")).to_be_visible()
     expect(page.locator(".mask-group canvas[data-drawn]")).to_have_count(12)  # four photographs: the truth, the group, the model
     assert f"model=group+{group.id}" in page.url
 
     page.get_by_text("Validation", exact=True).click()  # each run on photographs of its own
     page.get_by_role("button", name=re.compile("^Evaluate")).click()
-    expect(table.get_by_role("row", name=f"group {group.id} · ")).to_be_visible(timeout=SLOW)
+    expect(table.get_by_role("row", name=f"Group {group.id} · ")).to_be_visible(timeout=SLOW)

@@ -84,12 +84,20 @@ def test_lovasz_is_averaged_over_images_and_without_lesion_it_is_the_highest_pro
 
 
 def test_bce_lovasz_is_the_sum_and_has_a_gradient_everywhere() -> None:
-    logits = torch.zeros(1, 1, 2, 2, requires_grad=True)
-    loss = bce_lovasz(logits, HALF)
+    large = HALF.repeat_interleave(2, dim=2).repeat_interleave(2, dim=3)
+    logits = torch.zeros(1, 1, 4, 4, requires_grad=True)
+    loss = bce_lovasz(logits, large)
     loss.backward()  # type: ignore[no-untyped-call]
     assert loss.item() == pytest.approx(math.log(2) + 1 / 2)  # all errors are 1/2, and all wrong is an IoU of 0
     assert logits.grad is not None
     assert (logits.grad.abs() > 0).all()
+
+
+def test_bce_lovasz_looks_at_every_other_pixel_for_the_iou() -> None:
+    large = HALF.repeat_interleave(2, dim=2).repeat_interleave(2, dim=3)
+    logits = torch.randn(1, 1, 4, 4, generator=torch.manual_seed(0))
+    expected = bce(logits, large) + lovasz(logits[:, :, ::2, ::2], HALF)
+    assert bce_lovasz(logits, large).item() == pytest.approx(expected.item())
 
 
 def test_there_is_a_loss_for_each_name_that_a_config_takes() -> None:

@@ -86,11 +86,11 @@ def test_a_group_stands_as_one_beside_its_runs(tmp_path: Path, lab_home: Path) -
         work(run.id, store)
     write_report([store.get_run(run.id) for run in runs], store, tmp_path / "group.html")
     text = words(tmp_path / "group.html")
-    assert f"<th>group {runs[0].id} · both, 2 seeds</th>" in text
+    assert f"<th>Group {runs[0].id} · both, 2 seeds</th>" in text
     assert f"<th>#{runs[1].id} both</th>" in text
     assert "standard deviation between models" in text
     assert "Differences" not in text  # the runs of one group are not set against each other
-    assert re.search(r"group \d+ · both, 2 seeds reaches a mean IoU of 0\.\d{3}", text)
+    assert re.search(r"Group \d+ · both, 2 seeds reaches a mean IoU of 0\.\d{3}", text)
 
 
 def test_runs_without_an_epoch_or_without_data_are_refused(store: RunStore, tmp_path: Path) -> None:

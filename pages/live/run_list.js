@@ -100,7 +100,7 @@ class RunList {
       if (!this.groups.has(run.group)) keys.push(String(run.id));
       else if (!placed.has(run.group)) {
         placed.add(run.group);
-        keys.push(`g${run.group}`, ...runs.filter((one) => one.group === run.group).map((one) => String(one.id)));
+        keys.push(`g${run.group}`, ...this.groups.get(run.group).map((one) => String(one.id)));
       }
     }
     return keys;

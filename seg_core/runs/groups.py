@@ -28,9 +28,9 @@ class Group:
 
     @property
     def label(self) -> str:
-        """How lists show it, such as ``group 3 · first try, 5 folds``."""
+        """How lists show it, such as ``Group 3 · first try, 5 folds``."""
         first = self.runs[0]
-        return f"group {self.id} · {first.name or first.config.label}, {len(self.runs)} {self.unit}s"
+        return f"Group {self.id} · {first.name or first.config.label}, {len(self.runs)} {self.unit}s"
 
     @property
     def unit(self) -> str:
