@@ -1,29 +1,25 @@
-"""The search for the recipe `best`: candidates as runs in the queue, each on the same five folds, and tables of what they reach.
+"""The search for the recipe `best`: candidates as groups in the queue, each on the same five folds, and what they reach.
 
-    python -m benchmarks.search folds --data DIR --output FOLDS
-    python -m benchmarks.search run --folds FOLDS --common "image_size=128 epochs=12" "baseline" "unet: decoder=unet" …
+    python -m benchmarks.search run --data DIR --common "image_size=128 epochs=12" "baseline" "unet: decoder=unet" …
     python -m benchmarks.search table
     python -m benchmarks.search masks "unet"
 
-A candidate is a name, and the settings in which it differs from the recipe. Each trains once on every fold, as ordinary runs that
-wait their turn and show in Monitor; what was trained before is not trained again. `table` says what they reach, `masks` what can
-be done to the masks of one afterwards: test-time augmentation, other thresholds, fewer specks and holes. Both print Markdown.
+A candidate is a name, and the settings in which it differs from the recipe. Each is cross-validated by runs that wait their turn
+and show in Monitor; what was trained before is not trained again. `table` says what they reach, `masks` what can be done to the
+masks of one afterwards: test-time augmentation, other thresholds, fewer specks and holes. Both print Markdown.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import random
 import time
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from scipy import ndimage
 
-from benchmarks.links import link
 from seg_core import metrics
 from seg_core.checkpoint import Checkpoint, load_checkpoint
 from seg_core.config import Config
@@ -37,6 +33,7 @@ from seg_core.runs.supervisor import Supervisor
 
 FOLDS = 5
 TAG = "search"
+_TRAINED = ("queued", "running", "finished")
 THRESHOLDS = (0.3, 0.35, 0.4, 0.45, 0.5, 0.55, 0.6)
 
 
@@ -44,12 +41,9 @@ def main() -> None:
     """Do what the command line says."""
     parser = argparse.ArgumentParser(description="Search for a recipe.")
     commands = parser.add_subparsers(dest="command", required=True)
-    folds = commands.add_parser("folds", help="make five datasets of links, which each validate with another fifth")
-    folds.add_argument("--data", required=True)
-    folds.add_argument("--output", type=Path, required=True)
     run = commands.add_parser("run", help="train candidates on the folds")
-    run.add_argument("--folds", type=Path, required=True)
-    run.add_argument("--only", type=int, default=FOLDS, help="on how many of the folds")
+    run.add_argument("--data", required=True, help="the dataset; its test part is left alone")
+    run.add_argument("--only", type=int, default=FOLDS, help=f"on how many of the {FOLDS} folds")
     run.add_argument("--common", default="", help="settings of all of them")
     run.add_argument("--seeds", default="0", help="seeds, joined by commas")
     run.add_argument("candidates", nargs="+", metavar="NAME[: SETTINGS]")
@@ -58,38 +52,26 @@ def main() -> None:
     masks.add_argument("name")
     options = parser.parse_args()
     store = RunStore()
-    if options.command == "folds":
-        make_folds(options.data, options.output)
-    elif options.command == "run":
-        folders = sorted(options.folds.iterdir())[: options.only]
+    if options.command == "run":
         for candidate in options.candidates:
-            enqueue(candidate, options.common, folders, [int(seed) for seed in options.seeds.split(",")], store)
+            for seed in options.seeds.split(","):
+                enqueue(candidate, f"{options.common} seed={seed}", options.data, options.only, store)
         work_off(store)
     elif options.command == "table":
         print(table(store))
     else:
-        print(afterwards([run for run in finished(store) if candidate_of(run) == options.name]))
+        print(afterwards([run for run in finished(store) if run.name == options.name]))
 
 
-def make_folds(data: str, output: Path) -> None:
-    """Write ``fold-0`` and so on, with a validation part of their own; the test part is left out, for nothing is chosen on it."""
-    pairs = sorted((pair for pair in open_dataset(data).unique_pairs if pair.part != "test"), key=lambda pair: pair.id)
-    random.Random(0).shuffle(pairs)
-    for fold in range(FOLDS):
-        link(output / f"fold-{fold}", {"val": pairs[fold::FOLDS], "train": [p for k, p in enumerate(pairs) if k % FOLDS != fold]})
-
-
-def enqueue(candidate: str, common: str, folds: Sequence[Path], seeds: Sequence[int], store: RunStore) -> None:
-    """Put one candidate in line, on every fold by every seed, but for what has been."""
+def enqueue(candidate: str, common: str, data: str, folds: int, store: RunStore) -> None:
+    """Put one candidate in line, on some of the folds, but for those that it was trained on before."""
     name, _, own = candidate.partition(":")
     settings: dict[str, Any] = {key: _value(text) for key, text in (each.split("=") for each in f"{common} {own}".split())}
-    known = [(run.config, list(run.sources)) for run in store.list_runs() if run.status in ("queued", "running", "finished")]
-    for seed in seeds:
-        config = Config.of(**settings, seed=seed)
-        for fold in folds:
-            sources = [str(fold.resolve())]
-            if (config, sources) not in known:
-                store.add_run(f"{name.strip()} · {fold.name}", config, sources[0], tags=[TAG])
+    sources = open_dataset(data).sources
+    known = [run.config for run in store.list_runs() if run.status in _TRAINED and run.sources == sources]
+    wanted = Config.of(**settings).repeated(folds=FOLDS)[:folds]
+    if new := [config for config in wanted if config not in known]:
+        store.add_group(name, new, sources, tags=[TAG])
 
 
 def work_off(store: RunStore) -> None:
@@ -106,11 +88,6 @@ def finished(store: RunStore) -> Iterator[Run]:
     return (run for run in reversed(store.list_runs()) if TAG in run.tags and run.status == "finished")
 
 
-def candidate_of(run: Run) -> str:
-    """The name of the candidate that a run trained."""
-    return run.name.split(" · ")[0]
-
-
 def table(store: RunStore) -> str:
     """Candidates with the mean validation IoU and Dice of their best epochs, at network resolution.
 
@@ -118,14 +95,14 @@ def table(store: RunStore) -> str:
     """
     runs: dict[tuple[str, str], list[Run]] = {}
     for run in finished(store):
-        settings = run.config.model_dump(exclude={"seed"}, exclude_defaults=True)
+        settings = run.config.model_dump(exclude={"seed", "folds", "fold"}, exclude_defaults=True)
         text = ", ".join(f"{name} {value}" for name, value in settings.items()) or "none"
-        runs.setdefault((candidate_of(run), text), []).append(run)
+        runs.setdefault((run.name, text), []).append(run)
     lines = ["| candidate | settings | runs | IoU | IoU by fold | Dice | seconds |", "|" + " --- |" * 7]
     for (name, text), of_it in runs.items():
         best = [_best(run, store) for run in of_it]
         iou, dice = ([values[metric] for values in best] for metric in ("iou", "dice"))
-        by_fold = " ".join(f"{value:.4f}" for value in _means(iou, [Path(run.sources[0]).name for run in of_it]))
+        by_fold = " ".join(f"{value:.4f}" for value in _means(iou, [run.config.fold for run in of_it]))
         by_seed = _means(iou, [run.config.seed for run in of_it])
         spread = f" ± {np.std(by_seed, ddof=1):.4f}" if len(by_seed) > 1 else ""
         seconds = np.mean([run.elapsed for run in of_it])
@@ -148,8 +125,7 @@ def afterwards(runs: Sequence[Run]) -> str:
     """What the masks of some runs score on their validation parts at stored resolution, treated in several ways."""
     scores: dict[str, list[float]] = {}
     for run in runs:
-        (source,) = run.sources
-        pairs = open_dataset(source).split(*run.config.drawing).val
+        pairs = open_dataset(run.sources).split(*run.config.drawing).val
         for tta in (False, True):
             model = load_checkpoint(RunStore().folder(run.id) / "best.safetensors", tta=tta)
             evaluation, kept = _evaluated(model, pairs)
