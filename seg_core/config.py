@@ -80,10 +80,10 @@ class Config(BaseModel):
     schedule_from: int = Field(
         default=0, ge=0, description="The epoch after which the schedule starts anew, in a run continued for more epochs."
     )
-    loss: Literal["bce", "bce-dice"] = Field(
+    loss: Literal["bce", "bce-dice", "bce-lovasz", "bce-lovasz-hinge"] = Field(
         default="bce-dice", description="Binary cross-entropy, alone or plus soft Dice loss."
     )
-    augmentation: Literal["report", "standard"] = Field(
+    augmentation: Literal["report", "standard", "skin", "reflect"] = Field(
         default="standard",
         description="report: the four kinds that the report names. standard: those and quarter turns.",
     )

@@ -25,6 +25,13 @@ JITTER = 0.2
 HUE = 0.02
 """Most that the hue moves, as a share of the colour circle."""
 
+BARE_SKIN = 0.1
+"""Share of the photographs that are cropped to a square without lesion, where one is found."""
+BARE_SIDE = (0.15, 0.5)
+"""Least and largest side of such a square, as a share of the photograph's."""
+TRIES = 64
+"""Squares that are tried for that."""
+
 _GREY = torch.tensor([0.299, 0.587, 0.114])  # luma (ITU-R BT.601)
 # RGB to YIQ: luma, and the plane of the colours, in which a change of hue is a turn (NTSC, 1953).
 _YIQ = torch.tensor([[0.299, 0.587, 0.114], [0.5959, -0.2746, -0.3213], [0.2115, -0.5227, 0.3112]])
@@ -34,7 +41,9 @@ class Augment:
     """Augments photographs and their masks alike, then normalises the photographs. Draws from torch's global random numbers."""
 
     def __init__(self, config: Config) -> None:
-        self.quarter_turns = config.augmentation == "standard"
+        self.quarter_turns = config.augmentation != "report"
+        self.bare_skin = config.augmentation in ("skin", "reflect")
+        self.padding = "reflection" if config.augmentation == "reflect" else "zeros"
 
     def __call__(self, images: torch.Tensor, masks: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Augment a batch.
@@ -49,10 +58,10 @@ class Augment:
         """
         count = len(images)
         places = F.affine_grid(
-            _planes(count, self.quarter_turns).to(images.device), [count, 4, *masks.shape[1:]], align_corners=False
+            _planes(masks, self.quarter_turns, self.bare_skin).to(images.device), [count, 4, *masks.shape[1:]], align_corners=False
         )
         stacked = torch.cat([images, masks[..., None]], dim=3).permute(0, 3, 1, 2).float().contiguous()
-        moved = F.grid_sample(stacked, places, mode="bilinear", padding_mode="zeros", align_corners=False)
+        moved = F.grid_sample(stacked, places, mode="bilinear", padding_mode=self.padding, align_corners=False)
         return _recoloured(moved[:, :3]), (moved[:, 3:] >= 127.5).float()
 
 
@@ -82,19 +91,42 @@ def _per_channel(photos: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     return mean, std
 
 
-def _planes(count: int, quarter_turns: bool) -> torch.Tensor:
+def _planes(masks: torch.Tensor, quarter_turns: bool, bare_skin: bool) -> torch.Tensor:
     """Affine maps (B, 2, 3) from the square [-1, 1]² of the result to that of the photograph."""
+    count = len(masks)
     area = _uniform(count, AREA, 1)
     # As `torchvision.transforms.v2.RandomResizedCrop`, but the shapes that would not fit are never drawn.
     stretch = torch.exp(_uniform(count, -1, 1) * torch.minimum(torch.tensor(math.log(STRETCH)), -area.log()))
     size = torch.stack([(area * stretch).sqrt(), (area / stretch).sqrt()], dim=1)
     centre = (1 - size) * _uniform((count, 2), -1, 1)
+    if bare_skin:
+        size, centre = _onto_bare_skin(masks, size, centre)
     angle = _uniform(count, -TURN, TURN)
     mirror = torch.where(torch.rand(count) < 0.5, -1.0, 1.0)
     if quarter_turns:  # with the mirror image, all eight symmetries of a square are equally likely
         angle = angle + torch.randint(4, (count,)) * (math.pi / 2)
     turned = torch.stack([mirror * angle.cos(), -angle.sin(), mirror * angle.sin(), angle.cos()], dim=1).view(count, 2, 2)
     return torch.cat([size[:, :, None] * turned, centre[:, :, None]], dim=2)
+
+
+def _onto_bare_skin(masks: torch.Tensor, size: torch.Tensor, centre: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Sizes and centres of crops, with some moved to squares without lesion: the first that is free of as many as are tried."""
+    chosen = (torch.rand(len(masks)) < BARE_SKIN).nonzero()[:, 0]
+    if not len(chosen):
+        return size, centre
+    side = masks.shape[1]
+    sizes = _uniform((len(chosen), TRIES, 1), *BARE_SIDE)
+    centres = (1 - sizes) * _uniform((len(chosen), TRIES, 2), -1, 1)
+    lesion = F.pad((masks[chosen.to(masks.device)] > 127).int().cumsum(1).cumsum(2), (1, 0, 1, 0)).cpu()
+    (left, top), (right, bottom) = (
+        ((centres + sign * sizes + 1) / 2 * side).round().long().unbind(dim=2) for sign in (-1, 1)
+    )
+    one = torch.arange(len(chosen))[:, None]
+    within = lesion[one, bottom, right] - lesion[one, top, right] - lesion[one, bottom, left] + lesion[one, top, left]
+    free, first = (within == 0).int().max(dim=1)
+    chosen, first = chosen[free > 0], (one[:, 0][free > 0], first[free > 0])
+    size[chosen], centre[chosen] = sizes[first].expand(-1, 2), centres[first]
+    return size, centre
 
 
 def _recoloured(photos: torch.Tensor) -> torch.Tensor:
