@@ -6,7 +6,7 @@ import streamlit as st
 
 from pages.api import store
 from pages.live import Curve, live_charts, mask_film, run_list
-from pages.run_actions import report_link
+from pages.run_actions import compare_link, group_buttons, report_link
 from pages.run_details import run_details
 from pages.text import plain
 from seg_core.colours import RUN_COLOURS
@@ -38,6 +38,11 @@ def called(run: Run) -> str:
     if run.group is None:
         return run.label
     return f"{run.label}, " + (f"fold {run.config.fold}" if run.config.folds > 1 else f"seed {run.config.seed}")
+
+
+def short_name_of(key: str) -> str:
+    """What Compare's addresses call a run or a group."""
+    return f"group {key[1:]}" if key.startswith("g") else f"run {key}"
 
 
 def slots_setting() -> None:
@@ -111,7 +116,14 @@ if any(run.epochs_done or run.is_active for run in each):
     )
 
 if reportable := [run for run in each if run.best_epoch and not run.is_active]:
-    report_link(reportable)
+    with st.container(horizontal=True):
+        report_link(reportable)
+        compare_link([short_name_of(key) for key in shown], each[0].sources)
+for group in (one for one in shown.values() if isinstance(one, Group)):
+    heading, buttons = st.columns([2, 3], vertical_alignment="bottom")
+    heading.header(plain(group.label))
+    with buttons:
+        group_buttons(group)
 
 detailed = each[0]
 if len(each) > 1:

@@ -11,6 +11,7 @@ from pages.api import store
 from pages.text import plain
 from seg_core.config import LONGEST_RUN
 from seg_core.errors import InputError
+from seg_core.runs.groups import Group
 from seg_core.runs.run import Run
 from seg_core.runs.supervisor import dispatch
 
@@ -25,7 +26,7 @@ def action_buttons(run: Run) -> None:
         if run.can_extend and _button(run, "Train more", "forward", "Continue for more epochs."):
             _train_more(run)
         if run.can_delete and _button(run, "Delete", "delete"):
-            _confirm_delete(run)
+            _confirm_delete(run.label, [run])
 
 
 def _stop_buttons(run: Run) -> None:
@@ -67,21 +68,38 @@ def _train_more(run: Run) -> None:
         _do(lambda: store().extend(run.id, int(epochs)), starts=True)
 
 
-@st.dialog("Delete this run?")
-def _confirm_delete(run: Run) -> None:
-    st.write(f"**{plain(run.label)}** goes with its model, its masks and its log. This cannot be undone.")
+@st.dialog("Delete?")
+def _confirm_delete(label: str, runs: Sequence[Run]) -> None:
+    what = "its model, its masks and its log" if len(runs) == 1 else f"the models, the masks and the logs of its {len(runs)} runs"
+    st.write(f"**{plain(label)}** goes with {what}. This cannot be undone.")
     yes, no = st.columns(2)
     if yes.button("Delete", type="primary", width="stretch"):
         try:
-            freed = store().delete(run.id)
+            freed = sum(store().delete(run.id) for run in runs)
         except InputError as error:  # it was resumed or deleted in another window, or its folder is locked
             st.error(plain(str(error)))
             return
-        st.session_state["flash"] = f"{run.label} is deleted; {freed / 1e6:.1f} MB freed."
+        st.session_state["flash"] = f"{label} is deleted; {freed / 1e6:.1f} MB freed."
         st.query_params.clear()
         st.rerun()
     if no.button("Keep", width="stretch"):
         st.rerun()
+
+
+def group_buttons(group: Group) -> None:
+    """A button for each thing that can be done with all runs of a group at once."""
+    active, left = [run for run in group.runs if run.can_stop], [run for run in group.runs if run.can_resume]
+
+    def button(label: str, icon: str, help: str) -> bool:
+        return st.button(label, icon=f":material/{icon}:", key=f"{icon}-group-{group.id}", help=help)
+
+    with st.container(horizontal=True, horizontal_alignment="right"):
+        if active and button("Stop all", "stop_circle", "The models so far are kept."):
+            _do(lambda: [store().request_stop(run.id) for run in active])
+        if left and button(f"Resume {len(left)}", "play_circle", "Those that did not finish go on."):
+            _do(lambda: [store().requeue(run.id) for run in left], starts=True)
+        if all(run.can_delete for run in group.runs) and button("Delete group", "delete", "All of its runs."):
+            _confirm_delete(group.label, group.runs)
 
 
 def clone_link(run: Run) -> None:
@@ -89,6 +107,12 @@ def clone_link(run: Run) -> None:
     st.page_link(
         "train.py", label="Clone this run with changes", icon=":material/content_copy:", query_params={"clone": str(run.id)}
     )
+
+
+def compare_link(models: Sequence[str], sources: Sequence[str]) -> None:
+    """A link to Compare with models, by the names that its addresses have, on a dataset."""
+    query = {"data": list(sources), "model": list(models)}
+    st.page_link("compare.py", label="Compare the masks", icon=":material/compare:", query_params=query)
 
 
 def report_link(runs: Sequence[Run]) -> None:
