@@ -9,7 +9,17 @@ from typing import Any
 import streamlit as st
 
 from pages.api import store
-from pages.comparison import ORDERS, Compared, Table, evaluations_of, mask_models, mask_photos, scores_csv, viewed_photos
+from pages.comparison import (
+    MOST_COMPARED,
+    ORDERS,
+    Compared,
+    Table,
+    evaluations_of,
+    mask_models,
+    mask_photos,
+    scores_csv,
+    viewed_photos,
+)
 from pages.comparison_charts import comparison_charts
 from pages.dataset_choice import choose_dataset
 from pages.dataset_view import known_duplicates
@@ -31,7 +41,6 @@ from seg_core.jobs.results import result_folder
 from seg_core.overlap import overlap
 from seg_core.runs.groups import Group, groups_of
 
-MOST = 3
 A_PAGE = 8
 THRESHOLD = "compare-threshold"
 IMAGE = "compare-image"
@@ -62,7 +71,6 @@ def choose_split(dataset: Dataset) -> SplitChoice | None:
         st.error(plain(str(error)))
         return None
     if name != "test":
-        st.caption("Of a group, each run is scored on the photographs that were its own part of this name.")
         st.caption("Models choose their best epoch on validation photographs and learn from training ones; judge them on test.")
     return split
 
@@ -83,7 +91,7 @@ def checkpoints_of(model: Model, split: SplitChoice) -> list[tuple[Path, SplitCh
     """
     if isinstance(model, Path):
         return [(model, split)]
-    folders = [(store().folder(run.id) / "best.safetensors", run.config.drawing) for run in model.runs if run.best_epoch]
+    folders = [(store().folder(run.id) / "best.safetensors", run.config.drawing) for run in model.runs]
     return [(path, split if split.name == "test" else replace(split, drawing=drawing)) for path, drawing in folders]
 
 
@@ -101,7 +109,10 @@ def warn_of_overlap(models: dict[str, Model], split: SplitChoice) -> None:
             except InputError:
                 continue  # deleted meanwhile, which is said where its scores would stand
             said |= dict.fromkeys([_may_have_trained(metadata, scored_on)] if found is None else found.sentences)
-        for text in filter(None, said):
+        sentences = list(filter(None, said))
+        if isinstance(model, Group):  # each of its runs saw others: one warning for all
+            sentences = [f"has runs of which one {text}" for text in sentences[:1]]
+        for text in sentences:
             st.warning(plain(f"{label} {text}; its scores here say little about new ones."))
 
 
@@ -122,11 +133,11 @@ def choose_models() -> dict[str, Model]:
     """Let the user choose models and groups, upload others, and name a folder of masks; what each is, by name."""
     entries = available_checkpoints()
     names = model_names(entries)
-    groups = [group for group in groups_of(store().list_runs()) if sum(bool(run.best_epoch) for run in group.runs) > 1]
+    groups = groups_of([run for run in store().list_runs() if run.best_epoch])
     there: dict[str, tuple[str, Model]] = {short_name(entry): (names[entry.path], entry.path) for entry in entries}
     there |= {f"group {group.id}": (group.label, group) for group in groups}
     asked = st.query_params.get_all("model")
-    linked = list(dict.fromkeys(name for name in asked if name in there))[:MOST]
+    linked = list(dict.fromkeys(name for name in asked if name in there))[:MOST_COMPARED]
     if unknown := [name for name in asked if name not in there]:
         st.warning(plain(f"There is no model {', '.join(unknown)}; choose from the list."))
     picked = st.multiselect(
@@ -134,7 +145,7 @@ def choose_models() -> dict[str, Model]:
         list(there),
         linked if asked or "masks" in st.query_params else list(there)[:2],
         format_func=lambda name: there[name][0],
-        max_selections=MOST,
+        max_selections=MOST_COMPARED,
         placeholder="Choose models",
         key="compare-models",
     )
@@ -142,9 +153,9 @@ def choose_models() -> dict[str, Model]:
     with st.expander("Models and masks from elsewhere", expanded="masks" in st.query_params):
         models |= uploaded_models()
         models |= masks_folder()
-    if len(models) > MOST:
-        st.warning(f"At most {MOST} are compared at a time; the others are left out.")
-    return dict(list(models.items())[:MOST])
+    if len(models) > MOST_COMPARED:
+        st.warning(f"At most {MOST_COMPARED} are compared at a time; the others are left out.")
+    return dict(list(models.items())[:MOST_COMPARED])
 
 
 def masks_folder() -> dict[str, Path]:
@@ -283,9 +294,9 @@ def results(models: list[Compared], split: SplitChoice) -> None:
         if row.spread:
             st.markdown(plain(f"{row.label}: {row.spread.sentence}."))
     st.caption(
-        f"Means over photographs with 95 % bootstrap intervals, {at}. Thresholded IoU counts a photograph below 0.65 as 0; "
-        "boundary IoU and HD95, the 95th percentile of the Hausdorff distance as a share of the diagonal, are known at each "
-        "model's own threshold. Best in bold."
+        f"Means over photographs with 95 % bootstrap intervals, {at}; those of a group are wider by what its models vary. "
+        "Thresholded IoU counts a photograph below 0.65 as 0; boundary IoU and HD95, the 95th percentile of the Hausdorff "
+        "distance as a share of the diagonal, are known at each model's own threshold. Best in bold."
     )
     with st.popover("Download", icon=":material/download:"):
         scored_on = f"{split.dataset.name}, {SPLITS[split.name].lower()} part, {at}"
@@ -344,12 +355,17 @@ wanting = {
     for model in models
     for place, request in enumerate(model.wanting, start=1)
 }
+own_parts = split.name != "test" and any(isinstance(model, Group) for model in chosen.values())
+if own_parts:
+    left.caption("Of a group, each run is scored on the photographs that this seed, or its fold, made its own part of this name.")
 with right:
     if wanting:
         survey = survey_request(dataset)  # it finds photographs of the same slide
         asked = wanting if result_folder(survey) else {"Looking for duplicates": survey, **wanting}
         if not job_panel(asked):
-            count = f"{len(wanting)} model{'s' if len(wanting) > 1 else ''} on {len(split.pairs):,} photographs"
+            count = f"{len(wanting)} model{'s' if len(wanting) > 1 else ''}"
+            if not own_parts:
+                count += f" on {len(split.pairs):,} photographs"
             if st.button(f"Evaluate {count}", type="primary", icon=":material/play_arrow:"):
                 ask(list(asked.values()))
                 st.rerun()

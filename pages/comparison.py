@@ -22,6 +22,8 @@ from seg_core.group_evaluation import GroupEvaluation, Scored
 from seg_core.jobs.job import Request
 from seg_core.jobs.results import forget, result_folder
 
+MOST_COMPARED = 3
+"""Models or groups that are compared at a time."""
 ORDERS = {
     "difference": "Largest difference",
     "worst": "Lowest IoU",
@@ -82,12 +84,12 @@ def _group(members: tuple[Evaluation, ...]) -> GroupEvaluation:
     return GroupEvaluation(members)  # the same one each time, so that what is computed of it is found again
 
 
-@lru_cache(maxsize=32)
+@lru_cache(maxsize=128)  # more than the runs of as many groups as are compared
 def _evaluation(file: Path) -> Evaluation:
     return Evaluation.load(file)  # the folder's name holds the key: another model or other data is another file
 
 
-@lru_cache(maxsize=32)
+@lru_cache(maxsize=128)
 def _cost(file: Path) -> Cost | None:
     try:
         return Cost(**json.loads(file.read_text(encoding="utf-8"))) if file.exists() else None

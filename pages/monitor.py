@@ -5,6 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from pages.api import store
+from pages.comparison import MOST_COMPARED
 from pages.live import Curve, live_charts, mask_film, run_list
 from pages.run_actions import compare_link, group_buttons, report_link
 from pages.run_details import run_details
@@ -35,14 +36,15 @@ def curve(key: str, chosen: Run | Group, colour: str) -> Curve:
 
 def called(run: Run) -> str:
     """A run's label, and what tells it from the others of its group."""
-    if run.group is None:
-        return run.label
-    return f"{run.label}, " + (f"fold {run.config.fold}" if run.config.folds > 1 else f"seed {run.config.seed}")
+    fold = f", fold {run.config.fold}" if run.config.folds > 1 else ""
+    return run.label if run.group is None else f"{run.label}, seed {run.config.seed}{fold}"
 
 
-def short_name_of(key: str) -> str:
-    """What Compare's addresses call a run or a group."""
-    return f"group {key[1:]}" if key.startswith("g") else f"run {key}"
+def name_to_compare(key: str, chosen: Run | Group) -> str | None:
+    """What Compare's addresses call a run or a group; None while it has not what Compare takes."""
+    if isinstance(chosen, Group):
+        return f"group {chosen.id}" if sum(bool(run.best_epoch) for run in chosen.runs) > 1 else None
+    return f"run {key}" if chosen.best_epoch else None
 
 
 def slots_setting() -> None:
@@ -107,8 +109,12 @@ st.caption(
 each = list(dict.fromkeys(run for one in shown.values() for run in (one.runs if isinstance(one, Group) else [one])))
 if any(run.epochs_done or run.is_active for run in each):
     st.header("Masks as they learn")
-    films = {place: one.runs[0] if isinstance(one, Group) else one for place, one in enumerate(list(shown.values())[:MOST_FILMS])}
-    mask_film(list(films.values()), [RUN_COLOURS[place] for place in films])
+    films: dict[Run, str] = {}
+    for colour, one in zip(RUN_COLOURS, shown.values(), strict=False):
+        runs_of_one = one.runs if isinstance(one, Group) else (one,)
+        films.setdefault(next((run for run in runs_of_one if run.epochs_done), runs_of_one[0]), colour)
+    filmed = list(films)[:MOST_FILMS]
+    mask_film(filmed, [films[run] for run in filmed])
     st.caption(
         "The same validation photographs after every epoch, at network resolution. White outline: truth. "
         "Errors: orange, marked but not lesion; blue, lesion but not marked."
@@ -118,7 +124,8 @@ if any(run.epochs_done or run.is_active for run in each):
 if reportable := [run for run in each if run.best_epoch and not run.is_active]:
     with st.container(horizontal=True):
         report_link(reportable)
-        compare_link([short_name_of(key) for key in shown], each[0].sources)
+        if comparable := [name for key, one in shown.items() if (name := name_to_compare(key, one))]:
+            compare_link(comparable[:MOST_COMPARED], each[0].sources)
 for group in (one for one in shown.values() if isinstance(one, Group)):
     heading, buttons = st.columns([2, 3], vertical_alignment="bottom")
     heading.header(plain(group.label))
@@ -132,4 +139,4 @@ if len(each) > 1:
         "Run in detail", list(by_id), format_func=lambda run_id: plain(called(by_id[run_id])), default=detailed.id
     )
     detailed = by_id.get(picked or detailed.id, detailed)
-run_details(detailed.id)
+run_details(detailed.id, [run for run in each if run.id != detailed.id])

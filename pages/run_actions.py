@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any
 
 import streamlit as st
@@ -58,6 +59,14 @@ def _do(action: Callable[[], object], *, starts: bool = False) -> None:
     st.rerun()
 
 
+def _do_each(action: Callable[[int], object], runs: Sequence[Run]) -> None:
+    for run in runs:
+        with suppress(InputError):  # it ended, or was deleted, since the button was drawn; the others are dealt with all the same
+            action(run.id)
+    dispatch(store())
+    st.rerun()
+
+
 @st.dialog("Train for more epochs")
 def _train_more(run: Run) -> None:
     st.write(f"**{plain(run.label)}** has finished its {run.config.epochs} epochs.")
@@ -74,10 +83,14 @@ def _confirm_delete(label: str, runs: Sequence[Run]) -> None:
     st.write(f"**{plain(label)}** goes with {what}. This cannot be undone.")
     yes, no = st.columns(2)
     if yes.button("Delete", type="primary", width="stretch"):
-        try:
-            freed = sum(store().delete(run.id) for run in runs)
-        except InputError as error:  # it was resumed or deleted in another window, or its folder is locked
-            st.error(plain(str(error)))
+        freed, errors = 0, []
+        for run in runs:
+            try:
+                freed += store().delete(run.id)
+            except InputError as error:  # it was resumed or deleted in another window, or its folder is locked
+                errors.append(str(error))
+        if errors:
+            st.error(plain(" ".join(errors)))
             return
         st.session_state["flash"] = f"{label} is deleted; {freed / 1e6:.1f} MB freed."
         st.query_params.clear()
@@ -95,9 +108,9 @@ def group_buttons(group: Group) -> None:
 
     with st.container(horizontal=True, horizontal_alignment="right"):
         if active and button("Stop all", "stop_circle", "The models so far are kept."):
-            _do(lambda: [store().request_stop(run.id) for run in active])
+            _do_each(store().request_stop, active)
         if left and button(f"Resume {len(left)}", "play_circle", "Those that did not finish go on."):
-            _do(lambda: [store().requeue(run.id) for run in left], starts=True)
+            _do_each(store().requeue, left)
         if all(run.can_delete for run in group.runs) and button("Delete group", "delete", "All of its runs."):
             _confirm_delete(group.label, group.runs)
 

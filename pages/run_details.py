@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import streamlit as st
@@ -17,8 +18,8 @@ from seg_core.runs.run import Run
 LOG_LINES = 40
 
 
-def run_details(run_id: int) -> None:
-    """Show a run, kept current while it is active."""
+def run_details(run_id: int, others: Sequence[Run] = ()) -> None:
+    """Show a run, kept current while it is active; the page is drawn anew too when one of ``others`` comes to another state."""
     try:
         run = store().get_run(run_id)
     except InputError as error:
@@ -31,7 +32,7 @@ def run_details(run_id: int) -> None:
     if run.message and not run.is_active:
         {"failed": st.error, "lost": st.warning}.get(run.status, st.info)(plain(run.message))
     # Not in a fragment: one that is drawn anew just when its visitor leaves the page breaks the next one.
-    run_facts(run)
+    run_facts(run, others)
     st.caption(_settings(run))
     with st.expander("Log", expanded=True, icon=":material/notes:"):
         run_log(run_id, LOG_LINES)
@@ -44,5 +45,7 @@ def _settings(run: Run) -> str:
     c, data = run.config, plain(", ".join(Path(source).name for source in run.sources))
     return (
         f"{c.label} · recipe {c.recipe} · decoder {c.decoder} · {c.image_size} px · batch {c.batch_size} · "
-        f"{c.optimizer} at {c.learning_rate:g}, {c.schedule} · loss {c.loss} · seed {c.seed} · data {data}"
+        f"{c.optimizer} at {c.learning_rate:g}, {c.schedule} · loss {c.loss} · seed {c.seed}"
+        + (f", fold {c.fold} of {c.folds}" if c.folds > 1 else "")
+        + f" · data {data}"
     )

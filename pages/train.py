@@ -111,6 +111,13 @@ with model:
             wrap_lines=True,
         )
 if launched and dataset:
+    try:
+        for group in groups:
+            if len(group) > 1:
+                dataset.split(*group[-1].drawing)  # the last fold is the smallest: if it is empty, none is begun
+    except InputError as error:
+        st.error(plain(str(error)))
+        st.stop()
     tags = clone.tags if clone else ()
     added = [store().add_group(name, group, dataset.sources, tags=tags) for group in groups]
     dispatch(store())

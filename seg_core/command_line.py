@@ -9,6 +9,8 @@ from seg_core.config import Config
 
 def command_line(config: Config, sources: list[str], name: str, *, seeds: int = 1, folds: int = 1) -> str:
     """The command that trains the same, for a terminal; with ``seeds`` or ``folds``, as a group."""
+    if folds > 1:
+        config = config.model_copy(update={"folds": 1, "fold": 1})  # whichever fold it is of: all of them are trained
     parts = ["python", "-m", "seg_core", "train"]
     for source in sources:
         parts += ["--data", source]

@@ -17,12 +17,12 @@ from seg_core.group_evaluation import GroupEvaluation, Scored
 from seg_core.statistics import (
     Difference,
     Interval,
-    group_intervals,
     holm,
-    interval_of,
     mean_intervals,
+    models_margin,
     paired_difference,
     verdict,
+    widened,
 )
 
 
@@ -51,24 +51,26 @@ COLUMNS = (
 
 @dataclass(frozen=True)
 class Spread:
-    """How the IoU of a group varies: the means of its models, and the standard deviation between images."""
+    """How the IoU of a group varies: the mean of each model, and the standard deviation between images, of one image NaN."""
 
     means: tuple[float, ...]
     between_images: float
+    same_images: bool
+    """Whether all models were scored on the same images, so that their means differ by the models alone."""
 
     @property
     def between_models(self) -> float:
-        """The standard deviation of the models' means."""
-        return float(np.std(self.means, ddof=1))
+        """The standard deviation of the models' means; NaN where they were scored on different images."""
+        return float(np.std(self.means, ddof=1)) if self.same_images else np.nan
 
     @property
     def sentence(self) -> str:
         """Both, in words."""
         each = ", ".join(f"{mean:.4f}" for mean in self.means)
-        return (
-            f"mean IoU of each model {each}; standard deviation between models {self.between_models:.4f}, "
-            f"between photographs {self.between_images:.4f}"
-        )
+        where = "" if self.same_images else ", on photographs of its own,"
+        deviations = {"models": self.between_models, "photographs": self.between_images}
+        known = [f"between {what} {value:.4f}" for what, value in deviations.items() if not np.isnan(value)]
+        return f"mean IoU of each model{where} {each}" + (f"; standard deviation {', '.join(known)}" if known else "")
 
 
 @dataclass(frozen=True)
@@ -117,18 +119,19 @@ def score_rows(evaluations: Mapping[str, Scored], costs: Mapping[str, Cost | Non
 @lru_cache(maxsize=32)  # a page is drawn anew for every click
 def _intervals(evaluation: Scored, threshold: float | None) -> dict[str, Interval]:
     scores = evaluation.own_scores if threshold is None else evaluation.scores(threshold)
+    intervals = dict(zip(scores, mean_intervals(np.column_stack(list(scores.values()))), strict=True))
     if isinstance(evaluation, GroupEvaluation) and evaluation.is_crossed:
-        intervals, _ = group_intervals([evaluation.table(name, threshold) for name in scores])
-    else:
-        intervals = mean_intervals(np.column_stack(list(scores.values())))
-    return dict(zip(scores, intervals, strict=True))
+        tables = evaluation.tables(threshold)
+        return {name: widened(interval, models_margin([tables[name].mean(axis=1)])) for name, interval in intervals.items()}
+    return intervals
 
 
 def _spread(evaluation: Scored, threshold: float | None) -> Spread | None:
     if not isinstance(evaluation, GroupEvaluation):
         return None
-    means = evaluation.means_of_members("iou", threshold)
-    return Spread(tuple(means.tolist()), float(np.std(evaluation.scores(threshold)["iou"], ddof=1)))
+    means, iou = evaluation.means_of_members("iou", threshold), evaluation.scores(threshold)["iou"]
+    between_images = float(np.std(iou, ddof=1)) if len(iou) > 1 else np.nan
+    return Spread(tuple(means.tolist()), between_images, evaluation.is_crossed)
 
 
 def best(rows: Sequence[Row], column: Column) -> set[str]:
@@ -161,8 +164,8 @@ def _shown(value: float, column: Column, digits: int = 4) -> str:
 def pairings(evaluations: Mapping[str, Scored], threshold: float | None = None) -> list[Pairing]:
     """Every two models or groups by their IoU, each on the images that both have; none where they share no image.
 
-    A group's score of an image is the mean of its models. Where every model of the groups was scored on every image, the interval
-    of the difference counts what models vary too.
+    A group's score of an image is the mean of its models. Where every model of a group was scored on every image, the interval of
+    the difference counts what these models vary too.
     """
     found = []
     for first, second in combinations(evaluations, 2):
@@ -182,16 +185,14 @@ def _difference(first: Scored, second: Scored, threshold: float | None) -> tuple
         return 0, None
     tables = [_table(one, threshold, shared) for one in (first, second)]
     difference = paired_difference(*(table.mean(axis=0) for table in tables))
-    if max(len(table) for table in tables) > 1:
-        _, draws = group_intervals(tables)
-        difference = difference._replace(interval=interval_of(difference.interval.mean, draws[:, 0] - draws[:, 1]))
-    return len(shared), difference
+    margin = models_margin([table.mean(axis=1) for table in tables])
+    return len(shared), difference._replace(interval=widened(difference.interval, margin))
 
 
 def _table(evaluation: Scored, threshold: float | None, ids: Sequence[str]) -> np.ndarray:
     """(R, N) the IoU of some images by each model of a group, or in one row where there is one or not all have them."""
     if isinstance(evaluation, GroupEvaluation) and evaluation.is_crossed:
-        scores = evaluation.table("iou", threshold)
+        scores = evaluation.tables(threshold)["iou"]
     else:
         scores = evaluation.scores(threshold)["iou"][None]
     row = {id: place for place, id in enumerate(evaluation.ids)}
@@ -223,10 +224,15 @@ def to_csv(rows: Sequence[Row], scored_on: str) -> str:
         bounds = [value for column in COLUMNS for value in row.scores.get(column.name, (np.nan,) * 3)]
         cost = [row.cost.parameters, row.cost.multiply_adds, f"{row.cost.milliseconds:.2f}"] if row.cost else ["", "", ""]
         spread = row.spread
-        varies = [len(spread.means), f"{spread.between_models:.6f}", f"{spread.between_images:.6f}"] if spread else [1, "", ""]
-        figures = ["" if np.isnan(value) else f"{value:.6f}" for value in bounds]
-        writer.writerow([row.label, row.images, *figures, *cost, *varies, scored_on])
+        varies = [spread.between_models, spread.between_images] if spread else [np.nan, np.nan]
+        models = len(spread.means) if spread else 1
+        writer.writerow([row.label, row.images, *_figures(bounds), *cost, models, *_figures(varies), scored_on])
     return file.getvalue()
+
+
+def _figures(values: Sequence[float]) -> list[str]:
+    """Values in full digits; nothing where one is not known."""
+    return ["" if np.isnan(value) else f"{value:.6f}" for value in values]
 
 
 def to_markdown(rows: Sequence[Row], scored_on: str) -> str:

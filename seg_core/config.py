@@ -179,6 +179,8 @@ class Config(BaseModel):
             raise InputError("A group has several seeds or several folds, not both; choose one.")
         if not 1 <= seeds <= MOST_SEEDS:
             raise InputError(f"A group cannot have {seeds} seeds; choose from 1 to {MOST_SEEDS}.")
+        if not 1 <= folds <= MOST_FOLDS:
+            raise InputError(f"A cross-validation cannot have {folds} folds; choose from 1 to {MOST_FOLDS}.")
         if folds > 1:
             return [self._with(folds=folds, fold=fold) for fold in range(1, folds + 1)]
         return [self._with(seed=self.seed + more) for more in range(seeds)]

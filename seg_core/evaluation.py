@@ -132,22 +132,26 @@ class Evaluation:
         scores = {name: values.tolist() for name, values in self.scores().items()}
         return {id: {name: scores[name][row] for name in METRICS} for row, id in enumerate(self.ids)}
 
+    def scores_at_all(self, name: str) -> np.ndarray:
+        """One metric of every image at every threshold, (N, T)."""
+        return self._scores(slice(None))[name]
+
     def curve(self, name: str) -> np.ndarray:
         """The mean over images of one metric at every threshold, (T,)."""
-        mean: np.ndarray = self._scores(slice(None))[name].mean(axis=0)
+        mean: np.ndarray = self.scores_at_all(name).mean(axis=0)
         return mean
 
-    def reliability(self) -> Reliability:
+    def reliability(self, weights: np.ndarray | None = None) -> Reliability:
         """How often pixels were lesion that were predicted to be so with a probability of 0 to 0.1, of 0.1 to 0.2, and so on.
 
-        Each image counts alike, however many pixels it has.
+        Each image counts alike, however many pixels it has, or by its share of ``weights`` (N,).
         """
         lesion = _between(self.true_positive, self.lesion)
         pixels = lesion + _between(self.false_positive, self.pixels - self.lesion)
         tenth = np.searchsorted(np.arange(1, RELIABILITY_BINS) / RELIABILITY_BINS, [0, *(self.thresholds + 1e-9)], side="right")
         sums = np.zeros((3, RELIABILITY_BINS))
         for row, counted in enumerate((pixels, lesion, self.probability)):
-            np.add.at(sums[row], tenth, (counted / self.pixels[:, None]).mean(axis=0))
+            np.add.at(sums[row], tenth, np.average(counted / self.pixels[:, None], axis=0, weights=weights))
         weight, found, predicted = sums
         with np.errstate(invalid="ignore"):
             return Reliability(weight, predicted / weight, found / weight)

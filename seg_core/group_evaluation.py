@@ -84,8 +84,8 @@ class GroupEvaluation:
         """(R,) the mean of a metric over the images of each of the R models."""
         return np.array([member.means_at(threshold)[name] for member in self.members])
 
-    def table(self, name: str, threshold: float | None = None) -> np.ndarray:
-        """(R, N) a metric of every image by each of the R models, at a threshold or, None, at their own.
+    def tables(self, threshold: float | None = None) -> dict[str, np.ndarray]:
+        """(R, N) every metric of every image by each of the R models, at a threshold or, None, at their own.
 
         Raises:
             ValueError: if the group is not `is_crossed`.
@@ -93,44 +93,45 @@ class GroupEvaluation:
         if not self.is_crossed:
             raise ValueError("not every model of the group was scored on every image")
         scores = [member.own_scores if threshold is None else member.scores(threshold) for member in self.members]
-        table = np.empty((len(self.members), len(self.ids)))
-        for row, columns, values in zip(table, self._rows, scores, strict=True):
-            row[columns] = values[name]
-        return table
+        tables = {name: np.empty((len(self.members), len(self.ids))) for name in scores[0]}
+        for place, (rows, of_member) in enumerate(zip(self._rows, scores, strict=True)):
+            for name, values in of_member.items():
+                tables[name][place, rows] = values
+        return tables
 
     def curve(self, name: str) -> np.ndarray:
         """As `Evaluation.curve`."""
-        mean: np.ndarray = np.average([member.curve(name) for member in self.members], axis=0, weights=self._counts)
+        mean: np.ndarray = self._mean([member.scores_at_all(name) for member in self.members]).mean(axis=0)
         return mean
 
     def reliability(self) -> Reliability:
-        """As `Evaluation.reliability`, over the images of all models."""
-        each = [member.reliability() for member in self.members]
-        weight = np.average([one.weight for one in each], axis=0, weights=self._counts)
+        """As `Evaluation.reliability`; an image that several models were scored on counts as one."""
+        weights = [1 / self._scored[rows] for rows in self._rows]
+        each = [member.reliability(of_images) for member, of_images in zip(self.members, weights, strict=True)]
+        shares = [of_images.sum() for of_images in weights]
+        weight = np.average([one.weight for one in each], axis=0, weights=shares)
         with np.errstate(invalid="ignore"):
-            sums = (
-                np.average(
-                    [np.nan_to_num(one.weight * values) for one, values in zip(each, column, strict=True)], 0, self._counts
-                )
-                for column in ([one.predicted for one in each], [one.found for one in each])
+            predicted, found = (
+                np.average([np.nan_to_num(one.weight * getattr(one, what)) for one in each], axis=0, weights=shares) / weight
+                for what in ("predicted", "found")
             )
-            predicted, found = (total / weight for total in sums)
         return Reliability(weight, predicted, found)
 
-    @property
-    def _counts(self) -> list[int]:
-        return [len(member.ids) for member in self.members]
+    @cached_property
+    def _scored(self) -> np.ndarray:
+        """(N,) how many models were scored on each image."""
+        return np.bincount(np.concatenate(self._rows), minlength=len(self.ids))
 
     def _means(self, scores: Sequence[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
         return {name: self._mean([of_member[name] for of_member in scores]) for name in scores[0]}
 
     def _mean(self, values: Sequence[np.ndarray]) -> np.ndarray:
-        """(N,) the mean of each image over the models that have it, from the values of each model's images."""
-        total, count = np.zeros((2, len(self.ids)))
+        """(N, ...) the mean of each image over the models that have it, from the values of each model's images."""
+        total = np.zeros((len(self.ids), *values[0].shape[1:]))
         for rows, of_member in zip(self._rows, values, strict=True):
             total[rows] += of_member
-            count[rows] += 1
-        return total / count
+        mean: np.ndarray = total / self._scored.reshape(-1, *[1] * (total.ndim - 1))
+        return mean
 
 
 Scored = Evaluation | GroupEvaluation

@@ -74,40 +74,28 @@ def _drawn_means(values: np.ndarray) -> np.ndarray:
     return np.concatenate(means)
 
 
-def group_intervals(groups: Sequence[np.ndarray]) -> tuple[list[Interval], np.ndarray]:
-    """The means of K groups with 95 % intervals over models and images, and the draws (9,999, K) that they are from.
+def models_margin(groups: Sequence[np.ndarray]) -> float:
+    """Half the width of the 95 % confidence interval that another draw of models gives the difference of their groups' means.
 
-    The models of each group, and images, the same for all groups, are drawn anew (two-way bootstrap, percentiles): the intervals
-    hold what other seeds would have changed beside what other images would. A group of one model varies by its images alone.
+    That of Student's t for one group, of Welch's (1947) for two. A group of one model says nothing of others and adds nothing.
 
     Args:
-        groups: of each the scores (R, N) of N images by its R models.
+        groups: of each the scores (R,) of its R models, each a mean over the same images.
     """
-    random, images = np.random.default_rng(0), groups[0].shape[1]
-    at_once = max(1, AT_ONCE // images)
-    drawn = []
-    for start in range(0, RESAMPLES, at_once):
-        draws = min(at_once, RESAMPLES - start)
-        of_images = _drawn_shares(random, draws, images)
-        columns = []
-        for scores in groups:
-            columns.append(((of_images @ scores.T) * _drawn_shares(random, draws, len(scores))).sum(axis=1))
-        drawn.append(np.column_stack(columns))
-    draws_of_all = np.concatenate(drawn)
-    return [interval_of(float(scores.mean()), draws) for scores, draws in zip(groups, draws_of_all.T, strict=True)], draws_of_all
+    from scipy.stats import t
+
+    variances = [(float(np.var(means, ddof=1)) / len(means), len(means) - 1) for means in groups if len(means) > 1]
+    total = sum(variance for variance, _ in variances)
+    if not total:
+        return 0.0
+    freedom = total**2 / sum(variance**2 / degrees for variance, degrees in variances)
+    return float(t.ppf(0.975, freedom) * np.sqrt(total))
 
 
-def _drawn_shares(random: np.random.Generator, draws: int, count: int) -> np.ndarray:
-    """(draws, count) how often each of ``count`` things is drawn among as many, with replacement, as a share of them."""
-    drawn = random.integers(count, size=(draws, count)) + count * np.arange(draws)[:, None]
-    shares: np.ndarray = np.bincount(drawn.ravel(), minlength=draws * count).reshape(draws, count) / count
-    return shares
-
-
-def interval_of(mean: float, draws: np.ndarray) -> Interval:
-    """A mean with the 95 % percentile interval of its draws."""
-    low, high = np.quantile(draws, [0.025, 0.975])
-    return Interval(mean, float(low), float(high))
+def widened(interval: Interval, margin: float) -> Interval:
+    """An interval over images with what models vary added: the two are independent, so their widths add as squares."""
+    mean, low, high = interval
+    return Interval(mean, mean - float(np.hypot(mean - low, margin)), mean + float(np.hypot(high - mean, margin)))
 
 
 class Difference(NamedTuple):

@@ -277,6 +277,7 @@ def test_data_check_warns_of_a_photograph_in_two_parts(tmp_path: Path, lab: Lab)
         ("train --data {data} --decoder deeplab", "The setting decoder cannot be 'deeplab'"),
         ("train --data {data} --image-size 100", "The setting image_size cannot be 100: input should be a multiple of 32."),
         ("train --data {data} --lr 7", "The setting learning_rate cannot be 7.0"),
+        ("train --data {data} --folds 3 --epochs 1", "data has 2 pairs to train and 0 to validate with"),
         ("train --data {data} --fold 2", "There is no fold 2 of 1; choose one from 1 to 1."),
         ("train --data {data} --folds 2 --seeds 2", "A group has several seeds or several folds, not both; choose one."),
         ("train --data {data} --epochs many", "Invalid value for '--epochs'"),
@@ -372,13 +373,13 @@ def test_one_fold_alone_is_no_group(data: Path, lab: Lab) -> None:
     assert (run.group, run.config.folds, run.config.fold) == (None, 2, 2)
 
 
-def test_where_a_run_of_a_group_fails_the_others_are_left_out(data: Path, lab: Lab) -> None:
+def test_where_a_run_of_a_group_fails_there_are_no_others(data: Path, lab: Lab) -> None:
     (data / "train" / "images" / "ISIC_0000001.jpg").write_bytes(b"no photograph")
     done = lab("train", "--data", data, *QUICK, "--seeds", 3, "--json")
     assert done.status == 2
     assert "ISIC_0000001.jpg" in done.err
     assert [run["status"] for run in done.json["runs"]] == ["failed"]
-    assert [run.status for run in RunStore().list_runs()] == ["stopped", "stopped", "failed"]
+    assert [run.status for run in RunStore().list_runs()] == ["failed"]
 
 
 def test_a_queued_run_can_be_stopped_and_deleted(lab: Lab) -> None:

@@ -94,7 +94,10 @@ def test_a_group_has_the_next_seeds_or_every_fold_and_all_else_alike() -> None:
     assert config.repeated(folds=2) == [Config.of("report", seed=7, folds=2, fold=fold) for fold in (1, 2)]
 
 
-@pytest.mark.parametrize(("asked", "sentence"), [({"seeds": 2, "folds": 2}, "not both"), ({"seeds": 21}, "cannot have 21 seeds")])
+@pytest.mark.parametrize(
+    ("asked", "sentence"),
+    [({"seeds": 2, "folds": 2}, "not both"), ({"seeds": 21}, "cannot have 21 seeds"), ({"folds": 0}, "cannot have 0 folds")],
+)
 def test_a_group_of_both_or_too_many_is_refused(asked: dict[str, int], sentence: str) -> None:
     with pytest.raises(InputError, match=sentence):
         Config().repeated(**asked)

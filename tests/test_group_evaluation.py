@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from seg_core.comparison import pairings, score_rows
 from seg_core.group_evaluation import GroupEvaluation
-from seg_core.statistics import group_intervals
+from seg_core.statistics import Interval, mean_interval, models_margin, widened
 from tests.test_score_table import FIRST, IDS, LOWER, SECOND, evaluation
 
 THREE = GroupEvaluation(tuple(evaluation({id: value + more for id, value in LOWER.items()}) for more in (0, 2, 7)))
@@ -20,7 +21,7 @@ def test_a_score_is_the_mean_over_the_models() -> None:
     assert THREE.is_crossed
     assert THREE.ids == FIRST.ids
     assert THREE.scores()["iou"] == pytest.approx(FIRST.scores()["iou"] + 0.03)
-    assert THREE.table("iou") - FIRST.scores()["iou"] == pytest.approx(np.repeat([[0.0], [0.02], [0.07]], 40, axis=1))
+    assert THREE.tables()["iou"] - FIRST.scores()["iou"] == pytest.approx(np.repeat([[0.0], [0.02], [0.07]], 40, axis=1))
     assert THREE.means_of_members("iou") == pytest.approx([0.695, 0.715, 0.765])
     assert THREE.curve("iou") == pytest.approx([0.725])
     assert (THREE.lesion == 100).all()
@@ -35,7 +36,15 @@ def test_on_folds_each_image_has_the_score_of_the_model_that_did_not_train_on_it
     assert FOLDS.own_scores["boundary_iou"].mean() == pytest.approx(0.375)
     assert FOLDS.curve("iou") == pytest.approx(FIRST.curve("iou"))
     with pytest.raises(ValueError, match="not every model"):
-        FOLDS.table("iou")
+        FOLDS.tables()
+
+
+def test_an_image_that_two_models_were_scored_on_counts_once_everywhere() -> None:
+    partly = GroupEvaluation((evaluation({"a": 50, "b": 60}), evaluation({"b": 80, "c": 90})))
+    assert dict(zip(partly.ids, partly.scores()["iou"].tolist(), strict=True)) == pytest.approx({"a": 0.5, "b": 0.7, "c": 0.9})
+    assert partly.curve("iou") == pytest.approx([0.7])
+    found = partly.reliability().weight  # of 1,000 pixels 50, 70 and 90 on the mean were marked, all at a half or more
+    assert found[5] == pytest.approx(0.07)
 
 
 def test_reliability_weighs_images_alike() -> None:
@@ -45,19 +54,26 @@ def test_reliability_weighs_images_alike() -> None:
         np.testing.assert_allclose(ours, theirs)
 
 
-def test_an_interval_over_models_and_images_is_wider_than_over_images_alone() -> None:
-    (of_group,), _ = group_intervals([THREE.table("iou")])
-    (of_mean,), _ = group_intervals([THREE.table("iou").mean(axis=0)[None]])
-    assert of_group.mean == pytest.approx(of_mean.mean)
-    assert of_group.low < of_mean.low < of_mean.high < of_group.high
-    # Models and images vary independently here, so the variances of the two add up: of the mean of 3 and of 40.
-    (_, draws), (_, alone) = group_intervals([THREE.table("iou")]), group_intervals([THREE.table("iou").mean(axis=0)[None]])
-    assert draws.var() - alone.var() == pytest.approx(np.var([0.0, 0.02, 0.07]) / 3, rel=0.1)
+def test_the_margin_of_models_is_that_of_students_t_and_of_welchs() -> None:
+    first, second = [0.85, 0.86, 0.84], [0.80, 0.83]
+    of_one = stats.ttest_1samp(first, 0).confidence_interval()
+    assert models_margin([np.array(first)]) == pytest.approx((of_one.high - of_one.low) / 2)
+    of_two = stats.ttest_ind(first, second, equal_var=False).confidence_interval()
+    assert models_margin([np.array(first), np.array(second)]) == pytest.approx((of_two.high - of_two.low) / 2)
+    assert models_margin([np.array(first), np.array([0.5])]) == models_margin([np.array(first)])
+    assert models_margin([np.array([0.5])]) == models_margin([np.array([0.5, 0.5])]) == 0
 
 
-def test_models_that_do_not_differ_leave_the_interval_of_the_images() -> None:
-    one = FIRST.scores()["iou"][None]
-    assert group_intervals([np.repeat(one, 4, axis=0)])[0][0] == pytest.approx(group_intervals([one])[0][0], abs=0.002)
+def test_widths_of_models_and_images_add_as_squares() -> None:
+    assert widened(Interval(0.5, 0.2, 0.9), 0.4) == pytest.approx(Interval(0.5, 0.0, 0.5 + 0.4 * 2**0.5))
+    assert widened(Interval(0.5, 0.4, 0.6), 0) == pytest.approx(Interval(0.5, 0.4, 0.6))
+
+
+def test_intervals_of_a_group_count_its_models() -> None:
+    (of_group,) = score_rows({"three": THREE}, {})
+    of_images = mean_interval(THREE.scores()["iou"])
+    margin = models_margin([np.array([0.0, 0.02, 0.07])])
+    assert tuple(of_group.scores["iou"]) == pytest.approx(tuple(widened(of_images, margin)), abs=1e-4)
 
 
 def test_a_row_tells_what_varies_between_models_from_what_varies_between_images() -> None:
@@ -66,6 +82,15 @@ def test_a_row_tells_what_varies_between_models_from_what_varies_between_images(
     assert row.spread.between_models == pytest.approx(np.std([0.0, 0.02, 0.07], ddof=1))
     assert row.spread.between_images == pytest.approx(np.std(list(LOWER.values()), ddof=1) / 100)
     assert "standard deviation between models 0.0361, between photographs 0.1169" in row.spread.sentence
+    (folds,) = score_rows({"folds": FOLDS}, {})
+    assert folds.spread is not None
+    assert np.isnan(folds.spread.between_models)
+    assert folds.spread.sentence.startswith(
+        "mean IoU of each model, on photographs of its own, 0.6900, 0.7000; standard deviation be"
+    )
+    (single,) = score_rows({"single": GroupEvaluation((evaluation({"a": 50}), evaluation({"a": 60})))}, {})
+    assert single.spread is not None
+    assert single.spread.sentence == "mean IoU of each model 0.5000, 0.6000; standard deviation between models 0.0707"
     (alone,) = score_rows({"one": FIRST}, {})
     assert alone.spread is None
 

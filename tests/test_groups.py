@@ -24,6 +24,11 @@ def test_a_group_is_what_is_left_of_it_as_long_as_that_are_several(tmp_path: Pat
     newest, older = groups_of(store.list_runs())
     assert (newest.label, newest.id) == ("Group 5 · Model 1 · trainable decoder, 2 folds", folds[0].id)
     assert (older.label, older.runs) == ("Group 2 · a try, 3 seeds", tuple(seeds))
+    (partly,) = groups_of(store.add_group("", tiny_config().repeated(folds=3), "sample")[1:])
+    assert partly.label == "Group 7 · Model 2 · fine-tuned, 2 of 3 folds"
+    for run in partly.runs:
+        store.request_stop(run.id)
+        store.delete(run.id)
     for run in (seeds[0], folds[0]):
         store.request_stop(run.id)
         store.delete(run.id)

@@ -97,10 +97,10 @@ def run_list(chosen: list[str], colours: list[str]) -> list[str]:
     return [str(key) for key in result.chosen or []]
 
 
-def run_facts(run: Run) -> None:
-    """Where a run stands, kept current; the page is drawn anew when other things can be done with the run."""
-    seen = [run.status, run.stop_after_epoch, run.epoch >= run.config.epochs]
-    data = {"id": run.id, "run": run.to_json(), "seen": seen}
+def run_facts(run: Run, others: Sequence[Run] = ()) -> None:
+    """Where a run stands, kept current; the page is drawn anew when other things can be done with it, or one of ``others``."""
+    seen = [[run.status, run.stop_after_epoch, run.epoch >= run.config.epochs], *([other.status] for other in others)]
+    data = {"id": run.id, "run": run.to_json(), "others": [other.id for other in others], "seen": seen}
     _facts(data=data, default={"seen": ""}, on_seen_change=lambda: None, key=f"run-facts-{run.id}")
 
 

@@ -63,9 +63,11 @@ class LiveCharts {
     };
   }
 
+  // Of a group among the epochs that all of its runs have: where some are ahead, the mean is of these alone.
   bestEpoch(run) {
-    const { x, y } = this.series(run, "val", "iou");
-    return y.length ? x[y.indexOf(Math.max(...y))] : null;
+    const { x, y, count } = this.series(run, "val", "iou"), all = run.members?.length ?? 1;
+    const whole = y.map((value, place) => (count[place] === all ? value : -Infinity)), best = Math.max(...whole);
+    return best > -Infinity ? x[whole.indexOf(best)] : null;
   }
 
   band(run, name, axes) {

@@ -174,6 +174,7 @@ class ImageViewer {
 
   // All pictures in one, whole: the outlines, and beside them of each model its errors above its probabilities.
   save() {
+    if (!this.panels[0].canvas.dataset.drawn?.startsWith(`${this.shown} `)) return; // the pictures of the next one are on their way
     const { width, height } = this.panels[0].canvas, gap = 10, head = 26, { models } = this.data;
     const size = { width: (models.length + 1) * (width + gap) + gap, height: 2 * (height + head + gap) + gap };
     const sheet = Object.assign(document.createElement("canvas"), size), context = sheet.getContext("2d");

@@ -11,6 +11,7 @@ class RunFacts {
 
   show(data, setStateValue) {
     this.id = data.id;
+    this.others = data.others;
     this.curves = [data.id];
     this.outdated.drawnWith(data.seen, setStateValue);
     this.draw(feed.runs.get(this.id) ?? data.run);
@@ -21,7 +22,8 @@ class RunFacts {
     const run = feed.runs.get(this.id);
     if (!run) return;
     if (changed.has(this.id) || pointed.has(this.id)) this.draw(run);
-    this.outdated.compare([run.status, run.stop_after_epoch, run.epoch >= run.config.epochs]);
+    const others = this.others.map((id) => feed.runs.get(id)).filter(Boolean); // one that was deleted is the list's to say
+    if (others.length === this.others.length) this.outdated.compare([[run.status, run.stop_after_epoch, run.epoch >= run.config.epochs], ...others.map((other) => [other.status])]);
   }
 
   draw(run) {

@@ -41,8 +41,8 @@ class RunList {
     this.setStateValue = setStateValue;
     if (JSON.stringify(data.chosen) !== this.given) {
       this.given = JSON.stringify(data.chosen); // the page chose: a link, or a new run
+      this.openTo = data.chosen.filter((key) => !this.chosen.includes(key)); // chosen elsewhere: to be seen within its group
       this.chosen = data.chosen;
-      this.openTo = data.chosen; // a run that was chosen elsewhere is to be seen within its group
     }
     if (feed.runs.size) this.draw(feed.runs.keys());
     feed.watch(this);
@@ -73,7 +73,9 @@ class RunList {
   // Brings the rows of these runs up to date, and those of the queue, where one that leaves moves the others.
   draw(changed) {
     const { runs, line } = feed;
+    const before = [...this.groups.keys()].join();
     this.groups = groupsOf(runs.values());
+    if (before !== [...this.groups.keys()].join()) changed = runs.keys(); // what is left of a group is a run like others
     const known = (key) => runs.has(Number(key)) || (key.startsWith("g") && this.groups.has(Number(key.slice(1))));
     for (const [key, row] of this.rows) if (!known(key)) { row.item.remove(); this.rows.delete(key); }
     if (this.chosen.some((key) => !known(key))) { // deleted in another window: the page draws what is left
@@ -209,7 +211,7 @@ class RunList {
     row.item.classList.toggle("run-member", this.groups.has(run.group));
     row.words = [run.label, run.variant_label, run.status, run.config.recipe, ...run.tags].join(" ").toLowerCase();
     setText(row.name, `#${run.id}  ${run.name || run.variant_label}`);
-    const { seed, fold, folds } = run.config, which = folds > 1 ? `fold ${fold} of ${folds}` : `seed ${seed}`;
+    const { seed, fold, folds } = run.config, which = `seed ${seed}${folds > 1 ? `, fold ${fold} of ${folds}` : ""}`;
     this.tag(row, [...(this.groups.has(run.group) ? [which] : []), ...run.tags]);
     row.title.title = `${run.variant_label}, recipe ${run.config.recipe}, ${run.config.image_size} px, ${which}`;
     this.progress(row, run.status, run.progress, `run ${run.id}`);

@@ -15,13 +15,11 @@ from seg_core.cli.common import (
     print_json,
     progress,
     screen,
-    work_here_and_report,
     work_here_on,
 )
 
 if TYPE_CHECKING:
-    from seg_core.runs.run import Run
-    from seg_core.runs.store import RunStore
+    from seg_core.config import Config
 
 app = typer.Typer()
 
@@ -61,7 +59,6 @@ def train(
     """Train a model here; the run shows in the app too, and waits its turn when another one trains."""
     from seg_core.config import Config
     from seg_core.data.dataset import open_dataset
-    from seg_core.runs.store import RunStore
 
     config = Config.of(
         recipe,
@@ -88,32 +85,31 @@ def train(
     )
     with progress("Making the sample dataset") as advance:
         dataset = open_dataset(data, advance)
-    configs = config.repeated(seeds=seeds, folds=folds if folds and fold is None else 1)
-    store = RunStore()
-    runs = store.add_group(name, configs, dataset.sources, foreground=True)
-    if len(runs) == 1:
-        screen.print(f"Run {runs[0].id}: {config.label}; stop it with Ctrl-C, the model is kept.")
-        work_here_and_report(store, runs[0], as_json)
-    else:
-        screen.print(f"Runs {runs[0].id} to {runs[-1].id}: {config.label}; stop with Ctrl-C, the models are kept.")
-        _work_on_group(store, runs, as_json)
+    configs = config.repeated(seeds=seeds, folds=folds if folds is not None and fold is None else 1)
+    if len(configs) > 1:
+        dataset.split(*configs[-1].drawing)  # the last fold is the smallest: if it is empty, the first is not begun either
+    _train_in_turn(name, configs, dataset.sources, as_json)
 
 
-def _work_on_group(store: RunStore, runs: Sequence[Run], as_json: bool) -> None:
-    """Train runs one after the other and say how each ended; where one does not finish, the others are left out."""
-    done = []
-    for run in runs:
+def _train_in_turn(name: str, configs: Sequence[Config], sources: Sequence[str], as_json: bool) -> None:
+    """Train one run, or those of a group one after the other, and say how each ended; after one that does not finish, none."""
+    from seg_core.runs.store import RunStore
+
+    store, first, results = RunStore(), None, []
+    for number, config in enumerate(configs, start=1):
+        run = store.add_run(name, config, sources, foreground=True, joins=first)
+        first = first or run.id
+        which = f" ({number} of {len(configs)})" if len(configs) > 1 else ""
+        screen.print(f"Run {run.id}: {config.label}{which}; stop it with Ctrl-C, the model is kept.")
         text, result = work_here_on(store, run)
-        done.append(result)
+        results.append(result)
         if not as_json:
             output.print(text)
         if result["status"] != "finished":
             break
-    for run in runs[len(done) :]:
-        store.request_stop(run.id)
     if as_json:
-        print_json({"group": runs[0].group, "runs": done})
-    if done[-1]["status"] == "failed":
+        print_json(results[0] if len(configs) == 1 else {"group": first, "runs": results})
+    if results[-1]["status"] == "failed":
         raise typer.Exit(2)
 
 

@@ -26,7 +26,8 @@ HUE = 0.02
 """Most that the hue moves, as a share of the colour circle."""
 
 BARE_SKIN = 0.1
-"""Share of the photographs of which a square without lesion is taken, so that the model learns to mark nothing there."""
+"""Share of the photographs of which a square without lesion is taken, so that models learn to mark nothing there. It is turned
+like any crop after that, so that its corners may show some lesion again, which the mask says."""
 BARE_SKIN_SIDE = (0.15, 0.5)
 """Least and largest side of such a square, as a share of the photograph's."""
 TRIES = 64

@@ -8,7 +8,7 @@ import platform
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -113,7 +113,13 @@ def gather(runs: Sequence[Run], store: RunStore, on_progress: Advance) -> Conten
     groups = groups_of(runs)
     grouped = {run.label for group in groups for run in group.runs}
     as_one: dict[str, Scored] = {label: one for label, one in evaluations.items() if label not in grouped}
-    as_one |= {group.label: GroupEvaluation(tuple(evaluations[run.label] for run in group.runs)) for group in groups}
+    for group in groups:
+        own = {run.label: replace(split, drawing=run.config.drawing) if split.name == "val" else split for run in group.runs}
+        each = (
+            evaluations[label] if part == split else _evaluation(label, models[label], part, on_progress)
+            for label, part in own.items()
+        )
+        as_one[group.label] = GroupEvaluation(tuple(each))
     rows = score_rows({**evaluations, **as_one}, {of_run.label: of_run.cost for of_run in told})
     found = pairings(as_one)
     return Content(

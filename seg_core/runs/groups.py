@@ -29,8 +29,9 @@ class Group:
     @property
     def label(self) -> str:
         """How lists show it, such as ``Group 3 · first try, 5 folds``."""
-        first = self.runs[0]
-        return f"Group {self.id} · {first.name or first.config.label}, {len(self.runs)} {self.unit}s"
+        first, folds = self.runs[0], self.runs[0].config.folds
+        of = f" of {folds}" if self.is_cross_validation and len(self.runs) < folds else ""
+        return f"Group {self.id} · {first.name or first.config.label}, {len(self.runs)}{of} {self.unit}s"
 
     @property
     def unit(self) -> str:

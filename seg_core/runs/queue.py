@@ -6,7 +6,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, insert, select
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from seg_core.config import LONGEST_RUN, Config
@@ -59,6 +59,7 @@ class Queue(Reader):
         *,
         tags: Sequence[str] = (),
         foreground: bool = False,
+        joins: int | None = None,
     ) -> Run:
         """Queue a new run.
 
@@ -68,36 +69,38 @@ class Queue(Reader):
             sources: ``"sample"``, a dataset folder, or several, kept as absolute paths. They are not looked into here.
             tags: words to find it by (see `clean_tags`).
             foreground: whether this process waits for its turn and works on it (`seg_core.runs.worker.work_here`).
+            joins: the number of the first run of the group that it is one of.
 
         Raises:
             InputError: if the name or a tag is too long or no source is given.
         """
-        return self._queue(name, [config], sources, tags, foreground)[0]
+        with self._writer.begin() as connection:
+            return self._add(connection, name, config, sources, tags, foreground, joins)
 
     def add_group(
-        self,
-        name: str,
-        configs: Sequence[Config],
-        sources: str | Path | Sequence[str | Path],
-        *,
-        tags: Sequence[str] = (),
-        foreground: bool = False,
+        self, name: str, configs: Sequence[Config], sources: str | Path | Sequence[str | Path], *, tags: Sequence[str] = ()
     ) -> list[Run]:
         """Queue new runs as one group: repeats of one training, by other seeds or on other folds. Arguments as of `add_run`.
 
         Raises:
             InputError: as `add_run`.
         """
-        return self._queue(name, configs, sources, tags, foreground)
+        added: list[Run] = []
+        with self._writer.begin() as connection:  # all of them or none
+            for config in configs:
+                added.append(self._add(connection, name, config, sources, tags, False, added[0].id if added else None))
+            return [find(connection, run.id) for run in added]
 
-    def _queue(
+    def _add(
         self,
+        connection: Connection,
         name: str,
-        configs: Sequence[Config],
+        config: Config,
         sources: str | Path | Sequence[str | Path],
         tags: Sequence[str],
         foreground: bool,
-    ) -> list[Run]:
+        joins: int | None,
+    ) -> Run:
         cleaned = [clean_source(source) for source in ([sources] if isinstance(sources, str | Path) else sources)]
         if not cleaned:
             raise InputError("A run needs data to train on; give a folder, several, or 'sample'.")
@@ -105,21 +108,19 @@ class Queue(Reader):
         values = {
             "name": clean_name(name),
             "status": "queued",
+            "config": config.model_dump(mode="json"),
             "sources": cleaned,
             "created": now,
             "queued": now,
+            "place": last_place(connection),
             "foreground": foreground,
             "tags": clean_tags(tags),
-        } | owned_by(Owner.of() if foreground else None)
-        added: list[int] = []
-        with self._writer.begin() as connection:
-            for config in configs:
-                own = {"config": config.model_dump(mode="json"), "place": last_place(connection)}
-                new = insert(runs).values(**values | own).returning(runs.c.id)
-                added.append(connection.execute(new).scalar_one())
-            if len(added) > 1:
-                connection.execute(update(runs).where(runs.c.id.in_(added)).values(group=added[0]))
-            return [find(connection, run_id) for run_id in added]
+            "group": joins,
+        }
+        if joins is not None:
+            change(connection, joins, group=joins)
+        new = insert(runs).values(**values | owned_by(Owner.of() if foreground else None)).returning(runs.c.id)
+        return find(connection, connection.execute(new).scalar_one())
 
     def next_in_line(self) -> Run | None:
         """The queued run for which a worker is to be started now; None when there is none or all slots are taken.
