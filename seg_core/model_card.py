@@ -53,7 +53,7 @@ knows no diagnosis, and nobody has tested it on patients.
 Trained on {data["train"]} photographs of `{data["name"]}` (fingerprint `{data["fingerprint"]}`),
 validated on {data["val"]} ({split}).{test}
 Of {len(epochs)} epochs number {metadata["epoch"]} is kept{chosen}. Training took
-{minutes:.0f} minutes with {metadata["threads"]} threads on {metadata["device"]} in {metadata["precision"]}.
+{minutes:.0f} minutes with {metadata["threads"]} thread{"" if metadata["threads"] == 1 else "s"} on {metadata["device"]} in {metadata["precision"]}.
 
     {command_line(config, [DATA], "")}
     {publish}
@@ -174,24 +174,28 @@ xychart-beta
 
 
 def _robustness(robustness: Mapping[str, Any]) -> str:
-    agreement = _table(["the photograph", "IoU"], [[name, f"{iou:.4f}"] for name, iou in robustness["agreement"].items()])
-    cost = _table(["the light", "IoU lost"], [[name, f"{lost:.4f}"] for name, lost in robustness["iou_drop"].items()])
-    skin = (
-        f"Of the largest square without lesion of each of {robustness['skin']} photographs, it marked less than {MARKED:.0%} on "
-        f"{robustness['unmarked']:.1%}."
-        if robustness["skin"]
-        else "No photograph had room for a square without lesion."
-    )
-    return f"""On the validation and the test photographs. The mask of a changed photograph, changed back, agrees with that of the
-photograph as it is:
+    parts = list(robustness)
 
-{agreement}
+    def rows(what: str) -> list[list[str]]:
+        changes = robustness[parts[0]][what]
+        return [[change, *(f"{of_part[what][change]:.4f}" for of_part in robustness.values())] for change in changes]
+
+    skin = [
+        ["squares", *(str(of_part["skin"]) for of_part in robustness.values())],
+        ["unmarked", *(f"{of_part['unmarked']:.1%}" if of_part["skin"] else "–" for of_part in robustness.values())],
+    ]
+    return f"""The mask of a changed photograph, changed back, agrees with that of the photograph as it is; mean IoU of the two:
+
+{_table(["the photograph", *parts], rows("agreement"))}
 
 Other light costs, in IoU with the truth:
 
-{cost}
+{_table(["the light", *parts], rows("iou_drop"))}
 
-{skin}"""
+Of each photograph that has room for it the largest square without lesion, alone: how many there are, and the share of these of
+which less than {MARKED:.0%} was marked:
+
+{_table(["without lesion", *parts], skin)}"""
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

@@ -35,7 +35,7 @@ def publish(
     """Write ``VARIANT-RECIPE.safetensors`` in fp16 and ``VARIANT-RECIPE.md`` into ``folder``.
 
     The model is scored as published, at stored resolution, on the validation and the test part of ``dataset``, with and without
-    test-time augmentation; its robustness is measured on both parts together.
+    test-time augmentation, and its robustness is measured on each.
 
     Args:
         source: the checkpoint of a run.
@@ -74,7 +74,7 @@ def publish(
     metadata["evaluation"] = {name: _summary(evaluation) for name, evaluation in evaluations.items()}
     metadata["evaluation_tta"] = {name: _summary(evaluate(tta, pairs, on_progress)) for name, pairs in parts.items()}
     metadata["reliability"] = _known(asdict(evaluations["validation"].reliability()))
-    metadata["robustness"] = _known(asdict(robustness(published, [*split.val, *split.test], on_progress)))
+    metadata["robustness"] = {name: _known(asdict(robustness(published, pairs, on_progress))) for name, pairs in parts.items()}
     if beside:
         other = load_checkpoint(beside)
         metadata["beside"] = {"label": other.label} | {

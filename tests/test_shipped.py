@@ -1,0 +1,38 @@
+"""The models that ship: whole, small enough, and described by what they hold."""
+
+from __future__ import annotations
+
+import pytest
+
+from seg_core.checkpoint import SHIPPED, load_checkpoint, read_metadata
+from seg_core.config import Config
+from seg_core.home import PROJECT, SHIPPED_CHECKPOINTS
+from seg_core.model_card import model_card
+
+BEST = [name for name in SHIPPED if "-best" in name]
+
+
+def test_what_ships_is_what_is_offered_each_with_its_card_and_below_15_megabytes() -> None:
+    files = {file.stem: file for file in SHIPPED_CHECKPOINTS.glob("*.safetensors")}
+    assert set(files) == set(SHIPPED)
+    assert all(file.stat().st_size <= 15_000_000 for file in files.values())
+    assert {card.stem for card in SHIPPED_CHECKPOINTS.glob("*.md")} == set(SHIPPED)
+
+
+@pytest.mark.parametrize("name", BEST)
+def test_a_card_says_what_its_checkpoint_holds(name: str) -> None:
+    file = SHIPPED_CHECKPOINTS / f"{name}.safetensors"
+    model = load_checkpoint(file)
+    recipe = name.removeprefix(f"{model.config.variant}-")
+    assert file.with_suffix(".md").read_text(encoding="utf-8") == model_card(model.config, model.metadata, recipe)
+    assert model.config == Config.of("best", variant=model.config.variant)  # what ships is what the recipe is now
+
+
+def test_the_readmes_table_is_that_of_the_cards() -> None:
+    readme = (PROJECT / "README.md").read_text(encoding="utf-8")
+    for name in BEST:
+        metadata = read_metadata(SHIPPED_CHECKPOINTS / f"{name}.safetensors")
+        scores = [metadata["evaluation"][part]["scores"] for part in ("validation", "validation, original size", "test")]
+        figures = [f"{of_part[metric][0]:.3f}" for of_part in scores for metric in ("iou", "dice")]
+        minutes = sum(epoch["seconds"] for epoch in metadata["history"]) / 60
+        assert f"](checkpoints/{name}.md) | {' | '.join(figures)} | {minutes:.0f} |" in readme
