@@ -1,4 +1,4 @@
-"""Trains the models that ship anew and writes them with their cards into checkpoints/.
+"""Trains the models of the recipe `best` that ship anew and writes them with their cards into checkpoints/.
 
     make models DATA=DIR MORE=DIR ORIGINALS=DIR
 
@@ -14,14 +14,15 @@ from __future__ import annotations
 
 import argparse
 import json
+import shutil
 import subprocess
 import sys
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from benchmarks.links import link
-from seg_core.config import RECIPES, VARIANTS, Recipe, Variant
+from seg_core.config import VARIANTS, Variant
 from seg_core.data.dataset import Dataset, open_dataset
 from seg_core.data.duplicates import near_duplicates
 from seg_core.data.folders import Pair
@@ -46,9 +47,8 @@ def main() -> None:
         named = Path(options.data).name
         own = link(folder / named, without_leaks(folder, parts))
         publish = ["--output", str(options.output), *(["--originals", options.originals] if options.originals else [])]
-        for recipe in reversed(RECIPES):
-            for variant in VARIANTS:
-                make(own, variant, recipe, publish)
+        for variant in VARIANTS:
+            make(own, variant, publish)
         if options.more:
             known = {pair.id for pairs in parts.values() for pair in pairs}
             further = open_dataset(options.more).unique_pairs
@@ -57,9 +57,21 @@ def main() -> None:
             both = parts | {"train": [*parts["train"], *more]}
             wide = link(folder / f"{named}-and-{Path(options.more).name}", without_leaks(folder, both))
             beside = str(options.output / "fine-tune-best.safetensors")
-            make(wide, "fine-tune", "best", [*publish, "--suffix", "plus", "--beside", beside])
+            make(wide, "fine-tune", [*publish, "--suffix", "plus", "--beside", beside])
     except InputError as error:
         raise SystemExit(str(error)) from None
+
+
+def link(folder: Path, parts: Mapping[str, Sequence[Pair]]) -> Dataset:
+    """Make ``folder`` a dataset of links with these parts, in the place of what was there."""
+    shutil.rmtree(folder, ignore_errors=True)
+    for part, pairs in parts.items():
+        for kind in ("images", "masks"):
+            (folder / part / kind).mkdir(parents=True)
+        for pair in pairs:
+            (folder / part / "images" / pair.image.name).symlink_to(pair.image.absolute())
+            (folder / part / "masks" / f"{pair.id}{pair.mask.suffix}").symlink_to(pair.mask.absolute())
+    return open_dataset(folder)
 
 
 def parts_of(dataset: Dataset) -> dict[str, list[Pair]]:
@@ -84,10 +96,10 @@ def without_leaks(folder: Path, parts: dict[str, list[Pair]]) -> dict[str, list[
     return parts | {"train": [pair for pair in parts["train"] if pair.id not in leaks]}
 
 
-def make(dataset: Dataset, variant: Variant, recipe: Recipe, publish: list[str]) -> None:
+def make(dataset: Dataset, variant: Variant, publish: list[str]) -> None:
     """Train a model and publish it."""
     (source,) = dataset.sources
-    run = lesionlab("train", "--data", source, "--variant", variant, "--recipe", recipe)
+    run = lesionlab("train", "--data", source, "--variant", variant, "--recipe", "best")
     published = lesionlab("publish", run["checkpoint"], "--data", source, *publish)
     scores = {part: of_part["scores"]["iou"] for part, of_part in published["evaluation"].items()}
     print(published["checkpoint"], json.dumps(scores))

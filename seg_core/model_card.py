@@ -26,6 +26,7 @@ def model_card(config: Config, metadata: Mapping[str, Any], recipe: str) -> str:
     data, versions, epochs = metadata["dataset"], metadata["versions"], metadata["history"]
     millions = metadata["parameters"] / 1e6
     minutes = sum(epoch["seconds"] for epoch in epochs) / 60
+    threads = "1 thread" if metadata["threads"] == 1 else f"{metadata['threads']} threads"
     split = "a part of its own" if data["val_is_own"] else _drawn(config)
     test = f" The {data['test']} test photographs were never trained or chosen on." if data["test"] else ""
     chosen = ", the one with the highest validation IoU" if metadata["epoch"] == History.of(epochs).best_epoch else ""
@@ -53,7 +54,7 @@ knows no diagnosis, and nobody has tested it on patients.
 Trained on {data["train"]} photographs of `{data["name"]}` (fingerprint `{data["fingerprint"]}`),
 validated on {data["val"]} ({split}).{test}
 Of {len(epochs)} epochs number {metadata["epoch"]} is kept{chosen}. Training took
-{minutes:.0f} minutes with {metadata["threads"]} thread{"" if metadata["threads"] == 1 else "s"} on {metadata["device"]} in {metadata["precision"]}.
+{minutes:.0f} minutes with {threads} on {metadata["device"]} in {metadata["precision"]}.
 
     {command_line(config, [DATA], "")}
     {publish}
