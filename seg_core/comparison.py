@@ -186,7 +186,7 @@ def _difference(first: Scored, second: Scored, threshold: float | None) -> tuple
     tables = [_table(one, threshold, shared) for one in (first, second)]
     difference = paired_difference(*(table.mean(axis=0) for table in tables))
     margin = models_margin([table.mean(axis=1) for table in tables])
-    return len(shared), difference._replace(interval=widened(difference.interval, margin))
+    return len(shared), difference._replace(interval=widened(difference.interval, margin, -1, 1))
 
 
 def _table(evaluation: Scored, threshold: float | None, ids: Sequence[str]) -> np.ndarray:

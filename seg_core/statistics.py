@@ -92,10 +92,14 @@ def models_margin(groups: Sequence[np.ndarray]) -> float:
     return float(t.ppf(0.975, freedom) * np.sqrt(total))
 
 
-def widened(interval: Interval, margin: float) -> Interval:
-    """An interval over images with what models vary added: the two are independent, so their widths add as squares."""
+def widened(interval: Interval, margin: float, least: float = 0, most: float = 1) -> Interval:
+    """An interval over images with what models vary added: the two are independent, so their widths add as squares.
+
+    It ends at the ``least`` and the ``most`` that such a value can be.
+    """
     mean, low, high = interval
-    return Interval(mean, mean - float(np.hypot(mean - low, margin)), mean + float(np.hypot(high - mean, margin)))
+    down, up = float(np.hypot(mean - low, margin)), float(np.hypot(high - mean, margin))
+    return Interval(mean, float(np.maximum(mean - down, least)), float(np.minimum(mean + up, most)))
 
 
 class Difference(NamedTuple):

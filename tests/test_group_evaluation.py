@@ -65,8 +65,9 @@ def test_the_margin_of_models_is_that_of_students_t_and_of_welchs() -> None:
 
 
 def test_widths_of_models_and_images_add_as_squares() -> None:
-    assert widened(Interval(0.5, 0.2, 0.9), 0.4) == pytest.approx(Interval(0.5, 0.0, 0.5 + 0.4 * 2**0.5))
-    assert widened(Interval(0.5, 0.4, 0.6), 0) == pytest.approx(Interval(0.5, 0.4, 0.6))
+    assert tuple(widened(Interval(0.5, 0.2, 0.9), 0.4)) == pytest.approx((0.5, 0.0, 1.0))
+    assert widened(Interval(0.5, 0.4, 0.6), 3) == Interval(0.5, 0, 1)
+    assert tuple(widened(Interval(0.5, 0.4, 0.6), 0)) == pytest.approx((0.5, 0.4, 0.6))
 
 
 def test_intervals_of_a_group_count_its_models() -> None:
