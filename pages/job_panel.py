@@ -11,6 +11,7 @@ from pages.live import job_bars
 from pages.text import plain
 from seg_core.jobs.dispatch import dispatch_jobs
 from seg_core.jobs.job import Request
+from seg_core.jobs.results import result_folder
 
 
 def ask(requests: list[Request]) -> None:
@@ -30,6 +31,8 @@ def job_panel(requests: Mapping[str, Request]) -> bool:
     for name, job in latest.items():
         if job.status in ("failed", "stopped"):
             (st.error if job.status == "failed" else st.info)(plain(f"{name}: {job.message or 'Cancelled.'}"))
+    if any(job.status == "finished" and result_folder(requests[name]) for name, job in latest.items()):
+        st.rerun()  # it ended while the page was drawn, which shows as if it had not been asked for
     active = {name: job for name, job in latest.items() if job.is_active}
     if active:
         job_bars(active)
