@@ -92,9 +92,12 @@ class Dataset:
         if not val_is_own:
             shuffled = sorted(train + val, key=lambda pair: pair.id)
             random.Random(seed).shuffle(shuffled)
-            held_out = shuffled[fold - 1 :: folds] if folds > 1 else shuffled[: max(1, round(val_fraction * len(shuffled)))]
-            val = sorted(held_out, key=lambda pair: pair.id)
-            train = sorted(set(shuffled) - set(val), key=lambda pair: pair.id)
+            if folds > 1:
+                drawn = shuffled[fold - 1 :: folds], [pair for place, pair in enumerate(shuffled) if place % folds != fold - 1]
+            else:
+                held_out = max(1, round(val_fraction * len(shuffled)))
+                drawn = shuffled[:held_out], shuffled[held_out:]
+            val, train = (sorted(part, key=lambda pair: pair.id) for part in drawn)
         split = Split(train, val, self.test, val_is_own)
         if not split.train or not split.val:
             found = f"{len(split.train)} pairs to train and {len(split.val)} to validate with"
