@@ -154,7 +154,6 @@ def test_a_database_without_stamps_gets_them(store: RunStore) -> None:
             connection.execute(f"DROP TRIGGER {trigger}")
         connection.execute("DROP TABLE changes")
         connection.execute("DROP TABLE batch_losses")
-        connection.execute("DROP INDEX ix_runs_group")
         connection.execute('ALTER TABLE runs DROP COLUMN "group"')
         connection.execute("PRAGMA user_version = 2")
     upgraded = RunStore(store.path)

@@ -594,7 +594,6 @@ def test_the_database_of_a_newer_version_is_one_sentence(store: RunStore) -> Non
 
 def test_a_database_of_an_older_version_is_brought_up_to_date(store: RunStore) -> None:
     run_id = store.add_run("old", CONFIG, "sample").id
-    change(store, "DROP INDEX ix_runs_group")
     for column in ("place", "stop_after_epoch", "notes", "tags", '"group"'):  # what the first version did not have
         change(store, f"ALTER TABLE runs DROP COLUMN {column}")
     for table in ("jobs", "settings"):

@@ -74,7 +74,7 @@ runs = Table(
     Column("stop_after_epoch", Boolean, nullable=False, default=False),
     Column("notes", String, nullable=False, default=""),
     Column("tags", JSON, nullable=False, default=list),
-    Column("group", Integer, index=True),
+    Column("group", Integer),
     sqlite_autoincrement=True,
 )
 
@@ -171,7 +171,7 @@ _UPGRADES: dict[int, tuple[str, ...]] = {
         "ALTER TABLE runs ADD COLUMN tags JSON NOT NULL DEFAULT '[]'",
     ),
     2: (),
-    3: ('ALTER TABLE runs ADD COLUMN "group" INTEGER', 'CREATE INDEX ix_runs_group ON runs ("group")'),
+    3: ('ALTER TABLE runs ADD COLUMN "group" INTEGER',),
 }
 
 
