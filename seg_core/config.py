@@ -54,6 +54,11 @@ class Drawing(NamedTuple):
     folds: int = 1
     fold: int = 1
 
+    @property
+    def words(self) -> str:
+        """How validation is drawn, where the dataset has no part of its own for it."""
+        return f"fold {self.fold} of {self.folds}, by seed {self.seed}" if self.folds > 1 else f"split off by seed {self.seed}"
+
 
 class Config(BaseModel):
     """All settings of one training, validated; it travels with every run and inside every checkpoint.

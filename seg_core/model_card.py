@@ -27,7 +27,7 @@ def model_card(config: Config, metadata: Mapping[str, Any], recipe: str) -> str:
     millions = metadata["parameters"] / 1e6
     minutes = sum(epoch["seconds"] for epoch in epochs) / 60
     threads = "1 thread" if metadata["threads"] == 1 else f"{metadata['threads']} threads"
-    split = "a part of its own" if data["val_is_own"] else _drawn(config)
+    split = "a part of its own" if data["val_is_own"] else config.drawing.words
     test = f" The {data['test']} test photographs were never trained or chosen on." if data["test"] else ""
     chosen = ", the one with the highest validation IoU" if metadata["epoch"] == History.of(epochs).best_epoch else ""
     kept = epochs[metadata["epoch"] - 1]
@@ -120,13 +120,6 @@ def _scores(evaluation: Mapping[str, Any]) -> str:
         for part, of_part in evaluation.items()
     ]
     return _table(head, rows)
-
-
-def _drawn(config: Config) -> str:
-    """How the validation part was drawn."""
-    return (
-        f"fold {config.fold} of {config.folds}, by seed {config.seed}" if config.folds > 1 else f"split off by seed {config.seed}"
-    )
 
 
 def _beside(beside: Mapping[str, Any] | None) -> str:
