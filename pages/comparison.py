@@ -22,8 +22,6 @@ from seg_core.group_evaluation import GroupEvaluation, Scored
 from seg_core.jobs.job import Request
 from seg_core.jobs.results import forget, result_folder
 
-MOST_COMPARED = 3
-"""Models or groups that are compared at a time."""
 ORDERS = {
     "difference": "Largest difference",
     "worst": "Lowest IoU",
@@ -42,20 +40,17 @@ class Compared:
     requests: tuple[Request, ...]
     evaluation: Scored | None
     cost: Cost | None = None
+    wanting: tuple[Request, ...] = ()
+    """What has still to be evaluated."""
 
     @classmethod
     def of(cls, label: str, colour: str, requests: Sequence[Request]) -> Compared:
         """A model or a group with its evaluation, where all of it is kept."""
-        kept = [found for request in requests if (found := _kept(request))]
-        if len(kept) < len(requests):
-            return cls(label, colour, tuple(requests), None)
-        evaluations, costs = zip(*kept, strict=True)
+        kept = [_kept(request) for request in requests]
+        if wanting := tuple(request for request, found in zip(requests, kept, strict=True) if not found):
+            return cls(label, colour, tuple(requests), None, wanting=wanting)
+        evaluations, costs = zip(*filter(None, kept), strict=True)
         return cls(label, colour, tuple(requests), evaluations[0] if len(kept) == 1 else _group(evaluations), costs[0])
-
-    @property
-    def wanting(self) -> list[Request]:
-        """What has still to be evaluated."""
-        return [request for request in self.requests if not _kept(request)]
 
     @cached_property
     def places(self) -> dict[str, tuple[int, int]]:

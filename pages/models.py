@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from seg_core.checkpoint import Checkpoint
     from seg_core.runs.run import Run
 
+MOST_COMPARED = 3
+"""Models or groups that Compare takes at a time."""
+
 Key = tuple[str, float]
 """One state of a checkpoint's file: its path and when it was written. A run that improves makes a new one."""
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import streamlit as st
 
 from pages.api import store
-from pages.comparison import MOST_COMPARED
 from pages.live import Curve, live_charts, mask_film, run_list
+from pages.models import MOST_COMPARED
 from pages.run_actions import compare_link, group_buttons, report_link
 from pages.run_details import run_details
 from pages.text import plain
@@ -30,8 +30,9 @@ def chosen_by_link(runs: list[Run], known: dict[str, Run | Group]) -> list[str]:
 
 def curve(key: str, chosen: Run | Group, colour: str) -> Curve:
     """A run or a group in the charts."""
-    members = [run.id for run in chosen.runs] if isinstance(chosen, Group) else None
-    return Curve(key, chosen.label, colour, members=members) if members else Curve(int(key), chosen.label, colour)
+    if isinstance(chosen, Group):
+        return Curve(key, chosen.label, colour, members=[run.id for run in chosen.runs])
+    return Curve(chosen.id, chosen.label, colour)
 
 
 def called(run: Run) -> str:

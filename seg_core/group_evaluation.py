@@ -63,8 +63,8 @@ class GroupEvaluation:
     @property
     def missing(self) -> tuple[str, ...]:
         """Ids of images that no model has a prediction for."""
-        found = dict.fromkeys(id for member in self.members for id in member.missing)
-        return tuple(id for id in found if id not in self.ids)
+        there = set(self.ids)
+        return tuple(dict.fromkeys(id for member in self.members for id in member.missing if id not in there))
 
     @property
     def notes(self) -> tuple[str, ...]:

@@ -194,7 +194,8 @@ class RunList {
     row.opener.setAttribute("aria-expanded", String(this.open.has(id)));
     row.words = members.map((run) => this.rows.get(String(run.id)).words).join(" ") + ` group ${unit}`;
     setText(row.name, `Group ${id}  ${first.name || first.variant_label}`);
-    this.tag(row, [`${members.length} ${unit}`, ...first.tags]);
+    const of = unit === "folds" && members.length < first.config.folds ? ` of ${first.config.folds}` : "";
+    this.tag(row, [`${members.length}${of} ${unit}`, ...first.tags]);
     row.title.title = `${first.variant_label}, recipe ${first.config.recipe}, ${first.config.image_size} px, ${members.length} ${unit}`;
     const status = GROUP_STATUS.find((one) => members.some((run) => run.status === one));
     this.progress(row, status, members.reduce((sum, run) => sum + run.progress, 0) / members.length, `group ${id}`);
