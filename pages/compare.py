@@ -356,7 +356,7 @@ wanting = {
 }
 own_parts = split.name != "test" and any(isinstance(model, Group) for model in chosen.values())
 if own_parts:
-    left.caption("Of a group, each run is scored on the photographs that this seed, or its fold, made its own part of this name.")
+    left.caption("Of a group, each run is scored on the part of this name that its own seed or fold drew.")
 with right:
     if wanting:
         survey = survey_request(dataset)  # it finds photographs of the same slide
