@@ -31,7 +31,7 @@ from pages.text import plain
 from pages.uploaded_models import uploaded_models
 from seg_core.checkpoint import available_checkpoints, read_metadata
 from seg_core.colours import run_colour
-from seg_core.comparison import pairings, score_rows, to_csv, to_latex, to_markdown
+from seg_core.comparison import PAIRING_NOTE, pairings, score_rows, to_csv, to_latex, to_markdown
 from seg_core.config import Config
 from seg_core.data.dataset import SAMPLE, Dataset, clean_source
 from seg_core.errors import InputError
@@ -271,11 +271,7 @@ def differences(models: list[Compared], threshold: float | None) -> None:
     for pairing in found:
         st.markdown(f"**{plain(pairing.sentence)}**")
     st.html(pairing_table(found))
-    st.caption(
-        "Mean difference of IoU on the same photographs, with its 95 % bootstrap interval; p of the Wilcoxon signed-rank test, "
-        "by Holm's correction where there are several; the matched-pairs rank-biserial correlation as effect size. Beyond "
-        "chance is what p < 0.05 and an interval without 0 agree on."
-    )
+    st.caption(PAIRING_NOTE)
 
 
 @st.fragment

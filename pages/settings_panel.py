@@ -11,21 +11,24 @@ from pydantic.fields import FieldInfo
 from seg_core.config import Config
 
 ELSEWHERE = {"variant", "recipe", "schedule_from"}
+DRAWN = {"val_fraction", "folds", "fold"}
+"""What a cross-validation decides by itself."""
 LABELS = {"learning_rate": "Learning rate", "val_fraction": "Validation share", "skip_problems": "Skip pairs with problems"}
 
 
-def settings_panel(recipe: str, start: Config | None = None, key: str = "") -> dict[str, Any]:
+def settings_panel(recipe: str, start: Config | None = None, key: str = "", *, cross_validation: bool = False) -> dict[str, Any]:
     """Show the settings; those that differ from the recipe's values.
 
     They begin with the recipe's values, or with those of ``start`` where it is of the same recipe. ``key`` tells one beginning
     from another.
     """
+    hidden = ELSEWHERE | DRAWN if cross_validation else ELSEWHERE
     defaults = Config.of(recipe)
     first = start if start and start.recipe == recipe else defaults
     changed = {}
     with st.expander("Advanced settings", icon=":material/tune:"):
         columns = st.columns(2)
-        fields = [(name, field) for name, field in Config.model_fields.items() if name not in ELSEWHERE]
+        fields = [(name, field) for name, field in Config.model_fields.items() if name not in hidden]
         for place, (name, field) in enumerate(fields):
             with columns[place % 2]:
                 value = _widget(name, field, getattr(first, name), f"{recipe}-{name}-{key}")

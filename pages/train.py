@@ -83,8 +83,9 @@ with model:
     name = st.text_input(
         "Name", clone.name if clone else "", placeholder="optional, to find the run again", max_chars=100, key=f"name-{key}"
     )
-    seeds, folds = choose_repeats(key)
-    settings = settings_panel(recipe, clone.config if clone else None, key)
+    with st.container():  # one place for one or two widgets: what opens below it stays open when there is one more
+        seeds, folds = choose_repeats(key)
+    settings = settings_panel(recipe, clone.config if clone else None, key, cross_validation=folds > 1)
 
 try:
     configs = [Config.of(recipe, variant=variant, **settings) for variant in CHOICES[picked]]

@@ -16,7 +16,7 @@ import numpy as np
 from seg_core.group_evaluation import Scored
 
 METRICS = {"loss": "Loss", "accuracy": "Accuracy", "iou": "IoU", "dice": "Dice"}
-PARTS = {"train": ("training", "dash"), "val": ("validation", "solid")}
+PARTS = {"train": (", training", "dash"), "val": ("", "solid")}
 SMALLEST = 0.01
 """Lesions that cover less of an image, in percent, are drawn at this: a logarithmic axis has no 0."""
 
@@ -50,7 +50,9 @@ def curves(histories: Mapping[str, Sequence[Mapping[str, Mapping[str, float]]]],
                 "x": list(range(1, len(epochs) + 1)),
                 "y": [epoch[part].get(metric) for epoch in epochs],
                 "mode": "lines" if len(epochs) > 1 else "markers",
-                "name": f"{escape(label)}, {words}",
+                "name": f"{escape(label)}{words}",
+                "legendgroup": escape(label),
+                "showlegend": part == "val",
                 "line": {"color": colours[label], "dash": dash},
             }
             for label, epochs in histories.items()
@@ -180,7 +182,7 @@ def _figure(traces: list[dict[str, Any]], x: str, y: str) -> dict[str, Any]:
             "margin": {"l": 55, "r": 15, "t": 10, "b": 45},
             "xaxis": {"title": {"text": x}, "zeroline": False},
             "yaxis": {"title": {"text": y}, "zeroline": False},
-            "legend": {"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom"},
+            "legend": {"orientation": "h", "x": 0, "y": -0.28, "yanchor": "top"},  # above, it would lie below the buttons
             "showlegend": True,
         },
     }

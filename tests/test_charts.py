@@ -66,6 +66,6 @@ def test_curves_hold_both_parts_of_every_run() -> None:
     loss, _, iou, _ = curves({"two": epochs}, COLOURS)
     assert [(trace["name"], trace["y"], trace["line"]["dash"]) for trace in loss.figure["data"]] == [
         ("two, training", [0.5, 0.5], "dash"),
-        ("two, validation", [0.4, 0.4], "solid"),
+        ("two", [0.4, 0.4], "solid"),
     ]
     assert iou.figure["data"][1]["x"] == [1, 2]

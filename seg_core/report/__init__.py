@@ -14,7 +14,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescap
 from markupsafe import Markup
 
 from seg_core.colours import run_colour
-from seg_core.comparison import PAIRING_TITLES, best, cell, cost_cells, margin, pairing_cells
+from seg_core.comparison import PAIRING_NOTE, PAIRING_TITLES, best, cell, cost_cells, margin, pairing_cells
 from seg_core.report.content import gather
 from seg_core.runs.run import Run
 from seg_core.runs.store import RunStore
@@ -48,7 +48,7 @@ def write_report(
     script = Path(str(distribution("plotly").locate_file("plotly/package_data/plotly.min.js")))
     library = Markup(script.read_text(encoding="utf-8").replace("</script", "<\\/script"))
     environment.globals.update(colour=run_colour, best=best, cell=cell, margin=margin, cost_cells=cost_cells)
-    environment.globals.update(pairing_cells=pairing_cells, pairing_titles=PAIRING_TITLES)
+    environment.globals.update(pairing_cells=pairing_cells, pairing_titles=PAIRING_TITLES, pairing_note=PAIRING_NOTE)
     text = environment.get_template("template.html").render(content=content, plotly=library)
     partial = target.with_name(f".{target.name}.{os.getpid()}.partial")
     try:
