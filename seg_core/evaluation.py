@@ -35,10 +35,6 @@ _TEXTS = ("ids", "missing", "notes")
 _ARRAYS = ("thresholds", "true_positive", "false_positive", "lesion", "pixels", "probability", *OUTLINE_METRICS)
 
 
-class EvaluationStopped(Exception):
-    """An evaluation was asked to stop before it was done."""
-
-
 @dataclass(frozen=True, eq=False)
 class Reliability:
     """What probabilities mean, in bins of equal width from 0 to 1; NaN where a bin is empty (DeGroot & Fienberg, 1983)."""
@@ -201,7 +197,6 @@ def evaluate(
     on_progress: Callable[[int, int], None] | None = None,
     *,
     on_prediction: Callable[[Pair, Prediction], None] | None = None,
-    should_stop: Callable[[], bool] = lambda: False,
     allow_missing: bool = False,
 ) -> Evaluation:
     """Predict every photograph, scale the probabilities to the stored size of its truth, and count there; on all cores.
@@ -209,15 +204,13 @@ def evaluate(
     Args:
         predictor: a checkpoint, or a folder of predicted masks (`seg_core.predicted_masks.open_predicted_masks`).
         pairs: photographs and their truth.
-        on_progress: gets how many are done and how many there are, after each.
+        on_progress: gets how many are done and how many there are, after each; what it raises ends the evaluation.
         on_prediction: gets every pair with its prediction, in order, to keep or draw.
-        should_stop: asked before every photograph; the next few are begun by then.
         allow_missing: leave out the pairs that there is no prediction for, and name them in the result, instead of refusing.
 
     Raises:
         InputError: if there are no pairs, none or not every one has a prediction, a file cannot be read, or a mask differs in
             size from its photograph.
-        EvaluationStopped: if ``should_stop`` said so.
     """
     if not pairs:
         raise InputError("There are no photographs to evaluate on; choose another split or dataset.")
@@ -245,8 +238,6 @@ def evaluate(
 
     with closing(in_order(score, range(len(scored)))) as predictions:
         for row, pair in enumerate(scored):
-            if should_stop():
-                raise EvaluationStopped(f"stopped after {row} of {len(scored)} photographs")
             prediction = next(predictions)
             if on_prediction:
                 on_prediction(pair, prediction)

@@ -13,10 +13,11 @@ from PIL import Image
 from seg_core.data import preparation
 from seg_core.data.cache import cache_pairs
 from seg_core.data.cached_pairs import CachedPairs
-from seg_core.data.check import Problem, check_dataset, describe, load_pair
+from seg_core.data.check import Problem, describe, load_pair
 from seg_core.data.dataset import open_dataset
 from seg_core.data.folders import Pair
 from seg_core.data.preparation import PreparedData, prepare
+from seg_core.data.survey import survey
 from seg_core.errors import InputError
 from tests.helpers import lesion, make_dataset, tiny_config, write_pair
 
@@ -72,13 +73,13 @@ def all_ids(data: PreparedData) -> set[str]:
 
 
 def test_faultless_data_has_no_problems(data: Path) -> None:
-    assert check_dataset(open_dataset(data)) == []
+    assert survey(open_dataset(data)).problems == []
 
 
 def test_every_kind_of_problem_is_named_with_its_file_all_at_once(data: Path) -> None:
     expected = break_pairs(data)
     progress: list[tuple[int, int]] = []
-    problems = check_dataset(open_dataset(data), lambda done, total: progress.append((done, total)))
+    problems = survey(open_dataset(data), lambda done, total: progress.append((done, total))).problems
     assert {problem.file.name: problem.kind for problem in problems} == expected
     assert len(problems) == len(expected)
     assert progress == [(done, 10) for done in range(1, 11)]  # nine photographs with a mask, one of them twice
@@ -92,7 +93,7 @@ def test_every_kind_of_problem_is_named_with_its_file_all_at_once(data: Path) ->
 
 def test_messages_tell_what_to_do(data: Path) -> None:
     break_pairs(data)
-    messages = {problem.file.name: problem.message for problem in check_dataset(open_dataset(data))}
+    messages = {problem.file.name: problem.message for problem in survey(open_dataset(data)).problems}
     assert messages["ISIC_0000000.jpg"] == (
         "ISIC_0000000.jpg has no mask; add ISIC_0000000_segmentation.png or remove the photograph."
     )
@@ -104,7 +105,7 @@ def test_messages_tell_what_to_do(data: Path) -> None:
 
 def test_the_same_id_in_two_folders_or_parts_is_a_duplicate(data: Path, tmp_path: Path) -> None:
     other = make_dataset(tmp_path / "other", test=2, first=9)  # ISIC_0000009 would be trained and tested on
-    (problem,) = check_dataset(open_dataset([data, other]))
+    (problem,) = survey(open_dataset([data, other])).problems
     assert (problem.kind, problem.file) == ("duplicate id", other / "test" / "images" / "ISIC_0000009.jpg")
     assert "(train)" in problem.message
     assert "(test)" in problem.message

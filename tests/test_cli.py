@@ -177,6 +177,20 @@ def test_evaluate_warns_of_photographs_that_the_model_may_know(checkpoint: Check
     assert "trained on other data" in " ".join(done.err.split())
 
 
+def test_evaluate_scores_masks_of_another_program(data: Path, tmp_path: Path, lab: Lab) -> None:
+    first, second = open_dataset(data).test
+    masks = tmp_path / "theirs"
+    masks.mkdir()
+    (masks / f"{first.id}_mask.png").write_bytes(first.mask.read_bytes())
+    partly = lab("evaluate", masks, "--data", data, "--json")
+    assert (partly.json["n"], partly.json["iou"], partly.json["dice"]) == (1, 1, 1)
+    assert f"has no prediction for 1 of the 2 photographs ({second.id})" in " ".join(partly.err.split())
+    (masks / f"{second.id}_mask.png").write_bytes(second.mask.read_bytes())
+    assert "theirs on 2 photographs of data (test)" in lab("evaluate", masks, "--data", data).out
+    (tmp_path / "none").mkdir()
+    assert "holds no mask of the 2 photographs" in lab.refuses("evaluate", tmp_path / "none", "--data", data)
+
+
 def test_predict_writes_a_mask_of_the_photographs_size(checkpoint: Checkpoint, tmp_path: Path, lab: Lab) -> None:
     for name, size in (("a.jpg", (90, 70)), ("b.c.png", (50, 120))):
         write_pair(tmp_path / name, tmp_path / "unused" / f"{name}.png", size)

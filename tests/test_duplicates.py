@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 from PIL import Image, ImageEnhance
 
 from seg_core.data import duplicates
-from seg_core.data.check import check_dataset
 from seg_core.data.dataset import open_dataset
 from seg_core.data.duplicates import OTHER_PICTURE, Duplicate, leakage, near_duplicates
 from seg_core.data.folders import Part
@@ -231,7 +230,7 @@ def test_warnings_name_what_judges_and_what_it_looks_like(tmp_path: Path) -> Non
     assert (problem.kind, problem.is_error, problem.file) == ("leakage", False, tmp_path / "test" / "images" / "c.jpg")
     seen = "c.jpg (test) looks like the same photograph as a.jpg (train), mirrored or turned"
     assert problem.message == f"{seen}; compare them, and remove one of the two."
-    assert [other.kind for other in check_dataset(dataset)] == ["duplicate id"]  # "same" is named there
+    assert [other.kind for other in survey(dataset).problems] == ["duplicate id"]  # "same" is named there
 
 
 @pytest.mark.skipif(not SHARED_DATA.is_dir(), reason="the real photographs (../shared/data) are not here")

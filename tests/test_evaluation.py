@@ -24,7 +24,7 @@ from seg_core import metrics
 from seg_core.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from seg_core.data.folders import Pair, find_pairs
 from seg_core.errors import InputError
-from seg_core.evaluation import METRICS, Evaluation, EvaluationStopped, count, evaluate
+from seg_core.evaluation import METRICS, Evaluation, count, evaluate
 from seg_core.image import read_image, read_mask
 from seg_core.in_order import MOST_WORKERS
 from seg_core.model import build_model
@@ -312,14 +312,17 @@ def test_the_caller_gets_every_prediction(tmp_path: Path) -> None:
     assert got == [("a", 0, pytest.approx(0.1)), ("b", 1, 0.5), ("c", 2, pytest.approx(0.9))]
 
 
-def test_an_evaluation_stops_before_the_next_photograph(tmp_path: Path) -> None:
+def test_what_progress_raises_ends_an_evaluation(tmp_path: Path) -> None:
     ids = [f"{number:02}" for number in range(40)]
     pairs = write(tmp_path, {id: mask(TRUTH) for id in ids})
     model = Stub(dict.fromkeys(ids, PROBABILITY))
-    done: list[int] = []
-    with pytest.raises(EvaluationStopped, match="2 of 40"):
-        evaluate(model, pairs, lambda now, of: done.append(now), should_stop=lambda: len(done) == 2)
-    assert done == [1, 2]
+
+    def stop_at_two(done: int, of: int) -> None:
+        if done == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        evaluate(model, pairs, stop_at_two)
     assert len(model.asked) <= 2 + 2 * MOST_WORKERS  # some are begun ahead
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from seg_core.cli.common import DataOption, JsonOption, output, print_json, progress, report, screen
-from seg_core.errors import InputError
+from seg_core.errors import InputError, some_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -23,30 +23,38 @@ TtaOption = Annotated[
 
 @app.command()
 def evaluate(
-    checkpoint: Annotated[Path, typer.Argument(help="A .safetensors checkpoint.")],
+    model: Annotated[Path, typer.Argument(help="A .safetensors checkpoint, or a folder of masks that any program predicted.")],
     data: DataOption,
     split: Annotated[str | None, typer.Option(help="train, val or test; test where there is one, else val.")] = None,
     tta: TtaOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Score a checkpoint on a split, every image at its stored resolution."""
+    """Score a checkpoint, or a folder of masks named like the photographs, on a split; every image at its stored resolution."""
     from seg_core.checkpoint import load_checkpoint
+    from seg_core.config import Config
     from seg_core.data.dataset import open_dataset
     from seg_core.evaluation import evaluate as score
+    from seg_core.predicted_masks import open_predicted_masks
 
-    loaded = load_checkpoint(checkpoint, tta=tta)
+    checkpoint = None if model.is_dir() else load_checkpoint(model, tta=tta)
     dataset = open_dataset(data)
     chosen = split or ("test" if dataset.test else "val")
-    pairs = dataset.part(chosen, loaded.config.drawing)
-    if chosen != "test" and loaded.metadata["dataset"]["fingerprint"] != dataset.fingerprint:
+    pairs = dataset.part(chosen, (checkpoint.config if checkpoint else Config()).drawing)
+    if checkpoint and chosen != "test" and checkpoint.metadata["dataset"]["fingerprint"] != dataset.fingerprint:
         screen.print(f"This model was trained on other data, so the {chosen} part drawn here may hold what it was trained on.")
+    predictor = checkpoint or open_predicted_masks(model, pairs)
     with progress(f"Evaluating on {chosen}") as advance:
-        means = score(loaded, pairs, advance).means
+        found = score(predictor, pairs, advance, allow_missing=True)
+    if found.missing:
+        left_out = f"{len(found.missing)} of the {len(pairs)} photographs ({some_of(found.missing)})"
+        screen.print(f"{predictor.label} has no prediction for {left_out}; they are left out of the scores.")
+    for note in found.notes:
+        screen.print(note)
     if as_json:
-        print_json({"n": len(pairs), **means})
+        print_json({"n": len(found.ids), **found.means})
     else:
-        output.print(f"{loaded.label} on {len(pairs)} photographs of {dataset.name} ({chosen}), at stored resolution:")
-        for name, value in means.items():
+        output.print(f"{predictor.label} on {len(found.ids)} photographs of {dataset.name} ({chosen}), at stored resolution:")
+        for name, value in found.means.items():
             output.print(f"  {name.replace('_', ' '):<16} {value:.4f}")
 
 

@@ -24,8 +24,6 @@ Kind = Literal[
     "missing mask", "orphan mask", "different sizes", "no lesion", "unreadable", "duplicate id", "grey mask", "leakage"
 ]
 
-CHECK_SIZE = 32
-
 
 @dataclass(frozen=True)
 class Problem:
@@ -54,17 +52,6 @@ class LoadedPair:
     problems: list[Problem]
     photo_size: tuple[int, int] = (0, 0)
     lesion_area: float = math.nan
-
-
-def check_dataset(dataset: Dataset, on_progress: Callable[[int, int], None] | None = None) -> list[Problem]:
-    """All problems of a dataset: of its names first, then of its files, each of which is decoded.
-
-    Whether photographs stand in two parts is not asked here; `seg_core.data.duplicates` compares them.
-    """
-    problems = check_names(dataset)
-    for loaded in load_pairs(dataset.pairs, CHECK_SIZE, on_progress):
-        problems.extend(loaded.problems)
-    return problems
 
 
 def check_names(dataset: Dataset) -> list[Problem]:

@@ -26,10 +26,6 @@ SURVEY_VERSION = 1
 _ARRAYS = ("sizes", "areas", "fingerprints")
 
 
-class SurveyStopped(Exception):
-    """The caller asked to stop."""
-
-
 @dataclass(frozen=True, eq=False)
 class Survey:
     """What was seen of the N pairs of a dataset, in the order of `Dataset.pairs`. Make it with `survey`.
@@ -58,7 +54,7 @@ class Survey:
 
     @property
     def problems(self) -> list[Problem]:
-        """All problems, those of names first: what `check_dataset` gives."""
+        """All problems, those of names first: whether photographs stand in two parts `seg_core.data.duplicates` finds out."""
         return self.name_problems + [problem for problems in self.pair_problems for problem in problems]
 
     def save(self, path: Path) -> None:
@@ -104,17 +100,10 @@ class Survey:
         return cls(words["ids"], words["parts"], **arrays, pair_problems=pair_problems, name_problems=name_problems)
 
 
-def survey(
-    dataset: Dataset,
-    on_progress: Callable[[int, int], None] | None = None,
-    should_stop: Callable[[], bool] = lambda: False,
-) -> Survey:
-    """Look at every pair once, on all cores. ``should_stop`` is asked after every pair.
+def survey(dataset: Dataset, on_progress: Callable[[int, int], None] | None = None) -> Survey:
+    """Look at every pair once, on all cores; what ``on_progress`` raises ends it.
 
     Files that cannot be used are no error here: they stand among the problems.
-
-    Raises:
-        SurveyStopped: if ``should_stop`` says so.
     """
     pairs = dataset.pairs
     sizes, areas = np.zeros((len(pairs), 2), np.int32), np.full(len(pairs), np.nan)
@@ -124,8 +113,6 @@ def survey(
         sizes[index], areas[index] = loaded.photo_size, loaded.lesion_area
         fingerprints[index] = np.asarray(Image.fromarray(loaded.image).convert("L"))
         pair_problems.append(loaded.problems)
-        if should_stop():
-            raise SurveyStopped
     ids, parts = [pair.id for pair in pairs], [pair.part for pair in pairs]
     return Survey(ids, parts, sizes, areas, fingerprints, pair_problems, check_names(dataset))
 
