@@ -89,7 +89,7 @@ def finished(store: RunStore) -> Iterator[Run]:
 
 
 def table(store: RunStore) -> str:
-    """Candidates with the mean validation IoU and Dice of their best epochs, at network resolution.
+    """Candidates with the means of what the best epochs of their runs score on the validation parts, at stored resolution.
 
     Behind ± stands the standard deviation over seeds of the mean over folds, where there are several.
     """
@@ -98,17 +98,22 @@ def table(store: RunStore) -> str:
         settings = run.config.model_dump(exclude={"seed", "folds", "fold"}, exclude_defaults=True)
         text = ", ".join(f"{name} {value}" for name, value in settings.items()) or "none"
         runs.setdefault((run.name, text), []).append(run)
-    lines = ["| candidate | settings | runs | IoU | IoU by fold | Dice | seconds |", "|" + " --- |" * 7]
+    lines = ["| candidate | settings | runs | IoU | IoU by fold | Dice | boundary IoU | seconds |", "|" + " --- |" * 8]
     for (name, text), of_it in runs.items():
-        best = [_best(run, store) for run in of_it]
-        iou, dice = ([values[metric] for values in best] for metric in ("iou", "dice"))
+        scored = [evaluate(load_checkpoint(store.folder(run.id) / "best.safetensors"), _validation(run)) for run in of_it]
+        iou, dice = ([evaluation.means[metric] for evaluation in scored] for metric in ("iou", "dice"))
+        boundary = np.mean([np.nanmean(evaluation.boundary_iou) for evaluation in scored])
         by_fold = " ".join(f"{value:.4f}" for value in _means(iou, [run.config.fold for run in of_it]))
         by_seed = _means(iou, [run.config.seed for run in of_it])
         spread = f" ± {np.std(by_seed, ddof=1):.4f}" if len(by_seed) > 1 else ""
         seconds = np.mean([run.elapsed for run in of_it])
-        cells = [name, text, str(len(of_it)), f"{np.mean(iou):.4f}{spread}", by_fold, f"{np.mean(dice):.4f}", f"{seconds:.0f}"]
-        lines.append(f"| {' | '.join(cells)} |")
+        scores = [f"{np.mean(iou):.4f}{spread}", by_fold, f"{np.mean(dice):.4f}", f"{boundary:.4f}", f"{seconds:.0f}"]
+        lines.append(f"| {' | '.join([name, text, str(len(of_it)), *scores])} |")
     return "\n".join(lines)
+
+
+def _validation(run: Run) -> list[Pair]:
+    return open_dataset(run.sources).split(*run.config.drawing).val
 
 
 def _means(values: Sequence[float], groups: Sequence[Any]) -> list[float]:
@@ -116,16 +121,11 @@ def _means(values: Sequence[float], groups: Sequence[Any]) -> list[float]:
     return [float(np.mean([v for v, g in zip(values, groups, strict=True) if g == group])) for group in sorted(set(groups))]
 
 
-def _best(run: Run, store: RunStore) -> dict[str, float]:
-    points = [point for point in store.metrics(run.id) if point.epoch == run.best_epoch and point.split == "val"]
-    return {point.name: point.value for point in points}
-
-
 def afterwards(runs: Sequence[Run]) -> str:
     """What the masks of some runs score on their validation parts at stored resolution, treated in several ways."""
     scores: dict[str, list[float]] = {}
     for run in runs:
-        pairs = open_dataset(run.sources).split(*run.config.drawing).val
+        pairs = _validation(run)
         for tta in (False, True):
             model = load_checkpoint(RunStore().folder(run.id) / "best.safetensors", tta=tta)
             evaluation, kept = _evaluated(model, pairs)
