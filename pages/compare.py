@@ -234,9 +234,8 @@ def compared(models: dict[str, Model], split: SplitChoice, *, tta: bool) -> list
 def pictures(models: list[Compared], table: Table, threshold: float | None) -> None:
     """The photographs in the order chosen: one large, and some at a time small."""
     order_box, ids_box, page_box = st.columns([5, 3, 2], vertical_alignment="bottom")
-    order = order_box.segmented_control(
-        "Order", list(ORDERS), default="difference", required=True, format_func=ORDERS.__getitem__
-    )
+    orders = [order for order in ORDERS if len(models) > 1 or order != "difference"]
+    order = order_box.segmented_control("Order", orders, default=orders[0], required=True, format_func=ORDERS.__getitem__)
     only = ids_box.multiselect("Only these photographs", table.ids, placeholder="all")
     # By each model's own threshold: while the slider moves, the photographs stay where they are.
     steady = Table.of(models, None)

@@ -118,14 +118,13 @@ class Table:
         return cls(ids, scores)
 
     def in_order(self, order: str) -> list[int]:
-        """The rows, sorted as `ORDERS` says; with one model the difference is that to a perfect mask."""
+        """The rows, sorted as `ORDERS` says."""
         if order == "name":
             return sorted(range(len(self.ids)), key=self.ids.__getitem__)
         if order == "random":
             return random.Random(0).sample(range(len(self.ids)), len(self.ids))
         iou = self.scores["iou"]
-        several = iou.shape[1] > 1
-        spread = np.nanmax(iou, axis=1) - np.nanmin(iou, axis=1) if several else 1 - iou[:, 0]
+        spread = np.nanmax(iou, axis=1) - np.nanmin(iou, axis=1)
         key = {"difference": -spread, "worst": np.nanmin(iou, axis=1), "best": -np.nanmax(iou, axis=1)}[order]
         return list(np.argsort(key, kind="stable"))
 
