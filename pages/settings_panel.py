@@ -50,20 +50,11 @@ def _widget(name: str, field: FieldInfo, default: Any, key: str) -> Any:
         low, high, step = (_bound(field, kind) for kind in ("ge", "le", "multiple_of"))
         top = high if high is not None else 2**31 - 1
         return st.number_input(label, low, top, default, step or 1, help=field.description, key=key)
-    if field.annotation is float:
-        low, high = _bound(field, "gt"), _bound(field, "le") or _bound(field, "lt")
-        small = high is not None and default < 0.1
-        step, form = (default / 10, "%.6f") if small else (0.05, "%.2f")
-        return st.number_input(
-            label,
-            float(low or 0) + 1e-6,
-            float(high or 1) - (0 if small else 1e-6),
-            default,
-            step,
-            format=form,
-            help=field.description,
-            key=key,
-        )
+    if field.annotation is float:  # all bounds but "at most" are exclusive
+        most, below = _bound(field, "le"), _bound(field, "lt")
+        step, form = (default / 10, "%.6f") if default < 0.1 else (0.05, "%.2f")
+        top = float(most) if most is not None else below - 1e-6
+        return st.number_input(label, 1e-6, top, default, step, format=form, help=field.description, key=key)
     return st.text_input(label, default, help=field.description, key=key)
 
 

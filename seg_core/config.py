@@ -89,6 +89,12 @@ class Config(BaseModel):
     learning_rate: float = Field(
         default=2e-3, gt=0, le=1, description="Step size of the optimizer; with one-cycle its highest value."
     )
+    encoder_rate: float = Field(
+        default=1.0,
+        gt=0,
+        le=1,
+        description="Learning rate of the encoder, as a share of the learning rate; the decoder has all of it.",
+    )
     optimizer: Literal["adam", "adamw"] = Field(
         default="adamw", description="adam, as in the report, or adamw with weight decay 0.01."
     )

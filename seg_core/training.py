@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -105,9 +105,8 @@ class _Training:
     def __init__(self, config: Config, data: PreparedData, fabric: Fabric, folder: Path, name: str) -> None:
         self.config, self.data, self.fabric, self.folder, self.name = config, data, fabric, folder, name
         self.network: Segmenter = build_model(config).to(memory_format=torch.channels_last)
-        trainable = [parameter for parameter in self.network.parameters() if parameter.requires_grad]
         kind = torch.optim.Adam if config.optimizer == "adam" else torch.optim.AdamW
-        self.optimizer = kind(trainable, lr=config.learning_rate)
+        self.optimizer = kind(_learning(self.network, config), lr=config.learning_rate)
         self.model, self.fabric_optimizer = fabric.setup(self.network, self.optimizer)
         self.train_feed, self.val_feed = (Feed(pairs, config, fabric.device) for pairs in (data.train, data.val))
         self.loss = LOSSES[config.loss]
@@ -162,8 +161,9 @@ class _Training:
         batches = len(self.train_feed)
         means, started = _Means(), time.perf_counter()
         for images, masks, _, batch in self.train_feed.shuffled():
+            factor = schedule_factor(self.config, (epoch - 1) * batches + batch - 1, batches)
             for group in self.optimizer.param_groups:
-                group["lr"] = self.config.learning_rate * schedule_factor(self.config, (epoch - 1) * batches + batch - 1, batches)
+                group["lr"] = self.config.learning_rate * group["share"] * factor
             logits = self.model(images).float()
             loss = self.loss(logits, masks)
             self.fabric_optimizer.zero_grad()
@@ -239,6 +239,13 @@ class _Training:
         history = self.history
         best = self.folder / ("best.safetensors" if history.best_epoch else "last.safetensors")
         return TrainResult(status, len(history.epochs), history.best_epoch, best, history.best_val, self.images_per_second)
+
+
+def _learning(network: Segmenter, config: Config) -> list[dict[str, Any]]:
+    """What learns, encoder and decoder apart, each with the share of the learning rate that it has."""
+    parts = [(network.encoder, config.encoder_rate), (network.decoder, 1.0)]
+    learning = [([weight for weight in part.parameters() if weight.requires_grad], share) for part, share in parts]
+    return [{"params": weights, "share": share} for weights, share in learning if weights]
 
 
 class _Means:

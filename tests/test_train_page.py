@@ -20,6 +20,7 @@ CHANGED: dict[str, Any] = {
     "batch_size": 7,
     "epochs": 3,
     "learning_rate": 0.0125,
+    "encoder_rate": 0.3,
     "optimizer": "adam",
     "schedule": "constant",
     "loss": "bce",

@@ -494,17 +494,18 @@ def test_the_reports_learning_rate_is_constant_and_a_single_step_is_no_error() -
 
 
 def test_the_schedule_reaches_the_optimizer(dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    config = tiny_config(epochs=2)
-    used: list[float] = []
+    config = tiny_config(epochs=2, encoder_rate=0.25)
+    used: list[list[float]] = []
     step = torch.optim.AdamW.step
 
     def spy(self: torch.optim.AdamW, *args: Any, **options: Any) -> Any:
-        used.append(self.param_groups[0]["lr"])
+        used.append([group["lr"] for group in self.param_groups])
         return step(self, *args, **options)
 
     monkeypatch.setattr(torch.optim.AdamW, "step", spy)
     run(config, dataset, tmp_path)
-    assert used == pytest.approx([config.learning_rate * schedule_factor(config, number, 2) for number in range(4)])
+    rates = config.learning_rate * np.array([schedule_factor(config, number, 2) for number in range(4)])
+    np.testing.assert_allclose(used, rates[:, None] * [0.25, 1])  # encoder, decoder
 
 
 def logged(folder: Path) -> dict[str, dict[int, float]]:
