@@ -5,8 +5,9 @@
     python -m benchmarks.search masks "unet"
 
 A candidate is a name, and the settings in which it differs from the recipe. Each is cross-validated by runs that wait their turn
-and show in Monitor; what was trained before is not trained again. `table` says what they reach, `masks` what can be done to the
-masks of one afterwards: test-time augmentation, other thresholds, fewer specks and holes. Both print Markdown.
+and show in Monitor; what was trained before is not trained again. `table` says what they reach, which it measures anew each time,
+and `masks` what can be done to the masks of one afterwards: test-time augmentation, other thresholds, fewer specks and holes.
+Both print Markdown.
 """
 
 from __future__ import annotations
@@ -101,13 +102,14 @@ def table(store: RunStore) -> str:
     lines = ["| candidate | settings | runs | IoU | IoU by fold | Dice | boundary IoU | seconds |", "|" + " --- |" * 8]
     for (name, text), of_it in runs.items():
         scored = [evaluate(load_checkpoint(store.folder(run.id) / "best.safetensors"), _validation(run)) for run in of_it]
-        iou, dice = ([evaluation.means[metric] for evaluation in scored] for metric in ("iou", "dice"))
-        boundary = np.mean([np.nanmean(evaluation.boundary_iou) for evaluation in scored])
+        iou, dice, boundary = (
+            [float(evaluation.own_scores[metric].mean()) for evaluation in scored] for metric in ("iou", "dice", "boundary_iou")
+        )
         by_fold = " ".join(f"{value:.4f}" for value in _means(iou, [run.config.fold for run in of_it]))
         by_seed = _means(iou, [run.config.seed for run in of_it])
         spread = f" ± {np.std(by_seed, ddof=1):.4f}" if len(by_seed) > 1 else ""
         seconds = np.mean([run.elapsed for run in of_it])
-        scores = [f"{np.mean(iou):.4f}{spread}", by_fold, f"{np.mean(dice):.4f}", f"{boundary:.4f}", f"{seconds:.0f}"]
+        scores = [f"{np.mean(iou):.4f}{spread}", by_fold, f"{np.mean(dice):.4f}", f"{np.mean(boundary):.4f}", f"{seconds:.0f}"]
         lines.append(f"| {' | '.join([name, text, str(len(of_it)), *scores])} |")
     return "\n".join(lines)
 

@@ -11,8 +11,8 @@ from pydantic.fields import FieldInfo
 from seg_core.config import Config
 
 ELSEWHERE = {"variant", "recipe", "schedule_from"}
-DRAWN = {"val_fraction", "folds", "fold"}
-"""What a cross-validation decides by itself."""
+BY_FOLDS = {"val_fraction", "folds", "fold"}
+"""What a cross-validation sets, or has no use for."""
 LABELS = {"learning_rate": "Learning rate", "val_fraction": "Validation share", "skip_problems": "Skip pairs with problems"}
 
 
@@ -20,42 +20,43 @@ def settings_panel(recipe: str, start: Config | None = None, key: str = "", *, c
     """Show the settings; those that differ from the recipe's values.
 
     They begin with the recipe's values, or with those of ``start`` where it is of the same recipe. ``key`` tells one beginning
-    from another.
+    from another. What a ``cross_validation`` decides can be seen, not set.
     """
-    hidden = ELSEWHERE | DRAWN if cross_validation else ELSEWHERE
+    off = BY_FOLDS if cross_validation else set[str]()
     defaults = Config.of(recipe)
     first = start if start and start.recipe == recipe else defaults
     changed = {}
     with st.expander("Advanced settings", icon=":material/tune:"):
         columns = st.columns(2)
-        fields = [(name, field) for name, field in Config.model_fields.items() if name not in hidden]
+        fields = [(name, field) for name, field in Config.model_fields.items() if name not in ELSEWHERE]
         for place, (name, field) in enumerate(fields):
             with columns[place % 2]:
-                value = _widget(name, field, getattr(first, name), f"{recipe}-{name}-{key}")
-            if value != getattr(defaults, name):
+                value = _widget(name, field, getattr(first, name), f"{recipe}-{name}-{key}", disabled=name in off)
+            if name not in off and value != getattr(defaults, name):
                 changed[name] = value
         if changed:
             st.caption("Changed from the recipe: " + ", ".join(f"{name} {value}" for name, value in changed.items()))
     return changed
 
 
-def _widget(name: str, field: FieldInfo, default: Any, key: str) -> Any:
+def _widget(name: str, field: FieldInfo, default: Any, key: str, *, disabled: bool) -> Any:
     label = LABELS.get(name, name.replace("_", " ").capitalize())
+    look: dict[str, Any] = {"help": field.description, "key": key, "disabled": disabled}
     if get_origin(field.annotation) is Literal:
         options = list(get_args(field.annotation))
-        return st.selectbox(label, options, index=options.index(default), help=field.description, key=key)
+        return st.selectbox(label, options, index=options.index(default), **look)
     if field.annotation is bool:
-        return st.checkbox(label, value=default, help=field.description, key=key)
+        return st.checkbox(label, value=default, **look)
     if field.annotation is int:
         low, high, step = (_bound(field, kind) for kind in ("ge", "le", "multiple_of"))
         top = high if high is not None else 2**31 - 1
-        return st.number_input(label, low, top, default, step or 1, help=field.description, key=key)
+        return st.number_input(label, low, top, default, step or 1, **look)
     if field.annotation is float:  # all bounds but "at most" are exclusive
         most, below = _bound(field, "le"), _bound(field, "lt")
         step, form = (default / 10, "%.6f") if default < 0.1 else (0.05, "%.2f")
         top = float(most) if most is not None else below - 1e-6
-        return st.number_input(label, 1e-6, top, default, step, format=form, help=field.description, key=key)
-    return st.text_input(label, default, help=field.description, key=key)
+        return st.number_input(label, 1e-6, top, default, step, format=form, **look)
+    return st.text_input(label, default, **look)
 
 
 def _bound(field: FieldInfo, kind: str) -> Any:

@@ -54,6 +54,7 @@ def curves(histories: Mapping[str, Sequence[Mapping[str, Mapping[str, float]]]],
                 "legendgroup": escape(label),
                 "showlegend": part == "val",
                 "line": {"color": colours[label], "dash": dash},
+                "marker": {"symbol": "circle" if part == "val" else "circle-open"},  # of a single epoch there is no line
             }
             for label, epochs in histories.items()
             for part, (words, dash) in PARTS.items()
@@ -182,7 +183,7 @@ def _figure(traces: list[dict[str, Any]], x: str, y: str) -> dict[str, Any]:
             "margin": {"l": 55, "r": 15, "t": 10, "b": 45},
             "xaxis": {"title": {"text": x}, "zeroline": False},
             "yaxis": {"title": {"text": y}, "zeroline": False},
-            "legend": {"orientation": "h", "x": 0, "y": -0.28, "yanchor": "top"},  # above, it would lie below the buttons
+            "legend": {"orientation": "h", "x": 0, "y": -0.28, "yanchor": "top"},  # above, it would lie behind plotly's buttons
             "showlegend": True,
         },
     }

@@ -201,10 +201,10 @@ def _table(evaluation: Scored, threshold: float | None, ids: Sequence[str]) -> n
 
 PAIRING_TITLES = ("ΔIoU", "p (Wilcoxon, Holm)", "Wins", "Ties", "Losses", "Effect size", "Photographs")
 PAIRING_NOTE = (
-    "Mean difference of IoU on the same photographs, with its 95 % bootstrap interval, which for a group counts what other seeds "
-    "would have changed; p of the Wilcoxon signed-rank test over the photographs, by Holm's correction where there are several; "
-    "the matched-pairs rank-biserial correlation as effect size. Beyond chance is what p < 0.05 and an interval without 0 "
-    "agree on."
+    "Mean difference of IoU on the same photographs, with its 95 % bootstrap interval, which for groups whose models were all "
+    "scored on these counts how the models vary too; p of the Wilcoxon signed-rank test over the photographs, by Holm's "
+    "correction where there are several; the matched-pairs rank-biserial correlation as effect size. Beyond chance is what "
+    "p < 0.05 and an interval without 0 agree on."
 )
 """What stands below a table of differences."""
 

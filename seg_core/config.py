@@ -93,7 +93,7 @@ class Config(BaseModel):
         default=1.0,
         gt=0,
         le=1,
-        description="Learning rate of the encoder, as a share of the learning rate; the decoder has all of it.",
+        description="Learning rate of the encoder, as a share of that of the decoder; nothing where it is frozen.",
     )
     optimizer: Literal["adam", "adamw"] = Field(
         default="adamw", description="adam, as in the report, or adamw with weight decay 0.01."

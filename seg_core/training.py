@@ -106,7 +106,7 @@ class _Training:
         self.config, self.data, self.fabric, self.folder, self.name = config, data, fabric, folder, name
         self.network: Segmenter = build_model(config).to(memory_format=torch.channels_last)
         kind = torch.optim.Adam if config.optimizer == "adam" else torch.optim.AdamW
-        self.optimizer = kind(_learning(self.network, config), lr=config.learning_rate)
+        self.optimizer = kind(_parameter_groups(self.network, config), lr=config.learning_rate)
         self.model, self.fabric_optimizer = fabric.setup(self.network, self.optimizer)
         self.train_feed, self.val_feed = (Feed(pairs, config, fabric.device) for pairs in (data.train, data.val))
         self.loss = LOSSES[config.loss]
@@ -241,7 +241,7 @@ class _Training:
         return TrainResult(status, len(history.epochs), history.best_epoch, best, history.best_val, self.images_per_second)
 
 
-def _learning(network: Segmenter, config: Config) -> list[dict[str, Any]]:
+def _parameter_groups(network: Segmenter, config: Config) -> list[dict[str, Any]]:
     """What learns, encoder and decoder apart, each with the share of the learning rate that it has."""
     parts = [(network.encoder, config.encoder_rate), (network.decoder, 1.0)]
     learning = [([weight for weight in part.parameters() if weight.requires_grad], share) for part, share in parts]

@@ -64,6 +64,10 @@ def test_an_image_without_lesion_has_a_place() -> None:
 def test_curves_hold_both_parts_of_every_run() -> None:
     epochs = [{"train": {"loss": 0.5, "iou": 0.6}, "val": {"loss": 0.4, "iou": 0.7}}] * 2
     loss, _, iou, _ = curves({"two": epochs}, COLOURS)
+    assert [(trace["legendgroup"], trace["showlegend"]) for trace in loss.figure["data"]] == [("two", False), ("two", True)]
+    alone, *_ = curves({"two": epochs[:1]}, COLOURS)
+    marks = [(trace["mode"], trace["marker"]["symbol"]) for trace in alone.figure["data"]]
+    assert marks == [("markers", "circle-open"), ("markers", "circle")]
     assert [(trace["name"], trace["y"], trace["line"]["dash"]) for trace in loss.figure["data"]] == [
         ("two, training", [0.5, 0.5], "dash"),
         ("two", [0.4, 0.4], "solid"),

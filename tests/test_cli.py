@@ -183,10 +183,15 @@ def test_evaluate_scores_masks_of_another_program(data: Path, tmp_path: Path, la
     masks.mkdir()
     (masks / f"{first.id}_mask.png").write_bytes(first.mask.read_bytes())
     partly = lab("evaluate", masks, "--data", data, "--json")
-    assert (partly.json["n"], partly.json["iou"], partly.json["dice"]) == (1, 1, 1)
+    assert (partly.json["n"], partly.json["iou"], partly.json["dice"], partly.json["missing"]) == (1, 1, 1, [second.id])
     assert f"has no prediction for 1 of the 2 photographs ({second.id})" in " ".join(partly.err.split())
     (masks / f"{second.id}_mask.png").write_bytes(second.mask.read_bytes())
     assert "theirs on 2 photographs of data (test)" in lab("evaluate", masks, "--data", data).out
+    assert "leave out --tta" in lab.refuses("evaluate", masks, "--data", data, "--tta")
+    (masks / "else.png").write_bytes(second.mask.read_bytes())
+    assert "belong to none of the photographs, 1, are left out: else.png" in " ".join(
+        lab("evaluate", masks, "--data", data, "--json").err.split()
+    )
     (tmp_path / "none").mkdir()
     assert "holds no mask of the 2 photographs" in lab.refuses("evaluate", tmp_path / "none", "--data", data)
 

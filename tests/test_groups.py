@@ -55,14 +55,20 @@ def test_a_group_is_launched_watched_and_compared_as_one(page: Page, app_server:
     page.get_by_role("textbox", name="Folders").press("Control+Enter")
     expect(page.get_by_text("All pairs are in order.")).to_be_visible(timeout=SLOW)
     page.get_by_text("Advanced settings").click()
+    share = page.get_by_role("spinbutton", name="Validation share")
+    share.fill("0.25")
+    share.press("Enter")
+    expect(page.get_by_text("val_fraction 0.25")).to_be_visible()
     page.get_by_text("Cross-validation", exact=True).click()
     expect(page.get_by_role("button", name="Launch 5 runs")).to_be_visible()
-    expect(page.get_by_role("spinbutton", name="Fold", exact=True)).to_be_hidden()  # every fold validates in turn
+    expect(page.get_by_role("spinbutton", name="Fold", exact=True)).to_be_disabled()  # every fold validates in turn
+    expect(share).to_be_disabled()
     page.get_by_text("Several seeds", exact=True).click()
     page.get_by_role("spinbutton", name="How many seeds").fill("2")
     page.get_by_role("spinbutton", name="How many seeds").press("Enter")
     expect(page.get_by_role("button", name="Launch 2 runs")).to_be_visible()
-    expect(page.get_by_role("spinbutton", name="Fold", exact=True)).to_be_visible()
+    expect(page.get_by_role("spinbutton", name="Fold", exact=True)).to_be_enabled()
+    expect(share).to_have_value("0.25")
     for label, value in (("Image size", 64), ("Batch size", 4), ("Epochs", 2)):
         field = page.get_by_role("spinbutton", name=label)
         field.fill(str(value))

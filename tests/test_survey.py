@@ -7,6 +7,7 @@ import subprocess
 import sys
 import zipfile
 from collections.abc import Callable
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -123,7 +124,7 @@ def test_pairs_with_errors_have_neither_area_nor_fingerprint(data: Path) -> None
         [],
     ]
     assert [problem.kind for problem in seen.name_problems] == ["duplicate id", "missing mask"]
-    assert len(seen.problems) == 5
+    assert seen.problems == [*seen.name_problems, *chain(*seen.pair_problems)]
     assert seen.sizes.tolist() == [[0, 0], [64, 48], [64, 48], [64, 48], [64, 48]]
     assert seen.readable.tolist() == [False, False, False, True, True]
     assert np.isnan(seen.areas).tolist() == [True, True, True, False, False]

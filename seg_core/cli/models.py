@@ -36,10 +36,16 @@ def evaluate(
     from seg_core.evaluation import evaluate as score
     from seg_core.predicted_masks import open_predicted_masks
 
+    model = model.expanduser()
+    if tta and model.is_dir():
+        raise InputError(f"{model} is a folder of masks, which test-time augmentation cannot change; leave out --tta.")
     checkpoint = None if model.is_dir() else load_checkpoint(model, tta=tta)
     dataset = open_dataset(data)
     chosen = split or ("test" if dataset.test else "val")
-    pairs = dataset.part(chosen, (checkpoint.config if checkpoint else Config()).drawing)
+    drawing = (checkpoint.config if checkpoint else Config()).drawing
+    pairs = dataset.part(chosen, drawing)
+    if checkpoint is None and chosen != "test" and not dataset.counts["val"]:
+        screen.print(f"Validation is {drawing.words}.")
     if checkpoint and chosen != "test" and checkpoint.metadata["dataset"]["fingerprint"] != dataset.fingerprint:
         screen.print(f"This model was trained on other data, so the {chosen} part drawn here may hold what it was trained on.")
     predictor = checkpoint or open_predicted_masks(model, pairs)
@@ -51,7 +57,7 @@ def evaluate(
     for note in found.notes:
         screen.print(note)
     if as_json:
-        print_json({"n": len(found.ids), **found.means})
+        print_json({"n": len(found.ids), **found.means, **({"missing": list(found.missing)} if found.missing else {})})
     else:
         output.print(f"{predictor.label} on {len(found.ids)} photographs of {dataset.name} ({chosen}), at stored resolution:")
         for name, value in found.means.items():

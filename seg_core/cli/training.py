@@ -34,7 +34,7 @@ def train(
     image_size: Annotated[int | None, typer.Option(help="Side of the square in pixels, a multiple of 32.")] = None,
     batch_size: Annotated[int | None, typer.Option(help="Photographs per training step.")] = None,
     lr: Annotated[float | None, typer.Option(help="Learning rate.")] = None,
-    encoder_rate: Annotated[float | None, typer.Option(help="The encoder's learning rate, as a share of it.")] = None,
+    encoder_rate: Annotated[float | None, typer.Option(help="The encoder's learning rate, as a share of --lr.")] = None,
     seed: Annotated[int | None, typer.Option(help="Decides split, initial weights, order and augmentation.")] = None,
     device: Annotated[str | None, typer.Option(help="auto, cpu, mps, cuda or cuda:N.")] = None,
     precision: Annotated[str | None, typer.Option(help="auto, 32-true or bf16-mixed.")] = None,

@@ -54,7 +54,7 @@ class Survey:
 
     @property
     def problems(self) -> list[Problem]:
-        """All problems, those of names first: whether photographs stand in two parts `seg_core.data.duplicates` finds out."""
+        """All problems, those of names first. Photographs that stand in two parts are for `seg_core.data.duplicates` to find."""
         return self.name_problems + [problem for problems in self.pair_problems for problem in problems]
 
     def save(self, path: Path) -> None:
