@@ -200,6 +200,7 @@ def test_a_model_and_masks_of_another_program_are_compared(page: Page, app_serve
     expect(page.get_by_text("masks: other-tool has no mask for 1 of the photographs")).to_be_visible()
     drawn = page.locator(".mask-group canvas[data-drawn]")
     expect(drawn).to_have_count(15)  # five photographs: the truth, the model, the folder
+    expect(page.get_by_text("Largest difference")).to_be_visible()
     address = page.url
     assert "masks=" in address
     assert "model=fine-tune-report" in address
@@ -321,3 +322,6 @@ def test_a_link_opens_the_split_of_its_seed(page: Page, app_server: AppProcess, 
     page.wait_for_url("**seed=7**")
     page.reload()
     expect(page.get_by_role("spinbutton", name="Seed of the split")).to_have_value("7", timeout=SLOW)
+    page.get_by_role("button", name="Evaluate 1 model").click()
+    expect(page.get_by_text("Lowest IoU")).to_be_visible(timeout=SLOW)
+    expect(page.get_by_text("Largest difference")).to_have_count(0)  # there is none to another model
