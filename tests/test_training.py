@@ -493,8 +493,13 @@ def test_the_reports_learning_rate_is_constant_and_a_single_step_is_no_error() -
     assert schedule_factor(Config.of("best", epochs=1), 0, 1) == pytest.approx(1 / 25)
 
 
-def test_the_schedule_reaches_the_optimizer(dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    config = tiny_config(epochs=2, encoder_rate=0.25)
+@pytest.mark.parametrize(
+    ("variant", "shares"), [("fine-tune", [0.25, 1]), ("trainable-decoder", [1]), ("frozen-decoder", [0.25])]
+)
+def test_the_schedule_reaches_the_optimizer(
+    dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, variant: str, shares: list[float]
+) -> None:
+    config = tiny_config(variant=variant, epochs=2, encoder_rate=0.25)
     used: list[list[float]] = []
     step = torch.optim.AdamW.step
 
@@ -505,7 +510,7 @@ def test_the_schedule_reaches_the_optimizer(dataset: Dataset, tmp_path: Path, mo
     monkeypatch.setattr(torch.optim.AdamW, "step", spy)
     run(config, dataset, tmp_path)
     rates = config.learning_rate * np.array([schedule_factor(config, number, 2) for number in range(4)])
-    np.testing.assert_allclose(used, rates[:, None] * [0.25, 1])  # encoder, decoder
+    np.testing.assert_allclose(used, rates[:, None] * shares)  # of the encoder and of the decoder, where they learn
 
 
 def logged(folder: Path) -> dict[str, dict[int, float]]:
