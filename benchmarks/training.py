@@ -5,7 +5,7 @@
 Every figure comes from a process of its own, started in turns: the peer (segmentation_models_pytorch, PIL and torchvision for
 each item, DataLoader with 2 workers, fp32), ours (`seg_core.training.train`), and the limit (ours on one batch in memory). They
 share photographs, size, batch and optimizer. Prints Markdown. The machine should have nothing else to do. Where there is a GPU,
-all of them run there. With --whole-run it trains 25 epochs of the whole dataset instead, and says what time and memory they took.
+all of them run there. With --whole-run it makes a whole run by the recipe `best` instead, and says what time and memory it took.
 """
 
 from __future__ import annotations
@@ -40,7 +40,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Measure training throughput.")
     parser.add_argument("--data", required=True, help="a dataset of photographs about as large as the network's input")
     parser.add_argument("--originals", help="a dataset of photographs of several megapixels")
-    parser.add_argument("--whole-run", action="store_true", help="instead train 25 epochs of --data; prints time and memory")
+    parser.add_argument(
+        "--whole-run", action="store_true", help="instead make a run by the recipe `best`; prints time and memory"
+    )
     parser.add_argument(
         "--openmp", action="store_true", help="instead compare how OpenMP's threads wait, alone and beside others"
     )
@@ -231,7 +233,7 @@ def compare_waiting() -> None:
 
 
 def whole_run(data: str, variant: str) -> None:
-    """Train a whole dataset for 25 epochs and print what it took: time, and the memory of the process after its epochs."""
+    """Train a whole dataset by the recipe and print what it took: time, and the memory of the process after its epochs."""
     import psutil
 
     from seg_core.events import EpochDone, Event
@@ -246,14 +248,12 @@ def whole_run(data: str, variant: str) -> None:
             resident.append(process.memory_info().rss / 1e9)
             speeds.append(event.images_per_second)
 
-    config = Config.of("best", variant=variant, image_size=SIZE, batch_size=BATCH, epochs=25)
+    config = Config.of("best", variant=variant)
     result = train(config, open_dataset(data), note, folder=home() / "run")
-    print(
-        f"{result.epochs} epochs of {Path(data).name} at {SIZE} px: {time.perf_counter() - started:.0f} s, data included; ",
-        end="",
-    )
+    seconds, size = time.perf_counter() - started, config.image_size
+    print(f"{result.epochs} epochs of {Path(data).name} at {size} px: {seconds:.0f} s, data included; ", end="")
     print(f"{statistics.median(speeds):.1f} images per second, validation IoU {result.val['iou']:.4f}.")
-    print(f"Memory after epoch 2 {resident[1]:.2f} GB, after 25 {resident[-1]:.2f} GB, at most {max(resident):.2f} GB.")
+    print(f"Memory after epoch 2 {resident[1]:.2f} GB, after the last {resident[-1]:.2f} GB, at most {max(resident):.2f} GB.")
 
 
 if __name__ == "__main__":

@@ -78,7 +78,7 @@ with model:
         key=f"recipe-{key}",
         required=True,
         format_func=RECIPE_LABELS.__getitem__,
-        help="Best: pyramid decoder, BCE + Lovász, one-cycle AdamW, 256 px. Report: plain decoder, BCE, Adam, 192 px.",
+        help="Best: pyramid decoder, BCE + Lovász, one-cycle AdamW, the encoder slower. Report: plain decoder, BCE, Adam.",
     )
     name = st.text_input(
         "Name", clone.name if clone else "", placeholder="optional, to find the run again", max_chars=100, key=f"name-{key}"

@@ -20,9 +20,16 @@ def test_the_recipe_report_is_what_the_report_states() -> None:
 
 
 def test_the_recipe_best_is_the_default_and_has_skip_connections() -> None:
-    assert Config.of() == Config() == Config.of("best")
-    assert Config().recipe == "best"
-    assert Config().decoder == "pyramid"
+    assert Config.of() == Config.of("best")
+    assert Config.of().recipe == "best"
+    assert Config.of().decoder == "pyramid"
+
+
+def test_a_config_from_before_encoder_rate_trained_both_at_one_rate() -> None:
+    older = Config.of("best").model_dump()
+    del older["encoder_rate"]
+    assert Config(**older).encoder_rate == 1
+    assert (Config.of("best").encoder_rate, Config.of("report").encoder_rate) == (0.3, 1)
 
 
 @pytest.mark.parametrize("recipe", RECIPES)

@@ -20,7 +20,7 @@ CHANGED: dict[str, Any] = {
     "batch_size": 7,
     "epochs": 3,
     "learning_rate": 0.0125,
-    "encoder_rate": 0.3,
+    "encoder_rate": 0.5,
     "optimizer": "adam",
     "schedule": "constant",
     "loss": "bce",
@@ -58,9 +58,9 @@ def test_the_shown_command_trains_the_same(settings: dict[str, Any]) -> None:
 
 
 def test_the_command_of_a_group_says_how_often() -> None:
-    assert command_line(Config(), ["sample"], "", seeds=3).endswith(" --recipe best --seeds 3")
-    assert "--fold " not in command_line(Config(folds=3, fold=2), ["sample"], "", folds=5)
-    assert command_line(Config(seed=4), ["sample"], "x", folds=5).endswith(" --recipe best --seed 4 --folds 5 --name x")
+    assert command_line(Config.of(), ["sample"], "", seeds=3).endswith(" --recipe best --seeds 3")
+    assert "--fold " not in command_line(Config.of(folds=3, fold=2), ["sample"], "", folds=5)
+    assert command_line(Config.of(seed=4), ["sample"], "x", folds=5).endswith(" --recipe best --seed 4 --folds 5 --name x")
 
 
 def test_every_setting_is_tried() -> None:
