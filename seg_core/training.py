@@ -242,10 +242,10 @@ class _Training:
 
 
 def _parameter_groups(network: Segmenter, config: Config) -> list[dict[str, Any]]:
-    """What learns, encoder and decoder apart, each with the share of the learning rate that it has."""
-    parts = [(network.encoder, config.encoder_rate), (network.decoder, 1.0)]
-    learning = [([weight for weight in part.parameters() if weight.requires_grad], share) for part, share in parts]
-    return [{"params": weights, "share": share} for weights, share in learning if weights]
+    """What learns, encoder and decoder apart, each with the share of the learning rate that it has; one alone has all of it."""
+    parts = [[one for one in part.parameters() if one.requires_grad] for part in (network.encoder, network.decoder)]
+    shares = [config.encoder_rate, 1.0] if all(parts) else [1.0, 1.0]
+    return [{"params": weights, "share": share} for weights, share in zip(parts, shares, strict=True) if weights]
 
 
 class _Means:

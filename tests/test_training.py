@@ -493,9 +493,7 @@ def test_the_reports_learning_rate_is_constant_and_a_single_step_is_no_error() -
     assert schedule_factor(Config.of("best", epochs=1), 0, 1) == pytest.approx(1 / 25)
 
 
-@pytest.mark.parametrize(
-    ("variant", "shares"), [("fine-tune", [0.25, 1]), ("trainable-decoder", [1]), ("frozen-decoder", [0.25])]
-)
+@pytest.mark.parametrize(("variant", "shares"), [("fine-tune", [0.25, 1]), ("trainable-decoder", [1]), ("frozen-decoder", [1])])
 def test_the_schedule_reaches_the_optimizer(
     dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, variant: str, shares: list[float]
 ) -> None:
@@ -510,7 +508,7 @@ def test_the_schedule_reaches_the_optimizer(
     monkeypatch.setattr(torch.optim.AdamW, "step", spy)
     run(config, dataset, tmp_path)
     rates = config.learning_rate * np.array([schedule_factor(config, number, 2) for number in range(4)])
-    np.testing.assert_allclose(used, rates[:, None] * shares)  # of the encoder and of the decoder, where they learn
+    np.testing.assert_allclose(used, rates[:, None] * shares)  # encoder and decoder, or what learns alone
 
 
 def logged(folder: Path) -> dict[str, dict[int, float]]:
