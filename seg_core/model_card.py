@@ -31,18 +31,6 @@ def model_card(config: Config, metadata: Mapping[str, Any], recipe: str) -> str:
     test = f" The {data['test']} test photographs were never trained or chosen on." if data["test"] else ""
     chosen = ", the one with the highest validation IoU" if metadata["epoch"] == History.of(epochs).best_epoch else ""
     kept = epochs[metadata["epoch"] - 1]
-    suffix = recipe.removeprefix(config.recipe).removeprefix("-")
-    options = {
-        f"--suffix {suffix}": suffix,
-        "--originals DIR": len(metadata["evaluation"]) > (2 if data["test"] else 1),
-        "--beside CHECKPOINT": metadata.get("beside"),
-    }
-    publish = " ".join(
-        [
-            f"python -m seg_core publish CHECKPOINT --data {DATA} --output checkpoints",
-            *(text for text, there in options.items() if there),
-        ]
-    )
     return f"""# {metadata["label"]}
 
 MobileNetV2 encoder with ImageNet weights and the `{config.decoder}` decoder, {millions:.1f} million parameters, in fp16.
@@ -57,7 +45,7 @@ Of {len(epochs)} epochs number {metadata["epoch"]} is kept{chosen}. Training too
 {minutes:.0f} minutes with {threads} on {metadata["device"]} in {metadata["precision"]}.
 
     {command_line(config, [DATA], "")}
-    {publish}
+    {_publish_command(config, metadata, recipe)}
 
 The first command prints the checkpoint that the second one takes.
 
@@ -100,6 +88,17 @@ torch {versions["torch"]}, torchvision {versions["torchvision"]}, LesionLab {ver
 It has seen dermoscopic photographs, squeezed to squares, with one lesion in the middle region. Clinical photographs, other
 dermatoscopes, several lesions, or none at all can give wrong masks. Look at every mask before you use it.
 """
+
+
+def _publish_command(config: Config, metadata: Mapping[str, Any], recipe: str) -> str:
+    suffix = recipe.removeprefix(config.recipe).removeprefix("-")
+    options = {
+        f"--suffix {suffix}": suffix,
+        "--originals DIR": "validation, original size" in metadata["evaluation"],
+        "--beside CHECKPOINT": metadata.get("beside"),
+    }
+    given = [text for text, there in options.items() if there]
+    return " ".join([f"python -m seg_core publish CHECKPOINT --data {DATA} --output checkpoints", *given])
 
 
 _EPOCH = {

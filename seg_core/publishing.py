@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from seg_core.checkpoint import Checkpoint, load_checkpoint, load_model, read_metadata, save_checkpoint
+from seg_core.config import Config
 from seg_core.data.dataset import Dataset
 from seg_core.data.folders import Pair
 from seg_core.errors import InputError, some_of
@@ -59,30 +60,41 @@ def publish(
         raise InputError(f"{source} was stopped within an epoch and has no scores; publish the best.safetensors of its run.")
     config = trained.config
     recipe = f"{config.recipe}-{suffix}" if suffix else config.recipe
-    split = dataset.split(*config.drawing)
-    parts = {"validation": split.val, "test": split.test}
-    if originals:
-        parts["validation, original size"] = _originals(split.val, originals)
-    parts = {name: pairs for name, pairs in parts.items() if pairs}
-
+    parts = _parts(dataset, config, originals)
     target = folder / f"{config.variant}-{recipe}.safetensors"
     metadata = {**trained.metadata, "name": "", "label": f"{config.label} ({recipe})", "history": _whole_history(source, trained)}
     model = load_model(source)
     save_checkpoint(target, model, metadata, half=True)
-    published, tta = load_checkpoint(target), load_checkpoint(target, tta=True)
-    evaluations = {name: evaluate(published, pairs, on_progress) for name, pairs in parts.items()}
-    metadata["evaluation"] = {name: _summary(evaluation) for name, evaluation in evaluations.items()}
-    metadata["evaluation_tta"] = {name: _summary(evaluate(tta, pairs, on_progress)) for name, pairs in parts.items()}
-    metadata["reliability"] = _known(asdict(evaluations["validation"].reliability()))
-    metadata["robustness"] = {name: _known(asdict(robustness(published, pairs, on_progress))) for name, pairs in parts.items()}
-    if beside:
-        other = load_checkpoint(beside)
-        metadata["beside"] = {"label": other.label} | {
-            name: _gain(evaluations[name], evaluate(other, pairs, on_progress)) for name, pairs in parts.items()
-        }
+    metadata |= _measured(target, parts, beside, on_progress)
     save_checkpoint(target, model, metadata, half=True)
     target.with_suffix(".md").write_text(model_card(config, metadata, recipe), encoding="utf-8")
     return target, metadata
+
+
+def _parts(dataset: Dataset, config: Config, originals: Dataset | None) -> dict[str, list[Pair]]:
+    """What a model is scored on, by name."""
+    split = dataset.split(*config.drawing)
+    parts = {"validation": split.val, "test": split.test}
+    if originals:
+        parts["validation, original size"] = _originals(split.val, originals)
+    return {name: pairs for name, pairs in parts.items() if pairs}
+
+
+def _measured(path: Path, parts: dict[str, list[Pair]], beside: Path | None, on_progress: Advance | None) -> dict[str, Any]:
+    """What the card says of a model as published; with ``beside``, what it gains on that one."""
+    published, tta = load_checkpoint(path), load_checkpoint(path, tta=True)
+    evaluations = {name: evaluate(published, pairs, on_progress) for name, pairs in parts.items()}
+    measured: dict[str, Any] = {
+        "evaluation": {name: _summary(evaluation) for name, evaluation in evaluations.items()},
+        "evaluation_tta": {name: _summary(evaluate(tta, pairs, on_progress)) for name, pairs in parts.items()},
+        "reliability": _known(asdict(evaluations["validation"].reliability())),
+        "robustness": {name: _known(asdict(robustness(published, pairs, on_progress))) for name, pairs in parts.items()},
+    }
+    if beside:
+        other = load_checkpoint(beside)
+        gains = {name: _gain(evaluations[name], evaluate(other, pairs, on_progress)) for name, pairs in parts.items()}
+        measured["beside"] = {"label": other.label} | gains
+    return measured
 
 
 def _originals(pairs: Sequence[Pair], originals: Dataset) -> list[Pair]:
