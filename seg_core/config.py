@@ -111,7 +111,7 @@ class Config(BaseModel):
     )
     augmentation: Literal["report", "standard"] = Field(
         default="standard",
-        description="report: the four kinds that the report names. standard: those, quarter turns, and squares of bare skin.",
+        description="report: the four kinds that the report names. standard: those, quarter turns, blur, and bare skin.",
     )
     val_fraction: float = Field(
         default=0.2,

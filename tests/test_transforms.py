@@ -81,8 +81,8 @@ def test_torchs_seed_decides(augmentation: str) -> None:
 def without_crop_and_turn(drawn: list[float], augmentation: str, squares: torch.Tensor) -> torch.Tensor:
     """What mirror images and quarter turns alone make of squares (B, S, S)."""
     drawn += [1, 0, 0]  # all of the area, no stretch, the middle
-    drawn += [1, 0] if augmentation == "standard" else []  # squares of bare skin, of which there are none
     drawn += [0]  # no turn
+    drawn += [1, 0, 1] if augmentation == "standard" else []  # squares of bare skin and less detail, of which there are none
     drawn += [1, 1, 1, 0]  # the colours as they are
     photos = squares[..., None].expand(-1, -1, -1, 3)
     return to_uint8(augment(augmentation)(photos, squares)[0])[..., 0]
@@ -93,6 +93,7 @@ def test_mirror_images_and_quarter_turns_move_pixels_and_are_equally_likely(
     augmentation: str, symmetries: int, drawn: list[float], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(transforms, "BARE_SKIN", 0)
+    monkeypatch.setattr(transforms, "SOFT", 0)
     square = torch.arange(1, 65, dtype=torch.uint8).view(1, 8, 8) * 3
     torch.manual_seed(0)
     found = Counter(tuple(one.flatten().tolist()) for one in without_crop_and_turn(drawn, augmentation, square.repeat(800, 1, 1)))
@@ -139,26 +140,39 @@ def corner_lesions(count: int) -> torch.Tensor:
     return masks
 
 
-def test_a_tenth_of_the_photographs_show_a_square_without_lesion() -> None:
+def test_a_tenth_of_the_photographs_give_a_square_without_lesion() -> None:
     torch.manual_seed(0)
-    size, centre = torch.ones(2000, 2), torch.zeros(2000, 2)
-    transforms._move_to_bare_skin(corner_lesions(2000), size, centre)
-    moved = size[:, 0] < 1
-    assert 0.05 < moved.float().mean() < 0.1  # of those drawn, some find no square
-    assert (size[moved, 0] == size[moved, 1]).all()
-    assert 0.15 <= size[moved].min() < 0.17 < 0.4 < size[moved].max() <= 0.5
-    low, high = centre[moved] - size[moved], centre[moved] + size[moved]
-    assert (low >= -1).all()
-    assert (high <= 1 / 32).all()  # edges are rounded to pixels, of which 32 are 1
-    assert (centre[~moved] == 0).all()
+    photos, middle, half = transforms._bare_squares(corner_lesions(2000))
+    assert 100 < len(photos) < 200  # of those drawn, some find no square
+    assert photos.tolist() == sorted(set(photos.tolist()))
+    pixels = half * 64 + 1  # from the middle of the first pixel to that of the last is one less than there are
+    assert ((pixels[:, 0] - pixels[:, 1]).abs() <= 1).all()  # edges are rounded to pixels
+    assert 9 <= pixels.min() < 11 < 26 < pixels.max() <= 32
+    assert (middle - half >= -1 + 1 / 64 - 1e-6).all()
+    assert (middle + half <= -1 / 64 + 1e-6).all()  # the middle of the last pixel of the upper left quarter
 
 
-def test_where_all_is_lesion_every_crop_stays() -> None:
+def test_where_all_is_lesion_there_is_no_square_without() -> None:
+    assert len(transforms._bare_squares(torch.full((200, 64, 64), 255, dtype=torch.uint8))[0]) == 0
+
+
+def test_bare_skin_is_shown_over_and_over_without_lesion_and_in_detail(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(transforms, "BARE_SKIN", 1)
     torch.manual_seed(0)
-    size, centre = torch.ones(200, 2), torch.zeros(200, 2)
-    transforms._move_to_bare_skin(torch.full((200, 64, 64), 255, dtype=torch.uint8), size, centre)
-    assert (size == 1).all()
-    assert (centre == 0).all()
+    masks = corner_lesions(200)
+    places = torch.nn.functional.affine_grid(torch.eye(2, 3).repeat(200, 1, 1), [200, 1, 64, 64], align_corners=False)
+    straight = places[0].clone()
+    transforms._fold_onto_bare_skin(places, masks)
+    folded = places[(places != straight).any(dim=-1).flatten(1).any(dim=1)]
+    assert len(folded) > 150  # some find no square
+    assert (folded.abs() <= 1).all()
+    assert (folded <= -1 / 64 + 1e-6).all()  # nowhere is lesion
+    steps = (folded[:, 32, 1:, 0] - folded[:, 32, :-1, 0]).abs().amax(dim=1) * 32  # pixels from one place to the next
+    assert 0.15 - 0.02 < steps.min() < 0.3
+    assert 0.9 < steps.max() <= 1 + 1e-4
+    turns = ((folded[:, 32, 1:, 0] - folded[:, 32, :-1, 0]).sign().diff(dim=1) != 0).sum(dim=1)
+    assert turns.min() <= 2
+    assert turns.max() >= 4
 
 
 @pytest.mark.parametrize(("augmentation", "some"), [("report", False), ("standard", True)])
@@ -194,6 +208,17 @@ def test_a_change_of_hue_keeps_greys_and_brightness_and_turns_as_torchvision_doe
     hues = [rgb_to_hsv(*photos[0, :, 0, 0].tolist())[0] for photos in (skin, moved, theirs.adjust_hue(skin, 0.02))]
     assert hues[1] - hues[0] == pytest.approx(0.02, abs=0.002)
     assert hues[2] - hues[0] == pytest.approx(0.02, abs=0.002)
+
+
+def test_some_photographs_lose_detail_and_no_light() -> None:
+    torch.manual_seed(0)
+    fine = torch.arange(64).bitwise_xor(torch.arange(64)[:, None]).bitwise_and(1) * 255.0  # a chessboard of pixels
+    photos = fine.expand(400, 3, 64, 64).clone()
+    transforms._soften(photos)
+    softened = photos[(photos != fine).flatten(1).any(dim=1)]
+    assert 40 < len(softened) < 80  # 15 %, within three standard deviations
+    assert softened.std() < 0.5 * fine.std()
+    torch.testing.assert_close(softened.mean(), fine.mean(), atol=1, rtol=0)
 
 
 def test_colours_are_jittered_a_little() -> None:

@@ -26,12 +26,15 @@ HUE = 0.02
 """Most that the hue moves, as a share of the colour circle."""
 
 BARE_SKIN = 0.1
-"""Share of the photographs of which a square without lesion is taken, so that models learn to mark nothing there. It is turned
-like any crop after that, so that its corners may show some lesion again, which the mask says."""
+"""Share of the photographs that show but a square of themselves without lesion, so that models learn to mark nothing there."""
 BARE_SKIN_SIDE = (0.15, 0.5)
 """Least and largest side of such a square, as a share of the photograph's."""
 TRIES = 64
 """Squares among which one without lesion is looked for."""
+SOFT = 0.15
+"""Share of the photographs that lose fine detail, as a photograph has none that is stored smaller."""
+SOFTEST = 0.3
+"""Least side that these are shrunk to before they are enlarged again, as a share of the photograph's."""
 
 _GREY = torch.tensor([0.299, 0.587, 0.114])  # luma (ITU-R BT.601)
 # RGB to YIQ: luma, and the plane of the colours, in which a change of hue is a turn (NTSC, 1953).
@@ -55,14 +58,16 @@ class Augment:
             Normalised photographs (B, 3, S, S) and masks (B, 1, S, S) of 0 and 1, both float32. What a turn brings in from
             beyond a photograph's edge is black and no lesion.
         """
-        size, centre = _crops(len(images))
-        if self.standard:
-            _move_to_bare_skin(masks, size, centre)
-        planes = _planes(size, centre, quarter_turns=self.standard).to(images.device)
+        planes = _planes(*_crops(len(images)), quarter_turns=self.standard).to(images.device)
         places = F.affine_grid(planes, [len(images), 4, *masks.shape[1:]], align_corners=False)
+        if self.standard:
+            _fold_onto_bare_skin(places, masks)
         stacked = torch.cat([images, masks[..., None]], dim=3).permute(0, 3, 1, 2).float().contiguous()
         moved = F.grid_sample(stacked, places, mode="bilinear", padding_mode="zeros", align_corners=False)
-        return _recoloured(moved[:, :3]), (moved[:, 3:] >= 127.5).float()
+        photos, truths = moved[:, :3], moved[:, 3:] >= 127.5
+        if self.standard:
+            _soften(photos)
+        return _recoloured(photos), truths.float()
 
 
 def plain(images: torch.Tensor, masks: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
@@ -100,20 +105,48 @@ def _crops(count: int) -> tuple[torch.Tensor, torch.Tensor]:
     return size, (1 - size) * _uniform((count, 2), -1, 1)
 
 
-def _move_to_bare_skin(masks: torch.Tensor, size: torch.Tensor, centre: torch.Tensor) -> None:
-    """Move some of the crops, each to the first of `TRIES` small squares that has no lesion; where none has, it stays."""
-    chosen = (torch.rand(len(masks)) < BARE_SKIN).nonzero()[:, 0]
-    half = _uniform((len(chosen), TRIES), *BARE_SKIN_SIDE)
-    middle = (1 - half[..., None]) * _uniform((len(chosen), TRIES, 2), -1, 1)
-    edges = (torch.cat([middle - half[..., None], middle + half[..., None]], dim=2) + 1) / 2 * masks.shape[1]
-    left, top, right, bottom = edges.round().long().unbind(dim=2)
+def _fold_onto_bare_skin(places: torch.Tensor, masks: torch.Tensor) -> None:
+    """Have the places (B, S, S, 2) of some photographs lie in a square without lesion, over and over, mirrored at its edges.
+
+    A small square that filled the frame would be blurred, and models would learn that what is blurred is skin. Folded, it keeps
+    the photograph's detail; how far it is enlarged is drawn, from not at all to all of the frame.
+    """
+    photos, middle, half = (values.to(places.device) for values in _bare_squares(masks))
+    middle, half = middle[:, None, None], half[:, None, None]
+    enlarged = half ** -torch.rand(len(photos), 1, 1, 1).to(half)
+    along = (places[photos] / (half * enlarged) + 1).remainder(4)  # from 0 to 2 across the square, then back
+    places[photos] = middle + half * (1 - (along - 2).abs())
+
+
+def _bare_squares(masks: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Squares without lesion in some of the masks (B, S, S), each the first of `TRIES`; masks without such a one are left out.
+
+    Returns:
+        Which masks (N,), and the middles (N, 2) and half sizes (N, 2) of the squares in [-1, 1]², from the middle of their first
+        pixels to the middle of their last.
+    """
+    chosen, side = (torch.rand(len(masks)) < BARE_SKIN).nonzero()[:, 0], masks.shape[1]
+    half = _uniform((len(chosen), TRIES, 1), *BARE_SKIN_SIDE)
+    middle = (1 - half) * _uniform((len(chosen), TRIES, 2), -1, 1)
+    low, high = (((edge + 1) / 2 * side).round().long() for edge in (middle - half, middle + half))
+    (left, top), (right, bottom) = low.unbind(dim=2), high.unbind(dim=2)
     # The lesion's pixels above and left of every place; of a square, by its four corners.
     before = F.pad((masks[chosen.to(masks.device)] > 127).int().cumsum(1).cumsum(2), (1, 0, 1, 0)).cpu()
     row = torch.arange(len(chosen))[:, None]
-    within = before[row, bottom, right] - before[row, top, right] - before[row, bottom, left] + before[row, top, left]
-    for place, photo in enumerate(chosen.tolist()):
-        for found in (within[place] == 0).nonzero()[:1, 0].tolist():
-            size[photo], centre[photo] = half[place, found], middle[place, found]
+    bare = before[row, bottom, right] - before[row, top, right] - before[row, bottom, left] + before[row, top, left] == 0
+    found = bare.any(dim=1).nonzero()[:, 0]
+    first = bare[found].int().argmax(dim=1)
+    low, high = low[found, first], high[found, first]
+    return chosen[found], (low + high) / side - 1, (high - low - 1) / side
+
+
+def _soften(photos: torch.Tensor) -> None:
+    """Shrink some of the photographs (B, 3, S, S) and enlarge them again, in place."""
+    chosen = (torch.rand(len(photos)) < SOFT).nonzero()[:, 0].to(photos.device)
+    side = round(photos.shape[3] * float(_uniform(1, SOFTEST, 1)))
+    if len(chosen):
+        small = F.interpolate(photos[chosen], size=(side, side), mode="bilinear", antialias=True)
+        photos[chosen] = F.interpolate(small, size=photos.shape[2:], mode="bilinear")
 
 
 def _planes(size: torch.Tensor, centre: torch.Tensor, *, quarter_turns: bool) -> torch.Tensor:
