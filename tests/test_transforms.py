@@ -140,10 +140,10 @@ def corner_lesions(count: int) -> torch.Tensor:
     return masks
 
 
-def test_a_tenth_of_the_photographs_give_a_square_without_lesion() -> None:
+def test_some_of_the_photographs_give_a_square_without_lesion() -> None:
     torch.manual_seed(0)
     photos, middle, half = transforms._bare_squares(corner_lesions(2000))
-    assert 100 < len(photos) < 200  # of those drawn, some find no square
+    assert 88 < len(photos) < 152  # 6 %, within three standard deviations; nearly all find a square
     assert photos.tolist() == sorted(set(photos.tolist()))
     pixels = half * 64 + 1  # from the middle of the first pixel to that of the last is one less than there are
     assert ((pixels[:, 0] - pixels[:, 1]).abs() <= 1).all()  # edges are rounded to pixels
@@ -216,7 +216,7 @@ def test_some_photographs_lose_detail_and_no_light() -> None:
     photos = fine.expand(400, 3, 64, 64).clone()
     transforms._soften(photos)
     softened = photos[(photos != fine).flatten(1).any(dim=1)]
-    assert 40 < len(softened) < 80  # 15 %, within three standard deviations
+    assert 22 < len(softened) < 58  # a tenth, within three standard deviations
     assert softened.std() < 0.5 * fine.std()
     torch.testing.assert_close(softened.mean(), fine.mean(), atol=1, rtol=0)
 

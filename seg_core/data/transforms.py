@@ -25,15 +25,15 @@ JITTER = 0.2
 HUE = 0.02
 """Most that the hue moves, as a share of the colour circle."""
 
-BARE_SKIN = 0.1
+BARE_SKIN = 0.06
 """Share of the photographs that show but a square of themselves without lesion, so that models learn to mark nothing there."""
 BARE_SKIN_SIDE = (0.15, 0.5)
 """Least and largest side of such a square, as a share of the photograph's."""
 TRIES = 64
 """Squares among which one without lesion is looked for."""
-SOFT = 0.15
+SOFT = 0.1
 """Share of the photographs that lose fine detail, as a photograph has none that is stored smaller."""
-SOFTEST = 0.3
+SOFTEST = 0.4
 """Least side that these are shrunk to before they are enlarged again, as a share of the photograph's."""
 
 _GREY = torch.tensor([0.299, 0.587, 0.114])  # luma (ITU-R BT.601)
