@@ -95,9 +95,10 @@ def table(store: RunStore) -> str:
     Behind ± stands the standard deviation over seeds of the mean over folds, where there are several.
     """
     runs: dict[tuple[str, str], list[Run]] = {}
+    best = Config.of("best").model_dump()
     for run in finished(store):
-        settings = run.config.model_dump(exclude={"seed", "folds", "fold"}, exclude_defaults=True)
-        text = ", ".join(f"{name} {value}" for name, value in settings.items()) or "none"
+        settings = run.config.model_dump(exclude={"seed", "folds", "fold"})
+        text = ", ".join(f"{name} {value}" for name, value in settings.items() if value != best[name]) or "none"
         runs.setdefault((run.name, text), []).append(run)
     lines = ["| candidate | settings | runs | IoU | IoU by fold | Dice | boundary IoU | seconds |", "|" + " --- |" * 8]
     for (name, text), of_it in runs.items():

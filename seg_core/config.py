@@ -94,7 +94,7 @@ class Config(BaseModel):
         default=1.0,
         gt=0,
         le=1,
-        description="Learning rate of the encoder, as a share of that of the decoder; nothing where one of them is frozen.",
+        description="Learning rate of the encoder, as a share of that of the decoder; without effect where one is frozen.",
     )
     optimizer: Literal["adam", "adamw"] = Field(
         default="adamw", description="adam, as in the report, or adamw with weight decay 0.01."

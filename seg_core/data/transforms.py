@@ -2,6 +2,7 @@
 
 Augmenting is one map of the plane and one of the colours per photograph: a crop, a mirror image and turns are all affine, so they
 are multiplied and the pixels are looked up once; brightness, contrast, saturation and hue are affine in red, green and blue too.
+`standard` folds the plane of some photographs onto a square of bare skin, and takes fine detail from some.
 """
 
 from __future__ import annotations
@@ -26,13 +27,14 @@ HUE = 0.02
 """Most that the hue moves, as a share of the colour circle."""
 
 BARE_SKIN = 0.06
-"""Share of the photographs that show but a square of themselves without lesion, so that models learn to mark nothing there."""
+"""Share of the photographs of which a square without lesion is shown alone, where there is one, so that models learn to mark
+nothing there."""
 BARE_SKIN_SIDE = (0.15, 0.5)
 """Least and largest side of such a square, as a share of the photograph's."""
 TRIES = 64
 """Squares among which one without lesion is looked for."""
 SOFT = 0.1
-"""Share of the photographs that lose fine detail, as a photograph has none that is stored smaller."""
+"""Share of the photographs that lose fine detail, as if they had been stored smaller."""
 SOFTEST = 0.4
 """Least side that these are shrunk to before they are enlarged again, as a share of the photograph's."""
 
@@ -119,7 +121,7 @@ def _fold_onto_bare_skin(places: torch.Tensor, masks: torch.Tensor) -> None:
 
 
 def _bare_squares(masks: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Squares without lesion in some of the masks (B, S, S), each the first of `TRIES`; masks without such a one are left out.
+    """Squares without lesion in some of the masks (B, S, S), each the first of `TRIES`; masks where none is found are left out.
 
     Returns:
         Which masks (N,), and the middles (N, 2) and half sizes (N, 2) of the squares in [-1, 1]², from the middle of their first
@@ -141,7 +143,7 @@ def _bare_squares(masks: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torc
 
 
 def _soften(photos: torch.Tensor) -> None:
-    """Shrink some of the photographs (B, 3, S, S) and enlarge them again, in place."""
+    """Shrink some of the photographs (B, 3, S, S), all to one size that is drawn, and enlarge them again, in place."""
     chosen = (torch.rand(len(photos)) < SOFT).nonzero()[:, 0].to(photos.device)
     side = round(photos.shape[3] * float(_uniform(1, SOFTEST, 1)))
     if len(chosen):

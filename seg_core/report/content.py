@@ -45,8 +45,8 @@ Advance = Callable[[int, int, str], None]
 AUGMENTATION = {
     "report": "random crops of at least 60 % of the area, mirror images, turns by up to 20°, and brightness, contrast, "
     "saturation and hue jittered",
-    "standard": "random crops of at least 60 % of the area, of a tenth of the photographs small squares without lesion, mirror "
-    "images, turns by any quarter and up to 20° more, and brightness, contrast, saturation and hue jittered",
+    "standard": "random crops of at least 60 % of the area, mirror images, turns by any quarter and up to 20° more, and "
+    "brightness, contrast, saturation and hue jittered; some photographs show bare skin alone, and some lose fine detail",
 }
 
 
