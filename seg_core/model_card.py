@@ -29,7 +29,8 @@ def model_card(config: Config, metadata: Mapping[str, Any], recipe: str) -> str:
     threads = "1 thread" if metadata["threads"] == 1 else f"{metadata['threads']} threads"
     split = "a part of its own" if data["val_is_own"] else config.drawing.words
     test = f" The {data['test']} test photographs were never trained or chosen on." if data["test"] else ""
-    chosen = ", the one with the highest validation IoU" if metadata["epoch"] == History.of(epochs).best_epoch else ""
+    is_best = metadata["epoch"] == History.of(epochs).best_epoch
+    why = "the one with the highest validation IoU" if is_best else "the last one, so that nothing was chosen on validation"
     kept = epochs[metadata["epoch"] - 1]
     return f"""# {metadata["label"]}
 
@@ -41,13 +42,13 @@ knows no diagnosis, and nobody has tested it on patients.
 
 Trained on {data["train"]} photographs of `{data["name"]}` (fingerprint `{data["fingerprint"]}`),
 validated on {data["val"]} ({split}).{test}
-Of {len(epochs)} epochs number {metadata["epoch"]} is kept{chosen}. Training took
+Of {len(epochs)} epochs number {metadata["epoch"]} is kept, {why}. Training took
 {minutes:.0f} minutes with {threads} on {metadata["device"]} in {metadata["precision"]}.
 
     {command_line(config, [DATA], "")}
     {_publish_command(config, metadata, recipe)}
 
-The first command prints the checkpoint that the second one takes.
+The first command prints where it left best.safetensors; CHECKPOINT is {"that" if is_best else "last.safetensors, beside it"}.
 
 ## What it scores
 
