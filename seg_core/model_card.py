@@ -96,7 +96,7 @@ def _publish_command(config: Config, metadata: Mapping[str, Any], recipe: str) -
     options = {
         f"--suffix {suffix}": suffix,
         "--originals DIR": "validation, original size" in metadata["evaluation"],
-        "--beside CHECKPOINT": metadata.get("beside"),
+        "--beside OTHER": metadata.get("beside"),
     }
     given = [text for text, there in options.items() if there]
     return " ".join([f"python -m seg_core publish CHECKPOINT --data {DATA} --output checkpoints", *given])
