@@ -90,7 +90,7 @@ def finished(store: RunStore) -> Iterator[Run]:
 
 
 def table(store: RunStore) -> str:
-    """Candidates with the means of what the best epochs of their runs score on the validation parts, at stored resolution.
+    """Candidates with the means of what the last epochs of their runs score on the validation parts, at stored resolution.
 
     Behind ± stands the standard deviation over seeds of the mean over folds, where there are several.
     """
@@ -102,7 +102,7 @@ def table(store: RunStore) -> str:
         runs.setdefault((run.name, text), []).append(run)
     lines = ["| candidate | settings | runs | IoU | IoU by fold | Dice | boundary IoU | seconds |", "|" + " --- |" * 8]
     for (name, text), of_it in runs.items():
-        scored = [evaluate(load_checkpoint(store.folder(run.id) / "best.safetensors"), _validation(run)) for run in of_it]
+        scored = [evaluate(load_checkpoint(store.folder(run.id) / "last.safetensors"), _validation(run)) for run in of_it]
         iou, dice, boundary = (
             [float(evaluation.own_scores[metric].mean()) for evaluation in scored] for metric in ("iou", "dice", "boundary_iou")
         )
@@ -130,7 +130,7 @@ def afterwards(runs: Sequence[Run]) -> str:
     for run in runs:
         pairs = _validation(run)
         for tta in (False, True):
-            model = load_checkpoint(RunStore().folder(run.id) / "best.safetensors", tta=tta)
+            model = load_checkpoint(RunStore().folder(run.id) / "last.safetensors", tta=tta)
             evaluation, kept = _evaluated(model, pairs)
             how = "with test-time augmentation" if tta else "as they are"
             for threshold in THRESHOLDS:
