@@ -12,6 +12,8 @@ from seg_core.resume import History
 from seg_core.robustness import MARKED
 
 DATA = "DIR"
+ORIGINALS = "validation, original size"
+"""The name of the validation part at its original size, among what a model is scored on."""
 SCORES = (*METRICS, *OUTLINE_METRICS)
 
 
@@ -95,7 +97,7 @@ def _publish_command(config: Config, metadata: Mapping[str, Any], recipe: str) -
     suffix = recipe.removeprefix(config.recipe).removeprefix("-")
     options = {
         f"--suffix {suffix}": suffix,
-        "--originals DIR": "validation, original size" in metadata["evaluation"],
+        "--originals DIR": ORIGINALS in metadata["evaluation"],
         "--beside OTHER": metadata.get("beside"),
     }
     given = [text for text, there in options.items() if there]

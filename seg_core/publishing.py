@@ -16,7 +16,7 @@ from seg_core.data.dataset import Dataset
 from seg_core.data.folders import Pair
 from seg_core.errors import InputError, some_of
 from seg_core.evaluation import Evaluation, evaluate
-from seg_core.model_card import model_card
+from seg_core.model_card import ORIGINALS, model_card
 from seg_core.robustness import robustness
 from seg_core.statistics import mean_interval
 
@@ -76,7 +76,7 @@ def _parts(dataset: Dataset, config: Config, originals: Dataset | None) -> dict[
     split = dataset.split(*config.drawing)
     parts = {"validation": split.val, "test": split.test}
     if originals:
-        parts["validation, original size"] = _originals(split.val, originals)
+        parts[ORIGINALS] = _originals(split.val, originals)
     return {name: pairs for name, pairs in parts.items() if pairs}
 
 
