@@ -189,7 +189,8 @@ Other light costs, in IoU with the truth:
 {_table(["the light", *parts], rows("iou_drop"))}
 
 Of each photograph that has room for it the largest square without lesion, alone: how many there are, and the share of these of
-which less than {MARKED:.0%} was marked:
+which less than {MARKED:.0%} was marked. A truth outlines the main lesion alone: a square can show a second one, which is rightly
+marked (`python -m benchmarks.bare_skin` sets such squares of the validation photographs apart):
 
 {_table(["without lesion", *parts], skin)}"""
 

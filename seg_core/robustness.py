@@ -76,16 +76,15 @@ class _Row:
 
 
 def _measure(model: Checkpoint, pair: Pair) -> _Row:
-    image = read_image(pair.image)
-    image.thumbnail((LONGEST_SIDE, LONGEST_SIDE), Image.Resampling.LANCZOS)
-    truth, photo = _scaled(read_mask(pair.mask)[0], image.size), np.asarray(image)
+    photo, truth = opened(pair)
+    height, width = truth.shape
     own, everywhere, circle = _mask(model, photo), np.ones_like(truth), _circle(truth.shape)
     frames: dict[str, tuple[Change, Change, np.ndarray]] = {  # the change, the way back, and where masks are compared
         "mirrored": (np.fliplr, np.fliplr, everywhere),
         "turned by 90°": (np.rot90, partial(np.rot90, k=-1), everywhere),
         "turned by 30°": (partial(_turned, angle=ANGLE), partial(_turned, angle=-ANGLE), circle),
-        "half the size": (partial(_resized, factor=0.5), partial(_scaled, size=image.size), everywhere),
-        "twice the size": (partial(_resized, factor=2), partial(_scaled, size=image.size), everywhere),
+        "half the size": (partial(_resized, factor=0.5), partial(_scaled, size=(width, height)), everywhere),
+        "twice the size": (partial(_resized, factor=2), partial(_scaled, size=(width, height)), everywhere),
     }
     agreement = {
         name: float(metrics.iou(own & where, back(_mask(model, change(photo))) & where))
@@ -94,12 +93,25 @@ def _measure(model: Checkpoint, pair: Pair) -> _Row:
     colours = {"warmer": (1.1, 1, 1 / 1.1), "cooler": (1 / 1.1, 1, 1.1), "brighter": (1.25,) * 3, "darker": (0.75,) * 3}
     at_best = float(metrics.iou(own, truth))
     iou_drop = {name: at_best - float(metrics.iou(_mask(model, _lit(photo, gains)), truth)) for name, gains in colours.items()}
-    square = largest_square(~truth)
-    marked = None
-    if square[2] >= SKIN_SIDE * min(truth.shape):
-        top, left, side = square
-        marked = float(_mask(model, photo[top : top + side, left : left + side]).mean())
-    return _Row(agreement, iou_drop, marked)
+    skin = bare_skin(photo, truth)
+    return _Row(agreement, iou_drop, None if skin is None else float(_mask(model, skin).mean()))
+
+
+def opened(pair: Pair) -> tuple[np.ndarray, np.ndarray]:
+    """A photograph (H, W, 3) uint8, shrunk to `LONGEST_SIDE` where it is larger, and its lesion mask (H, W) at that size.
+
+    Raises:
+        InputError: if a file cannot be read.
+    """
+    image = read_image(pair.image)
+    image.thumbnail((LONGEST_SIDE, LONGEST_SIDE), Image.Resampling.LANCZOS)
+    return np.asarray(image), _scaled(read_mask(pair.mask)[0], image.size)
+
+
+def bare_skin(photo: np.ndarray, lesion: np.ndarray) -> np.ndarray | None:
+    """The largest square of a photograph (H, W, 3) that its lesion mask (H, W) leaves free; None where that is too small."""
+    top, left, side = largest_square(~lesion)
+    return photo[top : top + side, left : left + side] if side >= SKIN_SIDE * min(lesion.shape) else None
 
 
 def largest_square(free: np.ndarray) -> tuple[int, int, int]:

@@ -1,0 +1,58 @@
+"""What the models that ship mark on the skin beside the lesion of the validation photographs.
+
+    python -m benchmarks.bare_skin DIR
+
+DIR holds these photographs, such as their originals. A mask outlines the main lesion alone, so some of the squares that it leaves
+free show another one, which a model is right to mark: those named in second_lesions.txt, in which each of two readers was sure to
+see one. They were shown the squares of the originals, and no model's masks; neither is a dermatologist.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Collection, Mapping
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.ship_models import VALIDATION
+from seg_core.checkpoint import Checkpoint, load_checkpoint
+from seg_core.data.dataset import open_dataset
+from seg_core.home import SHIPPED_CHECKPOINTS
+from seg_core.robustness import MARKED, bare_skin, opened
+
+SECOND_LESIONS = Path(__file__).with_name("second_lesions.txt")
+
+
+def main() -> None:
+    """Print the table, in Markdown."""
+    parser = argparse.ArgumentParser(description="What models mark on skin without lesion.")
+    parser.add_argument("data", help="a dataset folder with the validation photographs")
+    named, second = VALIDATION.read_text(encoding="utf-8").split(), SECOND_LESIONS.read_text(encoding="utf-8").split()
+    pairs = {pair.id: pair for pair in open_dataset(parser.parse_args().data).unique_pairs}
+    skin = {id: bare_skin(*opened(pairs[id])) for id in named}
+    squares = {id: square for id, square in skin.items() if square is not None}
+    print("| model | unmarked | without a second lesion | marked, without one | marked, with one |", "|" + " --- |" * 5, sep="\n")
+    for path in sorted(SHIPPED_CHECKPOINTS.glob("*-best*.safetensors")):
+        print(row(path.stem, marked(load_checkpoint(path), squares), squares, second), flush=True)
+
+
+def marked(model: Checkpoint, squares: Mapping[str, np.ndarray]) -> list[str]:
+    """The ids of those squares of which a model marks 2 % or more."""
+    return [id for id, square in squares.items() if model.predict(np.ascontiguousarray(square)).mask().mean() >= MARKED]
+
+
+def row(name: str, marked: Collection[str], squares: Collection[str], second: Collection[str]) -> str:
+    """A model's row: of all squares, and of those without a second lesion, how many stay unmarked; and the others' ids."""
+    bare = set(squares) - set(second)
+    wrong, right = sorted(bare & set(marked)), sorted(set(marked) - bare)
+    cells = [name, _share(len(squares) - len(marked), len(squares)), _share(len(bare) - len(wrong), len(bare))]
+    return f"| {' | '.join([*cells, ', '.join(wrong) or '–', ', '.join(right) or '–'])} |"
+
+
+def _share(part: int, whole: int) -> str:
+    return f"{part} of {whole}, {part / whole:.0%}"
+
+
+if __name__ == "__main__":
+    main()
