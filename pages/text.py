@@ -12,13 +12,3 @@ _BREAK = "\u2060"  # it takes no room, and no address is made a link across it
 def plain(text: str) -> str:
     """Text as Markdown that shows it as it is: names, paths and messages may hold signs that Markdown would take for its own."""
     return _SIGNS.sub(r"\\\1", _ADDRESS.sub(rf"\1{_BREAK}", text))
-
-
-def duration(seconds: float) -> str:
-    """Seconds as ``42 s``, ``3 min 05 s`` or ``2 h 07 min``."""
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60:02d} s"
-    return f"{whole // 3600} h {whole % 3600 // 60:02d} min"

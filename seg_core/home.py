@@ -23,8 +23,3 @@ def home() -> Path:
     except OSError as error:
         raise InputError(f"The folder {folder} cannot be made ({error.strerror}); set LESIONLAB_HOME to another one.") from None
     return folder
-
-
-def run_folder(run_id: int) -> Path:
-    """The folder of one run: its checkpoints, its resume state, its masks and what its process printed."""
-    return home() / f"{run_id:04d}"

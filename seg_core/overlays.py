@@ -24,12 +24,11 @@ def draw_mask(
     *,
     opacity: float = 0.4,
     outline: bool = True,
-    edge: str = EDGE,
     width: int = 0,
 ) -> Image.Image:
     """Lay a mask (H, W) bool over a photograph of the same size, as a tint and as an outline.
 
-    ``colour`` and ``edge`` are #rrggbb; ``opacity`` is that of the tint, from 0 (none) to 1 (the photograph is hidden). Truth is
+    ``colour`` is #rrggbb; ``opacity`` is that of the tint, from 0 (none) to 1 (the photograph is hidden). Truth is
     drawn with ``colour="#ffffff", opacity=0``. ``width`` is that of the outline in pixels; 0 takes one that fits the size.
 
     Raises:
@@ -44,7 +43,7 @@ def draw_mask(
     drawn.paste(colour, mask=_stencil(mask, round(opacity * 255)))
     if outline:
         width = width or line_width(photograph.size)
-        drawn.paste(edge, mask=_stencil(grow(mask, width) & ~mask, 200))
+        drawn.paste(EDGE, mask=_stencil(grow(mask, width) & ~mask, 200))
         drawn.paste(colour, mask=_stencil(mask & ~shrink(mask, width), 255))
     return drawn
 

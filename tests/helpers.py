@@ -11,6 +11,7 @@ import numpy as np
 from PIL import Image
 
 from seg_core.config import Config
+from seg_core.data.folders import Pair, list_folder
 
 T = TypeVar("T")
 
@@ -56,6 +57,11 @@ def write_pair(photo: Path, mask: Path, size: tuple[int, int] = (64, 64), seed: 
         path.parent.mkdir(parents=True, exist_ok=True)
     Image.fromarray(pixels).save(photo, quality=95)
     Image.fromarray(truth.astype(np.uint8) * 255).save(mask)
+
+
+def find_pairs(folder: Path) -> list[Pair]:
+    """The pairs below a folder."""
+    return list_folder(folder).pairs
 
 
 def make_dataset(

@@ -15,9 +15,9 @@ from seg_core.data import pixel_store
 from seg_core.data.cache import cache_bytes, cache_folder, cache_limit, cache_pairs, clear_cache
 from seg_core.data.cached_pairs import CachedPairs
 from seg_core.data.check import load_pair
-from seg_core.data.folders import Pair, find_pairs
+from seg_core.data.folders import Pair
 from seg_core.errors import InputError
-from tests.helpers import make_dataset, write_pair
+from tests.helpers import find_pairs, make_dataset, write_pair
 
 SIZE = 32
 ONE_CACHE = 3 * SIZE * SIZE * 4  # bytes of three pairs, without the files' headers of 128 bytes each

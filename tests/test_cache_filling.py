@@ -18,10 +18,10 @@ from seg_core.data import check, pixel_store
 from seg_core.data.cache import cache_folder, cache_pairs
 from seg_core.data.cached_pairs import CachedPairs
 from seg_core.data.check import LoadedPair, Problem, load_pair, notes_on
-from seg_core.data.folders import Pair, find_pairs
+from seg_core.data.folders import Pair
 from seg_core.errors import InputError
 from seg_core.home import PROJECT
-from tests.helpers import make_dataset, wait_until
+from tests.helpers import find_pairs, make_dataset, wait_until
 
 SIZE = 32
 COUNT = 12
@@ -138,10 +138,10 @@ import sys
 from pathlib import Path
 from seg_core.data import pixel_store
 from seg_core.data.cache import cache_pairs
-from seg_core.data.folders import find_pairs
+from seg_core.data.folders import list_folder
 
 pixel_store.PUBLISH_SECONDS = 0
-cached = cache_pairs(find_pairs(Path(sys.argv[1])), int(sys.argv[2]), seconds=0)
+cached = cache_pairs(list_folder(Path(sys.argv[1])).pairs, int(sys.argv[2]), seconds=0)
 for index in range(int(sys.argv[3])):
     cached.read([index])
     print(index, flush=True)

@@ -22,14 +22,14 @@ from torchmetrics.functional.classification import binary_calibration_error
 from seg_core import evaluation as evaluation_module
 from seg_core import metrics
 from seg_core.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
-from seg_core.data.folders import Pair, find_pairs
+from seg_core.data.folders import Pair
 from seg_core.errors import InputError
 from seg_core.evaluation import METRICS, Evaluation, count, evaluate
 from seg_core.image import read_image, read_mask
 from seg_core.in_order import MOST_WORKERS
 from seg_core.model import build_model
 from seg_core.prediction import Prediction
-from tests.helpers import make_dataset, tiny_config
+from tests.helpers import find_pairs, make_dataset, tiny_config
 
 pytestmark = pytest.mark.usefixtures("thin_decoder")
 

@@ -9,9 +9,9 @@ import pytest
 
 from seg_core.data.check import check_names
 from seg_core.data.dataset import Dataset, clean_source, open_dataset
-from seg_core.data.folders import find_pairs, list_folder
+from seg_core.data.folders import list_folder
 from seg_core.errors import InputError
-from tests.helpers import SHARED_DATA, make_dataset
+from tests.helpers import SHARED_DATA, find_pairs, make_dataset
 
 
 def parts_of(folder: Path) -> dict[str, list[str]]:

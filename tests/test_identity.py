@@ -12,11 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from seg_core.data.folders import find_pairs
 from seg_core.errors import InputError
 from seg_core.home import PROJECT
 from seg_core.identity import checkpoint_digest, dataset_fingerprint, evaluation_key, mask_folder_digest, pair_facts
-from tests.helpers import make_dataset
+from tests.helpers import find_pairs, make_dataset
 
 
 def age(file: Path, seconds: float) -> None:

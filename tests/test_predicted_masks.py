@@ -12,12 +12,12 @@ from isic_challenge_scoring import metrics as challenge
 from isic_challenge_scoring.confusion import create_binary_confusion_matrix
 from PIL import Image
 
-from seg_core.data.folders import Pair, find_pairs
+from seg_core.data.folders import Pair
 from seg_core.errors import InputError
 from seg_core.evaluation import Evaluation, evaluate
 from seg_core.image import write_mask
 from seg_core.predicted_masks import PredictedMasks, open_predicted_masks
-from tests.helpers import lesion, make_dataset
+from tests.helpers import find_pairs, lesion, make_dataset
 
 A, B, C = (f"ISIC_000000{number}" for number in range(3))
 SIZE = (8, 4)

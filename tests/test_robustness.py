@@ -10,10 +10,10 @@ import pytest
 from PIL import Image
 
 from seg_core.checkpoint import Checkpoint
-from seg_core.data.folders import Pair, find_pairs
+from seg_core.data.folders import Pair
 from seg_core.prediction import Prediction
 from seg_core.robustness import largest_square, robustness
-from tests.helpers import make_dataset
+from tests.helpers import find_pairs, make_dataset
 
 
 class Darkness:

@@ -12,9 +12,9 @@ import pytest
 from PIL import Image
 
 from seg_core.data import sample
-from seg_core.data.folders import find_pairs
 from seg_core.data.lesion_painter import Painting, paint
 from seg_core.data.sample import sample_folder
+from tests.helpers import find_pairs
 
 
 @pytest.fixture(scope="module")

@@ -21,7 +21,7 @@ import pytest
 
 from seg_core.config import Config
 from seg_core.errors import InputError
-from seg_core.home import PROJECT, run_folder
+from seg_core.home import PROJECT, home
 from seg_core.runs import process
 from seg_core.runs.process import Owner
 from seg_core.runs.queue import LOST
@@ -179,7 +179,6 @@ def test_the_end_of_the_log_is_in_order(store: RunStore) -> None:
         store.log(run_id, f"line {number}", "warning" if number == 4 else "info")
     lines = store.log_tail(run_id, 2)
     assert [(line.text, line.level) for line in lines] == [("line 3", "info"), ("line 4", "warning")]
-    assert [line.text for line in store.log_tail(run_id, after=lines[0].id)] == ["line 4"]
 
 
 def test_progress_counts_whole_epochs_and_the_batches_of_this_one(store: RunStore) -> None:
@@ -420,8 +419,8 @@ def test_deleting_frees_the_disk(store: RunStore) -> None:
     store.add_epoch(run_id, 1, VALUES, VALUES)
     store.log(run_id, "A line.")
     store.finish(run_id, "finished")
-    folder = run_folder(run_id)
-    assert folder == store.folder(run_id)
+    folder = store.folder(run_id)
+    assert folder == home() / f"{run_id:04d}"
     (folder / "masks").mkdir(parents=True)
     (folder / "best.safetensors").write_bytes(b"x" * 1000)
     (folder / "masks" / "photo-1.jpg").write_bytes(b"x" * 234)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import typer
 
-from pages.text import duration, plain
+from pages.text import plain
 from seg_core.cli import app
 from seg_core.command_line import command_line
 from seg_core.config import Config
@@ -71,8 +71,3 @@ def test_names_are_shown_as_they_are() -> None:
     assert plain("![x](http://a/b.png) *b* $c$") == "\\!\\[x\\]\\(http\\:/\u2060/a/b\\.png\\) \\*b\\* \\$c\\$"
     assert plain("www.a.b me@a.b") == "www\u2060\\.a\\.b me@\u2060a\\.b"
     assert plain("ISIC 2016, 7 px") == "ISIC 2016, 7 px"
-
-
-@pytest.mark.parametrize(("seconds", "text"), [(0.4, "0 s"), (59.4, "59 s"), (185, "3 min 05 s"), (7620, "2 h 07 min")])
-def test_durations(seconds: float, text: str) -> None:
-    assert duration(seconds) == text

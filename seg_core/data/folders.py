@@ -52,17 +52,12 @@ class Listing:
     without_photo: list[Path]
 
 
-def find_pairs(folder: Path) -> list[Pair]:
-    """The pairs below ``folder``, by part and then by id; files without a partner are left to `seg_core.data.check`.
+def list_folder(folder: Path) -> Listing:
+    """The pairs below ``folder``, by part and then by id, and the files without a partner.
 
     Raises:
         InputError: if the folder is missing or has none of the known layouts.
     """
-    return list_folder(folder).pairs
-
-
-def list_folder(folder: Path) -> Listing:
-    """As `find_pairs`, with the lone files named too."""
     folder = Path(folder).expanduser()
     listing = Listing([], [], [])
     try:

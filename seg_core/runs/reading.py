@@ -50,7 +50,7 @@ class Reader:
         self._close()
 
     def folder(self, run_id: int) -> Path:
-        """The folder of one run, beside the database; for the default database the same as `seg_core.home.run_folder`."""
+        """The folder of one run, beside the database: its checkpoints, its resume state, its masks, what its process printed."""
         return self.path.parent / f"{run_id:04d}"
 
     def get_run(self, run_id: int) -> Run:
@@ -111,13 +111,10 @@ class Reader:
             values[split][name] = value
         return values
 
-    def log_tail(self, run_id: int, n: int = 200, after: int = 0) -> list[LogLine]:
-        """The last ``n`` lines of a run's log whose id is greater than ``after``, the oldest first."""
+    def log_tail(self, run_id: int, n: int = 200) -> list[LogLine]:
+        """The last ``n`` lines of a run's log, the oldest first."""
         query = (
-            select(log.c.id, log.c.time, log.c.level, log.c.text)
-            .where(log.c.run_id == run_id, log.c.id > min(after, LARGEST_ID))
-            .order_by(log.c.id.desc())
-            .limit(n)
+            select(log.c.id, log.c.time, log.c.level, log.c.text).where(log.c.run_id == run_id).order_by(log.c.id.desc()).limit(n)
         )
         return [LogLine(*row) for row in reversed(self._rows_of(run_id, query))]
 

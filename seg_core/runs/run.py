@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal
 
 from seg_core.config import Config
 from seg_core.runs.process import Owner
@@ -16,10 +16,6 @@ Status = Literal["queued", "running", "stopping", "stopped", "finished", "failed
 Ending = Literal["finished", "stopped", "failed"]
 Phase = Literal["waiting", "preparing", "training", "validating"]
 Level = Literal["info", "warning", "error"]
-
-STATUSES: tuple[Status, ...] = get_args(Status)
-PHASES: tuple[Phase, ...] = get_args(Phase)
-LEVELS: tuple[Level, ...] = get_args(Level)
 
 RUNNING: tuple[Status, ...] = ("running", "stopping")
 """A process works on it. At most as many runs as there are slots are in these states."""
