@@ -134,7 +134,7 @@ def _redraws(page: Page, app: AppProcess) -> list[float]:
 
 
 def _drops(page: Page, app: AppProcess) -> list[float]:
-    """Times of all drops but the first, which loads torch and the models."""
+    """Times of all drops but the first, which loads the models."""
     page.goto(f"{app.url}/predict")
     widget = page.frame_locator("iframe")
     widget.locator("#photographs [aria-dropeffect]").first.wait_for(timeout=60_000)

@@ -50,7 +50,7 @@ def main() -> None:
         browser = playwright.chromium.launch(executable_path=find_chromium(), args=["--no-sandbox", "--disable-gpu"])
         try:
             _app(home, lambda app: _visitors(browser, app))
-            # Anew, as somebody has predicted by now, and torch takes its memory.
+            # An app of its own: what the visitors asked for still takes memory in the first.
             _app(home, lambda app: _training(browser, app))
         finally:
             browser.close()

@@ -6,18 +6,16 @@ import math
 import sys
 from collections.abc import Callable
 from dataclasses import asdict
-from functools import cache
 from typing import Annotated, Any, TypeVar
 
 from fastapi import APIRouter, HTTPException, Path, Query
 from fastapi.responses import FileResponse, JSONResponse
 
+from pages.stores import jobs, store
 from seg_core.errors import InputError
-from seg_core.jobs.store import JobStore
 from seg_core.runs.loss_curve import loss_curve
 from seg_core.runs.masks import mask_epochs, mask_ids, mask_photos
 from seg_core.runs.run import Changed
-from seg_core.runs.store import RunStore
 from seg_core.versions import VERSION
 
 T = TypeVar("T")
@@ -25,18 +23,6 @@ T = TypeVar("T")
 router = APIRouter(prefix="/api")
 RunId = Annotated[int, Path(description="The run's number.", ge=1)]
 JobId = Annotated[int, Path(description="The job's number.", ge=1)]
-
-
-@cache
-def store() -> RunStore:
-    """The store of this process."""
-    return RunStore()
-
-
-@cache
-def jobs() -> JobStore:
-    """The job store of this process."""
-    return JobStore()
 
 
 @router.get("/health", tags=["app"])

@@ -1,4 +1,4 @@
-"""A picture of augmented pairs. It needs torchvision, so it is imported only when it is asked for."""
+"""A picture of augmented pairs. It needs torch, so it is imported only when it is asked for."""
 
 from __future__ import annotations
 

@@ -8,7 +8,6 @@ from typing import Any
 
 import streamlit as st
 
-from pages.api import store
 from pages.comparison import (
     ORDERS,
     Compared,
@@ -25,6 +24,7 @@ from pages.dataset_view import known_duplicates
 from pages.job_panel import ask, job_panel
 from pages.live import compare_view, image_viewer
 from pages.models import MOST_COMPARED, model_names, short_name
+from pages.stores import store
 from pages.tables import pairing_table, score_table
 from pages.take_away import take_masks_away
 from pages.text import plain

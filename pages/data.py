@@ -7,13 +7,13 @@ from pathlib import Path
 import numpy as np
 import streamlit as st
 
-from pages.api import jobs
 from pages.data_panel import preview_panel, show_problems
 from pages.dataset_choice import choose_dataset
 from pages.dataset_view import PROBLEM_FILTERS, Filter, View
 from pages.gallery import gallery, gallery_of_twos
 from pages.histograms import histogram
 from pages.job_panel import ask, job_panel
+from pages.stores import jobs
 from pages.survey_panel import surveyed
 from pages.text import plain
 from seg_core.config import RECIPES, Config

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 
 import streamlit as st
 
-from pages.api import jobs
 from pages.live import job_bars
+from pages.stores import jobs
 from pages.text import plain
 from seg_core.jobs.dispatch import dispatch_jobs
 from seg_core.jobs.job import Request

@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pages.api import store
+from pages.stores import store
 from seg_core.checkpoint import CheckpointEntry, available_checkpoints, load_checkpoint
 from seg_core.errors import InputError
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import streamlit as st
 
-from pages.api import store
 from pages.live import Curve, live_charts, mask_film, run_list
 from pages.models import MOST_COMPARED
 from pages.run_actions import compare_link, group_buttons, report_link
 from pages.run_details import run_details
+from pages.stores import store
 from pages.text import plain
 from seg_core.colours import RUN_COLOURS
 from seg_core.runs.groups import Group, groups_of

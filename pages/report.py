@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import streamlit as st
 
-from pages.api import store
 from pages.data_panel import data_panel
 from pages.live import live_charts, run_bars
 from pages.report_figures import History, figures_table, report_marks, reproduction
+from pages.stores import store
 from pages.take_away import made_file
 from pages.text import plain
 from seg_core.config import VARIANTS, Config

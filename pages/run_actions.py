@@ -8,7 +8,7 @@ from typing import Any
 
 import streamlit as st
 
-from pages.api import store
+from pages.stores import store
 from pages.text import plain
 from seg_core.config import LONGEST_RUN
 from seg_core.errors import InputError

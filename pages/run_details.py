@@ -7,9 +7,9 @@ from pathlib import Path
 
 import streamlit as st
 
-from pages.api import store
 from pages.live import run_facts, run_log
 from pages.run_actions import action_buttons, clone_link, edit_panel
+from pages.stores import store
 from pages.take_away import take_run_away
 from pages.text import plain
 from seg_core.errors import InputError

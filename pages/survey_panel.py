@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import streamlit as st
 
-from pages.api import jobs
 from pages.dataset_view import View, open_view
 from pages.job_panel import ask, job_panel
+from pages.stores import jobs
 from pages.text import plain
 from seg_core.data.dataset import Dataset
 from seg_core.errors import InputError

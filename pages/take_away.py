@@ -7,10 +7,10 @@ from pathlib import Path
 
 import streamlit as st
 
-from pages.api import store
 from pages.comparison import Compared
 from pages.job_panel import ask, job_panel
 from pages.models import slug
+from pages.stores import store
 from pages.text import plain
 from seg_core.errors import InputError
 from seg_core.jobs.job import Request

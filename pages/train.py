@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import streamlit as st
 
-from pages.api import store
 from pages.data_panel import cache_panel, data_panel, preview_panel
 from pages.settings_panel import settings_panel
+from pages.stores import store
 from pages.text import plain
 from seg_core.command_line import command_line
 from seg_core.config import MOST_FOLDS, MOST_SEEDS, VARIANT_LABELS, VARIANTS, Config, Recipe, Variant

@@ -22,7 +22,7 @@ def job_command(job_id: int) -> Sequence[str]:
 
 
 def dispatch_jobs(store: JobStore, command: Command = job_command) -> Job | None:
-    """Mark jobs whose process is gone as failed; then start the process of the next one, if none is at work.
+    """Mark jobs whose process is gone as failed; then start the process of the next one, if none of its kind is at work.
 
     Any process may call it at any time: a job's process is started once.
 
