@@ -31,7 +31,7 @@ from pages.text import plain
 from pages.uploaded_models import uploaded_models
 from seg_core.checkpoint import available_checkpoints, read_metadata
 from seg_core.colours import run_colour
-from seg_core.comparison import PAIRING_NOTE, pairings, score_rows, to_csv, to_latex, to_markdown
+from seg_core.comparison import pairings, score_rows
 from seg_core.config import Config
 from seg_core.data.dataset import SAMPLE, Dataset, clean_source
 from seg_core.errors import InputError
@@ -39,6 +39,7 @@ from seg_core.jobs.requests import SplitChoice, evaluation_request, survey_reque
 from seg_core.jobs.results import result_folder
 from seg_core.overlap import overlap
 from seg_core.runs.groups import Group, groups_of
+from seg_core.score_table import PAIRING_NOTE, to_csv, to_latex, to_markdown
 
 A_PAGE = 8
 THRESHOLD = "compare-threshold"

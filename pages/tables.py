@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from html import escape
 
-from seg_core.comparison import COLUMNS, COSTS, PAIRING_TITLES, Pairing, Row, best, cell, cost_cells, margin, pairing_cells
+from seg_core.comparison import Pairing, Row
+from seg_core.score_table import COLUMNS, COSTS, PAIRING_TITLES, best, cell, cost_cells, margin, pairing_cells
 
 
 def score_table(rows: Sequence[Row]) -> str:

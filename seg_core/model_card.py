@@ -8,7 +8,7 @@ from typing import Any
 from seg_core.command_line import command_line
 from seg_core.config import Config
 from seg_core.evaluation import METRICS, OUTLINE_METRICS
-from seg_core.resume import History
+from seg_core.history import History
 from seg_core.robustness import MARKED
 
 DATA = "DIR"

@@ -23,9 +23,10 @@ from seg_core.data.normalisation import MEAN, STD
 from seg_core.data.preparation import PreparedData, prepare
 from seg_core.device import choose_precision, find_device
 from seg_core.events import BatchDone, EpochDone, Event, Message, Preparing, Sample
+from seg_core.history import EpochRecord, History
 from seg_core.losses import LOSSES
 from seg_core.model import Segmenter, build_model, count_parameters
-from seg_core.resume import EpochRecord, History, load_resume, save_resume
+from seg_core.resume import load_resume, save_resume
 from seg_core.versions import versions
 
 SAMPLES = 4

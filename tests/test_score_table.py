@@ -8,9 +8,10 @@ import io
 import numpy as np
 import pytest
 
-from seg_core.comparison import COLUMNS, best, cell, margin, pairings, score_rows, to_csv, to_latex, to_markdown
+from seg_core.comparison import pairings, score_rows
 from seg_core.complexity import Cost
 from seg_core.evaluation import Evaluation
+from seg_core.score_table import COLUMNS, best, cell, margin, to_csv, to_latex, to_markdown
 
 ON = "my_data, test part, at threshold 0.50"
 COST = Cost(4_200_000, 1_500_000_000, 12.4)

@@ -14,10 +14,10 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescap
 from markupsafe import Markup
 
 from seg_core.colours import run_colour
-from seg_core.comparison import PAIRING_NOTE, PAIRING_TITLES, best, cell, cost_cells, margin, pairing_cells
 from seg_core.report.content import gather
 from seg_core.runs.run import Run
 from seg_core.runs.store import RunStore
+from seg_core.score_table import PAIRING_NOTE, PAIRING_TITLES, best, cell, cost_cells, margin, pairing_cells
 
 __all__ = ["write_report"]
 

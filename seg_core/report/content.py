@@ -18,7 +18,7 @@ from seg_core.charts import Chart, comparison, curves
 from seg_core.checkpoint import Checkpoint, load_checkpoint, read_tensors
 from seg_core.colours import run_colour
 from seg_core.command_line import command_line
-from seg_core.comparison import COLUMNS, Column, Pairing, Row, pairings, score_rows
+from seg_core.comparison import Pairing, Row, pairings, score_rows
 from seg_core.complexity import Cost, cost
 from seg_core.config import Config
 from seg_core.data.folders import Pair
@@ -33,6 +33,7 @@ from seg_core.overlays import draw_mask, preview
 from seg_core.runs.groups import groups_of
 from seg_core.runs.run import Run
 from seg_core.runs.store import RunStore
+from seg_core.score_table import COLUMNS, Column
 from seg_core.student_report import REPORT
 
 PICTURE_SIDE = 420

@@ -13,7 +13,6 @@ from itertools import takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from seg_core.checkpoint import read_metadata
 from seg_core.config import Config
 from seg_core.errors import InputError
 from seg_core.runs.run import Ending, Run
@@ -140,16 +139,14 @@ def _train(run: Run, folder: Path, on_event: Callable[[Event], None], should_sto
 
 def _catch_up(store: RunStore, run: Run, folder: Path) -> None:
     """Add the epochs that an earlier attempt saved for resuming but did not live to report."""
-    saved = folder / "resume.safetensors"
-    if saved.exists():
-        from seg_core.resume import History
-        from seg_core.runs.recorder import epoch_line
+    from seg_core.resume import saved_history
+    from seg_core.runs.recorder import epoch_line
 
-        history = History.of(read_metadata(saved)["history"])
-        for number, epoch in list(enumerate(history.epochs, start=1))[run.epochs_done :]:
-            is_best = number == history.best_epoch
-            line = epoch_line(number, run.config.epochs, epoch.train, epoch.val, is_best)
-            store.add_epoch(run.id, number, epoch.train, epoch.val, is_best=is_best, line=line)
+    history = saved_history(folder / "resume.safetensors")
+    for number, epoch in list(enumerate(history.epochs, start=1))[run.epochs_done :]:
+        is_best = number == history.best_epoch
+        line = epoch_line(number, run.config.epochs, epoch.train, epoch.val, is_best)
+        store.add_epoch(run.id, number, epoch.train, epoch.val, is_best=is_best, line=line)
 
 
 def explain(error: Exception, config: Config, home: Path) -> str:
