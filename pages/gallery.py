@@ -9,12 +9,11 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from html import escape
 
-import numpy as np
 from PIL import Image, ImageDraw
 
 from seg_core.data.folders import Pair
 from seg_core.errors import InputError
-from seg_core.image import open_image, read_image, read_mask
+from seg_core.image import read_mask, read_reduced, scaled_mask
 from seg_core.overlays import draw_mask, preview
 
 SIDE = 256
@@ -57,14 +56,11 @@ def _encoded(pair: Pair, *_facts: int) -> str:
 def outlined(pair: Pair, side: int = SIDE) -> Image.Image:
     """A photograph, at most ``side`` pixels long, with its mask outlined; a grey one with words where a file cannot be read."""
     try:
-        with open_image(pair.image, pair.image.name) as opened:
-            opened.draft("RGB", (side, side))  # a JPEG decodes straight to the next larger of 1/1, 1/2, 1/4, 1/8
-            photo = preview(read_image(opened, pair.image.name), side, at_least=side)
+        photo = preview(read_reduced(pair.image, side)[0], side, at_least=side)
         mask, _ = read_mask(pair.mask)
     except InputError:
         return _unreadable(side)
-    small = Image.fromarray(mask.astype(np.uint8) * 255).resize(photo.size, Image.Resampling.BOX)
-    return draw_mask(photo, np.asarray(small) >= 128, "#ffffff", opacity=0, width=2)  # it is shown at half its size
+    return draw_mask(photo, scaled_mask(mask, photo.size), "#ffffff", opacity=0, width=2)  # it is shown at half its size
 
 
 def _unreadable(side: int) -> Image.Image:

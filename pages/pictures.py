@@ -15,7 +15,7 @@ from fastapi.responses import FileResponse, Response
 from PIL import Image
 
 from seg_core.errors import InputError
-from seg_core.image import read_image, read_mask
+from seg_core.image import read_mask, read_reduced, scaled, scaled_mask
 from seg_core.jobs.results import evaluation_folder
 
 KEEP = {"Cache-Control": "private, max-age=86400, immutable"}  # another model or other data has another key
@@ -46,13 +46,12 @@ def truth(key: Key, number: Number) -> Response:
         mask, _ = read_mask(_path(key, number, "mask"))
     except InputError as error:
         raise HTTPException(404, str(error)) from None
-    small = Image.fromarray(mask.astype(np.uint8) * 255).resize(size, Image.Resampling.BOX)
-    return _answer(small.point(lambda value: 255 * (value >= 128)), "PNG")
+    return _answer(Image.fromarray(scaled_mask(mask, size).astype(np.uint8) * 255), "PNG")
 
 
 def _small(path: Path, size: tuple[int, int]) -> Image.Image:
     try:
-        return read_image(path).resize(size, Image.Resampling.BILINEAR, reducing_gap=2.0)
+        return scaled(read_reduced(path, max(size))[0], size)
     except InputError as error:
         raise HTTPException(404, str(error)) from None
 

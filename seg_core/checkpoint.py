@@ -15,13 +15,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from PIL import Image
 
 from seg_core.config import Config
 from seg_core.data.folders import Pair
 from seg_core.errors import InputError
 from seg_core.home import SHIPPED_CHECKPOINTS, home
-from seg_core.image import Source, read_reduced
+from seg_core.image import Source, read_reduced, scaled
 from seg_core.prediction import Prediction
 
 if TYPE_CHECKING:
@@ -90,9 +89,9 @@ class Checkpoint:
         Raises:
             InputError: if the photograph cannot be read.
         """
-        started = time.perf_counter()
-        photo, size = read_reduced(image, self.config.image_size, name)
-        probabilities = self.probabilities(resized(photo, self.config.image_size)[None])[0]
+        started, side = time.perf_counter(), self.config.image_size
+        photo, size = read_reduced(image, side, name)
+        probabilities = self.probabilities(np.asarray(scaled(photo, (side, side)))[None])[0]
         return Prediction(probabilities, size, self.threshold, time.perf_counter() - started)
 
     def probabilities(self, images: np.ndarray) -> np.ndarray:
@@ -115,11 +114,6 @@ class CheckpointEntry:
     label: str
     iou: float | None
     modified: float
-
-
-def resized(photo: Image.Image, size: int) -> np.ndarray:
-    """A photograph as the network sees it: (size, size, 3) uint8, squeezed to a square."""
-    return np.asarray(photo.resize((size, size), Image.Resampling.BILINEAR, reducing_gap=2.0))
 
 
 def save_checkpoint(path: Path, model: Segmenter, metadata: Mapping[str, Any], *, half: bool = False) -> None:

@@ -157,6 +157,17 @@ def _has_colours(image: Image.Image) -> bool:
     return bool(np.ptp(np.asarray(image.convert("RGB")), axis=2).max() > 32)
 
 
+def scaled(photo: Image.Image, size: tuple[int, int]) -> Image.Image:
+    """A photograph at another (width, height), the way that every network and every page gets it."""
+    return photo.resize(size, Image.Resampling.BILINEAR, reducing_gap=2.0)
+
+
+def scaled_mask(mask: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """A boolean mask (H, W) at another (width, height): true where at least half of what a pixel covers was."""
+    grey = Image.fromarray(mask.astype(np.uint8) * 255).resize(size, Image.Resampling.BOX)
+    return np.asarray(grey) >= MASK_CUT
+
+
 def write_mask(mask: np.ndarray, target: Path | BinaryIO) -> None:
     """Write a boolean mask (H, W) as a PNG of 0 and 255."""
     Image.fromarray(mask.astype(np.uint8) * 255).save(target, "PNG")

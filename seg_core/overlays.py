@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 from PIL import Image
 
+from seg_core.image import scaled
+
 EDGE = "#10151c"
 """Drawn beside every outline, so that it shows on light and on dark skin alike."""
 
@@ -14,7 +16,7 @@ def preview(photograph: Image.Image, longest: int = 1024, at_least: int = 1) -> 
     longer = max(photograph.size)
     scale = min(max(longer, at_least), longest) / longer
     size = (max(1, round(photograph.width * scale)), max(1, round(photograph.height * scale)))
-    return photograph.copy() if size == photograph.size else photograph.resize(size, Image.Resampling.BILINEAR, reducing_gap=2.0)
+    return photograph.copy() if size == photograph.size else scaled(photograph, size)
 
 
 def draw_mask(

@@ -15,7 +15,7 @@ from PIL import Image
 
 from seg_core import image as image_module
 from seg_core.errors import InputError
-from seg_core.image import read_image, read_mask, write_mask
+from seg_core.image import read_image, read_mask, scaled_mask, write_mask
 
 # Six pixels, all different, higher than wide: no flip or turn leaves them as they are.
 UPRIGHT = np.array([[[10, 0, 0], [0, 20, 0]], [[0, 0, 30], [40, 40, 0]], [[0, 50, 50], [60, 0, 60]]], np.uint8)
@@ -333,3 +333,9 @@ def test_a_written_mask_holds_0_and_255_and_reads_back(tmp_path: Path) -> None:
     with Image.open(tmp_path / "mask.png") as written:
         assert (written.mode, written.size, np.asarray(written).tolist()) == ("L", (3, 1), [[255, 0, 255]])
     assert read_mask(tmp_path / "mask.png")[0].tolist() == mask.tolist()
+
+
+def test_a_mask_made_smaller_is_lesion_where_half_of_a_pixel_was() -> None:
+    mask = np.array([[1, 0, 1, 0, 1, 1], [1, 0, 0, 0, 1, 1]], bool)  # of each two by two pixels: two, one, four
+    assert scaled_mask(mask, (3, 1)).tolist() == [[True, False, True]]
+    assert scaled_mask(mask, (6, 2)).tolist() == mask.tolist()

@@ -12,12 +12,11 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
-from PIL import Image
 
 from seg_core.data.dataset import Dataset
 from seg_core.data.folders import Pair
 from seg_core.errors import InputError
-from seg_core.image import MASK_CUT, read_mask, read_reduced
+from seg_core.image import MASK_CUT, read_mask, read_reduced, scaled, scaled_mask
 from seg_core.in_order import in_order
 
 Kind = Literal[
@@ -115,9 +114,8 @@ def load_pair(pair: Pair, size: int) -> LoadedPair:
     if not lesion_area:
         text = f"{pair.mask.name} marks no lesion; check that this is meant."
         problems.append(Problem("no lesion", pair.mask, text))
-    image = np.asarray(photo.resize((size, size), Image.Resampling.BILINEAR, reducing_gap=2.0))
-    small = np.asarray(Image.fromarray(mask.astype(np.uint8) * 255).resize((size, size), Image.Resampling.BOX))
-    return LoadedPair(image, np.where(small >= MASK_CUT, np.uint8(255), np.uint8(0)), problems, photo_size, lesion_area)
+    image, small = np.asarray(scaled(photo, (size, size))), scaled_mask(mask, (size, size))
+    return LoadedPair(image, np.where(small, np.uint8(255), np.uint8(0)), problems, photo_size, lesion_area)
 
 
 def describe(problems: Iterable[Problem], most: int = 5) -> str:
