@@ -32,7 +32,7 @@ from pages.uploaded_models import uploaded_models
 from seg_core.checkpoint import available_checkpoints, read_metadata
 from seg_core.colours import run_colour
 from seg_core.comparison import pairings, score_rows
-from seg_core.config import Config
+from seg_core.config import Config, Drawing
 from seg_core.data.dataset import SAMPLE, Dataset, clean_source
 from seg_core.errors import InputError
 from seg_core.jobs.requests import SplitChoice, evaluation_request, survey_request
@@ -64,7 +64,7 @@ def choose_split(dataset: Dataset) -> SplitChoice | None:
     if name != "test" and not own:
         warning = "Models of another seed may have trained on these."
         seed = int(st.number_input("Seed of the split", 0, 2**31 - 1, _linked_seed(), key="compare-seed", help=warning))
-    split = SplitChoice(dataset, name, Config(seed=seed).drawing)
+    split = SplitChoice(dataset, name, Drawing(seed))
     try:
         st.caption(f"{len(split.pairs):,} photographs, scored at their stored resolution, as the ISIC challenge does.")
     except InputError as error:

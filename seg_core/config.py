@@ -22,6 +22,12 @@ VARIANT_LABELS: dict[Variant, str] = {
     "frozen-decoder": "Model 2b · frozen decoder",
 }
 
+FROZEN_PART: dict[Variant, Literal["encoder", "decoder"] | None] = {
+    "trainable-decoder": "encoder",
+    "fine-tune": None,
+    "frozen-decoder": "decoder",
+}
+
 MOST_FOLDS = 20
 """Parts that a cross-validation can have."""
 MOST_SEEDS = 20
@@ -50,8 +56,8 @@ RECIPE_SETTINGS: dict[Recipe, dict[str, Any]] = {
 class Drawing(NamedTuple):
     """What decides which photographs validate: see the settings of `Config` of these names."""
 
-    seed: int
-    val_fraction: float
+    seed: int = 0
+    val_fraction: float = 0.2
     folds: int = 1
     fold: int = 1
 
@@ -64,7 +70,7 @@ class Drawing(NamedTuple):
 class Config(BaseModel):
     """All settings of one training, validated; it travels with every run and inside every checkpoint.
 
-    Use `Config.of` to start from a recipe.
+    Make one with `Config.of`, which starts from a recipe.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -72,7 +78,7 @@ class Config(BaseModel):
     variant: Variant = Field(
         default="fine-tune", description="What trains: the decoder on a frozen encoder, everything, or the encoder alone."
     )
-    recipe: Recipe = Field(default="best", description="The named set of settings that the others start from.")
+    recipe: Recipe = Field(description="The named set of settings that the others start from.")
     decoder: Decoder = Field(
         default="pyramid",
         description="plain: upsampling layers only, as in the report. unet: skip connections, joined. pyramid: added; faster.",
@@ -114,7 +120,7 @@ class Config(BaseModel):
         description="report: the four kinds that the report names. standard: those, quarter turns, blur, and bare skin.",
     )
     val_fraction: float = Field(
-        default=0.2,
+        default=Drawing().val_fraction,
         gt=0,
         lt=1,
         description="Share of the training part that validates, where the dataset has no validation part of its own.",
@@ -175,6 +181,11 @@ class Config(BaseModel):
     def drawing(self) -> Drawing:
         """What `seg_core.data.dataset.Dataset.split` takes."""
         return Drawing(self.seed, self.val_fraction, self.folds, self.fold)
+
+    @property
+    def frozen_part(self) -> Literal["encoder", "decoder"] | None:
+        """What the variant leaves as it is at the start; None where everything trains."""
+        return FROZEN_PART[self.variant]
 
     @property
     def label(self) -> str:

@@ -75,7 +75,7 @@ def _trial() -> Callable[[bool], float]:
 
     Not those that went by: what else the machine does would count, and at its worst hides all that bf16 gains.
     """
-    model = build_model(Config(encoder_weights="random")).to(memory_format=torch.channels_last)
+    model = build_model(Config.of(encoder_weights="random")).to(memory_format=torch.channels_last)
     images = torch.full((4, 3, 256, 256), 0.5).contiguous(memory_format=torch.channels_last)
 
     def step(half: bool) -> float:

@@ -17,7 +17,7 @@ from pages.comparison import Compared, Table, mask_photos, scores_csv
 from pages.tables import pairing_table, score_table
 from seg_core.comparison import Pairing, Row
 from seg_core.complexity import Cost
-from seg_core.config import Config
+from seg_core.config import Drawing
 from seg_core.data.dataset import open_dataset
 from seg_core.errors import InputError
 from seg_core.evaluation import METRICS, Evaluation
@@ -143,7 +143,7 @@ def test_an_evaluation_is_kept_by_model_and_data(
     data: Path, masks: Path, lab_home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("seg_core.jobs.worker.dispatch_jobs", lambda store: None)
-    store, split = JobStore(), SplitChoice(open_dataset(data), "test", Config().drawing)
+    store, split = JobStore(), SplitChoice(open_dataset(data), "test", Drawing())
     request = evaluation_request(masks, split)
     job = store.ask(request)
     store.start_next()
@@ -159,12 +159,12 @@ def test_an_evaluation_is_kept_by_model_and_data(
         assert picture.tobytes() == truth.tobytes()
 
     assert evaluation_request(masks, split).key == request.key
-    assert evaluation_request(masks, SplitChoice(split.dataset, "train", Config().drawing)).key != request.key
+    assert evaluation_request(masks, SplitChoice(split.dataset, "train", Drawing())).key != request.key
     with Image.open(masks / f"{images[0]['id']}_pred.png") as picture:
         picture.rotate(90).save(masks / f"{images[0]['id']}_pred.png", compress_level=0)  # empty all the same
     assert evaluation_request(masks, split).key != request.key
     with pytest.raises(InputError, match="There is no split 'dev'"):
-        evaluation_request(masks, SplitChoice(split.dataset, "dev", Config().drawing))
+        evaluation_request(masks, SplitChoice(split.dataset, "dev", Drawing()))
 
 
 @pytest.mark.usefixtures("lab_home")
@@ -172,7 +172,7 @@ def test_a_result_never_stands_under_the_key_of_older_files(
     data: Path, masks: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("seg_core.jobs.worker.dispatch_jobs", lambda store: None)
-    store, split = JobStore(), SplitChoice(open_dataset(data), "test", Config().drawing)
+    store, split = JobStore(), SplitChoice(open_dataset(data), "test", Drawing())
     changing = Path(shutil.copytree(masks, tmp_path / "changing"))
     request = evaluation_request(changing, split)
     job = store.ask(request)
@@ -183,7 +183,7 @@ def test_a_result_never_stands_under_the_key_of_older_files(
     assert result_folder(request) is None
 
     there = shutil.copytree(data, tmp_path / "moved", copy_function=shutil.copy2)
-    moved = SplitChoice(open_dataset(there), "test", Config().drawing)
+    moved = SplitChoice(open_dataset(there), "test", Drawing())
     assert evaluation_request(masks, moved).key != evaluation_request(masks, split).key  # the result names files by their place
 
 

@@ -107,12 +107,12 @@ def test_a_group_has_the_next_seeds_or_every_fold_and_all_else_alike() -> None:
 )
 def test_a_group_of_both_or_too_many_is_refused(asked: dict[str, int], sentence: str) -> None:
     with pytest.raises(InputError, match=sentence):
-        Config().repeated(**asked)
+        Config.of().repeated(**asked)
 
 
 def test_a_group_whose_seeds_would_run_out_is_refused() -> None:
     with pytest.raises(InputError, match="The setting seed cannot be"):
-        Config(seed=2**31 - 1).repeated(seeds=2)
+        Config.of(seed=2**31 - 1).repeated(seeds=2)
 
 
 def test_an_unknown_recipe_is_refused_with_those_there_are() -> None:
@@ -127,7 +127,7 @@ def test_devices_are_taken_by_torchs_names(device: str) -> None:
 
 def test_a_config_cannot_be_changed() -> None:
     with pytest.raises(ValidationError, match="frozen"):
-        Config().epochs = 3
+        Config.of().epochs = 3
 
 
 def test_a_config_survives_json() -> None:

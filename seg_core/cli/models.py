@@ -31,7 +31,7 @@ def evaluate(
 ) -> None:
     """Score a checkpoint, or a folder of masks named like the photographs, on a split; every image at its stored resolution."""
     from seg_core.checkpoint import load_checkpoint
-    from seg_core.config import Config
+    from seg_core.config import Drawing
     from seg_core.data.dataset import open_dataset
     from seg_core.evaluation import evaluate as score
     from seg_core.predicted_masks import open_predicted_masks
@@ -42,7 +42,7 @@ def evaluate(
     checkpoint = None if model.is_dir() else load_checkpoint(model, tta=tta)
     dataset = open_dataset(data)
     chosen = split or ("test" if dataset.test else "val")
-    drawing = (checkpoint.config if checkpoint else Config()).drawing
+    drawing = checkpoint.config.drawing if checkpoint else Drawing()
     pairs = dataset.part(chosen, drawing)
     if checkpoint is None and chosen != "test" and not dataset.counts["val"]:
         screen.print(f"Validation is {drawing.words}.")

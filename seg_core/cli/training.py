@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated, Any, get_args
 
 import typer
 
@@ -17,48 +17,54 @@ from seg_core.cli.common import (
     screen,
     work_here_on,
 )
-
-if TYPE_CHECKING:
-    from seg_core.config import Config
+from seg_core.config import RECIPES, Config
 
 app = typer.Typer()
+
+
+def _setting(name: str) -> Any:
+    """The option of a setting: the help of `Config`, the values to choose from, and what the recipes have."""
+    field = Config.model_fields[name]
+    values = {recipe: getattr(Config.of(recipe), name) for recipe in RECIPES}
+    alike = len({*values.values()}) == 1
+    default = str(values["best"]) if alike else ", ".join(f"{value} by {recipe}" for recipe, value in values.items())
+    return typer.Option(help=field.description, metavar=" | ".join(get_args(field.annotation)) or None, show_default=default)
 
 
 @app.command()
 def train(
     data: DataOption,
-    variant: Annotated[str, typer.Option(help="trainable-decoder, fine-tune or frozen-decoder.")] = "fine-tune",
-    recipe: Annotated[str, typer.Option(help="best or report.")] = "best",
-    decoder: Annotated[str | None, typer.Option(help="plain, unet or pyramid; the recipe's by default.")] = None,
-    epochs: Annotated[int | None, typer.Option(help="Passes over the training photographs.")] = None,
-    image_size: Annotated[int | None, typer.Option(help="Side of the square in pixels, a multiple of 32.")] = None,
-    batch_size: Annotated[int | None, typer.Option(help="Photographs per training step.")] = None,
-    lr: Annotated[float | None, typer.Option(help="Learning rate.")] = None,
-    encoder_rate: Annotated[float | None, typer.Option(help="The encoder's learning rate, as a share of --lr.")] = None,
-    seed: Annotated[int | None, typer.Option(help="Decides split, initial weights, order and augmentation.")] = None,
-    device: Annotated[str | None, typer.Option(help="auto, cpu, mps, cuda or cuda:N.")] = None,
-    precision: Annotated[str | None, typer.Option(help="auto, 32-true or bf16-mixed.")] = None,
+    variant: Annotated[str, _setting("variant")] = "fine-tune",
+    recipe: Annotated[str, typer.Option(help="best or report: what the other settings are by default.")] = "best",
+    decoder: Annotated[str | None, _setting("decoder")] = None,
+    epochs: Annotated[int | None, _setting("epochs")] = None,
+    image_size: Annotated[int | None, _setting("image_size")] = None,
+    batch_size: Annotated[int | None, _setting("batch_size")] = None,
+    lr: Annotated[float | None, _setting("learning_rate")] = None,
+    encoder_rate: Annotated[float | None, _setting("encoder_rate")] = None,
+    seed: Annotated[int | None, _setting("seed")] = None,
+    device: Annotated[str | None, _setting("device")] = None,
+    precision: Annotated[str | None, _setting("precision")] = None,
     skip_problems: Annotated[
-        bool, typer.Option("--skip-problems", help="Leave out pairs with errors instead of refusing.")
+        bool, typer.Option("--skip-problems", help="Leave out pairs that the check names, instead of refusing to train.")
     ] = False,
-    encoder_weights: Annotated[str | None, typer.Option(help="imagenet or random.")] = None,
-    optimizer: Annotated[str | None, typer.Option(help="adam or adamw.")] = None,
-    schedule: Annotated[str | None, typer.Option(help="constant or one-cycle.")] = None,
-    loss: Annotated[str | None, typer.Option(help="bce, bce-dice or bce-lovasz.")] = None,
-    augmentation: Annotated[str | None, typer.Option(help="report or standard.")] = None,
-    val_fraction: Annotated[float | None, typer.Option(help="Share of the training part that validates.")] = None,
+    encoder_weights: Annotated[str | None, _setting("encoder_weights")] = None,
+    optimizer: Annotated[str | None, _setting("optimizer")] = None,
+    schedule: Annotated[str | None, _setting("schedule")] = None,
+    loss: Annotated[str | None, _setting("loss")] = None,
+    augmentation: Annotated[str | None, _setting("augmentation")] = None,
+    val_fraction: Annotated[float | None, _setting("val_fraction")] = None,
     folds: Annotated[
         int | None, typer.Option(help="Cross-validation: on each of so many folds, as one group; with --fold on that one alone.")
     ] = None,
-    fold: Annotated[int | None, typer.Option(help="Which fold validates, from 1.")] = None,
+    fold: Annotated[int | None, _setting("fold")] = None,
     seeds: Annotated[int, typer.Option(help="Train by so many seeds, --seed and the next ones, as one group.")] = 1,
-    threshold: Annotated[float | None, typer.Option(help="Probability from which a pixel counts as lesion.")] = None,
-    log: Annotated[str | None, typer.Option(help="none, or tensorboard: event files in the run's folder.")] = None,
+    threshold: Annotated[float | None, _setting("threshold")] = None,
+    log: Annotated[str | None, _setting("log")] = None,
     name: Annotated[str, typer.Option(help="What to call the run.")] = "",
     as_json: JsonOption = False,
 ) -> None:
     """Train a model here; the run shows in the app too, and waits its turn when another one trains."""
-    from seg_core.config import Config
     from seg_core.data.dataset import open_dataset
 
     config = Config.of(

@@ -7,12 +7,10 @@ from typing import Self
 import torch
 from torch import nn
 
-from seg_core.config import Config, Variant
+from seg_core.config import Config
 from seg_core.model.decoders import build_decoder
 from seg_core.model.encoder import MobileNetV2Encoder
 from seg_core.model.folding import folded
-
-_FROZEN_PART: dict[Variant, str | None] = {"trainable-decoder": "encoder", "fine-tune": None, "frozen-decoder": "decoder"}
 
 
 class Segmenter(nn.Module):
@@ -25,7 +23,7 @@ class Segmenter(nn.Module):
         super().__init__()
         self.encoder = MobileNetV2Encoder(pretrained=config.encoder_weights == "imagenet")
         self.decoder = build_decoder(config.decoder, self.encoder.channels)
-        self.frozen = _FROZEN_PART[config.variant]
+        self.frozen = config.frozen_part
         if self.frozen:
             self.get_submodule(self.frozen).requires_grad_(False)
         self._folded_encoder: tuple[nn.Module, ...] = ()  # within a tuple, it is no part of the model's state

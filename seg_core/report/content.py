@@ -157,13 +157,12 @@ def _of_run(run: Run, store: RunStore, model: Checkpoint) -> OfRun:
         if point.epoch <= run.epochs_done:
             epochs[point.epoch - 1][point.split][point.name] = point.value
     parts = _parameters(model)
-    frozen = {"trainable-decoder": "encoder", "frozen-decoder": "decoder", "fine-tune": "nothing"}[run.config.variant]
     return OfRun(
         label=run.label,
         run=run,
         config=run.config,
         metadata=model.metadata,
-        trainable=sum(count for name, count in parts if not name.startswith(frozen)),
+        trainable=sum(count for name, count in parts if name.split()[0] != run.config.frozen_part),
         cost=cost(model),
         parts=parts,
         command=command_line(run.config, list(run.sources), run.name),
