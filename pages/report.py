@@ -42,7 +42,7 @@ def launch_panel() -> None:
         st.header("Settings")
         st.write(
             "Everything that the report states, exactly: Adam at 0.001, binary cross-entropy, 25 epochs, its four kinds of "
-            "augmentation, a decoder without skip connections. What it leaves out is listed in the README, marked *assumed*."
+            "augmentation, a decoder without skip connections. What it leaves out is listed in docs/report.md, marked *assumed*."
         )
         epochs = st.number_input("Epochs", 1, 1000, Config.of("report").epochs, help="The report trains 25.")
         seed = st.number_input("Seed", 0, 2**31 - 1, 0, help="All three runs share it, and with it the split.")

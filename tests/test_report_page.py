@@ -28,7 +28,7 @@ def test_until_there_are_runs_the_shipped_ones_stand_there(lab_home: Path) -> No
         "Model 2b · frozen decoder",
     ]
     table = figures_table(shipped)
-    # The report's own figures, and ours of the last epoch (README).
+    # The report's own figures, and ours of the last epoch (docs/report.md).
     for figure in ("0.6954", "0.7407", "0.7637", "0.8728", "0.8811"):
         assert f"<td>{figure}</td>" in table
 

@@ -15,7 +15,7 @@ from torch.nn import functional as F
 from seg_core.config import Config
 from seg_core.data.normalisation import MEAN, STD
 
-# The kinds are the student report's; it names no ranges, so these are assumed (README, "Settings of the report").
+# The kinds are the student report's; it names no ranges, so these are assumed (docs/report.md, "Its settings").
 AREA = 0.6
 """Least share of the photograph that a crop keeps."""
 STRETCH = 4 / 3
