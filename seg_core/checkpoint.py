@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import struct
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -22,6 +21,7 @@ from seg_core.errors import InputError
 from seg_core.home import SHIPPED_CHECKPOINTS, home
 from seg_core.image import Source, read_reduced, scaled
 from seg_core.prediction import Prediction
+from seg_core.whole_file import whole_file
 
 if TYPE_CHECKING:
     import torch
@@ -226,17 +226,9 @@ def write_tensors(path: Path, tensors: Mapping[str, torch.Tensor], metadata: Map
     """Write a safetensors file with JSON metadata; an interruption leaves the old file as it was."""
     from safetensors.torch import save_file
 
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(f".{os.getpid()}.partial")
-    try:
-        save_file(
-            {name: tensor.contiguous() for name, tensor in tensors.items()},
-            partial,
-            {METADATA_KEY: json.dumps(metadata, allow_nan=False)},
-        )
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
+    contiguous = {name: tensor.contiguous() for name, tensor in tensors.items()}
+    with whole_file(path) as partial:
+        save_file(contiguous, partial, {METADATA_KEY: json.dumps(metadata, allow_nan=False)})
 
 
 def _entries(paths: Iterable[Path]) -> list[CheckpointEntry]:

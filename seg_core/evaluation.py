@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import zipfile
 import zlib
 from collections.abc import Callable, Sequence
@@ -20,6 +19,7 @@ from seg_core.image import read_mask
 from seg_core.in_order import in_order
 from seg_core.outline import outline_scores
 from seg_core.prediction import Prediction, Predictor
+from seg_core.whole_file import whole_file
 
 METRICS = ("accuracy", "iou", "dice", "sensitivity", "specificity", "thresholded_iou")
 """What is known at every threshold."""
@@ -154,16 +154,10 @@ class Evaluation:
 
     def save(self, path: Path) -> None:
         """Write all of it as a NumPy archive (``.npz``), whole or not at all."""
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
         texts = {name: np.array(getattr(self, name), np.str_) for name in _TEXTS}
         counted = {name: getattr(self, name) for name in _ARRAYS}
-        try:
-            with partial.open("wb") as file:
-                np.savez_compressed(file, allow_pickle=False, format=FORMAT_VERSION, own=self.own, **texts, **counted)
-            partial.replace(path)
-        finally:
-            partial.unlink(missing_ok=True)
+        with whole_file(path) as partial, partial.open("wb") as file:
+            np.savez_compressed(file, allow_pickle=False, format=FORMAT_VERSION, own=self.own, **texts, **counted)
 
     @classmethod
     def load(cls, path: Path) -> Evaluation:

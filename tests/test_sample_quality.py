@@ -24,4 +24,4 @@ def test_a_model_trained_on_the_sample_carries_over(tmp_path: Path) -> None:
     on_real = evaluate(model, open_dataset(REAL).split(*config.drawing).test).means["iou"]
 
     assert on_real >= 0.50, f"IoU {on_real:.3f} on real test photographs"
-    assert on_sample < 0.97, f"IoU {on_sample:.3f} on its own test part"
+    assert 0.85 <= on_sample < 0.97, f"IoU {on_sample:.3f} on its own test part"

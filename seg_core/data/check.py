@@ -9,7 +9,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -36,6 +36,15 @@ class Problem:
     def is_error(self) -> bool:
         """Whether the pair cannot be trained on."""
         return self.kind in ("missing mask", "different sizes", "unreadable", "duplicate id")
+
+    def to_json(self) -> dict[str, str]:
+        """Plain values, to keep it."""
+        return {"kind": self.kind, "file": str(self.file), "message": self.message}
+
+    @classmethod
+    def from_json(cls, values: dict[str, Any]) -> Problem:
+        """Back from `to_json`."""
+        return cls(**{**values, "file": Path(values["file"])})
 
 
 @dataclass(frozen=True)

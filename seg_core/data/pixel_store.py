@@ -14,7 +14,6 @@ import sys
 import time
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -118,8 +117,7 @@ class PixelStore:
 
     def remember(self, row: int, problems: Sequence[Problem]) -> None:
         """Keep what is wrong with a row's pair."""
-        entries = [{**asdict(problem), "file": str(problem.file)} for problem in problems]
-        self._lines.append(json.dumps({"row": row, "problems": entries}))
+        self._lines.append(json.dumps({"row": row, "problems": [problem.to_json() for problem in problems]}))
 
     def publish_when_due(self) -> None:
         """`publish` if the last time is long ago."""
@@ -204,6 +202,6 @@ def _parsed(line: bytes) -> list[tuple[int, list[Problem]]]:
     """The entry of a line; none if a writer was killed within it, whose row is then not done either."""
     try:
         entry = json.loads(line)
-        return [(int(entry["row"]), [Problem(**{**problem, "file": Path(problem["file"])}) for problem in entry["problems"]])]
+        return [(int(entry["row"]), [Problem.from_json(problem) for problem in entry["problems"]])]
     except (ValueError, KeyError, TypeError):
         return []

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
 import zipfile
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -18,6 +16,7 @@ from seg_core.data.check import Problem, check_names, load_pairs
 from seg_core.data.dataset import Dataset
 from seg_core.data.folders import Part
 from seg_core.errors import InputError
+from seg_core.whole_file import whole_file
 
 FINGERPRINT_SIZE = 64
 """At 32 pixels smooth lesions on plain skin look alike; what tells them apart shows at 64 (docs/data.md has the figures)."""
@@ -63,18 +62,12 @@ class Survey:
             "version": SURVEY_VERSION,
             "ids": self.ids,
             "parts": self.parts,
-            "pair_problems": [[_to_json(problem) for problem in problems] for problems in self.pair_problems],
-            "name_problems": [_to_json(problem) for problem in self.name_problems],
+            "pair_problems": [[problem.to_json() for problem in problems] for problems in self.pair_problems],
+            "name_problems": [problem.to_json() for problem in self.name_problems],
         }
         arrays = {name: getattr(self, name) for name in _ARRAYS}
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial = path.with_suffix(f".{os.getpid()}.partial")
-        try:
-            with partial.open("wb") as file:
-                np.savez(file, allow_pickle=False, words=np.frombuffer(json.dumps(words).encode(), np.uint8), **arrays)
-            partial.replace(path)
-        finally:
-            partial.unlink(missing_ok=True)
+        with whole_file(path) as partial, partial.open("wb") as file:
+            np.savez(file, allow_pickle=False, words=np.frombuffer(json.dumps(words).encode(), np.uint8), **arrays)
 
     @classmethod
     def load(cls, path: Path) -> Survey:
@@ -89,8 +82,8 @@ class Survey:
                 if words["version"] != SURVEY_VERSION:
                     raise InputError(f"{path} was written by another version; look at the dataset again.")
                 arrays = {name: saved[name] for name in _ARRAYS}
-            pair_problems = [[_from_json(entry) for entry in entries] for entries in words["pair_problems"]]
-            name_problems = [_from_json(entry) for entry in words["name_problems"]]
+            pair_problems = [[Problem.from_json(entry) for entry in entries] for entries in words["pair_problems"]]
+            name_problems = [Problem.from_json(entry) for entry in words["name_problems"]]
         except FileNotFoundError:
             raise InputError(f"{path} does not exist; look at the dataset again.") from None
         except InputError:
@@ -115,11 +108,3 @@ def survey(dataset: Dataset, on_progress: Callable[[int, int], None] | None = No
         pair_problems.append(loaded.problems)
     ids, parts = [pair.id for pair in pairs], [pair.part for pair in pairs]
     return Survey(ids, parts, sizes, areas, fingerprints, pair_problems, check_names(dataset))
-
-
-def _to_json(problem: Problem) -> dict[str, str]:
-    return {**asdict(problem), "file": str(problem.file)}
-
-
-def _from_json(entry: dict[str, Any]) -> Problem:
-    return Problem(**{**entry, "file": Path(entry["file"])})

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
 from importlib.metadata import distribution
 from pathlib import Path
@@ -18,6 +17,7 @@ from seg_core.report.content import gather
 from seg_core.runs.run import Run
 from seg_core.runs.store import RunStore
 from seg_core.score_table import PAIRING_NOTE, PAIRING_TITLES, best, cell, cost_cells, margin, pairing_cells
+from seg_core.whole_file import whole_file
 
 __all__ = ["write_report"]
 
@@ -50,9 +50,5 @@ def write_report(
     environment.globals.update(colour=run_colour, best=best, cell=cell, margin=margin, cost_cells=cost_cells)
     environment.globals.update(pairing_cells=pairing_cells, pairing_titles=PAIRING_TITLES, pairing_note=PAIRING_NOTE)
     text = environment.get_template("template.html").render(content=content, plotly=library)
-    partial = target.with_name(f".{target.name}.{os.getpid()}.partial")
-    try:
+    with whole_file(target) as partial:
         partial.write_text(text, encoding="utf-8")
-        partial.replace(target)
-    finally:
-        partial.unlink(missing_ok=True)

@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image
 
+from seg_core.whole_file import whole_file
+
 if TYPE_CHECKING:
     from seg_core.events import Sample
 
@@ -62,8 +64,5 @@ def mask_file(folder: Path, epoch: int, number: int) -> Path:
 
 
 def _write(path: Path, pixels: np.ndarray) -> None:
-    # Written beside its place and renamed: a page that looks at the folder meanwhile sees no half picture.
-    partial = path.with_name(f".{path.name}")
-    with partial.open("wb") as file:
+    with whole_file(path) as partial, partial.open("wb") as file:
         Image.fromarray(pixels).save(file, "JPEG" if path.suffix == ".jpg" else "PNG", quality=90)
-    partial.replace(path)
