@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, NoReturn
 from seg_core.errors import InputError
 from seg_core.home import home
 from seg_core.runs.store import RunStore
-from seg_core.runs.supervisor import Supervisor
+from seg_core.supervisor import Supervisor
 from seg_core.versions import VERSION
 
 if TYPE_CHECKING:

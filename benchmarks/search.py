@@ -30,7 +30,7 @@ from seg_core.evaluation import Evaluation, evaluate
 from seg_core.image import read_mask
 from seg_core.runs.run import Run
 from seg_core.runs.store import RunStore
-from seg_core.runs.supervisor import Supervisor
+from seg_core.supervisor import Supervisor
 
 FOLDS = 5
 TAG = "search"

@@ -11,10 +11,10 @@ from pages.run_details import run_details
 from pages.stores import store
 from pages.text import plain
 from seg_core.colours import RUN_COLOURS
+from seg_core.runs.dispatch import dispatch
 from seg_core.runs.groups import Group, groups_of
 from seg_core.runs.queue import MOST_SLOTS
 from seg_core.runs.run import Run
-from seg_core.runs.supervisor import dispatch
 
 MOST_CHOSEN = 6
 MOST_FILMS = 3

@@ -13,8 +13,8 @@ from pages.text import plain
 from seg_core.config import VARIANTS, Config
 from seg_core.errors import InputError
 from seg_core.jobs.requests import report_request
+from seg_core.runs.dispatch import dispatch
 from seg_core.runs.run import Run
-from seg_core.runs.supervisor import dispatch
 from seg_core.student_report import REPORT_METRICS
 
 TAG = "report"  # what the runs of this page are tagged with

@@ -12,9 +12,9 @@ from pages.stores import store
 from pages.text import plain
 from seg_core.config import LONGEST_RUN
 from seg_core.errors import InputError
+from seg_core.runs.dispatch import dispatch
 from seg_core.runs.groups import Group
 from seg_core.runs.run import Run
-from seg_core.runs.supervisor import dispatch
 
 
 def action_buttons(run: Run) -> None:

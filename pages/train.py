@@ -11,8 +11,8 @@ from pages.text import plain
 from seg_core.command_line import command_line
 from seg_core.config import MOST_FOLDS, MOST_SEEDS, VARIANT_LABELS, VARIANTS, Config, Recipe, Variant
 from seg_core.errors import InputError
+from seg_core.runs.dispatch import dispatch
 from seg_core.runs.run import Run
-from seg_core.runs.supervisor import dispatch
 
 VARIANT_HELP: dict[Variant, str] = {
     "trainable-decoder": "The encoder keeps its ImageNet weights; only the decoder learns. Fastest.",

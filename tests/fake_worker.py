@@ -87,11 +87,11 @@ def _without_torch() -> None:
 def main(mode: str, run_id: int) -> None:
     """Do what ``mode`` says: work, write or claim; anything else ends at once, as a broken installation would."""
     if mode == "work":
-        from seg_core.runs import supervisor
+        from seg_core.runs import dispatch
         from seg_core.runs.worker import work
 
         _without_torch()
-        supervisor.dispatch.__defaults__ = (command,)  # the next worker is a fake one too
+        dispatch.dispatch.__defaults__ = (command,)  # the next worker is a fake one too
         work(run_id, train=fake_train)
     elif mode == "write":
         _write(run_id)

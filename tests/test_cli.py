@@ -342,7 +342,7 @@ def test_without_arguments_the_commands_are_listed(lab: Lab) -> None:
 
 
 def test_the_queue_is_steered_from_a_terminal(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("seg_core.runs.supervisor.dispatch", lambda store: None)  # no worker comes in between
+    monkeypatch.setattr("seg_core.runs.dispatch.dispatch", lambda store: None)  # no worker comes in between
     store = RunStore()
     one, two = (store.add_run("", CONFIG, "sample").id for _ in range(2))
     assert lab("runs", "slots").out == "1 run trains at a time.\n"

@@ -37,7 +37,7 @@ def test_torch_waits_until_it_is_used(tmp_path: Path) -> None:
     imported_when_used = {"augmentation_preview"}
     files = {".".join(file.relative_to(PROJECT).with_suffix("").parts) for file in (PROJECT / "pages").rglob("*.py")}
     passed_over = {f"pages.{name}" for name in run_by_streamlit | imported_when_used}
-    modules = [*sorted(files - passed_over), "seg_core.runs.store", "seg_core.runs.supervisor"]
+    modules = [*sorted(files - passed_over), "seg_core.runs.store", "seg_core.supervisor"]
     code = f"import sys, importlib\nfor name in {modules}:\n    importlib.import_module(name)\nprint('torch' in sys.modules)"
     environment = os.environ | {"LESIONLAB_HOME": str(tmp_path), "GRADIO_ANALYTICS_ENABLED": "False"}
     done = subprocess.run([sys.executable, "-c", code], cwd=PROJECT, env=environment, capture_output=True, text=True, timeout=100)

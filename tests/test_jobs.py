@@ -22,7 +22,7 @@ from seg_core.jobs.requests import fetch_request
 from seg_core.jobs.results import new_result, result_folder
 from seg_core.jobs.store import LOST, JobStore
 from seg_core.jobs.worker import Advance, work_on
-from seg_core.runs.process import Owner
+from seg_core.processes.owner import Owner
 from tests.archive_server import TRAINING_DATA, Handler, Server
 from tests.helpers import wait_until
 

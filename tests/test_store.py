@@ -22,8 +22,8 @@ import pytest
 from seg_core.config import Config
 from seg_core.errors import InputError
 from seg_core.home import PROJECT, home
-from seg_core.runs import process
-from seg_core.runs.process import Owner
+from seg_core.processes import owner
+from seg_core.processes.owner import Owner
 from seg_core.runs.queue import LOST
 from seg_core.runs.store import RunStore
 
@@ -503,7 +503,7 @@ def test_runs_of_another_machine_are_left_alone_until_someone_wants_them_stopped
 ) -> None:
     run_id = running(store)
     own(store, run_id, gone)
-    monkeypatch.setattr(process, "host_name", lambda: "another")
+    monkeypatch.setattr(owner, "host_name", lambda: "another")
     assert store.mark_lost() == []
     assert store.request_stop(run_id).status == "stopping"
     change(store, "UPDATE runs SET heartbeat = heartbeat - 61")
@@ -622,5 +622,5 @@ def test_a_setting_that_came_later_has_its_default(store: RunStore) -> None:
 
 
 def test_the_store_loads_no_torch() -> None:
-    code = "import sys, seg_core.runs.store, seg_core.runs.supervisor, seg_core.runs.worker; sys.exit('torch' in sys.modules)"
+    code = "import sys, seg_core.runs.store, seg_core.supervisor, seg_core.runs.worker; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], cwd=PROJECT, check=False).returncode == 0

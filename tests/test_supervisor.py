@@ -16,10 +16,11 @@ import pytest
 from sqlalchemy.exc import OperationalError
 
 from seg_core.config import Config
+from seg_core.runs.dispatch import dispatch, worker_command
 from seg_core.runs.queue import LOST
 from seg_core.runs.run import Run, Status
 from seg_core.runs.store import RunStore
-from seg_core.runs.supervisor import Supervisor, dispatch, worker_command
+from seg_core.supervisor import Supervisor
 from tests.fake_worker import command
 from tests.helpers import wait_until
 

@@ -113,8 +113,8 @@ def set_slots(
     slots: Annotated[int | None, typer.Argument(help="How many from now on.", metavar="[N]")] = None, as_json: JsonOption = False
 ) -> None:
     """Say or set how many runs train at a time."""
+    from seg_core.runs.dispatch import dispatch
     from seg_core.runs.store import RunStore
-    from seg_core.runs.supervisor import dispatch
 
     store = RunStore()
     if slots is not None:

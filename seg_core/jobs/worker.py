@@ -11,8 +11,8 @@ from seg_core.errors import InputError
 from seg_core.jobs.dispatch import dispatch_jobs
 from seg_core.jobs.job import Job, JobStatus, Kind
 from seg_core.jobs.store import JobStore
-from seg_core.runs.process import Owner
-from seg_core.runs.watch import Signals
+from seg_core.processes.owner import Owner
+from seg_core.processes.signals import Signals
 
 WRITE_EVERY = 0.2
 """Seconds between two writes of how far the job is."""

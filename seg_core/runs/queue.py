@@ -11,10 +11,10 @@ from sqlalchemy.dialects.sqlite import insert as upsert
 
 from seg_core.config import LONGEST_RUN, Config
 from seg_core.data.dataset import clean_source
+from seg_core.database import runs, settings
 from seg_core.errors import InputError
+from seg_core.processes.owner import Owner
 from seg_core.runs.annotations import clean_name, clean_tags
-from seg_core.runs.database import runs, settings
-from seg_core.runs.process import Owner
 from seg_core.runs.reading import Reader
 from seg_core.runs.rows import (
     add_line,

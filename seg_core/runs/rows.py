@@ -9,9 +9,9 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Row, delete, func, insert, select, update
 
 from seg_core.config import Config
+from seg_core.database import batch_losses, log, runs, settings
 from seg_core.errors import InputError
-from seg_core.runs.database import batch_losses, log, runs, settings
-from seg_core.runs.process import Owner, host_name
+from seg_core.processes.owner import Owner, host_name
 from seg_core.runs.run import RUNNING, BatchLosses, Level, Run
 
 _COLUMNS = runs.c.keys()

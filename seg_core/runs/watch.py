@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import logging
-import os
-import signal
 import threading
 import time
 from collections.abc import Callable
-from types import FrameType, TracebackType
-from typing import Any, Self
+from types import TracebackType
+from typing import Self
 
 from sqlalchemy.exc import SQLAlchemyError
 
 from seg_core.errors import InputError
+from seg_core.processes.signals import Signals
 from seg_core.runs.store import RunStore
 
 HEARTBEAT_SECONDS = 5.0
@@ -21,44 +20,6 @@ LOOK_SECONDS = 0.25
 """How often the store is asked whether the run is to stop; far shorter than anyone waits, far longer than the question takes."""
 
 _logger = logging.getLogger(__name__)
-
-
-class Signals:
-    """While in its ``with`` block, Ctrl-C and SIGTERM ask to stop instead of killing; a second one does interrupt.
-
-    Within a second of the first one it does not: process managers send both, or one twice.
-    """
-
-    def __init__(self) -> None:
-        self.came_at: float | None = None
-        self._process = os.getpid()
-        self._before: dict[int, Any] = {}
-
-    @property
-    def came(self) -> bool:
-        """Whether a signal came."""
-        return self.came_at is not None
-
-    def __enter__(self) -> Self:
-        if threading.current_thread() is threading.main_thread():  # Python takes handlers from no other
-            for number in (signal.SIGINT, signal.SIGTERM):
-                self._before[number] = signal.signal(number, self._handle)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        for number, handler in self._before.items():
-            signal.signal(number, handler)
-
-    def _handle(self, number: int, _frame: FrameType | None) -> None:
-        if os.getpid() != self._process:  # forked by the training: Ctrl-C reaches it too, but only its parent ends it
-            if number == signal.SIGTERM:
-                os._exit(128 + number)
-            return
-        now = time.monotonic()
-        if self.came_at is None:
-            self.came_at = now
-        elif now - self.came_at > 1:
-            raise KeyboardInterrupt
 
 
 class Watch:

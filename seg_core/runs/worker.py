@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING
 
 from seg_core.config import Config
 from seg_core.errors import InputError
+from seg_core.processes.signals import Signals
+from seg_core.runs.dispatch import dispatch
 from seg_core.runs.run import Ending, Run
 from seg_core.runs.store import RunStore
-from seg_core.runs.supervisor import dispatch
-from seg_core.runs.watch import Signals, Watch
+from seg_core.runs.watch import Watch
 
 if TYPE_CHECKING:
     from seg_core.events import Event

@@ -1,4 +1,4 @@
-"""Keeps the queue going: starts the worker of the run whose turn it is and the next job, and notices processes that died."""
+"""Starting the workers of the runs whose turn it is."""
 
 from __future__ import annotations
 
@@ -12,14 +12,10 @@ from pathlib import Path
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from seg_core.jobs.dispatch import dispatch_jobs
-from seg_core.jobs.store import JobStore
-from seg_core.runs.process import Owner
+from seg_core.processes.owner import Owner
+from seg_core.processes.spawning import spawn
 from seg_core.runs.run import Run
-from seg_core.runs.spawning import spawn
 from seg_core.runs.store import RunStore
-
-TICK_SECONDS = 1.0
 
 Command = Callable[[int], Sequence[str]]
 """The command line that works on a run."""
@@ -78,41 +74,3 @@ def _last_line(path: Path, begin: int) -> str:
         return ""
     lines = path.read_bytes()[begin:].decode(errors="replace").splitlines()
     return next((line.strip() for line in reversed(lines) if line.strip()), "")[:500]
-
-
-class Supervisor:
-    """A thread of the web process that calls `dispatch` and `dispatch_jobs` every second."""
-
-    def __init__(self, store: RunStore, command: Command = worker_command, every: float = TICK_SECONDS) -> None:
-        self._store, self._command, self._every = store, command, every
-        self._jobs = JobStore(store.path)
-        self._over = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="supervisor", daemon=True)
-        self._is_failing = False
-
-    def start(self) -> None:
-        """Start the thread. A supervisor can be started once."""
-        self._thread.start()
-
-    def stop(self) -> None:
-        """End the thread and wait for it; workers go on."""
-        self._over.set()
-        if self._thread.is_alive():
-            self._thread.join()
-
-    def tick(self) -> None:
-        """One look at the queue. What fails, such as a locked database, is logged once and tried again at the next tick."""
-        try:
-            dispatch(self._store, self._command)
-            dispatch_jobs(self._jobs)
-        except Exception:  # without this thread the queue would stand still until the app starts anew
-            if not self._is_failing:
-                _logger.warning("The queue cannot be looked at; trying again every second.", exc_info=True)
-            self._is_failing = True
-        else:
-            self._is_failing = False
-
-    def _run(self) -> None:
-        self.tick()
-        while not self._over.wait(self._every):
-            self.tick()

@@ -1,4 +1,4 @@
-"""Which process owns a run, and whether it still lives."""
+"""Which process owns a run or a job, and whether it still lives."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class Owner:
 
 @cache
 def host_name() -> str:
-    """The name by which this machine signs its runs; asked once, since a network may change it under a run."""
+    """The name by which this machine signs its runs and jobs; asked once, since a network may change it under a run."""
     return socket.gethostname()
 
 
