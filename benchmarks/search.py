@@ -116,7 +116,7 @@ def table(store: RunStore) -> str:
 
 
 def _validation(run: Run) -> list[Pair]:
-    return open_dataset(run.sources).split(*run.config.drawing).val
+    return open_dataset(run.sources).split(run.config.drawing).val
 
 
 def _means(values: Sequence[float], groups: Sequence[Any]) -> list[float]:

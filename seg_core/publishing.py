@@ -73,7 +73,7 @@ def publish(
 
 def _parts(dataset: Dataset, config: Config, originals: Dataset | None) -> dict[str, list[Pair]]:
     """What a model is scored on, by name."""
-    split = dataset.split(*config.drawing)
+    split = dataset.split(config.drawing)
     parts = {"validation": split.val, "test": split.test}
     if originals:
         parts[ORIGINALS] = _originals(split.val, originals)

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from seg_core.config import Drawing
 from seg_core.data import preparation
 from seg_core.data.cache import cache_pairs
 from seg_core.data.cached_pairs import CachedPairs
@@ -109,7 +110,7 @@ def test_the_same_id_in_two_folders_or_parts_is_a_duplicate(data: Path, tmp_path
     assert (problem.kind, problem.file) == ("duplicate id", other / "test" / "images" / "ISIC_0000009.jpg")
     assert "(train)" in problem.message
     assert "(test)" in problem.message
-    split = open_dataset([data, other]).split(0, 0.2)
+    split = open_dataset([data, other]).split(Drawing(0, 0.2))
     assert [pair.id[-2:] for pair in split.test] == ["10"]  # with --skip-problems too nobody is tested on what was trained
 
 
@@ -172,7 +173,7 @@ def test_what_training_reads_is_the_split_at_the_networks_size(data: Path) -> No
     steps: list[tuple[int, int, str]] = []
     dataset = open_dataset(data)
     found = prepare(dataset, tiny_config(seed=3), lambda *step: steps.append(step))
-    split = dataset.split(3, 0.2)
+    split = dataset.split(Drawing(3, 0.2))
     assert (found.train.pairs, found.val.pairs) == (split.train, split.val)
     assert found.train[0][0].shape == (64, 64, 3)
     assert found.summary() == {

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageEnhance
 
+from seg_core.config import Drawing
 from seg_core.data import duplicates
 from seg_core.data.dataset import open_dataset
 from seg_core.data.duplicates import OTHER_PICTURE, Duplicate, leakage, near_duplicates
@@ -198,7 +199,7 @@ def test_the_parts_of_a_split_decide() -> None:
 def test_a_split_tells_the_part_of_each_pair(tmp_path: Path) -> None:
     data = make_dataset(tmp_path / "data", train=4, test=1)
     dataset = open_dataset([data, make_dataset(tmp_path / "more", test=1)])  # its ISIC_0000000 stands twice, and counts once
-    split = dataset.split(seed=0, val_fraction=0.25)
+    split = dataset.split(Drawing(seed=0, val_fraction=0.25))
     parts = split.parts_of(dataset.pairs)
     assert parts.count("train") == 3
     assert dataset.pairs[parts.index("val")] == split.val[0]

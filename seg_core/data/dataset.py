@@ -77,7 +77,7 @@ class Dataset:
         """
         return dataset_fingerprint(self.pairs, pair_facts(self.pairs))
 
-    def split(self, seed: int, val_fraction: float, folds: int = 1, fold: int = 1) -> Split:
+    def split(self, drawing: Drawing) -> Split:
         """Split into training, validation and test.
 
         The test part is the dataset's own or empty, and is never trained on. Validation is the dataset's own part where there is
@@ -87,6 +87,7 @@ class Dataset:
         Raises:
             InputError: if no pair would be left to train or none to validate with.
         """
+        seed, val_fraction, folds, fold = drawing
         train, val = ([pair for pair in self.unique_pairs if pair.part == part] for part in ("train", "val"))
         val_is_own = bool(val) and folds == 1
         if not val_is_own:
@@ -112,7 +113,7 @@ class Dataset:
         """
         if name not in PARTS:
             raise InputError(f"There is no split {name!r}; choose {', '.join(PARTS[:-1])} or {PARTS[-1]}.")
-        pairs = self.test if name == "test" else getattr(self.split(*drawing), name)
+        pairs = self.test if name == "test" else getattr(self.split(drawing), name)
         if not pairs:
             raise InputError(f"{self.name} has no {name} part; use val, which is drawn by seed.")
         return list(pairs)
