@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from seg_core.checkpoint import FORMAT_VERSION, METADATA_KEY
+from seg_core.checkpoint_metadata import FORMAT_VERSION, METADATA_KEY
 from seg_core.config import Config
 from seg_core.runs.store import RunStore
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import streamlit as st
 
@@ -30,6 +29,7 @@ from pages.take_away import take_masks_away
 from pages.text import plain
 from pages.uploaded_models import uploaded_models
 from seg_core.checkpoint import available_checkpoints, read_metadata
+from seg_core.checkpoint_metadata import CheckpointMetadata
 from seg_core.colours import run_colour
 from seg_core.comparison import pairings, score_rows
 from seg_core.config import Config, Drawing
@@ -105,7 +105,7 @@ def warn_of_overlap(models: dict[str, Model], split: SplitChoice) -> None:
                 continue
             try:
                 metadata = read_metadata(path)
-                found = overlap(metadata, split.dataset.fingerprint, scored_on.pairs, duplicates)
+                found = overlap(metadata["dataset"], split.dataset.fingerprint, scored_on.pairs, duplicates)
             except InputError:
                 continue  # deleted meanwhile, which is said where its scores would stand
             said |= dict.fromkeys([_may_have_trained(metadata, scored_on)] if found is None else found.sentences)
@@ -116,7 +116,7 @@ def warn_of_overlap(models: dict[str, Model], split: SplitChoice) -> None:
             st.warning(plain(f"{label} {text}; its scores here say little about new ones."))
 
 
-def _may_have_trained(metadata: dict[str, Any], split: SplitChoice) -> str:
+def _may_have_trained(metadata: CheckpointMetadata, split: SplitChoice) -> str:
     """What can be said of a checkpoint that does not name its training photographs."""
     if split.name == "test":
         return ""

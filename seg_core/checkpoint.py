@@ -11,10 +11,11 @@ from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from itertools import product
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
+from seg_core.checkpoint_metadata import FORMAT_VERSION, METADATA_KEY, CheckpointMetadata
 from seg_core.config import Config
 from seg_core.data.folders import Pair
 from seg_core.errors import InputError
@@ -40,8 +41,6 @@ SHIPPED = (
 )
 """The checkpoints that ship, as they are offered: the one that saw most photographs first."""
 
-METADATA_KEY = "lesionlab"
-FORMAT_VERSION = 1
 _HEADER_LIMIT = 10_000_000
 
 
@@ -50,7 +49,7 @@ class Checkpoint:
     """A trained model, ready to predict on the CPU. Make it with `load_checkpoint`."""
 
     path: Path
-    metadata: dict[str, Any]
+    metadata: CheckpointMetadata
     engine: Engine = field(repr=False)
     tta: bool = False
     """Test-time augmentation: whether probabilities are the mean over the square's eight symmetries, eight times the work."""
@@ -116,7 +115,7 @@ class CheckpointEntry:
     modified: float
 
 
-def save_checkpoint(path: Path, model: Segmenter, metadata: Mapping[str, Any], *, half: bool = False) -> None:
+def save_checkpoint(path: Path, model: Segmenter, metadata: Mapping[str, object], *, half: bool = False) -> None:
     """Write a checkpoint whole or not at all; ``half`` stores the weights in fp16, half the size, as those that ship."""
     import torch
 
@@ -182,12 +181,17 @@ def damage_named(name: str) -> Iterator[None]:
         ) from error
 
 
-def read_metadata(path: str | Path, name: str = "") -> dict[str, Any]:
+def read_metadata(path: str | Path, name: str = "") -> CheckpointMetadata:
     """The metadata of a checkpoint, read from the file's header alone; torch is not needed. ``name`` as in `load_checkpoint`.
 
     Raises:
         InputError: if the file is missing, or is no checkpoint of this version of LesionLab.
     """
+    return cast("CheckpointMetadata", read_header(path, name))
+
+
+def read_header(path: str | Path, name: str = "") -> dict[str, Any]:
+    """The JSON object that `write_tensors` wrote. ``name`` and errors as in `read_metadata`."""
     path = Path(path).expanduser()
     try:
         with path.open("rb") as file:
@@ -217,12 +221,12 @@ def available_checkpoints() -> list[CheckpointEntry]:
     return shipped + sorted(trained, key=lambda entry: -entry.modified)
 
 
-def checkpoint_label(metadata: Mapping[str, Any]) -> str:
+def checkpoint_label(metadata: CheckpointMetadata) -> str:
     """What the app calls a checkpoint: its name, or its variant and recipe."""
     return str(metadata.get("name") or metadata["label"])
 
 
-def write_tensors(path: Path, tensors: Mapping[str, torch.Tensor], metadata: Mapping[str, Any]) -> None:
+def write_tensors(path: Path, tensors: Mapping[str, torch.Tensor], metadata: Mapping[str, object]) -> None:
     """Write a safetensors file with JSON metadata; an interruption leaves the old file as it was."""
     from safetensors.torch import save_file
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from seg_core.checkpoint_metadata import CheckpointMetadata, PartScores
 from seg_core.command_line import command_line
 from seg_core.config import Config
 from seg_core.evaluation import METRICS, OUTLINE_METRICS
@@ -17,7 +18,7 @@ ORIGINALS = "validation, original size"
 SCORES = (*METRICS, *OUTLINE_METRICS)
 
 
-def model_card(config: Config, metadata: Mapping[str, Any], recipe: str) -> str:
+def model_card(config: Config, metadata: CheckpointMetadata, recipe: str) -> str:
     """What a published model is, how it was made, what it scores, how far it can be trusted, and what it is not for.
 
     Args:
@@ -93,7 +94,7 @@ dermatoscopes, several lesions, or none at all can give wrong masks. Look at eve
 """
 
 
-def _publish_command(config: Config, metadata: Mapping[str, Any], recipe: str) -> str:
+def _publish_command(config: Config, metadata: CheckpointMetadata, recipe: str) -> str:
     suffix = recipe.removeprefix(config.recipe).removeprefix("-")
     options = {
         f"--suffix {suffix}": suffix,
@@ -115,7 +116,7 @@ _EPOCH = {
 _PARTS = {"train": "train", "validation": "val"}
 
 
-def _scores(evaluation: Mapping[str, Any]) -> str:
+def _scores(evaluation: Mapping[str, PartScores]) -> str:
     head = ["part", "photographs", *(name.replace("_", " ") for name in SCORES)]
     rows = [
         [part, str(of_part["n"]), *(_with_interval(of_part["scores"][name]) for name in SCORES)]
@@ -141,7 +142,7 @@ def _with_interval(interval: Sequence[Any], sign: str = "") -> str:
     return f"{mean:{sign}.4f}" if low is None else f"{mean:{sign}.4f} ({low:{sign}.3f} to {high:{sign}.3f})"
 
 
-def _errors(evaluation: Mapping[str, Any]) -> str:
+def _errors(evaluation: Mapping[str, PartScores]) -> str:
     return ", ".join(f"{of_part['calibration_error']:.4f} ({part})" for part, of_part in evaluation.items())
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
+from seg_core.checkpoint_metadata import DatasetSummary
 from seg_core.data.duplicates import Duplicate
 from seg_core.data.folders import Pair
 from seg_core.errors import some_of
@@ -36,21 +36,21 @@ class Overlap:
 
 
 def overlap(
-    metadata: Mapping[str, Any], fingerprint: str, pairs: Sequence[Pair], duplicates: Sequence[Duplicate] = ()
+    trained_on: DatasetSummary, fingerprint: str, pairs: Sequence[Pair], duplicates: Sequence[Duplicate] = ()
 ) -> Overlap | None:
     """What a checkpoint has seen of some pairs, by the ids that it names; None if it names none.
 
     Args:
-        metadata: of the checkpoint.
+        trained_on: from the checkpoint's metadata.
         fingerprint: of the dataset that the pairs are from.
         pairs: photographs and their truth.
         duplicates: of that dataset, where it was looked at.
     """
-    ids = metadata["dataset"].get("train_ids")
+    ids = trained_on.get("train_ids")
     if ids is None:
         return None
     seen, scored = set(ids), {pair.id for pair in pairs}
     twins = {(one.id, other.id) for each in duplicates for one, other in ((each.first, each.second), (each.second, each.first))}
     anew = {id for id, other in twins if id in scored - seen and other in seen}
-    same_data = metadata["dataset"]["fingerprint"] == fingerprint
+    same_data = trained_on["fingerprint"] == fingerprint
     return Overlap(len(scored), tuple(sorted(scored & seen)), tuple(sorted(anew)), same_data)

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from seg_core.checkpoint import Checkpoint, load_checkpoint, load_model, read_metadata, save_checkpoint
+from seg_core.checkpoint_metadata import CheckpointMetadata, PartScores, Published
 from seg_core.config import Config
 from seg_core.data.dataset import Dataset
 from seg_core.data.folders import Pair
@@ -32,7 +33,7 @@ def publish(
     suffix: str = "",
     originals: Dataset | None = None,
     beside: Path | None = None,
-) -> tuple[Path, dict[str, Any]]:
+) -> tuple[Path, CheckpointMetadata]:
     """Write ``VARIANT-RECIPE.safetensors`` in fp16 and ``VARIANT-RECIPE.md`` into ``folder``.
 
     The model is scored as published, at stored resolution, on the validation and the test part of ``dataset``, with and without
@@ -62,10 +63,15 @@ def publish(
     recipe = f"{config.recipe}-{suffix}" if suffix else config.recipe
     parts = _parts(dataset, config, originals)
     target = folder / f"{config.variant}-{recipe}.safetensors"
-    metadata = {**trained.metadata, "name": "", "label": f"{config.label} ({recipe})", "history": _whole_history(source, trained)}
+    metadata: CheckpointMetadata = {
+        **trained.metadata,
+        "name": "",
+        "label": f"{config.label} ({recipe})",
+        "history": _whole_history(source, trained),
+    }
     model = load_model(source)
     save_checkpoint(target, model, metadata, half=True)
-    metadata |= _measured(target, parts, beside, on_progress)
+    metadata = {**metadata, **_measured(target, parts, beside, on_progress)}
     save_checkpoint(target, model, metadata, half=True)
     target.with_suffix(".md").write_text(model_card(config, metadata, recipe), encoding="utf-8")
     return target, metadata
@@ -80,11 +86,11 @@ def _parts(dataset: Dataset, config: Config, originals: Dataset | None) -> dict[
     return {name: pairs for name, pairs in parts.items() if pairs}
 
 
-def _measured(path: Path, parts: dict[str, list[Pair]], beside: Path | None, on_progress: Advance | None) -> dict[str, Any]:
+def _measured(path: Path, parts: dict[str, list[Pair]], beside: Path | None, on_progress: Advance | None) -> Published:
     """What the card says of a model as published; with ``beside``, what it gains on that one."""
     published, tta = load_checkpoint(path), load_checkpoint(path, tta=True)
     evaluations = {name: evaluate(published, pairs, on_progress) for name, pairs in parts.items()}
-    measured: dict[str, Any] = {
+    measured: Published = {
         "evaluation": {name: _summary(evaluation) for name, evaluation in evaluations.items()},
         "evaluation_tta": {name: _summary(evaluate(tta, pairs, on_progress)) for name, pairs in parts.items()},
         "reliability": _known(asdict(evaluations["validation"].reliability())),
@@ -104,7 +110,7 @@ def _originals(pairs: Sequence[Pair], originals: Dataset) -> list[Pair]:
     return [there[pair.id] for pair in pairs]
 
 
-def _summary(evaluation: Evaluation) -> dict[str, Any]:
+def _summary(evaluation: Evaluation) -> PartScores:
     """Of every metric the mean and its 95 % interval, and how far probabilities are from what they say."""
     scores = {name: _known(list(mean_interval(values))) for name, values in evaluation.own_scores.items()}
     return {"n": len(evaluation.ids), "scores": scores, "calibration_error": evaluation.reliability().calibration_error}

@@ -9,7 +9,8 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 
-from seg_core.checkpoint import FORMAT_VERSION, read_metadata, write_tensors
+from seg_core.checkpoint import read_header, write_tensors
+from seg_core.checkpoint_metadata import FORMAT_VERSION
 from seg_core.errors import InputError
 from seg_core.history import History
 from seg_core.model import Segmenter
@@ -67,6 +68,6 @@ def load_resume(path: Path, model: Segmenter, optimizer: torch.optim.Optimizer, 
 
 def _metadata(path: Path) -> dict[str, Any]:
     try:
-        return read_metadata(path)
+        return read_header(path)
     except InputError as error:
         raise InputError(_UNUSABLE.format(path)) from error

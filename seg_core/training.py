@@ -16,6 +16,7 @@ from lightning_fabric.loggers.tensorboard import TensorBoardLogger
 
 from seg_core import metrics
 from seg_core.checkpoint import save_checkpoint
+from seg_core.checkpoint_metadata import FORMAT_VERSION, CheckpointMetadata
 from seg_core.config import Config
 from seg_core.data.dataset import Dataset
 from seg_core.data.feed import Feed
@@ -216,12 +217,13 @@ class _Training:
 
     def _save(self, which: Literal["best", "last"], stopped_in: int | None = None) -> None:
         epochs = self.history.epochs
-        metadata = {
+        metadata: CheckpointMetadata = {
+            "format": FORMAT_VERSION,
             "name": self.name,
             "label": f"{self.config.label} ({self.config.recipe})",
             "config": self.config.model_dump(),
             "parameters": count_parameters(self.network),
-            "normalisation": {"mean": MEAN, "std": STD},
+            "normalisation": {"mean": list(MEAN), "std": list(STD)},
             "dataset": self.data.summary(),
             "epoch": stopped_in or len(epochs),
             "epoch_is_whole": stopped_in is None,

@@ -22,7 +22,6 @@ from safetensors.torch import load_file, save_file
 
 from seg_core import checkpoint as checkpoint_module
 from seg_core.checkpoint import (
-    METADATA_KEY,
     Checkpoint,
     available_checkpoints,
     load_checkpoint,
@@ -31,6 +30,7 @@ from seg_core.checkpoint import (
     save_checkpoint,
     write_tensors,
 )
+from seg_core.checkpoint_metadata import METADATA_KEY
 from seg_core.data.dataset import open_dataset
 from seg_core.data.transforms import normalise
 from seg_core.errors import InputError

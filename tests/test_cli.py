@@ -383,7 +383,7 @@ def test_a_cross_validation_is_a_group_of_runs(data: Path, lab: Lab) -> None:
     assert [(run["run_id"], run["status"], run["epochs"]) for run in done["runs"]] == [(1, "finished", 1), (2, "finished", 1)]
     runs = [RunStore().get_run(number) for number in (1, 2)]
     assert [(run.group, run.config.folds, run.config.fold) for run in runs] == [(done["group"], 2, 1), (done["group"], 2, 2)]
-    trained_on = [set(read_metadata(run["checkpoint"])["dataset"]["train_ids"]) for run in done["runs"]]
+    trained_on = [set(read_metadata(run["checkpoint"])["dataset"]["train_ids"] or []) for run in done["runs"]]
     assert trained_on[0].isdisjoint(trained_on[1])
 
 

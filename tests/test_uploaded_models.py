@@ -11,7 +11,7 @@ import pytest
 from safetensors.numpy import save
 
 from pages.uploaded_models import MOST_KEPT, keep
-from seg_core.checkpoint import METADATA_KEY
+from seg_core.checkpoint_metadata import METADATA_KEY
 from seg_core.errors import InputError
 from seg_core.home import SHIPPED_CHECKPOINTS
 

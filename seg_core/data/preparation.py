@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
+from seg_core.checkpoint_metadata import DatasetSummary
 from seg_core.config import Config
 from seg_core.data.cache import cache_pairs
 from seg_core.data.cached_pairs import CachedPairs
@@ -39,7 +39,7 @@ class PreparedData:
         """Lines for the log about what was found after the training began, since this was last asked."""
         return self.train.new_notes() + self.val.new_notes()
 
-    def summary(self) -> dict[str, Any]:
+    def summary(self) -> DatasetSummary:
         """What a checkpoint says of its data: no paths, they are the machine's own; the ids that train, if not too many."""
         ids = [pair.id for pair in self.train.pairs]
         return {

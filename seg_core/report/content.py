@@ -16,6 +16,7 @@ from PIL import Image
 
 from seg_core.charts import Chart, comparison, curves
 from seg_core.checkpoint import Checkpoint, load_checkpoint, read_tensors
+from seg_core.checkpoint_metadata import CheckpointMetadata
 from seg_core.colours import run_colour
 from seg_core.command_line import command_line
 from seg_core.comparison import Pairing, Row, pairings, score_rows
@@ -69,7 +70,7 @@ class OfRun:
     label: str
     run: Run
     config: Config
-    metadata: dict[str, Any]
+    metadata: CheckpointMetadata
     trainable: int
     cost: Cost
     parts: list[tuple[str, int]]
@@ -188,7 +189,7 @@ def _parameters(model: Checkpoint) -> list[tuple[str, int]]:
 def _warnings(models: dict[str, Checkpoint], split: SplitChoice) -> list[str]:
     found = []
     for label, model in models.items():
-        seen = overlap(model.metadata, split.dataset.fingerprint, split.pairs)
+        seen = overlap(model.metadata["dataset"], split.dataset.fingerprint, split.pairs)
         if seen is None:
             found.append(f"{label} does not name what it trained on, which may be some of these photographs.")
         else:
