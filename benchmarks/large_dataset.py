@@ -12,17 +12,17 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import resource
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
 from PIL import Image
+
+from benchmarks.measuring import peak_memory, timed_result
 
 T = TypeVar("T")
 
@@ -105,19 +105,19 @@ def _measure(folder: Path, size: int) -> dict[str, float]:
     from seg_core.data.preparation import prepare
     from seg_core.identity import dataset_fingerprint, pair_facts
 
-    memory, started = _peak(), time.perf_counter()
+    memory, started = peak_memory(), time.perf_counter()
     seconds = {}
-    seconds["list"], dataset = _timed(lambda: open_dataset(folder))
+    seconds["list"], dataset = timed_result(lambda: open_dataset(folder))
     data = prepare(dataset, Config.of(image_size=size, batch_size=BATCH), lambda done, total, what: None)
     data.train.read(range(BATCH))
     first = time.perf_counter() - started
-    memory = _peak() - memory
+    memory = peak_memory() - memory
     ready = data.train.ready + data.val.ready
-    batch, _ = _timed(lambda: data.train.read(range(len(data.train) - BATCH, len(data.train))))
+    batch, _ = timed_result(lambda: data.train.read(range(len(data.train) - BATCH, len(data.train))))
 
-    seconds["names"], _ = _timed(lambda: check_names(dataset))
-    seconds["stat"], facts = _timed(lambda: pair_facts(dataset.pairs))
-    seconds["key"], _ = _timed(lambda: (cache_key(dataset.pairs, size, facts), dataset_fingerprint(dataset.pairs, facts)))
+    seconds["names"], _ = timed_result(lambda: check_names(dataset))
+    seconds["stat"], facts = timed_result(lambda: pair_facts(dataset.pairs))
+    seconds["key"], _ = timed_result(lambda: (cache_key(dataset.pairs, size, facts), dataset_fingerprint(dataset.pairs, facts)))
     files = [file for file in cache_folder().glob("*/*") if file.name in ("done.npy", "problems.jsonl")]
     return {
         **seconds,
@@ -133,17 +133,6 @@ def _measure(folder: Path, size: int) -> dict[str, float]:
 
 def _short(figure: float) -> str:
     return f"{figure:,.0f}" if figure >= 100 else f"{figure:.2g}" if figure < 1 else f"{figure:.1f}"
-
-
-def _timed(action: Callable[[], T]) -> tuple[float, T]:
-    started = time.perf_counter()
-    result = action()
-    return time.perf_counter() - started, result
-
-
-def _peak() -> float:
-    """The most memory that this process had so far, MB."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1024 if sys.platform == "linux" else 1024**2)
 
 
 if __name__ == "__main__":

@@ -14,9 +14,9 @@ import numpy as np
 
 from seg_core.checkpoint_metadata import FORMAT_VERSION, METADATA_KEY
 from seg_core.config import Config
+from seg_core.history import EPOCH_METRICS
 from seg_core.runs.store import RunStore
 
-METRICS = ("loss", "accuracy", "iou", "dice")
 BATCHES = 5000
 
 
@@ -50,7 +50,7 @@ def _curve(name: str, epoch: int, run_id: int) -> float:
 def _points(run_id: int, epochs: int) -> Iterator[tuple[int, int, str, str, float]]:
     for epoch in range(1, epochs + 1):
         for split in ("train", "val"):
-            for name in METRICS:
+            for name in EPOCH_METRICS:
                 yield run_id, epoch, split, name, _curve(name, epoch, run_id)
 
 
@@ -63,7 +63,7 @@ def _losses(run_id: int, epochs: int) -> Iterator[tuple[int, int, int, bytes]]:
 
 def _write_checkpoint(path: Path, config: Config, epochs: int) -> None:
     """A checkpoint's metadata without its weights: all that a page reads before somebody predicts."""
-    last = {"train": dict.fromkeys(METRICS, 0.7), "val": dict.fromkeys(METRICS, 0.7)}
+    last = {"train": dict.fromkeys(EPOCH_METRICS, 0.7), "val": dict.fromkeys(EPOCH_METRICS, 0.7)}
     metadata = {
         "format": FORMAT_VERSION,
         "name": "",

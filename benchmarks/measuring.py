@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import re
+import resource
 import statistics
+import sys
 import time
 from collections.abc import Callable
+from typing import TYPE_CHECKING, TypeVar
 
 import psutil
-from playwright.sync_api import Page
 
 from seg_core.runs.store import RunStore
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+T = TypeVar("T")
 
 DRAWN = """Math.max(0, ...(document.querySelector(".live-charts")?.data ?? [])
   .filter((one) => one.uid?.endsWith("val iou")).flatMap((one) => Array.from(one.x)))"""
@@ -44,9 +51,19 @@ def row(name: str, values: list[float]) -> None:
 
 def timed(action: Callable[[], object]) -> float:
     """How many seconds something takes."""
+    return timed_result(action)[0]
+
+
+def timed_result(action: Callable[[], T]) -> tuple[float, T]:
+    """How many seconds something takes, and what it gives."""
     started = time.perf_counter()
-    action()
-    return time.perf_counter() - started
+    result = action()
+    return time.perf_counter() - started, result
+
+
+def peak_memory() -> float:
+    """The most resident memory that this process had so far, in MB."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1024 if sys.platform == "linux" else 1024**2)
 
 
 def memory(pid: int) -> float:

@@ -10,10 +10,7 @@ from __future__ import annotations
 
 import argparse
 import random
-import resource
-import sys
 import tempfile
-import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeVar
@@ -21,6 +18,7 @@ from typing import TypeVar
 import numpy as np
 from PIL import Image, ImageDraw, ImageEnhance
 
+from benchmarks.measuring import peak_memory, timed_result
 from seg_core.data.dataset import open_dataset
 from seg_core.data.duplicates import AGREEMENT, CORRELATION, Duplicate, near_duplicates
 from seg_core.data.likeness import TRANSFORMATIONS
@@ -97,7 +95,7 @@ def main() -> None:
     parser.add_argument("--sheet", metavar="FILE", type=Path)
     options = parser.parse_args()
     dataset = open_dataset(options.folders)
-    seconds, real = _timed(lambda: survey(dataset))
+    seconds, real = timed_result(lambda: survey(dataset))
     print(f"{len(real)} photographs surveyed in {seconds:.2f} s", flush=True)
     among_real = _real_ones(real)
     if options.sheet:
@@ -117,15 +115,9 @@ def main() -> None:
         _recall(name, real.fingerprints[places], originals.fingerprints, TRANSFORMATIONS[0])
 
 
-def _timed(action: Callable[[], T]) -> tuple[float, T]:
-    started = time.perf_counter()
-    result = action()
-    return time.perf_counter() - started, result
-
-
 def _real_ones(real: Survey) -> list[Duplicate]:
     """Say how many of the real pairs are found, rightly and wrongly; all pairs that correlate, those that agree most first."""
-    seconds, found = _timed(lambda: near_duplicates(real, least_agreement=-1))
+    seconds, found = timed_result(lambda: near_duplicates(real, least_agreement=-1))
     found = sorted(found, key=lambda each: -each.agreement)
     same = [each for each in found if (each.first.id, each.second.id) in SAME_PICTURE]
     others = [each for each in found if (each.first.id, each.second.id) not in SAME_PICTURE]
@@ -189,14 +181,9 @@ def _synthetic(real: Survey, count: int) -> None:
         share = draw.uniform(0.2, 0.8)
         fingerprints[place] = share * one + (1 - share) * np.rot90(other, draw.randrange(4))
     large = _survey_of(fingerprints)
-    before = _peak()
-    seconds, found = _timed(lambda: near_duplicates(large))
-    print(f"{count:,} mixtures: {seconds:.1f} s, {_peak() - before:.0f} MB more memory at most; {len(found)} found")
-
-
-def _peak() -> float:
-    """The most memory that this process had so far, MB."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1024 if sys.platform == "linux" else 1024**2)
+    before = peak_memory()
+    seconds, found = timed_result(lambda: near_duplicates(large))
+    print(f"{count:,} mixtures: {seconds:.1f} s, {peak_memory() - before:.0f} MB more memory at most; {len(found)} found")
 
 
 def _sheet(photos: Sequence[Path], found: Sequence[Duplicate], columns: int = 4, side: int = 200) -> Image.Image:

@@ -13,24 +13,19 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from seg_core.checkpoint import read_metadata
 from seg_core.colours import RUN_COLOURS
-from seg_core.config import VARIANT_LABELS, VARIANTS
-from seg_core.home import SHIPPED_CHECKPOINTS
-from seg_core.student_report import REPORT, REPORT_METRICS
-
-COLUMNS = {**REPORT_METRICS, "iou": "IoU", "dice": "Dice"}
+from seg_core.config import VARIANT_LABELS
+from seg_core.student_report import REPORT, REPORT_METRICS, REPORT_TITLES, shipped_histories
 
 
 def histories() -> dict[str, list[dict[str, Any]]]:
-    """Label to the epochs of each shipped run by the recipe `report`, the last epoch included."""
-    files = {variant: SHIPPED_CHECKPOINTS / f"{variant}-report.safetensors" for variant in VARIANTS}
-    return {VARIANT_LABELS[variant]: read_metadata(file)["history"] for variant, file in files.items()}
+    """Label to the epochs of each shipped run by the recipe `report`."""
+    return {VARIANT_LABELS[variant]: epochs for variant, epochs in shipped_histories().items()}
 
 
 def table() -> str:
     """The figures as a Markdown table; a dash where the report says nothing."""
-    lines = ["| | part | " + " | ".join(COLUMNS.values()) + " |", "| --- | --- |" + " --- |" * len(COLUMNS)]
+    lines = ["| | part | " + " | ".join(REPORT_TITLES.values()) + " |", "| --- | --- |" + " --- |" * len(REPORT_TITLES)]
     lines += [f"| {name} | {part} | " + " | ".join(cells) + " |" for name, part, cells in _rows()]
     return "\n".join(lines)
 
@@ -39,9 +34,9 @@ def _rows() -> Iterator[tuple[str, str, list[str]]]:
     for part, shown in (("train", "train"), ("val", "validation")):
         for model, sources in REPORT.items():
             for source, parts in sources.items():
-                yield f"report, {model}, {source}", shown, [_cell(parts[part].get(column)) for column in COLUMNS]
+                yield f"report, {model}, {source}", shown, [_cell(parts[part].get(column)) for column in REPORT_TITLES]
         for label, epochs in histories().items():
-            yield f"**ours, {label}**, epoch {len(epochs)}", shown, [_cell(epochs[-1][part][column]) for column in COLUMNS]
+            yield f"**ours, {label}**, epoch {len(epochs)}", shown, [_cell(epochs[-1][part][column]) for column in REPORT_TITLES]
 
 
 def _cell(value: float | None) -> str:

@@ -9,16 +9,12 @@ from typing import Any
 
 from pages.live import Curve, Mark
 from pages.tables import wide_table
-from seg_core.checkpoint import read_metadata
 from seg_core.colours import run_colour
 from seg_core.config import VARIANT_LABELS, VARIANTS
-from seg_core.errors import InputError
-from seg_core.home import SHIPPED_CHECKPOINTS
 from seg_core.runs.run import Run
 from seg_core.runs.store import RunStore
-from seg_core.student_report import REPORT, REPORT_METRICS
+from seg_core.student_report import REPORT, REPORT_METRICS, REPORT_TITLES, shipped_histories
 
-COLUMNS = {**REPORT_METRICS, "iou": "IoU", "dice": "Dice"}
 PARTS = {"train": "training", "val": "validation"}
 
 
@@ -48,11 +44,8 @@ def reproduction(store: RunStore, runs: Sequence[Run]) -> list[History]:
 
 
 def _shipped() -> Iterator[History]:
-    for place, variant in enumerate(VARIANTS):
-        try:
-            epochs = read_metadata(SHIPPED_CHECKPOINTS / f"{variant}-report.safetensors")["history"]
-        except InputError:
-            continue
+    for variant, epochs in shipped_histories().items():
+        place = VARIANTS.index(variant)
         label = VARIANT_LABELS[variant]
         yield History(Curve(-1 - place, label, run_colour(place), _points(epochs)), label, len(epochs), epochs[-1])
 
@@ -80,13 +73,10 @@ def report_marks() -> list[Mark]:
 
 def figures_table(histories: Sequence[History]) -> str:
     """The figures of the last epochs beside those of the report, as an HTML table; a dash where there is none."""
-    head = "".join(f"<th scope='col'>{title}</th>" for title in ("", *COLUMNS.values()))
+    head = "".join(f"<th scope='col'>{title}</th>" for title in ("", *REPORT_TITLES.values()))
     body = "".join(
-        f"<tr class='part'><th scope='rowgroup' colspan='{len(COLUMNS) + 1}'>{title.capitalize()}</th></tr>"
-        + "".join(
-            f"<tr class='{kind}'><th scope='row'>{escape(label)}</th>{''.join(_cell(values.get(name)) for name in COLUMNS)}</tr>"
-            for kind, label, values in _rows(part, histories)
-        )
+        f"<tr class='part'><th scope='rowgroup' colspan='{len(REPORT_TITLES) + 1}'>{title.capitalize()}</th></tr>"
+        + "".join(_row(*row) for row in _rows(part, histories))
         for part, title in PARTS.items()
     )
     return wide_table(f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody>", "Figures beside those of the report")
@@ -98,6 +88,11 @@ def _rows(part: str, histories: Sequence[History]) -> Iterator[tuple[str, str, d
             yield "published", f"Report, {model}, {source}", parts[part]
     for history in histories:
         yield "ours", f"{history.label}, epoch {history.epochs}", dict(history.last[part])
+
+
+def _row(kind: str, label: str, values: dict[str, float | None]) -> str:
+    cells = "".join(_cell(values.get(name)) for name in REPORT_TITLES)
+    return f"<tr class='{kind}'><th scope='row'>{escape(label)}</th>{cells}</tr>"
 
 
 def _cell(value: float | None) -> str:

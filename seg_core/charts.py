@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 
 from seg_core.group_evaluation import Scored
+from seg_core.history import EPOCH_METRICS
 
-METRICS = {"loss": "Loss", "accuracy": "Accuracy", "iou": "IoU", "dice": "Dice"}
 PARTS = {"train": (", training", "dash"), "val": ("", "solid")}
 SMALLEST = 0.01
 """Lesions that cover less of an image, in percent, are drawn at this: a logarithmic axis has no 0."""
@@ -44,7 +44,7 @@ def curves(histories: Mapping[str, Sequence[Mapping[str, Mapping[str, float]]]],
         colours: of each run.
     """
     charts = []
-    for metric, title in METRICS.items():
+    for metric, title in EPOCH_METRICS.items():
         traces = [
             {
                 "x": list(range(1, len(epochs) + 1)),

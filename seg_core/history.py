@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
+EPOCH_METRICS = {"loss": "Loss", "accuracy": "Accuracy", "iou": "IoU", "dice": "Dice"}
+"""What the charts show of every epoch, with titles."""
+
 
 @dataclass(frozen=True)
 class EpochRecord:

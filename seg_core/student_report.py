@@ -1,6 +1,14 @@
-"""The figures of the student report that LesionLab reproduces, as it prints them."""
+"""The figures of the student report that LesionLab reproduces, as it prints them, and our runs that ship."""
 
 from __future__ import annotations
+
+from contextlib import suppress
+from typing import Any
+
+from seg_core.checkpoint import read_metadata
+from seg_core.config import VARIANTS, Variant
+from seg_core.errors import InputError
+from seg_core.home import SHIPPED_CHECKPOINTS
 
 Figures = dict[str, float | None]
 
@@ -35,3 +43,15 @@ REPORT_METRICS = {
     "report_dice": "Dice, column-wise",
 }
 """The names of its metrics, as `seg_core.training` reports them, with their titles."""
+
+REPORT_TITLES = {**REPORT_METRICS, "iou": "IoU", "dice": "Dice"}
+"""The titles of the table that sets our runs beside it."""
+
+
+def shipped_histories() -> dict[Variant, list[dict[str, Any]]]:
+    """The epochs of our runs by the recipe `report`, from the checkpoints that ship; one that cannot be read is left out."""
+    histories = {}
+    for variant in VARIANTS:
+        with suppress(InputError):
+            histories[variant] = read_metadata(SHIPPED_CHECKPOINTS / f"{variant}-report.safetensors")["history"]
+    return histories

@@ -15,6 +15,7 @@ from typing import Any
 import streamlit as st
 
 from pages.static import PLOTLY_URL
+from seg_core.history import EPOCH_METRICS
 from seg_core.jobs.job import Job
 from seg_core.runs.run import Run
 
@@ -35,8 +36,6 @@ _facts, _log = _component("elements", "live", "run_facts"), _component("elements
 _progress = _component("elements", "live", "progress")
 _film, _compare = _component("elements", "live", "drawing", "mask_film"), _component("elements", "drawing", "compare_view")
 _viewer = _component("elements", "drawing", "image_viewer")
-
-CHARTS = {"loss": "Loss", "accuracy": "Accuracy", "iou": "IoU", "dice": "Dice"}
 
 
 @dataclass(frozen=True)
@@ -66,7 +65,7 @@ class Mark:
 
 def live_charts(
     curves: Sequence[Curve],
-    charts: Mapping[str, str] = CHARTS,
+    charts: Mapping[str, str] = EPOCH_METRICS,
     marks: Sequence[Mark] = (),
     *,
     batches: bool = False,
