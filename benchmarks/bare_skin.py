@@ -4,8 +4,8 @@
 
 DIR holds these photographs, such as their originals. A mask outlines the main lesion alone, so some of the squares that it leaves
 free show another one, which a model is right to mark: those named in second_lesions.txt, in which both of two readings were sure
-to see one. A general vision-language model made both, apart, from the squares of the originals and without masks; no dermatologist
-did.
+to see one. A general vision-language model made both, apart, from the squares of the originals and without masks; no
+dermatologist did.
 """
 
 from __future__ import annotations
