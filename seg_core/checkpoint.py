@@ -228,11 +228,12 @@ def checkpoint_label(metadata: CheckpointMetadata) -> str:
 
 def write_tensors(path: Path, tensors: Mapping[str, torch.Tensor], metadata: Mapping[str, object]) -> None:
     """Write a safetensors file with JSON metadata; an interruption leaves the old file as it was."""
-    from safetensors.torch import save_file
+    from safetensors.torch import save
 
     contiguous = {name: tensor.contiguous() for name, tensor in tensors.items()}
+    content = save(contiguous, {METADATA_KEY: json.dumps(metadata, allow_nan=False)})
     with whole_file(path) as partial:
-        save_file(contiguous, partial, {METADATA_KEY: json.dumps(metadata, allow_nan=False)})
+        partial.write_bytes(content)  # save_file would make a file that nobody else may read, whatever the umask is
 
 
 def _entries(paths: Iterable[Path]) -> list[CheckpointEntry]:

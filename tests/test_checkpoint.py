@@ -100,6 +100,12 @@ def test_half_precision_takes_half_the_space_and_predicts_the_same_within_a_hund
     assert half.label == whole.label
 
 
+def test_whoever_may_read_other_new_files_may_read_a_checkpoint(trained: Path, tmp_path: Path) -> None:
+    (tmp_path / "other").touch()
+    save_checkpoint(tmp_path / "a.safetensors", load_model(trained), {})
+    assert (tmp_path / "a.safetensors").stat().st_mode == (tmp_path / "other").stat().st_mode
+
+
 def test_the_metadata_of_a_training_says_all_that_is_needed_to_rebuild_and_judge_it(trained: Path) -> None:
     metadata = read_metadata(trained)
     assert metadata["config"] == tiny_config().model_dump()
