@@ -13,7 +13,12 @@ from seg_core.config import Config
 ELSEWHERE = {"variant", "recipe", "schedule_from"}
 BY_FOLDS = {"val_fraction", "folds", "fold"}
 """What a cross-validation sets, or has no use for."""
-LABELS = {"learning_rate": "Learning rate", "val_fraction": "Validation share", "skip_problems": "Skip pairs with problems"}
+LABELS = {
+    "learning_rate": "Learning rate",
+    "val_fraction": "Validation share",
+    "swa_fraction": "SWA share",
+    "skip_problems": "Skip pairs with problems",
+}
 
 
 def settings_panel(recipe: str, start: Config | None = None, key: str = "", *, cross_validation: bool = False) -> dict[str, Any]:
@@ -51,11 +56,12 @@ def _widget(name: str, field: FieldInfo, default: Any, key: str, *, disabled: bo
         low, high, step = (_bound(field, kind) for kind in ("ge", "le", "multiple_of"))
         top = high if high is not None else 2**31 - 1
         return st.number_input(label, low, top, default, step or 1, **look)
-    if field.annotation is float:  # all bounds but "at most" are exclusive
-        most, below = _bound(field, "le"), _bound(field, "lt")
-        step, form = (default / 10, "%.6f") if default < 0.1 else (0.05, "%.2f")
+    if field.annotation is float:
+        least, most, below = (_bound(field, kind) for kind in ("ge", "le", "lt"))
+        step, form = (default / 10, "%.6f") if 0 < default < 0.1 else (0.05, "%.2f")
+        bottom = float(least) if least is not None else 1e-6
         top = float(most) if most is not None else below - 1e-6
-        return st.number_input(label, 1e-6, top, default, step, format=form, **look)
+        return st.number_input(label, bottom, top, default, step, format=form, **look)
     return st.text_input(label, default, **look)
 
 

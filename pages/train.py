@@ -78,7 +78,8 @@ with model:
         key=f"recipe-{key}",
         required=True,
         format_func=RECIPE_LABELS.__getitem__,
-        help="Best: pyramid decoder, BCE + Lovász, one-cycle AdamW, the encoder slower. Report: plain decoder, BCE, Adam.",
+        help="Best: pyramid decoder, BCE + Lovász, one-cycle AdamW, the encoder slower, the last epochs averaged. "
+        "Report: plain decoder, BCE, Adam.",
     )
     name = st.text_input(
         "Name", clone.name if clone else "", placeholder="optional, to find the run again", max_chars=100, key=f"name-{key}"

@@ -108,6 +108,12 @@ class Config(BaseModel):
     schedule: Literal["constant", "one-cycle"] = Field(
         default="one-cycle", description="How the learning rate changes over the run."
     )
+    swa_fraction: float = Field(
+        default=0.0,
+        ge=0,
+        lt=1,
+        description="Share of the epochs, the last ones, whose weights are averaged (stochastic weight averaging); 0 for none.",
+    )
     schedule_from: int = Field(
         default=0, ge=0, description="The epoch after which the schedule starts anew, in a run continued for more epochs."
     )
@@ -181,6 +187,11 @@ class Config(BaseModel):
     def drawing(self) -> Drawing:
         """What `seg_core.data.dataset.Dataset.split` takes."""
         return Drawing(self.seed, self.val_fraction, self.folds, self.fold)
+
+    @property
+    def averaged_from(self) -> int:
+        """The first epoch whose weights are averaged; one beyond the last where there is none."""
+        return self.epochs + 1 - int((self.epochs - self.schedule_from) * self.swa_fraction)
 
     @property
     def frozen_part(self) -> Literal["encoder", "decoder"] | None:

@@ -35,6 +35,8 @@ def model_card(config: Config, metadata: CheckpointMetadata, recipe: str) -> str
     is_best = metadata["epoch"] == History.of(epochs).best_epoch
     why = "the one with the highest validation IoU" if is_best else "the last one, so that nothing was chosen on validation"
     kept = epochs[metadata["epoch"] - 1]
+    since = config.averaged_from
+    mean = f"\nIts weights are the mean of those of epochs {since} to {metadata['epoch']}." if metadata["epoch"] >= since else ""
     return f"""# {metadata["label"]}
 
 MobileNetV2 encoder with ImageNet weights and the `{config.decoder}` decoder, {millions:.1f} million parameters, in fp16.
@@ -46,7 +48,7 @@ knows no diagnosis, and nobody has tested it on patients.
 Trained on {data["train"]} photographs of `{data["name"]}` (fingerprint `{data["fingerprint"]}`),
 validated on {data["val"]} ({split}).{test}
 Of {len(epochs)} epochs number {metadata["epoch"]} is kept, {why}. Training took
-{minutes:.0f} minutes with {threads} on {metadata["device"]} in {metadata["precision"]}.
+{minutes:.0f} minutes with {threads} on {metadata["device"]} in {metadata["precision"]}.{mean}
 
     {command_line(config, [DATA], "")}
     {_publish_command(config, metadata, recipe)}

@@ -9,6 +9,7 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 
+from seg_core.averaging import WeightAverage
 from seg_core.checkpoint import read_header, write_tensors
 from seg_core.checkpoint_metadata import FORMAT_VERSION
 from seg_core.errors import InputError
@@ -18,9 +19,18 @@ from seg_core.model import Segmenter
 _UNUSABLE = "{} is damaged, or belongs to another model or version; start the run again."
 
 
-def save_resume(path: Path, model: Segmenter, optimizer: torch.optim.Optimizer, history: History, fingerprint: str) -> None:
+def save_resume(
+    path: Path,
+    model: Segmenter,
+    optimizer: torch.optim.Optimizer,
+    average: WeightAverage | None,
+    history: History,
+    fingerprint: str,
+) -> None:
     """Write the state after a whole epoch. Random numbers need no state: every epoch seeds them anew."""
     tensors = {f"model/{name}": tensor for name, tensor in model.state_dict().items()}
+    if average:
+        tensors |= {f"average/{name}": tensor for name, tensor in average.state_dict().items()}
     for index, values in optimizer.state_dict()["state"].items():
         tensors |= {f"optimizer/{index}/{name}": tensor for name, tensor in values.items()}
     write_tensors(path, tensors, {"format": FORMAT_VERSION, "history": history.to_json(), "fingerprint": fingerprint})
@@ -35,8 +45,10 @@ def saved_history(path: Path) -> History:
     return History.of(_metadata(path)["history"]) if path.exists() else History()
 
 
-def load_resume(path: Path, model: Segmenter, optimizer: torch.optim.Optimizer, fingerprint: str) -> History:
-    """Put the saved weights and optimizer state into ``model`` and ``optimizer``.
+def load_resume(
+    path: Path, model: Segmenter, optimizer: torch.optim.Optimizer, average: WeightAverage | None, fingerprint: str
+) -> History:
+    """Put what was saved into ``model``, ``optimizer``, and ``average``, where there is one.
 
     Where nothing was saved yet, the training starts at its first epoch.
 
@@ -51,7 +63,9 @@ def load_resume(path: Path, model: Segmenter, optimizer: torch.optim.Optimizer, 
     history = History.of(metadata["history"])
     try:
         tensors = load_file(path)
-        model.load_state_dict({name.removeprefix("model/"): t for name, t in tensors.items() if name.startswith("model/")})
+        model.load_state_dict(_those_below("model/", tensors))
+        if average:
+            average.load_state_dict(_those_below("average/", tensors))
         saved: dict[int, dict[str, torch.Tensor]] = {}
         for key, tensor in tensors.items():
             if key.startswith("optimizer/"):
@@ -64,6 +78,10 @@ def load_resume(path: Path, model: Segmenter, optimizer: torch.optim.Optimizer, 
     except (SafetensorError, RuntimeError, ValueError) as error:
         raise InputError(_UNUSABLE.format(path)) from error
     return history
+
+
+def _those_below(prefix: str, tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
 
 
 def _metadata(path: Path) -> dict[str, Any]:

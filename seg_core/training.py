@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
 
@@ -15,6 +16,7 @@ from lightning_fabric import Fabric
 from lightning_fabric.loggers.tensorboard import TensorBoardLogger
 
 from seg_core import metrics
+from seg_core.averaging import WeightAverage
 from seg_core.checkpoint import save_checkpoint
 from seg_core.checkpoint_metadata import FORMAT_VERSION, CheckpointMetadata
 from seg_core.config import Config
@@ -32,6 +34,10 @@ from seg_core.versions import versions
 
 SAMPLES = 4
 """Validation photographs whose masks are reported after every epoch."""
+SWA_RATE = 0.25
+"""Share of the learning rate at which weights that are averaged are trained, with the one-cycle schedule."""
+STATISTICS = 40
+"""Batches of which averaged weights take their BatchNorm statistics."""
 
 
 class TrainingFailed(RuntimeError):
@@ -64,7 +70,8 @@ def train(
 
     After every epoch ``folder`` holds ``last.safetensors``, ``best.safetensors`` (highest validation IoU) and
     ``resume.safetensors``, from which ``resume=True`` goes on at the epoch that was interrupted. ``should_stop`` is asked after
-    every batch; a training stopped within an epoch keeps that epoch's weights as the last checkpoint. With ``log`` set to
+    every batch; a training stopped within an epoch keeps that epoch's weights as the last checkpoint. Once epochs are averaged
+    (`Config.swa_fraction`), their mean is what is validated and kept, up to the last whole one. With ``log`` set to
     ``tensorboard``, ``folder/tensorboard`` gets the metrics of every epoch as ``loss/train``, ``iou/val`` and so on.
 
     Raises:
@@ -110,6 +117,7 @@ class _Training:
         kind = torch.optim.Adam if config.optimizer == "adam" else torch.optim.AdamW
         self.optimizer = kind(_parameter_groups(self.network, config), lr=config.learning_rate)
         self.model, self.fabric_optimizer = fabric.setup(self.network, self.optimizer)
+        self.average = WeightAverage(self.network, fabric) if config.averaged_from <= config.epochs else None
         self.train_feed, self.val_feed = (Feed(pairs, config, fabric.device) for pairs in (data.train, data.val))
         self.loss = LOSSES[config.loss]
         self.history = History()
@@ -117,42 +125,50 @@ class _Training:
 
     def restore(self) -> None:
         """Continue from the last whole epoch."""
-        self.history = load_resume(self._resume_file, self.network, self.optimizer, self.data.fingerprint)
+        state = self.network, self.optimizer, self.average
+        self.history = load_resume(self._resume_file, *state, self.data.fingerprint)
 
     @property
     def _resume_file(self) -> Path:
         return self.folder / "resume.safetensors"
 
     def description(self) -> str:
-        """One line that says what trains on what."""
+        """One line that says what trains on what, and what is kept of it."""
         millions, precision = count_parameters(self.network) / 1e6, choose_precision(self.config)
-        return (
+        text = (
             f"{self.config.label}, {millions:.1f} million parameters, on {self.data.train.usable} photographs, "
             f"validated on {self.data.val.usable}, at {self.config.image_size} px, {self.fabric.device} in {precision}."
         )
+        if self.average:
+            text += f" From epoch {self.config.averaged_from} on, the mean of the epochs' weights is validated and kept."
+        return text
 
     def run(self, on_event: Callable[[Event], None], should_stop: Callable[[], bool]) -> TrainResult:
-        self.network.fold_frozen_encoder()
+        for network in (self.network, *([self.average.network] if self.average else [])):
+            network.fold_frozen_encoder()
         for epoch in range(len(self.history.epochs) + 1, self.config.epochs + 1):
             torch.manual_seed(self.config.seed * 100_003 + epoch)  # an epoch draws the same numbers, resumed or not
             epoch_started = time.perf_counter()
             try:
                 trained = self._train_epoch(epoch, on_event, should_stop)
                 train_seconds = time.perf_counter() - epoch_started
-                val, samples = self._validate(should_stop)
+                model = self._model_to_keep(epoch, should_stop)
+                val, samples = self._validate(model, should_stop)
                 self._require_finite(val["loss"], f"the validation of epoch {epoch}")
             except _Stopped:
-                self._save("last", stopped_in=epoch)
+                if epoch < self.config.averaged_from:
+                    self._save("last", self.network, stopped_in=epoch)
                 return self._result("stopped")
             seconds = time.perf_counter() - epoch_started
             for text in self.data.new_notes():
                 on_event(Message(text))
             self.history = History((*self.history.epochs, EpochRecord(trained, val, seconds)))
             is_best = self.history.best_epoch == epoch
-            self._save("last")
+            self._save("last", model.module)
             if is_best:
-                self._save("best")
-            save_resume(self._resume_file, self.network, self.optimizer, self.history, self.data.fingerprint)
+                self._save("best", model.module)
+            state = self.network, self.optimizer, self.average
+            save_resume(self._resume_file, *state, self.history, self.data.fingerprint)
             self.images_per_second = self.data.train.usable / train_seconds
             self._log(epoch, {"train": trained, "val": val})
             on_event(EpochDone(epoch, trained, val, seconds, self.images_per_second, is_best, samples))
@@ -179,15 +195,30 @@ class _Training:
                 raise _Stopped
         return means.values()
 
-    def _validate(self, should_stop: Callable[[], bool]) -> tuple[dict[str, float], list[Sample]]:
-        self.model.eval()
+    def _model_to_keep(self, epoch: int, should_stop: Callable[[], bool]) -> Any:
+        """The model after an epoch, or the mean since the first epoch that is averaged."""
+        if not self.average or epoch < self.config.averaged_from:
+            return self.model
+        if epoch == self.config.averaged_from:
+            self.average.restart()
+        self.average.add(self.network, self._images_for_statistics(should_stop))
+        return self.average.model
+
+    def _images_for_statistics(self, should_stop: Callable[[], bool]) -> Iterator[torch.Tensor]:
+        for batch in islice(self.train_feed.shuffled(), STATISTICS):
+            if should_stop():
+                raise _Stopped
+            yield batch.images
+
+    def _validate(self, model: Any, should_stop: Callable[[], bool]) -> tuple[dict[str, float], list[Sample]]:
+        model.eval()
         means, samples = _Means(), []
         chosen = set(np.linspace(0, len(self.data.val) - 1, min(SAMPLES, len(self.data.val))).round().astype(int).tolist())
         with torch.no_grad():
             for images, masks, indices, _ in self.val_feed.in_order():
                 if should_stop():
                     raise _Stopped
-                logits = self.model(images).float()
+                logits = model(images).float()
                 means.add(self.loss(logits, masks), self._mask(logits), masks > 0.5)
                 for position, index in enumerate(indices):
                     if index in chosen:
@@ -215,14 +246,14 @@ class _Training:
     def _mask(self, logits: torch.Tensor) -> torch.Tensor:
         return logits.sigmoid() >= self.config.threshold
 
-    def _save(self, which: Literal["best", "last"], stopped_in: int | None = None) -> None:
+    def _save(self, which: Literal["best", "last"], network: Segmenter, stopped_in: int | None = None) -> None:
         epochs = self.history.epochs
         metadata: CheckpointMetadata = {
             "format": FORMAT_VERSION,
             "name": self.name,
             "label": f"{self.config.label} ({self.config.recipe})",
             "config": self.config.model_dump(),
-            "parameters": count_parameters(self.network),
+            "parameters": count_parameters(network),
             "normalisation": {"mean": list(MEAN), "std": list(STD)},
             "dataset": self.data.summary(),
             "epoch": stopped_in or len(epochs),
@@ -236,7 +267,7 @@ class _Training:
             "versions": versions(),
             "created": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         }
-        save_checkpoint(self.folder / f"{which}.safetensors", self.network, metadata)
+        save_checkpoint(self.folder / f"{which}.safetensors", network, metadata)
 
     def _result(self, status: Literal["finished", "stopped"]) -> TrainResult:
         history = self.history
@@ -278,11 +309,14 @@ def schedule_factor(config: Config, step: int, batches: int) -> float:
     """What the learning rate is multiplied by at a step (from 0) of ``epochs × batches``.
 
     one-cycle (Smith & Topin, 2018): from 1/25 up to 1 over the first 30 %, then down to 1/10,000, both along half a cosine. A
-    run continued for more epochs goes through another cycle over these, a warm restart (Loshchilov & Hutter, 2017).
+    run continued for more epochs goes through another cycle over these, a warm restart (Loshchilov & Hutter, 2017). Where
+    epochs are averaged, the cycle is over before them, at `SWA_RATE`, and the rate stays there.
     """
     if config.schedule == "constant":
         return 1.0
-    position = (step - config.schedule_from * batches) / max(1, (config.epochs - config.schedule_from) * batches - 1)
+    steps = (config.averaged_from - 1 - config.schedule_from) * batches
+    position = min(1.0, (step - config.schedule_from * batches) / max(1, steps - 1))
+    lowest = SWA_RATE if config.averaged_from <= config.epochs else 1e-4
     rising = position < 0.3
-    start, end, share = (0.04, 1.0, position / 0.3) if rising else (1.0, 1e-4, (position - 0.3) / 0.7)
+    start, end, share = (0.04, 1.0, position / 0.3) if rising else (1.0, lowest, (position - 0.3) / 0.7)
     return end + (start - end) * (1 + math.cos(math.pi * share)) / 2

@@ -32,6 +32,19 @@ def test_a_config_from_before_encoder_rate_trained_both_at_one_rate() -> None:
     assert (Config.of("best").encoder_rate, Config.of("report").encoder_rate) == (0.3, 1)
 
 
+def test_a_config_from_before_averaging_averaged_nothing() -> None:
+    older = Config.of("best", epochs=10).model_dump()
+    del older["swa_fraction"]
+    assert Config(**older).averaged_from == 11
+
+
+@pytest.mark.parametrize(
+    ("epochs", "fraction", "start", "first"), [(10, 0.4, 0, 7), (1, 0.9, 0, 2), (3, 0.4, 0, 3), (14, 0.5, 10, 13)]
+)
+def test_the_last_epochs_of_the_schedule_are_averaged(epochs: int, fraction: float, start: int, first: int) -> None:
+    assert Config.of("best", epochs=epochs, swa_fraction=fraction, schedule_from=start).averaged_from == first
+
+
 @pytest.mark.parametrize("recipe", RECIPES)
 @pytest.mark.parametrize("variant", VARIANTS)
 @pytest.mark.parametrize("decoder", DECODERS)

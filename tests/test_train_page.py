@@ -23,6 +23,7 @@ CHANGED: dict[str, Any] = {
     "encoder_rate": 0.5,
     "optimizer": "adam",
     "schedule": "constant",
+    "swa_fraction": 0.25,
     "loss": "bce",
     "augmentation": "report",
     "val_fraction": 0.3,

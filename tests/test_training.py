@@ -166,11 +166,14 @@ def test_without_a_cache_a_training_is_the_same(
     )
 
 
-@pytest.mark.parametrize(("recipe", "variant"), [("best", "fine-tune"), ("report", "trainable-decoder")])
+@pytest.mark.parametrize(
+    ("recipe", "variant", "averaged"),
+    [("best", "fine-tune", 0.75), ("best", "fine-tune", 0.25), ("report", "trainable-decoder", 0)],
+)
 def test_stopped_in_the_third_epoch_and_resumed_is_the_same_to_the_bit(
-    recipe: str, variant: str, dataset: Dataset, tmp_path: Path
+    recipe: str, variant: str, averaged: float, dataset: Dataset, tmp_path: Path
 ) -> None:
-    config = tiny_config(recipe, variant=variant, epochs=4)
+    config = tiny_config(recipe, variant=variant, epochs=4, swa_fraction=averaged)
     whole, whole_log = run(config, dataset, tmp_path / "whole")
     stopped, stopped_log = run(config, dataset, tmp_path / "parts", stop_after=(3, 1))
     assert (stopped.status, stopped.epochs) == ("stopped", 2)
@@ -289,7 +292,7 @@ def test_every_epoch_sees_each_photograph_once_in_an_order_of_its_own(
         return read(self, indices)
 
     monkeypatch.setattr(CachedPairs, "read", spy)
-    run(tiny_config(epochs=2), dataset, tmp_path)
+    run(tiny_config(epochs=2, swa_fraction=0), dataset, tmp_path)
     epochs = [seen[: TRAIN + VAL], seen[TRAIN + VAL :]]
     assert [sorted(epoch[:TRAIN]) for epoch in epochs] == [list(range(TRAIN))] * 2
     assert epochs[0][:TRAIN] != epochs[1][:TRAIN]
@@ -355,7 +358,7 @@ def test_the_best_epoch_is_the_first_of_the_highest_validation_iou(
 ) -> None:
     scores = iter([0.2, 0.5, 0.5, 0.4])
 
-    def validate(self: Any, should_stop: Callable[[], bool]) -> tuple[dict[str, float], list[Any]]:
+    def validate(self: Any, model: Any, should_stop: Callable[[], bool]) -> tuple[dict[str, float], list[Any]]:
         return {"loss": 1.0, "iou": next(scores)}, []
 
     monkeypatch.setattr(training._Training, "_validate", validate)
@@ -464,7 +467,7 @@ def test_resuming_keeps_the_optimizers_moments_of_what_trains(dataset: Dataset, 
 
 
 def test_one_cycle_goes_up_over_three_tenths_and_down_to_almost_nothing() -> None:
-    config = Config.of("best", epochs=10)
+    config = Config.of("best", epochs=10, swa_fraction=0)
     factors = [schedule_factor(config, step, 10) for step in range(100)]
     assert factors[0] == pytest.approx(1 / 25)
     assert max(factors) == pytest.approx(1, abs=2e-3)
@@ -477,13 +480,23 @@ def test_one_cycle_goes_up_over_three_tenths_and_down_to_almost_nothing() -> Non
     assert halfway == pytest.approx(0.52)
 
 
-def test_a_continued_run_goes_through_another_cycle() -> None:
-    config = Config.of("best", epochs=10)
+def test_where_epochs_are_averaged_the_cycle_ends_before_them_at_a_quarter_and_the_rate_stays_there() -> None:
+    config = Config.of("best", epochs=10, swa_fraction=0.4)
+    factors = [schedule_factor(config, step, 10) for step in range(100)]
+    assert factors[0] == pytest.approx(1 / 25)
+    assert factors.index(max(factors)) == 18  # three tenths of 60 steps
+    assert all(a > b for a, b in pairwise(factors[18:60]))
+    assert factors[59:] == [pytest.approx(1 / 4)] * 41
+
+
+@pytest.mark.parametrize("averaged", [0, 0.5])
+def test_a_continued_run_goes_through_another_cycle(averaged: float) -> None:
+    config = Config.of("best", epochs=10, swa_fraction=averaged)
     whole = [schedule_factor(config, step, 5) for step in range(50)]
     continued = config.model_copy(update={"epochs": 14, "schedule_from": 10})
-    short = Config.of("best", epochs=4)
+    short = Config.of("best", epochs=4, swa_fraction=averaged)
     assert [schedule_factor(continued, step, 5) for step in range(50, 70)] == [schedule_factor(short, s, 5) for s in range(20)]
-    assert whole[-1] < 1e-3  # without the restart the added epochs would learn next to nothing
+    assert whole[-1] < (0.3 if averaged else 1e-3)  # without the restart the added epochs would learn next to nothing
 
 
 def test_the_reports_learning_rate_is_constant_and_a_single_step_is_no_error() -> None:
