@@ -61,7 +61,10 @@ def main() -> None:
     elif options.command == "table":
         print(table(store))
     else:
-        print(afterwards([run for run in finished(store) if run.name == options.name]))
+        runs = [run for run in finished(store) if run.name == options.name]
+        if len({differences(run) for run in runs}) != 1:
+            raise SystemExit(f"The runs called {options.name!r} are none, or of several settings: name one candidate of `table`.")
+        print(afterwards(runs))
 
 
 def enqueue(candidate: str, common: str, data: str, folds: int, store: RunStore) -> None:
@@ -95,11 +98,8 @@ def table(store: RunStore) -> str:
     Behind ± stands the standard deviation over seeds of the mean over folds, where there are several.
     """
     runs: dict[tuple[str, str], list[Run]] = {}
-    best = Config.of("best").model_dump()
     for run in finished(store):
-        settings = run.config.model_dump(exclude={"seed", "folds", "fold"})
-        text = ", ".join(f"{name} {value}" for name, value in settings.items() if value != best[name]) or "none"
-        runs.setdefault((run.name, text), []).append(run)
+        runs.setdefault((run.name, differences(run)), []).append(run)
     lines = ["| candidate | settings | runs | IoU | IoU by fold | Dice | boundary IoU | seconds |", "|" + " --- |" * 8]
     for (name, text), of_it in runs.items():
         scored = [evaluate(load_checkpoint(store.folder(run.id) / "last.safetensors"), _validation(run)) for run in of_it]
@@ -113,6 +113,12 @@ def table(store: RunStore) -> str:
         scores = [f"{np.mean(iou):.4f}{spread}", by_fold, f"{np.mean(dice):.4f}", f"{np.mean(boundary):.4f}", f"{seconds:.0f}"]
         lines.append(f"| {' | '.join([name, text, str(len(of_it)), *scores])} |")
     return "\n".join(lines)
+
+
+def differences(run: Run) -> str:
+    """The settings in which a run differs from the recipe as it is now, but for its seed and fold."""
+    best, settings = Config.of("best").model_dump(), run.config.model_dump(exclude={"seed", "folds", "fold"})
+    return ", ".join(f"{name} {value}" for name, value in settings.items() if value != best[name]) or "none"
 
 
 def _validation(run: Run) -> list[Pair]:

@@ -97,7 +97,7 @@ def without_leaks(folder: Path, parts: dict[str, list[Pair]]) -> dict[str, list[
 
 
 def make(dataset: Dataset, variant: Variant, publish: list[str]) -> None:
-    """Train a model and publish it as its last epoch left it.
+    """Train a model and publish it as it is after its last epoch.
 
     The epoch that is best on 60 photographs is so by chance, and often from when the learning rate was still high: masks of
     mirror images agree less then, and the validation part would no longer be one that nothing was chosen on.

@@ -100,7 +100,7 @@ if not shown:
 live_charts([curve(key, one, RUN_COLOURS[place]) for place, (key, one) in enumerate(shown.items())], batches=True)
 st.caption(
     "Solid: validation. Dashed: training, measured on augmented photographs while the weights change. "
-    "★ best epoch by validation IoU. All at network resolution."
+    "Where epochs are averaged, validation is of their mean. ★ best epoch by validation IoU. All at network resolution."
     + (
         " Of a group the mean of its runs, in a band from the lowest to the highest."
         if any(isinstance(one, Group) for one in shown.values())

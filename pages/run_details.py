@@ -44,7 +44,7 @@ def run_details(run_id: int, others: Sequence[Run] = ()) -> None:
 def _settings(run: Run) -> str:
     c, data = run.config, plain(", ".join(Path(source).name for source in run.sources))
     encoder = f" (encoder at {c.encoder_rate:g} of it)" if c.variant == "fine-tune" and c.encoder_rate != 1 else ""
-    averaged = f", averaged from epoch {c.averaged_from}" if c.averaged_from <= c.epochs else ""
+    averaged = f", averaged from epoch {c.averaged_from}" if c.averages else ""
     return (
         f"{c.label} · recipe {c.recipe} · decoder {c.decoder} · {c.image_size} px · batch {c.batch_size} · "
         f"{c.optimizer} at {c.learning_rate:g}{encoder}, {c.schedule}{averaged} · loss {c.loss} · seed {c.seed}"

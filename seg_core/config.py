@@ -38,7 +38,7 @@ LONGEST_RUN = 1000
 # The settings of a recipe that differ from the defaults of `Config`. A setting that came later has as its default what runs did
 # before it, since the configs of older runs and checkpoints lack it.
 RECIPE_SETTINGS: dict[Recipe, dict[str, Any]] = {
-    "best": {"encoder_rate": 0.3},
+    "best": {"encoder_rate": 0.3, "swa_fraction": 0.4},
     "report": {
         "decoder": "plain",
         "optimizer": "adam",
@@ -85,14 +85,14 @@ class Config(BaseModel):
     )
     encoder_weights: Literal["imagenet", "random"] = Field(default="imagenet", description="What the encoder starts from.")
     image_size: int = Field(
-        default=192,
+        default=128,
         ge=64,
         le=1024,
         multiple_of=32,
         description="Side of the square that photographs are resized to, in pixels; a multiple of 32.",
     )
     batch_size: int = Field(default=16, ge=1, le=256, description="Photographs per training step.")
-    epochs: int = Field(default=44, ge=1, le=LONGEST_RUN, description="Passes over the training photographs.")
+    epochs: int = Field(default=40, ge=1, le=LONGEST_RUN, description="Passes over the training photographs.")
     learning_rate: float = Field(
         default=2e-3, gt=0, le=1, description="Step size of the optimizer; with one-cycle its highest value."
     )
@@ -112,7 +112,7 @@ class Config(BaseModel):
         default=0.0,
         ge=0,
         lt=1,
-        description="Share of the epochs, the last ones, whose weights are averaged (stochastic weight averaging); 0 for none.",
+        description="Share of the epochs, the last ones, whose weights are averaged (stochastic weight averaging); rounded down.",
     )
     schedule_from: int = Field(
         default=0, ge=0, description="The epoch after which the schedule starts anew, in a run continued for more epochs."
@@ -191,7 +191,12 @@ class Config(BaseModel):
     @property
     def averaged_from(self) -> int:
         """The first epoch whose weights are averaged; one beyond the last where there is none."""
-        return self.epochs + 1 - int((self.epochs - self.schedule_from) * self.swa_fraction)
+        return self.epochs + 1 - int((self.epochs - self.schedule_from) * self.swa_fraction + 1e-9)  # 0.7 × 90 is 62.999…
+
+    @property
+    def averages(self) -> bool:
+        """Whether epochs are averaged."""
+        return self.averaged_from <= self.epochs
 
     @property
     def frozen_part(self) -> Literal["encoder", "decoder"] | None:

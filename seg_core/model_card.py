@@ -36,7 +36,7 @@ def model_card(config: Config, metadata: CheckpointMetadata, recipe: str) -> str
     why = "the one with the highest validation IoU" if is_best else "the last one, so that nothing was chosen on validation"
     kept = epochs[metadata["epoch"] - 1]
     since = config.averaged_from
-    mean = f"\nIts weights are the mean of those of epochs {since} to {metadata['epoch']}." if metadata["epoch"] >= since else ""
+    mean = f"\nIts weights are the mean of those of epochs {since} to {metadata['epoch']}." if metadata["epoch"] > since else ""
     return f"""# {metadata["label"]}
 
 MobileNetV2 encoder with ImageNet weights and the `{config.decoder}` decoder, {millions:.1f} million parameters, in fp16.

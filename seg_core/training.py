@@ -6,7 +6,6 @@ import math
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
 
@@ -29,15 +28,13 @@ from seg_core.events import BatchDone, EpochDone, Event, Message, Preparing, Sam
 from seg_core.history import EpochRecord, History
 from seg_core.losses import LOSSES
 from seg_core.model import Segmenter, build_model, count_parameters
-from seg_core.resume import load_resume, save_resume
+from seg_core.resume import load_resume, save_resume, saved_history
 from seg_core.versions import versions
 
 SAMPLES = 4
 """Validation photographs whose masks are reported after every epoch."""
 SWA_RATE = 0.25
 """Share of the learning rate at which weights that are averaged are trained, with the one-cycle schedule."""
-STATISTICS = 40
-"""Batches of which averaged weights take their BatchNorm statistics."""
 
 
 class TrainingFailed(RuntimeError):
@@ -70,9 +67,11 @@ def train(
 
     After every epoch ``folder`` holds ``last.safetensors``, ``best.safetensors`` (highest validation IoU) and
     ``resume.safetensors``, from which ``resume=True`` goes on at the epoch that was interrupted. ``should_stop`` is asked after
-    every batch; a training stopped within an epoch keeps that epoch's weights as the last checkpoint. Once epochs are averaged
-    (`Config.swa_fraction`), their mean is what is validated and kept, up to the last whole one. With ``log`` set to
-    ``tensorboard``, ``folder/tensorboard`` gets the metrics of every epoch as ``loss/train``, ``iou/val`` and so on.
+    every batch; a training stopped within an epoch keeps that epoch's weights as the last checkpoint. Where epochs are averaged
+    (`Config.swa_fraction`), their mean is what is validated and kept, and a stop keeps that of the whole ones.
+
+    With ``log`` set to ``tensorboard``, ``folder/tensorboard`` gets the metrics of every epoch as ``loss/train``, ``iou/val``
+    and so on.
 
     Raises:
         InputError: if the data or a setting cannot be used, or what to resume from is damaged.
@@ -117,7 +116,7 @@ class _Training:
         kind = torch.optim.Adam if config.optimizer == "adam" else torch.optim.AdamW
         self.optimizer = kind(_parameter_groups(self.network, config), lr=config.learning_rate)
         self.model, self.fabric_optimizer = fabric.setup(self.network, self.optimizer)
-        self.average = WeightAverage(self.network, fabric) if config.averaged_from <= config.epochs else None
+        self.average: WeightAverage | None = None  # from the first epoch on that is averaged
         self.train_feed, self.val_feed = (Feed(pairs, config, fabric.device) for pairs in (data.train, data.val))
         self.loss = LOSSES[config.loss]
         self.history = History()
@@ -125,8 +124,9 @@ class _Training:
 
     def restore(self) -> None:
         """Continue from the last whole epoch."""
-        state = self.network, self.optimizer, self.average
-        self.history = load_resume(self._resume_file, *state, self.data.fingerprint)
+        if len(saved_history(self._resume_file).epochs) >= self.config.averaged_from:
+            self.average = WeightAverage(self.network, self.fabric)
+        self.history = load_resume(self._resume_file, self.network, self.optimizer, self.average, self.data.fingerprint)
 
     @property
     def _resume_file(self) -> Path:
@@ -139,13 +139,12 @@ class _Training:
             f"{self.config.label}, {millions:.1f} million parameters, on {self.data.train.usable} photographs, "
             f"validated on {self.data.val.usable}, at {self.config.image_size} px, {self.fabric.device} in {precision}."
         )
-        if self.average:
+        if self.config.averages:
             text += f" From epoch {self.config.averaged_from} on, the mean of the epochs' weights is validated and kept."
         return text
 
     def run(self, on_event: Callable[[Event], None], should_stop: Callable[[], bool]) -> TrainResult:
-        for network in (self.network, *([self.average.network] if self.average else [])):
-            network.fold_frozen_encoder()
+        self.network.fold_frozen_encoder()
         for epoch in range(len(self.history.epochs) + 1, self.config.epochs + 1):
             torch.manual_seed(self.config.seed * 100_003 + epoch)  # an epoch draws the same numbers, resumed or not
             epoch_started = time.perf_counter()
@@ -167,8 +166,7 @@ class _Training:
             self._save("last", model.module)
             if is_best:
                 self._save("best", model.module)
-            state = self.network, self.optimizer, self.average
-            save_resume(self._resume_file, *state, self.history, self.data.fingerprint)
+            save_resume(self._resume_file, self.network, self.optimizer, self.average, self.history, self.data.fingerprint)
             self.images_per_second = self.data.train.usable / train_seconds
             self._log(epoch, {"train": trained, "val": val})
             on_event(EpochDone(epoch, trained, val, seconds, self.images_per_second, is_best, samples))
@@ -197,15 +195,15 @@ class _Training:
 
     def _model_to_keep(self, epoch: int, should_stop: Callable[[], bool]) -> Any:
         """The model after an epoch, or the mean since the first epoch that is averaged."""
-        if not self.average or epoch < self.config.averaged_from:
+        if epoch < self.config.averaged_from:
             return self.model
-        if epoch == self.config.averaged_from:
-            self.average.restart()
-        self.average.add(self.network, self._images_for_statistics(should_stop))
+        if not self.average:
+            self.average = WeightAverage(self.network, self.fabric)
+        self.average.add(self.network, self._training_images(should_stop))
         return self.average.model
 
-    def _images_for_statistics(self, should_stop: Callable[[], bool]) -> Iterator[torch.Tensor]:
-        for batch in islice(self.train_feed.shuffled(), STATISTICS):
+    def _training_images(self, should_stop: Callable[[], bool]) -> Iterator[torch.Tensor]:
+        for batch in self.train_feed.shuffled():
             if should_stop():
                 raise _Stopped
             yield batch.images
@@ -316,7 +314,7 @@ def schedule_factor(config: Config, step: int, batches: int) -> float:
         return 1.0
     steps = (config.averaged_from - 1 - config.schedule_from) * batches
     position = min(1.0, (step - config.schedule_from * batches) / max(1, steps - 1))
-    lowest = SWA_RATE if config.averaged_from <= config.epochs else 1e-4
+    lowest = SWA_RATE if config.averages else 1e-4
     rising = position < 0.3
     start, end, share = (0.04, 1.0, position / 0.3) if rising else (1.0, lowest, (position - 0.3) / 0.7)
     return end + (start - end) * (1 + math.cos(math.pi * share)) / 2

@@ -11,10 +11,13 @@ from safetensors.torch import load_file
 
 from seg_core.averaging import WeightAverage
 from seg_core.checkpoint import read_metadata
-from seg_core.config import VARIANTS
+from seg_core.config import VARIANTS, Config
 from seg_core.data.dataset import Dataset, open_dataset
-from seg_core.events import BatchDone, EpochDone, Event, Message
+from seg_core.errors import InputError
+from seg_core.events import BatchDone, EpochDone, Event
+from seg_core.home import SHIPPED_CHECKPOINTS
 from seg_core.model import build_model
+from seg_core.model_card import model_card
 from seg_core.training import train
 from tests.helpers import make_dataset, tiny_config
 
@@ -65,18 +68,6 @@ def test_what_a_variant_freezes_keeps_its_weights_and_statistics(variant: str, b
     assert changed == {"encoder", "decoder"} - {network.frozen}
 
 
-def test_after_a_restart_what_came_before_does_not_count(batches: list[torch.Tensor]) -> None:
-    first, second = (build_model(tiny_config(seed=seed)) for seed in (1, 2))
-    average = WeightAverage(first, fabric())
-    assert average.state_dict() == {}
-    average.add(first, batches)
-    average.restart()
-    assert average.state_dict() == {}
-    average.add(second, batches)
-    for name, mean in average.network.named_parameters():
-        assert torch.equal(mean, second.get_parameter(name))
-
-
 class Watched:
     """A training of which the weights that every epoch ended with, and the checkpoint that it left, are kept."""
 
@@ -84,7 +75,6 @@ class Watched:
         self.folder, self.stop_after = folder, stop_after
         self.learnt: dict[int, dict[str, torch.Tensor]] = {}
         self.kept: dict[int, dict[str, torch.Tensor]] = {}
-        self.messages: list[str] = []
         self.stopping = False
 
     def hear(self, event: Event) -> None:
@@ -92,8 +82,6 @@ class Watched:
             tensors = load_file(self.folder / "resume.safetensors")
             self.learnt[event.epoch] = {n.removeprefix("model/"): t for n, t in tensors.items() if n.startswith("model/")}
             self.kept[event.epoch] = load_file(self.folder / "last.safetensors")
-        elif isinstance(event, Message):
-            self.messages.append(event.text)
         elif isinstance(event, BatchDone):
             self.stopping = (event.epoch, event.batch) == self.stop_after
 
@@ -109,7 +97,6 @@ def test_a_training_keeps_the_mean_of_its_last_epochs_and_one_that_goes_on_begin
 ) -> None:
     config, watched = tiny_config(epochs=4, swa_fraction=0.5), Watched(tmp_path)
     train(config, dataset, watched.hear, folder=tmp_path)
-    assert watched.messages[-1].endswith("From epoch 3 on, the mean of the epochs' weights is validated and kept.")
     longer = config.model_copy(update={"epochs": 8, "schedule_from": 4})
     train(longer, dataset, watched.hear, folder=tmp_path, resume=True)
     kept, learnt = ({epoch: tensors[WEIGHT] for epoch, tensors in of.items()} for of in (watched.kept, watched.learnt))
@@ -118,14 +105,48 @@ def test_a_training_keeps_the_mean_of_its_last_epochs_and_one_that_goes_on_begin
     for epoch in (4, 8):
         torch.testing.assert_close(kept[epoch], (learnt[epoch - 1] + learnt[epoch]) / 2)
         assert not torch.allclose(kept[epoch], learnt[epoch])
+        assert watched.kept[epoch]["encoder.features.0.1.num_batches_tracked"] == 2  # statistics are of all six photographs
 
 
 def test_a_stop_among_averaged_epochs_keeps_the_mean_of_the_whole_ones(dataset: Dataset, tmp_path: Path) -> None:
-    watched = Watched(tmp_path, stop_after=(4, 1))
+    watched = Watched(tmp_path, stop_after=(5, 1))
     result = train(
         tiny_config(epochs=5, swa_fraction=0.6), dataset, watched.hear, folder=tmp_path, should_stop=watched.should_stop
     )
-    assert (result.status, result.epochs) == ("stopped", 3)
-    assert torch.equal(load_file(tmp_path / "last.safetensors")[WEIGHT], watched.kept[3][WEIGHT])
+    assert (result.status, result.epochs) == ("stopped", 4)
+    kept = load_file(tmp_path / "last.safetensors")[WEIGHT]
+    assert torch.equal(kept, watched.kept[4][WEIGHT])
+    assert not torch.allclose(kept, watched.learnt[4][WEIGHT])
     metadata = read_metadata(tmp_path / "last.safetensors")
-    assert (metadata["epoch"], metadata["epoch_is_whole"]) == (3, True)
+    assert (metadata["epoch"], metadata["epoch_is_whole"]) == (4, True)
+
+
+def test_a_stop_while_statistics_are_taken_is_heard_and_resumed_to_the_bit(dataset: Dataset, tmp_path: Path) -> None:
+    config, watched = tiny_config(epochs=4, swa_fraction=0.5), Watched(tmp_path / "parts", stop_after=(4, 2))
+    asked: list[bool] = []
+
+    def should_stop() -> bool:
+        asked.append(watched.should_stop())
+        return asked[-2:] == [True, True]  # not after the last batch, but at the next one
+
+    stopped = train(config, dataset, watched.hear, folder=tmp_path / "parts", should_stop=should_stop)
+    assert (stopped.status, stopped.epochs) == ("stopped", 3)
+    train(config, dataset, folder=tmp_path / "parts", resume=True)
+    train(config, dataset, folder=tmp_path / "whole")
+    for which in ("last", "resume"):
+        whole, parts = (load_file(tmp_path / name / f"{which}.safetensors") for name in ("whole", "parts"))
+        assert [name for name in whole if not torch.equal(whole[name], parts[name])] == []
+
+
+def test_a_resume_file_without_the_mean_that_it_should_hold_is_refused(dataset: Dataset, tmp_path: Path) -> None:
+    config = tiny_config(epochs=2, swa_fraction=0)
+    train(config, dataset, folder=tmp_path)
+    with pytest.raises(InputError, match="is damaged, or belongs to another model or version"):
+        train(config.model_copy(update={"epochs": 3, "swa_fraction": 0.7}), dataset, folder=tmp_path, resume=True)
+
+
+def test_the_card_says_what_was_averaged() -> None:
+    for epoch, said in ((40, True), (25, False), (24, False)):
+        metadata = read_metadata(SHIPPED_CHECKPOINTS / "fine-tune-best.safetensors")
+        card = model_card(Config.of("best"), {**metadata, "epoch": epoch}, "best")
+        assert ("\nIts weights are the mean of those of epochs 25 to 40.\n" in card) == said

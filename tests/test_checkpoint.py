@@ -162,6 +162,19 @@ def test_a_prediction_is_the_models_on_the_resized_normalised_photograph(made: P
     np.testing.assert_allclose(checkpoint.predict(photo).probabilities, expected, atol=1e-6)
 
 
+def test_a_jpeg_file_is_halved_as_its_pixels_are_and_not_by_its_decoder(made: Path, tmp_path: Path) -> None:
+    checkpoint = load_checkpoint(made)
+    Image.fromarray(lesion((128, 128))[0]).save(tmp_path / "photo.jpg", quality=95)
+    with Image.open(tmp_path / "photo.jpg") as photo:
+        photo.draft("RGB", (64, 64))
+        assert photo.size == (64, 64)
+        halved = checkpoint.predict(np.asarray(photo)).probabilities
+    with Image.open(tmp_path / "photo.jpg") as photo:
+        whole = checkpoint.predict(np.asarray(photo)).probabilities
+    np.testing.assert_array_equal(checkpoint.predict(tmp_path / "photo.jpg").probabilities, whole)
+    assert not np.array_equal(halved, whole)
+
+
 def test_the_threshold_is_the_checkpoints_unless_another_is_given() -> None:
     probabilities = np.array([[0.1, 0.4], [0.6, 0.9]], np.float32)
     prediction = Prediction(probabilities, (2, 2), threshold=0.4, seconds=0.1)

@@ -39,7 +39,8 @@ def test_a_config_from_before_averaging_averaged_nothing() -> None:
 
 
 @pytest.mark.parametrize(
-    ("epochs", "fraction", "start", "first"), [(10, 0.4, 0, 7), (1, 0.9, 0, 2), (3, 0.4, 0, 3), (14, 0.5, 10, 13)]
+    ("epochs", "fraction", "start", "first"),
+    [(10, 0.4, 0, 7), (1, 0.9, 0, 2), (3, 0.4, 0, 3), (14, 0.5, 10, 13), (90, 0.7, 0, 28)],
 )
 def test_the_last_epochs_of_the_schedule_are_averaged(epochs: int, fraction: float, start: int, first: int) -> None:
     assert Config.of("best", epochs=epochs, swa_fraction=fraction, schedule_from=start).averaged_from == first

@@ -17,7 +17,7 @@ REAL = PROJECT.parent / "shared" / "data" / "isic2016-256"
 @pytest.mark.skipif(not REAL.is_dir(), reason="the real photographs are not on this machine")
 def test_a_model_trained_on_the_sample_carries_over(tmp_path: Path) -> None:
     sample = open_dataset("sample")
-    config = Config.of("best", image_size=128)
+    config = Config.of("best")
     model = load_checkpoint(train(config, sample, folder=tmp_path).checkpoint)
 
     on_sample = evaluate(model, sample.split(config.drawing).test).means["iou"]

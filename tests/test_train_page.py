@@ -16,7 +16,7 @@ from seg_core.config import Config
 CHANGED: dict[str, Any] = {
     "decoder": "plain",
     "encoder_weights": "random",
-    "image_size": 128,
+    "image_size": 192,
     "batch_size": 7,
     "epochs": 3,
     "learning_rate": 0.0125,
@@ -66,6 +66,7 @@ def test_the_command_of_a_group_says_how_often() -> None:
 
 def test_every_setting_is_tried() -> None:
     assert set(CHANGED) == set(Config.model_fields) - {"variant", "recipe", "schedule_from"}
+    assert [name for name, value in CHANGED.items() if value == getattr(Config.of("best"), name)] == []
 
 
 def test_names_are_shown_as_they_are() -> None:
