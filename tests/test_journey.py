@@ -13,7 +13,7 @@ from typing import Any, cast
 from urllib.request import urlopen
 
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, Route, expect
 
 from tests.app_process import AppProcess
 from tests.helpers import lesion, make_dataset, wait_until
@@ -118,6 +118,27 @@ def test_a_user_trains_two_models_and_compares_their_masks(page: Page, app: AppP
         expect(widget.locator(f"#measures-{side}")).to_contain_text("esion area", timeout=SLOW)
         expect(widget.locator(f"#picture-{side} img")).to_be_visible()
     expect(widget.locator("#agreement")).to_contain_text("IoU")
+
+
+def test_a_photograph_dropped_before_the_page_knows_the_models_gets_its_masks(
+    page: Page, app: AppProcess, tmp_path: Path
+) -> None:
+    questions: list[Route] = []  # which models there are, and whatever else the page asks without queueing
+    page.route("**/gradio_api/run/**", lambda route: questions.append(route))
+    page.goto(f"{app.url}/predict")
+    widget = page.frame_locator("iframe")
+    drop(page, tmp_path)
+    for side in ("1", "2"):
+        expect(widget.locator(f"#measures-{side}")).to_contain_text("esion area", timeout=SLOW)
+        expect(widget.locator(f"#model-{side} input")).to_have_value("")
+    assert questions
+
+    for question in questions:
+        question.continue_()
+    page.unroute("**/gradio_api/run/**")
+    for side in ("1", "2"):
+        expect(widget.locator(f"#model-{side} input")).to_have_value(re.compile("Model"))
+        expect(widget.locator(f"#measures-{side}")).to_contain_text("esion area")
 
 
 def drop(page: Page, folder: Path) -> None:

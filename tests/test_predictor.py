@@ -598,7 +598,28 @@ def test_slider_is_set_only_for_a_new_model(handlers: Any, make_model: MakeModel
     assert "100.0 %" not in update[parts.sides[0].measures]
 
 
-def test_names_are_shown_as_text(handlers: Any, photo_file: Path) -> None:
+def test_a_photograph_that_comes_before_the_page_knows_of_models_gets_the_first_two(
+    handlers: Any, make_model: MakeModel, photo_file: Path
+) -> None:
+    session, (one, two) = Session(), handlers.parts.sides
+    session.add([(photo_file, "ISIC_1.jpg")])
+    assert session.photo
+    paths = [make_model(stem="a", label="Model 1"), make_model(stem="b", label="Model 2")]
+    for path in paths:
+        halves(session.photo, path, 0.9, 0.6, threshold=0.75)
+    for first, second in ((None, None), (str(paths[0]), str(paths[1]))):  # then the page knows them, its sliders still at 0.5
+        (update,) = handlers.show(session, first, second, 0.5, 0.5, 40, True, False)
+        for side in (one, two):
+            assert update[side.result]["visible"]
+            assert "50.0 %" in update[side.measures]
+            assert update[side.threshold] == 0.75
+        assert update[one.tools]["visible"]
+        assert update[handlers.parts.both]["visible"]
+    (update,) = handlers.show(session, str(paths[0]), "", 0.75, 0.75, 40, True, False)
+    assert not update[two.result]["visible"]
+
+
+def test_names_are_shown_as_text(handlers: Any, make_model: MakeModel, photo_file: Path) -> None:
     session = Session()
     session.add([(photo_file, '<img src=x onerror="alert(1)">')])
     (update,) = handlers.show(session, None, "", 0.5, 0.5, 40, True, False)

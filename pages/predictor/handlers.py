@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -99,17 +100,21 @@ class Controls:
     tta: bool
 
     @property
+    def chosen(self) -> tuple[str | None, str | None]:
+        """What the page names as first and second model: a path, "" for no second one, None where it knows of no model yet."""
+        return self.first, self.second
+
+    @cached_property
     def models(self) -> list[str]:
-        """Paths of the chosen models, none to two."""
-        return [path for path in (self.first, self.second) if path]
+        """Paths of the models to show, none to two: the first two there are where the page knows of none yet."""
+        pair = default_pair([path for _, path in choices()]) if self.first is None else self.chosen
+        return [path for path in pair if path]
 
     @property
     def thresholds(self) -> list[float | None]:
         """The threshold of each model; None, for the checkpoint's own, where the slider was set for another model."""
-        sliders = zip((self.first, self.second), (self.first_threshold, self.second_threshold), strict=True)
-        return [
-            value if path == before else None for (path, value), before in zip(sliders, self.session.thresholds_for, strict=True)
-        ]
+        sliders = zip(self.chosen, (self.first_threshold, self.second_threshold), self.session.thresholds_for, strict=True)
+        return [value if path and path == before else None for path, value, before in sliders]
 
 
 class Handlers:
@@ -236,8 +241,8 @@ class Handlers:
             self.parts.strip: look.thumbnails(pictures, chosen=session.shown, heading="Your photographs"),
             self.parts.both: gr.update(visible=bool(controls.models)),
             one.result: gr.update(visible=True),  # without any model it holds the bare photograph
-            one.tools: gr.update(visible=bool(controls.first)),
-            two.result: gr.update(visible=bool(controls.second)),
+            one.tools: gr.update(visible=bool(controls.models)),
+            two.result: gr.update(visible=len(controls.models) > 1),
         }
 
     def _waiting(self, controls: Controls, photo: Photo) -> Update:
@@ -257,7 +262,7 @@ class Handlers:
         if not sides:
             first = self.parts.sides[0]
             update |= {first.picture: write_picture(photo.preview, photo.name), first.measures: ""}
-        for drawn, side, model in zip(sides, self.parts.sides, controls.models, strict=False):
+        for drawn, side, model in zip(sides, self.parts.sides, controls.chosen, strict=False):
             update |= {side.picture: write_picture(jpeg(drawn.picture), photo.name), side.measures: _measures(drawn)}
             # Only for a newly chosen model: a value sent back while the visitor drags the slider would make it jump.
             if wanted[side.place] is None and drawn.threshold is not None:
