@@ -38,7 +38,7 @@ LONGEST_RUN = 1000
 # The settings of a recipe that differ from the defaults of `Config`. A setting that came later has as its default what runs did
 # before it, since the configs of older runs and checkpoints lack it.
 RECIPE_SETTINGS: dict[Recipe, dict[str, Any]] = {
-    "best": {"encoder_rate": 0.3, "swa_fraction": 0.4},
+    "best": {"encoder_rate": 0.3, "swa_fraction": 0.4, "threshold": 0.55},
     "report": {
         "decoder": "plain",
         "optimizer": "adam",
