@@ -1,4 +1,4 @@
-"""The one exception that stands for bad input, and how its text lists many things."""
+"""The exceptions that stand for bad input, and how their texts list many things."""
 
 from __future__ import annotations
 
@@ -11,6 +11,10 @@ class InputError(ValueError):
     Its text is one sentence for the user: what is wrong, where, and what to do. The CLI prints it and exits 2, the pages
     show it in place; nobody else catches it.
     """
+
+
+class PassingError(InputError):
+    """A file that is there and cannot be read for now: its permissions or its drive may change, and the file need not."""
 
 
 def some_of(names: Sequence[str], most: int = 5) -> str:

@@ -10,7 +10,7 @@ from typing import BinaryIO
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from seg_core.errors import InputError
+from seg_core.errors import InputError, PassingError
 
 MAX_SIDE = 20_000
 MAX_PIXELS = 150_000_000
@@ -59,7 +59,7 @@ def read_reduced(source: Source, side: int, name: str = "") -> tuple[Image.Image
         return photo, photo.size
     name = name or (Path(source).name if isinstance(source, Path | str) else "The image")
     with open_image(source, name) as image:
-        size = upright_size(image)
+        size = upright_size(image, name)
         image.draft("RGB", (side, side))  # straight to the next larger of 1/1, 1/2, 1/4, 1/8
         return _decode(image, name), size
 
@@ -96,9 +96,17 @@ def open_image(source: Path | str | bytes, name: str) -> Image.Image:
     return image
 
 
-def upright_size(image: Image.Image) -> tuple[int, int]:
-    """Width and height of an opened image after its EXIF orientation is applied; nothing is decoded."""
-    return image.size[::-1] if image.getexif().get(_ORIENTATION) in _SIDEWAYS else image.size
+def upright_size(image: Image.Image, name: str) -> tuple[int, int]:
+    """Width and height of an opened image after its EXIF orientation is applied. Pillow decodes a PNG for it, nothing else.
+
+    Raises:
+        InputError: if that shows that the file is broken.
+    """
+    try:
+        turned = image.getexif().get(_ORIENTATION) in _SIDEWAYS and image.format != "TIFF"  # Pillow gives these upright
+    except (OSError, SyntaxError, ValueError) as error:
+        raise _broken(name, error) from None
+    return image.size[::-1] if turned else image.size
 
 
 def read_mask(source: Path | bytes, name: str = "") -> tuple[np.ndarray, bool]:
@@ -120,7 +128,7 @@ def read_mask(source: Path | bytes, name: str = "") -> tuple[np.ndarray, bool]:
 def read_grey(source: Path | bytes, name: str, *, colours: bool = True) -> np.ndarray:
     """Read the grey values (H, W) of a mask as they are stored: up to 255, in 16-bit files up to 65535, in floating TIFFs any.
 
-    A palette of two dark colours is read as 0 and 255. Other colours are read as the grey that is as bright, or refused.
+    Two dark colours are read as 0 and 255. Other colours are read as the grey that is as bright, or refused.
 
     Raises:
         InputError: as `read_image`, and for a picture with colours where ``colours`` is False.
@@ -143,7 +151,11 @@ def _mask_values(image: Image.Image) -> np.ndarray:
     if image.mode == "P":
         indices, grey = np.asarray(image), np.asarray(image.convert("L"))
         if len(np.unique(indices)) == 2 and grey.max() < MASK_CUT:  # lesion in a dark colour: it is what is not the first one
-            return np.where(indices > 0, 255, 0)
+            return np.where(indices > indices.min(), 255, 0)
+    if image.mode == "RGB":
+        grey = np.asarray(image.convert("L"))
+        if grey.max() < MASK_CUT and len(np.unique(grey)) == 2:
+            return np.where(grey > grey.min(), 255, 0)
     if "A" in image.getbands():
         layer = image.convert("RGBA")
         image = Image.alpha_composite(Image.new("RGBA", layer.size, "black"), layer)
@@ -213,6 +225,8 @@ def _from_array(pixels: np.ndarray, name: str) -> Image.Image:
 
 
 def _broken(name: str, error: Exception) -> InputError:
+    if isinstance(error, OSError) and error.errno:  # Pillow's own have no number
+        return PassingError(f"{name} cannot be read ({error.strerror}); check its permissions and its drive.")
     truncated = "truncated" in str(error).lower() or "broken" in str(error).lower()
     what = "is cut off before its end" if truncated else "is damaged and cannot be decoded"
     return InputError(f"{name} {what}; save, copy or upload it again.")

@@ -143,7 +143,7 @@ def _id_of(stem: str, ids: Collection[str]) -> str | None:
 
 def _photo_size(pair: Pair) -> tuple[int, int]:
     with open_image(pair.image, pair.image.name) as photo:
-        return upright_size(photo)
+        return upright_size(photo, pair.image.name)
 
 
 def _values(file: Path) -> np.ndarray:

@@ -11,12 +11,12 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from seg_core.data import pixel_store
+from seg_core.data import check, pixel_store
 from seg_core.data.cache import cache_bytes, cache_folder, cache_limit, cache_pairs, clear_cache
 from seg_core.data.cached_pairs import CachedPairs
 from seg_core.data.check import load_pair
 from seg_core.data.folders import Pair
-from seg_core.errors import InputError
+from seg_core.errors import InputError, PassingError
 from tests.helpers import find_pairs, make_dataset, write_pair
 
 SIZE = 32
@@ -102,6 +102,16 @@ def test_problems_are_remembered_with_the_pixels(pairs: list[Pair], decoded: lis
     assert len(decoded) == 3
     with pytest.raises(InputError, match=r"1 of the pairs cannot be trained on: ISIC_0000001\.jpg is not an image"):
         second[1]
+
+
+def test_what_could_not_be_read_for_now_is_tried_again(pairs: list[Pair], monkeypatch: pytest.MonkeyPatch) -> None:
+    def away(source: Path, side: int) -> None:
+        raise PassingError(f"{source.name} cannot be read (Stale file handle); check its permissions and its drive.")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(check, "read_reduced", away)
+        assert cache_pairs(pairs, SIZE).usable == 0
+    assert_holds(cache_pairs(pairs, SIZE), pairs)
 
 
 @pytest.mark.parametrize("change", ["size", "time", "mask"])

@@ -14,8 +14,8 @@ import pytest
 from PIL import Image
 
 from seg_core import image as image_module
-from seg_core.errors import InputError
-from seg_core.image import read_image, read_mask, scaled_mask, write_mask
+from seg_core.errors import InputError, PassingError
+from seg_core.image import read_image, read_mask, read_reduced, scaled_mask, write_mask
 
 # Six pixels, all different, higher than wide: no flip or turn leaves them as they are.
 UPRIGHT = np.array([[[10, 0, 0], [0, 20, 0]], [[0, 0, 30], [40, 40, 0]], [[0, 50, 50], [60, 0, 60]]], np.uint8)
@@ -65,6 +65,36 @@ def test_photographs_are_turned_upright_as_exif_says(orientation: int) -> None:
     exif = stored.getexif()
     exif[0x0112] = orientation
     np.testing.assert_array_equal(pixels(encoded(stored, exif=exif)), UPRIGHT)
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "TIFF", "WEBP"])
+def test_every_kind_is_turned_upright_when_it_is_read_to_be_reduced(kind: str, tmp_path: Path) -> None:
+    stored = Image.new("RGB", (40, 24), (200, 30, 30))
+    exif = stored.getexif()
+    exif[0x0112] = 6
+    stored.save(tmp_path / "photo", kind, exif=exif)
+    photo, size = read_reduced(tmp_path / "photo", 24)
+    assert (photo.size, size) == ((24, 40), (24, 40))
+    assert np.asarray(photo).shape == (40, 24, 3)
+
+
+def test_a_damaged_exif_header_is_one_sentence(tmp_path: Path) -> None:
+    file = tmp_path / "photo.jpg"
+    Image.new("RGB", (40, 24)).save(file, dpi=(72, 72), exif=b"Exif\x00\x00no header of TIFF")
+    for read in (read_image, lambda source: read_reduced(source, 8)):
+        with pytest.raises(InputError, match=r"^photo\.jpg is damaged"):
+            read(file)
+
+
+def test_a_file_that_cannot_be_read_for_now_is_not_called_damaged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    Image.new("RGB", (4, 4)).save(tmp_path / "photo.jpg")
+
+    def refuse(*_: Any, **__: Any) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Image, "open", refuse)
+    with pytest.raises(PassingError, match=r"^photo\.jpg cannot be read \(Permission denied\); check its permissions"):
+        read_image(tmp_path / "photo.jpg")
 
 
 def test_a_jpeg_from_a_phone_is_turned_upright_at_its_own_size(tmp_path: Path) -> None:
@@ -215,6 +245,7 @@ def test_what_is_no_photograph_is_refused_in_one_sentence(name: str, tmp_path: P
         lambda: read_image(file),
         lambda: read_image(str(file)),
         lambda: read_image(UNUSABLE[name], name),
+        lambda: read_reduced(file, 32),
         lambda: read_mask(file),
         lambda: read_mask(UNUSABLE[name], name),
     ]
@@ -301,6 +332,9 @@ BLACK, WHITE, DARK_RED = (0, 0, 0), (255, 255, 255), (128, 0, 0)
         (palette_mask([0, 0], [WHITE, BLACK]), [True, True]),
         (palette_mask([0, 1], [BLACK, DARK_RED]), [False, True]),
         (palette_mask([0, 0], [BLACK, DARK_RED]), [False, False]),
+        (palette_mask([1, 2], [BLACK, DARK_RED, (0, 128, 0)]), [False, True]),
+        (palette_mask([0, 1], [BLACK, DARK_RED]).convert("RGB"), [False, True]),
+        (palette_mask([0, 0], [BLACK, DARK_RED]).convert("RGB"), [False, False]),
     ],
 )
 def test_masks_with_a_palette_are_read_as_they_look(image: Image.Image, expected: list[bool]) -> None:

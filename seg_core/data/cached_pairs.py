@@ -154,7 +154,7 @@ class CachedPairs:
         self._learn(index, loaded.problems)
         if self._store is None or not self._writes or not self._is_unchanged(index):
             return
-        if loaded.problems and is_new:
+        if is_new and loaded.problems and not any(problem.is_passing for problem in loaded.problems):
             self._store.remember(index, loaded.problems)
         if not self._faulty[index]:
             try:

@@ -15,7 +15,7 @@ import numpy as np
 
 from seg_core.data.dataset import Dataset
 from seg_core.data.folders import Pair
-from seg_core.errors import InputError
+from seg_core.errors import InputError, PassingError
 from seg_core.image import MASK_CUT, read_mask, read_reduced, scaled, scaled_mask
 from seg_core.in_order import in_order
 
@@ -31,6 +31,8 @@ class Problem:
     kind: Kind
     file: Path
     message: str
+    is_passing: bool = False
+    """Whether it may be gone though the file stays as it is."""
 
     @property
     def is_error(self) -> bool:
@@ -105,11 +107,11 @@ def load_pair(pair: Pair, size: int) -> LoadedPair:
     try:
         photo, photo_size = read_reduced(pair.image, size)
     except InputError as error:
-        return LoadedPair(*nothing, [Problem("unreadable", pair.image, str(error))])
+        return LoadedPair(*nothing, [_unreadable(pair.image, error)])
     try:
         mask, grey = read_mask(pair.mask)
     except InputError as error:
-        return LoadedPair(*nothing, [Problem("unreadable", pair.mask, str(error))], photo_size)
+        return LoadedPair(*nothing, [_unreadable(pair.mask, error)], photo_size)
     mask_size = mask.shape[::-1]
     if mask_size != photo_size:
         sizes = f"{photo_size[0]} × {photo_size[1]} and {mask_size[0]} × {mask_size[1]} pixels"
@@ -125,6 +127,10 @@ def load_pair(pair: Pair, size: int) -> LoadedPair:
         problems.append(Problem("no lesion", pair.mask, text))
     image, small = np.asarray(scaled(photo, (size, size))), scaled_mask(mask, (size, size))
     return LoadedPair(image, np.where(small, np.uint8(255), np.uint8(0)), problems, photo_size, lesion_area)
+
+
+def _unreadable(file: Path, error: InputError) -> Problem:
+    return Problem("unreadable", file, str(error), is_passing=isinstance(error, PassingError))
 
 
 def describe(problems: Iterable[Problem], most: int = 5) -> str:
