@@ -140,11 +140,15 @@ def choose_models() -> dict[str, Model]:
     linked = list(dict.fromkeys(name for name in asked if name in there))[:MOST_COMPARED]
     if unknown := [name for name in asked if name not in there]:
         st.warning(plain(f"There is no model {', '.join(unknown)}; choose from the list."))
+    # The browser tells a choice by its label, and a run is renamed, a group grows: what is chosen keeps the label that it had.
+    chosen, before = st.session_state.get("compare-models", []), st.session_state.get("compare-labels", {})
+    labels = {name: before.get(name, label) if name in chosen else label for name, (label, _) in there.items()}
+    st.session_state["compare-labels"] = labels
     picked = st.multiselect(
         "Models",
         list(there),
         linked if asked or "masks" in st.query_params else list(there)[:2],
-        format_func=lambda name: there[name][0],
+        format_func=labels.__getitem__,
         max_selections=MOST_COMPARED,
         placeholder="Choose models",
         key="compare-models",

@@ -129,6 +129,7 @@ if dataset is None:
     st.stop()
 if st.query_params.get_all("data") != list(dataset.sources):
     st.query_params["data"] = list(dataset.sources)
+    st.rerun()  # the choice goes by the address: what is chosen next is to meet this one
 view = surveyed(dataset)
 if view is None:
     st.stop()

@@ -84,10 +84,7 @@ known: dict[str, Run | Group] = {str(run.id): run for run in runs} | {f"g{group.
 if missing := [key for key in st.query_params.get_all("run") if key and key not in known]:
     st.warning(f"There is no run {plain(', '.join(missing))}; it may have been deleted. Choose one from the list.")
 
-linked = chosen_by_link(runs, known)
-chosen = run_list(linked, list(RUN_COLOURS))
-if any(key not in known for key in chosen):  # what the list held before a run was deleted
-    chosen = linked
+chosen = run_list(chosen_by_link(runs, known), known, list(RUN_COLOURS))
 if set(st.query_params.get_all("run")) != set(chosen) or not chosen:
     st.query_params["run"] = chosen or ""
 shown = {key: known[key] for key in chosen[:MOST_CHOSEN]}
@@ -137,7 +134,11 @@ detailed = each[0]
 if len(each) > 1:
     by_id = {run.id: run for run in each}
     picked = st.segmented_control(
-        "Run in detail", list(by_id), format_func=lambda run_id: plain(called(by_id[run_id])), default=detailed.id
+        "Run in detail",
+        list(by_id),
+        format_func=lambda run_id: plain(called(by_id[run_id])),
+        default=detailed.id,
+        key="run-in-detail",
     )
     detailed = by_id.get(picked or detailed.id, detailed)
 run_details(detailed.id, [run for run in each if run.id != detailed.id])

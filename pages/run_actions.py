@@ -151,17 +151,22 @@ def edit_panel(run: Run) -> None:
         if st.button("Save", icon=":material/save:", disabled=not changed, key=f"save-{run.id}"):
             if "tags" in changed:
                 changed["tags"] = tags.split(",")
-            for field in typed:
-                st.session_state.pop(f"{field}-{run.id}-saved", None)  # from now on the fields show what is saved
-            _do(lambda: store().annotate(run.id, **changed))
+            _do(lambda: _annotate(run.id, changed))
+
+
+def _annotate(run_id: int, changed: dict[str, Any]) -> None:
+    store().annotate(run_id, **changed)
+    for field in ("name", "tags", "notes"):
+        st.session_state.pop(f"{field}-{run_id}-saved", None)  # from now on the fields show what is saved
 
 
 def _overtaken(key: str, saved: str) -> bool:
     """Let a field show what is saved, unless something else was typed into it; whether that was saved over meanwhile."""
-    known = st.session_state.get(f"{key}-saved")
+    # A field that was out of sight has lost what stood in it.
+    known = st.session_state.get(f"{key}-saved") if key in st.session_state else None
     if known == saved:
         return False
-    if known is not None and st.session_state.get(key, known) != known:
+    if known is not None and st.session_state[key] != known:
         return True
     st.session_state[key] = st.session_state[f"{key}-saved"] = saved
     return False

@@ -63,7 +63,10 @@ def made_file(request: Request, name: str, label: str, called: str) -> None:
     if folder := result_folder(request):
         # Read when it is asked for: it may have megabytes.
         content = (folder / name).read_bytes
-        st.download_button(f"Download: {label}", content, called, icon=":material/download:", on_click="ignore", key=called)
-    elif not job_panel({label: request}) and st.button(f"Make: {label}", icon=":material/play_arrow:", key=f"make-{called}"):
+        text = f"Download: {plain(label)}"
+        st.download_button(text, content, called, icon=":material/download:", on_click="ignore", key=f"download-{called}-{label}")
+        return
+    text, key = f"Make: {plain(label)}", f"make-{called}-{label}"
+    if not job_panel({label: request}) and st.button(text, icon=":material/play_arrow:", key=key):
         ask([request])
         st.rerun()

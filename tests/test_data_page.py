@@ -113,6 +113,22 @@ def test_a_leak_is_flagged_with_the_pair_and_problems_are_named(page: Page, app:
 
 
 @pytest.mark.browser
+def test_datasets_that_are_known_are_chosen_one_after_the_other(page: Page, app: AppProcess, leaky: Path) -> None:
+    for query, said in ((f"?data={leaky}", "9 pairs"), ("", "200 pairs")):  # surveyed, so that nothing draws the page once more
+        page.goto(f"{app.url}/data{query}")
+        expect(page.get_by_text(f"of {said}")).to_be_visible(timeout=SLOW)
+    page.goto(f"{app.url}/data?data={leaky}")
+    expect(page.get_by_text("of 9 pairs")).to_be_visible(timeout=SLOW)
+    page.get_by_text("Sample photographs", exact=True).click()
+    expect(page.get_by_text("of 200 pairs")).to_be_visible(timeout=SLOW)
+    page.get_by_text("My folders", exact=True).click()
+    folders = page.get_by_role("textbox", name="Folders")
+    folders.fill(str(leaky))
+    folders.press("Control+Enter")
+    expect(page.get_by_text("of 9 pairs")).to_be_visible(timeout=SLOW)
+
+
+@pytest.mark.browser
 def test_without_a_network_the_official_data_say_so_and_can_be_tried_again(page: Page, app: AppProcess, tmp_path: Path) -> None:
     page.goto(f"{app.url}/data")
     page.get_by_text("Get the official ISIC 2016 data").click()

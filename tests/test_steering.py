@@ -44,6 +44,10 @@ def row(page: Page, run_id: int) -> Locator:
     return page.locator(".run-item", has_text=f"#{run_id} ")
 
 
+def pressed(page: Page, run_id: int) -> Locator:
+    return row(page, run_id).locator(".run-row")
+
+
 def press(page: Page, name: str) -> None:
     page.get_by_test_id("stMain").get_by_role("button", name=re.compile(f"{name}$")).click()
 
@@ -98,6 +102,8 @@ def test_a_finished_run_trains_more_and_a_clone_starts_afresh(
     assert clone.id > run_id
     assert clone.config == store.get_run(run_id).config.model_copy(update={"epochs": 1, "schedule_from": 0})
     assert clone.sources == (str(data),)
+    expect(pressed(page, clone.id)).to_have_attribute("aria-pressed", "true")
+    expect(page.get_by_role("heading", name=f"#{clone.id} short")).to_be_visible()
     in_status(store, clone.id, "finished")
 
 
@@ -119,10 +125,43 @@ def test_notes_and_tags_are_kept_and_found(page: Page, app_server: AppProcess, s
     run = store.get_run(runs[2])
     assert (run.name, run.tags, run.notes) == ("the good one", ("for the paper", "night"), "Seed 3 next.")
 
+    page.get_by_role("textbox", name="Tags").fill("far too long for a tag, as anyone can see")
+    page.get_by_role("textbox", name="Tags").press("Tab")
+    page.get_by_role("textbox", name="Notes").fill("Seed 4 next.")
+    page.get_by_role("textbox", name="Notes").press("Control+Enter")
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_text("30 characters")).to_be_visible()
+    expect(page.get_by_role("textbox", name="Notes")).to_have_value("Seed 4 next.")
+    assert store.get_run(runs[2]).notes == "Seed 3 next."
+
+    pressed(page, runs[1]).click()
+    page.get_by_role("radio", name=f"#{runs[1]} one of 1").click()
+    expect(page.get_by_role("heading", name=f"#{runs[1]} one of 1")).to_be_visible()
+    page.get_by_role("radio", name=f"#{runs[2]} the good one").click()
+    expect(page.get_by_role("heading", name=f"#{runs[2]} the good one")).to_be_visible()
+    expect(page.get_by_role("textbox", name="Name")).to_have_value("the good one")
+    expect(page.get_by_role("textbox", name="Tags")).to_have_value("for the paper, night")
+    expect(page.get_by_role("textbox", name="Notes")).to_have_value("Seed 3 next.")
+    expect(page.get_by_role("button", name="Save")).to_be_disabled()
+
     page.get_by_role("searchbox", name="Filter the runs").fill("PAPER good")
     expect(page.locator(".run-item:visible")).to_have_count(1)
     page.get_by_role("searchbox", name="Filter the runs").fill("nothing like it")
     expect(page.get_by_text("No run matches.")).to_be_visible()
+
+
+def test_rows_are_chosen_and_let_go_one_after_the_other(page: Page, app_server: AppProcess, store: RunStore, data: Path) -> None:
+    first, second, third = runs = [add(store, data, f"row {number}") for number in range(3)]
+    for run_id in runs:
+        store.request_stop(run_id)
+    page.goto(f"{app_server.url}/monitor?run={first}")
+    for run_id, chosen in ((second, [first, second]), (third, [first, second, third]), (second, [first, third])):
+        pressed(page, run_id).click()
+        page.wait_for_url(f"**/monitor?{'&'.join(f'run={each}' for each in chosen)}")
+        labels = ", ".join(store.get_run(each).label for each in chosen)
+        expect(page.locator(".live-charts")).to_have_attribute("aria-label", re.compile(f"by epoch of {re.escape(labels)}$"))
+        for each in runs:
+            expect(pressed(page, each)).to_have_attribute("aria-pressed", str(each in chosen).lower())
 
 
 def test_the_number_of_slots_is_a_setting(page: Page, app_server: AppProcess, store: RunStore, data: Path) -> None:

@@ -7,7 +7,7 @@ and loses the zoom; these keep theirs.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -85,15 +85,17 @@ def live_charts(
     _charts(data=data, key=f"live-charts{key}")
 
 
-def run_list(chosen: list[str], colours: list[str]) -> list[str]:
+def run_list(linked: list[str], known: Collection[str], colours: list[str]) -> list[str]:
     """All runs and groups with status, progress and best IoU, as a list to choose from; those chosen, in order of choice.
 
-    ``"3"`` is run 3, and ``"g3"`` the group of that number.
+    ``"3"`` is run 3, and ``"g3"`` the group of that number. ``linked`` are chosen to begin with, and when one of those that the
+    visitor chose is no longer ``known``.
     """
-    result = _list(
-        data={"chosen": chosen, "colours": colours}, default={"chosen": chosen}, on_chosen_change=lambda: None, key="run-list"
-    )
-    return [str(key) for key in result.chosen or []]
+    clicked = st.session_state.get("run-list", {}).get("chosen")
+    chosen = linked if clicked is None or not set(clicked) <= set(known) else list(clicked)
+    data = {"chosen": chosen, "colours": colours}
+    _list(data=data, default={"chosen": chosen}, on_chosen_change=lambda: None, key="run-list")
+    return chosen
 
 
 def run_facts(run: Run, others: Sequence[Run] = ()) -> None:
@@ -130,7 +132,7 @@ def job_bars(jobs: Mapping[str, Job]) -> None:
 def mask_film(runs: list[Run], colours: list[str]) -> None:
     """The masks of the fixed validation photographs, epoch by epoch, those of several runs at the same epoch side by side."""
     shown = [
-        {"id": run.id, "label": run.label, "colour": colour, "threshold": run.config.threshold}
+        {"id": run.id, "created": run.created, "label": run.label, "colour": colour, "threshold": run.config.threshold}
         for run, colour in zip(runs, colours, strict=True)
     ]
     _film(data={"runs": shown}, key="mask-film")

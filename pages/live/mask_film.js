@@ -119,10 +119,11 @@ class MaskFilm {
     figure.style.visibility = there ? "" : "hidden";
     if (!there) return;
     const base = `/api/runs/${run.id}/masks`, epoch = this.epochOf(run);
-    const file = `${base}/epoch-${String(epoch).padStart(4, "0")}-${number}.png`;
-    const [photo, truth, prediction] = await Promise.all([pixels(`${base}/photo-${number}.jpg`), pixels(`${base}/truth-${number}.png`), mask ? pixels(file) : null]);
+    const picture = (name) => pixels(`${base}/${name}?of=${run.created}`); // the browser keeps pictures: not those of a run of this number in another home
+    const prediction = mask ? picture(`epoch-${String(epoch).padStart(4, "0")}-${number}.png`) : null;
+    const [photo, truth, probability] = await Promise.all([picture(`photo-${number}.jpg`), picture(`truth-${number}.png`), prediction]);
     if (turn !== this.drawing || this.closed) return;
-    paint(canvas, { photo, truth, mask: prediction, level: Math.ceil(run.threshold * 255), style: mask ? this.style : "outline", colour: run.colour });
+    paint(canvas, { photo, truth, mask: probability, level: Math.ceil(run.threshold * 255), style: mask ? this.style : "outline", colour: run.colour });
     const id = known.ids[number - 1] ?? `photograph ${number}`;
     canvas.setAttribute("aria-label", mask ? `Mask of ${run.label} on ${id} after epoch ${epoch}` : `${id} with its true mask`);
     caption.textContent = mask ? (epoch === this.shown ? run.label : `${run.label}, epoch ${epoch}`) : id;

@@ -34,29 +34,41 @@ class RunList {
     this.open = new Set(); // groups that show their runs
     this.order = [];
     this.chosen = [];
+    this.sent = []; // what was clicked, until the page comes back with it
   }
 
   show(data, setStateValue) {
     this.colours = data.colours;
     this.setStateValue = setStateValue;
-    if (JSON.stringify(data.chosen) !== this.given) {
-      this.given = JSON.stringify(data.chosen); // the page chose: a link, or a new run
+    const given = JSON.stringify(data.chosen), answered = this.sent.indexOf(given);
+    if (answered >= 0) this.sent.splice(0, answered + 1); // further clicks may be on their way
+    else if (given !== this.given) { // the page chose: a link, or a new run
       this.openTo = data.chosen.filter((key) => !this.chosen.includes(key)); // chosen elsewhere: to be seen within its group
       this.chosen = data.chosen;
     }
+    this.given = given;
     if (feed.runs.size) this.draw(feed.runs.keys());
     feed.watch(this);
   }
 
   news(changed) {
     this.root.classList.toggle("stale", feed.silent);
-    if (changed.size) this.draw(changed);
+    if (!changed.size) return;
+    this.draw(changed);
+    if (this.chosen.some((key) => !this.known(key))) this.choose(this.chosen.filter((key) => this.known(key))); // deleted in another window
+  }
+
+  known(key) { return feed.runs.has(Number(key)) || (key.startsWith("g") && this.groups.has(Number(key.slice(1)))); }
+
+  choose(chosen) {
+    this.chosen = chosen;
+    this.sent.push(JSON.stringify(chosen));
+    this.setStateValue("chosen", chosen); // the page draws what is chosen now
   }
 
   toggle(key) {
-    this.chosen = this.chosen.includes(key) ? this.chosen.filter((other) => other !== key) : [...this.chosen, key];
+    this.choose(this.chosen.includes(key) ? this.chosen.filter((other) => other !== key) : [...this.chosen, key]);
     this.draw(feed.runs.keys());
-    this.setStateValue("chosen", this.chosen);
   }
 
   async move(id, by, button) {
@@ -76,12 +88,7 @@ class RunList {
     const before = [...this.groups.keys()].join();
     this.groups = groupsOf(runs.values());
     if (before !== [...this.groups.keys()].join()) changed = runs.keys(); // what is left of a group is a run like others
-    const known = (key) => runs.has(Number(key)) || (key.startsWith("g") && this.groups.has(Number(key.slice(1))));
-    for (const [key, row] of this.rows) if (!known(key)) { row.item.remove(); this.rows.delete(key); }
-    if (this.chosen.some((key) => !known(key))) { // deleted in another window: the page draws what is left
-      this.chosen = this.chosen.filter(known);
-      this.setStateValue("chosen", this.chosen);
-    }
+    for (const [key, row] of this.rows) if (!this.known(key)) { row.item.remove(); this.rows.delete(key); }
     for (const key of this.openTo ?? []) if (this.groups.has(runs.get(Number(key))?.group)) this.open.add(runs.get(Number(key)).group);
     this.openTo = null;
     for (const id of new Set([...changed, ...line])) if (runs.has(id)) this.fill(this.row(String(id)), runs.get(id), line.indexOf(id) + 1);
