@@ -24,7 +24,7 @@ from PIL import Image
 
 from pages import models
 from pages.models import LoadedModels, choices, file_key, find_model, model_at, model_name, model_names
-from pages.predictor.files import sweep
+from pages.predictor.files import mask_name, sweep, write_picture
 from pages.predictor.session import MOST_PHOTOS, Photo, Session, duration, mask_png, percent
 from pages.predictor.view import view
 from seg_core.checkpoint import CheckpointEntry, available_checkpoints, save_checkpoint
@@ -303,6 +303,14 @@ def test_mask_file_has_the_size_of_the_photograph(tmp_path: Path) -> None:
 def test_words() -> None:
     assert [percent(0.1239), percent(0), percent(1)] == ["12.4 %", "0.0 %", "100.0 %"]
     assert [duration(0.84), duration(0.076), duration(0.001), duration(12)] == ["0.8 s", "0.08 s", "0.01 s", "12.0 s"]
+
+
+def test_files_of_a_photograph_with_a_long_name_have_names_that_fit(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path))
+    name = mask_name("病" * 80 + ".jpg", "a run of a hundred letters, " * 3 + "called so")
+    assert name.startswith("病" * 40 + "_mask_a-run-of")
+    assert len(name.encode()) <= 255
+    assert Path(write_picture(b"", "病" * 83 + ".jpg")).exists()
 
 
 def test_sweep_takes_old_files_and_empty_folders_only(tmp_path: Path) -> None:
@@ -617,6 +625,34 @@ def test_a_photograph_that_comes_before_the_page_knows_of_models_gets_the_first_
         assert update[handlers.parts.both]["visible"]
     (update,) = handlers.show(session, str(paths[0]), "", 0.75, 0.75, 40, True, False)
     assert not update[two.result]["visible"]
+
+
+def test_an_answer_that_took_long_is_not_shown_over_a_later_one(
+    handlers: Any, make_model: MakeModel, photo_file: Path, tmp_path: Path
+) -> None:
+    slow = tmp_path / "slow.jpg"
+    slow.write_bytes(photo_file.read_bytes())
+    session, parts = Session(), handlers.parts
+    session.add([(photo_file, "quick.jpg"), (slow, "slow.jpg")])
+    one = str(make_model(run=1))
+    halves(session.photos[0], Path(one), 0.9, 0.6)
+    values = (session, one, "", 0.5, 0.5, 40, True, False)
+
+    session.shown = 1
+    answer = handlers.show(*values)
+    assert "Computing" in next(answer)[parts.sides[0].measures]
+    session.shown = 0
+    (quick,) = handlers.show(*values)
+    assert "100.0 %" in quick[parts.sides[0].measures]
+    assert list(answer) == []
+    assert session.photos[1].knows([one])  # it was not for nothing
+
+    session.shown = 1
+    assert len(list(handlers.show(*values))) == 1
+    other = handlers.show(*values[:-1], True)
+    next(other)
+    handlers.clear(session)
+    assert list(other) == []
 
 
 def test_names_are_shown_as_text(handlers: Any, make_model: MakeModel, photo_file: Path) -> None:

@@ -18,6 +18,9 @@ from pages.models import slug
 KEEP = 3600
 """Seconds that uploads, masks and pictures stay on the disk, and a visitor's photographs in memory."""
 
+LONGEST_STEM = 120
+"""Bytes that the names of the files made here take over from a photograph's name."""
+
 
 def upload(file: dict[str, Any]) -> tuple[Path, str]:
     """Where an upload lies and what its owner calls it, from Gradio's description of a file."""
@@ -34,14 +37,19 @@ def fresh_folder() -> Path:
 
 def write_picture(picture: bytes, photo: str) -> str:
     """Write a JPEG for the browser to show, named after the photograph; gives its path."""
-    file = fresh_folder() / f"{Path(photo).stem}_overlay.jpg"
+    file = fresh_folder() / f"{_stem(photo)}_overlay.jpg"
     file.write_bytes(picture)
     return str(file)
 
 
 def mask_name(photo: str, model: str) -> str:
     """The file name of a mask: the photograph's, and which model made it."""
-    return f"{Path(photo).stem}_mask_{slug(model)}.png"
+    return f"{_stem(photo)}_mask_{slug(model)}.png"
+
+
+def _stem(photo: str) -> str:
+    """A photograph's name without its ending, short enough for what is set behind it: a file's name has at most 255 bytes."""
+    return Path(photo).stem.encode()[:LONGEST_STEM].decode(errors="ignore")
 
 
 def sweep(folder: Path, older_than: float) -> None:

@@ -175,14 +175,22 @@ class Handlers:
         yield from self.show(*values)
 
     def show(self, *values: Any) -> Iterator[Update]:
-        """Show the chosen photograph with the masks of the chosen models; the bare photograph while they run."""
+        """Show the chosen photograph with the masks of the chosen models; the bare photograph while they run.
+
+        What is asked for while they run is answered beside it, and then has the last word.
+        """
         controls = Controls(*values)
-        photo = controls.session.photo
+        session, photo = controls.session, controls.session.photo
         if photo is None:
-            yield self._nothing(controls.session)
+            yield self._nothing(session)
             return
+        session.turn += 1
+        turn = session.turn
         if not photo.knows(controls.models, tta=controls.tta):
             yield self._frame(controls, photo) | self._waiting(controls, photo)
+            photo.predict(controls.models, tta=controls.tta)
+            if session.turn != turn:
+                return
         yield self._frame(controls, photo) | self._drawn(controls, photo)
 
     def redraw(self, *values: Any) -> Update:
@@ -191,6 +199,7 @@ class Handlers:
         photo = controls.session.photo
         if photo is None:
             return self._nothing(controls.session) | {self.parts.message: look.problem([IDLE])}
+        controls.session.turn += 1
         return {self.parts.session: controls.session} | self._drawn(controls, photo)
 
     def clear(self, session: Session) -> Update:

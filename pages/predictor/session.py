@@ -81,6 +81,8 @@ class Session:
     photos: list[Photo] = field(default_factory=list)
     shown: int = 0
     thresholds_for: list[str | None] = field(default_factory=lambda: [None, None])
+    turn: int = 0
+    """Counts what the visitor asked to see: an answer that took long is not shown over that of a later question."""
 
     @property
     def photo(self) -> Photo | None:
@@ -106,6 +108,7 @@ class Session:
         """Forget all photographs; their files go with the next sweep of the temporary folder."""
         self.photos.clear()
         self.shown = 0
+        self.turn += 1
 
 
 def agreement(masks: list[np.ndarray]) -> float | None:
