@@ -2,7 +2,7 @@
 
 Always, so that another web page open in the same browser cannot use the app behind its user's back:
     a request whose Origin is not the app itself is refused, and without a password so is any host name but localhost
-    and bare addresses (a name could have been rebound to this machine).
+    and bare addresses (a name could have been rebound to this machine). Nor may it show the app in a frame of its own.
 With a password: a browser signs in at /sign-in and carries a signed cookie, a script sends HTTP Basic (any user name).
 """
 
@@ -50,7 +50,7 @@ class AccessGuard:
         if scope["type"] == "lifespan":
             await self.app(scope, receive, send)
             return
-        headers = Headers(scope=scope)
+        headers, send = Headers(scope=scope), in_own_frames(send)
         if problem := foreign(headers, named_hosts=bool(self.password)):
             await refuse(scope, receive, send, JSONResponse({"detail": problem}, 403))
         elif not self.password:
@@ -153,7 +153,16 @@ class GuardedSocket:
         self._closed = True
 
 
-FRAMES = ("iframe", "frame", "embed", "object")
+def in_own_frames(send: Send) -> Send:
+    """Tell the browser with every answer that no other site may show it in a frame, where clicks would be its visitor's."""
+
+    async def send_with_policy(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            policy = (b"content-security-policy", b"frame-ancestors 'self'")
+            message = {**message, "headers": [*message.get("headers", ()), policy]}
+        await send(message)
+
+    return send_with_policy
 
 
 def foreign(headers: Headers, named_hosts: bool) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import sys
 from collections.abc import Callable
@@ -20,7 +21,15 @@ from seg_core.versions import VERSION
 
 T = TypeVar("T")
 
-router = APIRouter(prefix="/api")
+
+class Answer(JSONResponse):
+    """JSON in ASCII: a file name may contain bytes that are no text, which UTF-8 cannot hold."""
+
+    def render(self, content: Any) -> bytes:
+        return json.dumps(content, allow_nan=False, separators=(",", ":")).encode("ascii")
+
+
+router = APIRouter(prefix="/api", default_response_class=Answer)
 RunId = Annotated[int, Path(description="The run's number.", ge=1)]
 JobId = Annotated[int, Path(description="The job's number.", ge=1)]
 
@@ -39,7 +48,7 @@ def health() -> dict[str, Any]:
 @router.get("/runs", tags=["runs"])
 def list_runs(
     after: Annotated[int, Query(description="Only what has changed since this stamp of an earlier answer.", ge=0)] = 0,
-) -> JSONResponse:
+) -> Answer:
     """All runs, the newest first, without their notes; a queued one has its ``position`` in line, from 1.
 
     Ask again with ``after`` set to the ``stamp`` of the last answer for the runs that have changed since, and the numbers of
@@ -53,7 +62,7 @@ def list_runs(
     listed = [_listed(change) | {"position": position.get(change.run.id)} for change in newest_first]
     # Not a plain dict: FastAPI would look at every value of it, which for 500 runs takes longer than all the rest.
     answer = {"stamp": news.stamp, "since": news.since, "runs": listed, "deleted": news.deleted, "line": news.line}
-    return JSONResponse(answer, headers={"Cache-Control": "no-store"})
+    return Answer(answer, headers={"Cache-Control": "no-store"})
 
 
 def _listed(change: Changed) -> dict[str, Any]:
@@ -69,14 +78,14 @@ def show_run(run_id: RunId) -> dict[str, Any]:
 
 
 @router.get("/runs/{run_id}/metrics", tags=["runs"])
-def metrics(run_id: RunId, after: Annotated[int, Query(description="Only points with a greater id.", ge=0)] = 0) -> JSONResponse:
+def metrics(run_id: RunId, after: Annotated[int, Query(description="Only points with a greater id.", ge=0)] = 0) -> Answer:
     """The metrics of every whole epoch, at network resolution.
 
     Ask again with ``after`` set to the last id for what is new. When a resumed run writes an epoch again, its points and those of
     later epochs get new ids: drop what you hold from the first new epoch on.
     """
     points = [asdict(point) for point in _or_missing(lambda: store().metrics(run_id, after))]
-    return JSONResponse({"points": points, "last": points[-1]["id"] if points else after})
+    return Answer({"points": points, "last": points[-1]["id"] if points else after})
 
 
 @router.get("/runs/{run_id}/batches", tags=["runs"])
@@ -86,13 +95,13 @@ def batches(
     begin: Annotated[float, Query(alias="from", description="Where to begin, in epochs.", ge=0, le=1e9)] = 0,
     end: Annotated[float, Query(alias="to", description="Where to end, in epochs.", ge=0, le=1e9)] = 1e9,
     window: Annotated[int | None, Query(description="Over how many batches to smooth; 1 for none.", ge=1, le=10**9)] = None,
-) -> JSONResponse:
+) -> Answer:
     """The training loss of every batch, smoothed and then thinned out; see `seg_core.runs.loss_curve` for how.
 
     Batch b of B in epoch e lies at ``x`` = e - 1 + b / B. ``low`` and ``high`` are the extremes before smoothing.
     """
     losses = _or_missing(lambda: store().batch_losses(run_id, math.ceil(begin), math.ceil(end)))
-    return JSONResponse(loss_curve(losses, points, begin, end, window).to_json())
+    return Answer(loss_curve(losses, points, begin, end, window).to_json())
 
 
 @router.get("/runs/{run_id}/log", tags=["runs"])

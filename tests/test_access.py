@@ -87,6 +87,12 @@ def test_without_a_password_everyone_who_reaches_it_comes_in(host: str) -> None:
     assert (answer.status_code, answer.text) == (200, "/api/runs")
 
 
+@pytest.mark.parametrize("password", ["", PASSWORD])
+def test_no_other_site_may_frame_what_it_answers(password: str) -> None:
+    for path in ("/", "/sign-in", "/api/runs"):
+        assert ask(guard(password), path).headers["content-security-policy"] == "frame-ancestors 'self'"
+
+
 def test_a_name_that_was_rebound_to_this_machine_is_refused() -> None:
     answer = ask(guard(""), "/api/runs", base_url="http://evil.example:8501")
     assert answer.status_code == 403

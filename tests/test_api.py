@@ -40,6 +40,13 @@ def get(client: TestClient, path: str) -> Any:
     return answer.json()
 
 
+def test_a_folder_whose_name_is_no_text_spoils_no_answer(client: TestClient, store: RunStore) -> None:
+    run = store.add_run("Ω", CONFIG, "/data/L\udce4sionen")
+    (listed,) = get(client, "/api/runs")["runs"]
+    for told in (listed, get(client, f"/api/runs/{run.id}")):
+        assert (told["name"], told["sources"]) == ("Ω", ["/data/L\udce4sionen"])
+
+
 def test_all_runs_the_newest_first_then_only_news(client: TestClient, store: RunStore) -> None:
     first, second, third = (store.add_run(name, CONFIG, "sample").id for name in "abc")
     store.move(third, -1)

@@ -6,6 +6,7 @@ Results go to stdout (with ``--json`` the last line is one JSON object), progres
 from __future__ import annotations
 
 import sys
+from io import TextIOWrapper
 from typing import NoReturn
 
 import typer
@@ -29,6 +30,8 @@ app.add_typer(data.app, name="data")
 
 def main() -> NoReturn:
     """Run the command line; bad input is one line on stderr and exit status 2."""
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # file names may hold what is no text
     try:
         status = app(standalone_mode=False)
     except InputError as error:

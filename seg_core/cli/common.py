@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     from seg_core.runs.run import Run
     from seg_core.runs.store import RunStore
 
-# Without markup: names and paths may hold square brackets.
-screen = Console(stderr=True, highlight=False, markup=False)
-output = Console(highlight=False, markup=False, soft_wrap=True)
+# Without markup and emoji: names and paths may hold square brackets and colons.
+screen = Console(stderr=True, highlight=False, markup=False, emoji=False)
+output = Console(highlight=False, markup=False, emoji=False, soft_wrap=True)
 
 DataOption = Annotated[
     list[str], typer.Option("--data", help="A dataset folder, or 'sample'. Give it several times to join folders.")

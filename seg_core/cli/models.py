@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -79,8 +80,8 @@ def predict(
     images = [image for path in photographs for image in (list_images(path) if path.is_dir() else [path])]
     if not images:
         raise InputError(f"There is no photograph in {photographs[0]}; name photographs, or a folder of them.")
-    stems = [image.stem for image in images]
-    if twice := [image for image in images if stems.count(image.stem) > 1]:
+    stems = Counter(image.stem for image in images)
+    if twice := [image for image in images if stems[image.stem] > 1]:
         raise InputError(f"Two photographs are called {twice[0].stem}, and one mask would overwrite the other; rename one.")
     loaded = load_checkpoint(checkpoint, tta=tta)
     output_folder = output_folder.expanduser()

@@ -7,7 +7,6 @@ from dataclasses import asdict
 from typing import Annotated
 
 import typer
-from rich.markup import escape
 from rich.table import Table
 
 from seg_core.cli.common import JsonOption, RunArgument, output, print_json, report, work_here_and_report
@@ -33,7 +32,7 @@ def list_runs(as_json: JsonOption = False) -> None:
     table = Table("Run", "Name", "Model", "Status", "Epochs", "Best IoU (val)", box=None)
     for run in runs:
         best = "" if run.best_iou is None else f"{run.best_iou:.4f}"
-        table.add_row(str(run.id), escape(run.name), run.config.label, run.status, f"{run.epochs_done}/{run.config.epochs}", best)
+        table.add_row(str(run.id), run.name, run.config.label, run.status, f"{run.epochs_done}/{run.config.epochs}", best)
     output.print(table)
 
 

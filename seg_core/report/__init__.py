@@ -51,4 +51,4 @@ def write_report(
     environment.globals.update(pairing_cells=pairing_cells, pairing_titles=PAIRING_TITLES, pairing_note=PAIRING_NOTE)
     text = environment.get_template("template.html").render(content=content, plotly=library)
     with whole_file(target) as partial:
-        partial.write_text(text, encoding="utf-8")
+        partial.write_text(text, encoding="utf-8", errors="replace")  # a file name may contain bytes that are no text
