@@ -220,6 +220,9 @@ def _prepare(path: Path, engine: Engine, writer: Engine) -> None:
             for statement in (each for older in upgrades for each in _UPGRADES[older]):
                 connection.exec_driver_sql(statement)
             _metadata.create_all(connection)
+            if not found and (used := [int(each.name) for each in path.parent.glob("[0-9]*") if each.name.isdecimal()]):
+                # Folders of a database that was moved away: what lies in them is no new run's.
+                connection.exec_driver_sql("INSERT INTO sqlite_sequence (name, seq) VALUES ('runs', ?)", (max(used),))
             connection.exec_driver_sql(f"PRAGMA user_version = {max(found, SCHEMA_VERSION)}")
     version = _version(engine)
     if version > SCHEMA_VERSION:

@@ -13,6 +13,7 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -119,6 +120,15 @@ def test_numbers_are_never_used_again(store: RunStore) -> None:
     store.request_stop(first.id)
     store.delete(first.id)
     assert store.add_run("", CONFIG, "sample").id == 2
+
+
+def test_a_new_database_leaves_the_folders_of_an_older_one_alone(tmp_path: Path) -> None:
+    for name in ("0003", "0012", "cache", "12b"):
+        (tmp_path / name).mkdir()
+    with closing(RunStore(tmp_path / "lesionlab.db")) as store:
+        assert store.add_run("", CONFIG, "sample").id == 13
+    with closing(RunStore(tmp_path / "lesionlab.db")) as store:
+        assert store.add_run("", CONFIG, "sample").id == 14
 
 
 @pytest.mark.parametrize("number", [0, -1, 7, 2**63, 10**30])
@@ -348,6 +358,9 @@ def test_a_finished_run_goes_on_for_more_epochs(store: RunStore) -> None:
     for wrong in (0, 997):
         with pytest.raises(InputError, match=f"^Run 1 cannot train {wrong} more epochs; give at least 1, and 1000 in all.$"):
             store.extend(run_id, wrong)
+    assert store.get_run(run_id).can_extend
+    longest = replace(store.get_run(run_id), config=store.get_run(run_id).config.model_copy(update={"epochs": 1000}))
+    assert not longest.can_extend
     run = store.extend(run_id, 2)
     assert (run.status, run.resume, run.epochs_done, run.best_epoch) == ("queued", True, 4, 1)
     assert (run.config.epochs, run.config.schedule_from) == (6, 4)
@@ -508,6 +521,20 @@ def test_runs_of_another_machine_are_left_alone_until_someone_wants_them_stopped
     assert store.request_stop(run_id).status == "stopping"
     change(store, "UPDATE runs SET heartbeat = heartbeat - 61")
     assert store.request_stop(run_id).status == "lost"
+
+
+def test_a_run_of_another_machine_that_was_to_stop_and_is_silent_is_lost(
+    store: RunStore, gone: Owner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_id = running(store)
+    own(store, run_id, gone)
+    monkeypatch.setattr(owner, "host_name", lambda: "another")
+    store.request_stop(run_id)
+    assert store.mark_lost() == []
+    change(store, "UPDATE runs SET heartbeat = heartbeat - 61")
+    (lost,) = store.mark_lost()
+    assert (lost.id, lost.status) == (run_id, "lost")
+    assert lost.message.startswith("Nothing was heard from the machine")
 
 
 def test_a_run_in_the_foreground_whose_process_is_gone_blocks_nobody(store: RunStore, gone: Owner) -> None:

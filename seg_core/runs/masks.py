@@ -31,7 +31,8 @@ def save_masks(folder: Path, epoch: int, samples: Sequence[Sample]) -> None:
                 file.unlink()
     ids = masks / "ids.json"
     if not ids.exists():
-        ids.write_text(json.dumps([sample.id for sample in samples]), encoding="utf-8")
+        with whole_file(ids) as partial:
+            partial.write_text(json.dumps([sample.id for sample in samples]), encoding="utf-8")
     for number, sample in enumerate(samples, start=1):
         for path, pixels in (
             (masks / f"photo-{number}.jpg", sample.photo),

@@ -212,7 +212,7 @@ class Queue(Reader):
                 message = "Stopped before it started." if run.epochs_done == 0 else "Stopped before it went on."
                 change(connection, run_id, status="stopped", finished=time.time() if run.started else None, message=message)
             elif run.is_running and is_silent_elsewhere(run):
-                lose(connection, run, f"Nothing was heard from the machine {run.host} any more when it was to stop.")
+                lose(connection, run, _silent(run))
             elif run.status == "running":
                 change(connection, run_id, **({"stop_after_epoch": True} if after_epoch else {"status": "stopping"}))
             elif run.status != "stopping":
@@ -247,7 +247,7 @@ class Queue(Reader):
         """
         with self._writer.begin() as connection:
             run = find(connection, run_id)
-            if not run.can_extend:
+            if run.status != "finished":
                 raise InputError(f"Run {run_id} is {run.status}; only finished runs can be continued for more epochs.")
             total = run.config.epochs + epochs
             if epochs < 1 or total > LONGEST_RUN:
@@ -260,19 +260,20 @@ class Queue(Reader):
     def mark_lost(self) -> list[Run]:
         """Mark as lost the runs of this machine whose process is gone, and return them; a silent heartbeat alone loses no run.
 
-        A queued run in the foreground whose process is gone is lost too: nobody would ever start it.
+        A queued run in the foreground whose process is gone is lost too: nobody would ever start it. So is one that was to stop
+        on another machine and is silent.
         """
         held = runs.c.status.in_(RUNNING) | ((runs.c.status == "queued") & runs.c.foreground)
         with self._reader.begin() as connection:
-            suspects = [run for run in map(to_run, connection.execute(select(runs).where(held))) if is_abandoned(run)]
+            suspects = [run for run in map(to_run, connection.execute(select(runs).where(held))) if _why_lost(run)]
         if not suspects:
             return []
         lost = []
         with self._writer.begin() as connection:
             for suspect in suspects:
                 row = connection.execute(select(runs).where(runs.c.id == suspect.id, held)).one_or_none()
-                if row is not None and is_abandoned(run := to_run(row)):  # meanwhile it may have ended, and even run anew
-                    lose(connection, run, LOST)
+                if row is not None and (why := _why_lost(run := to_run(row))):  # meanwhile it may have ended, and even run anew
+                    lose(connection, run, why)
                     lost.append(find(connection, run.id))
         return lost
 
@@ -282,6 +283,17 @@ class Queue(Reader):
             untouched = (runs.c.status == "queued") & (runs.c.pid == pid)
             if change(connection, run_id, untouched, status="failed", message=storable(message)):
                 add_line(connection, run_id, "error", message)
+
+
+def _why_lost(run: Run) -> str:
+    """What to say of a run that is lost; empty of one that is not."""
+    if is_abandoned(run):
+        return LOST
+    return _silent(run) if run.status == "stopping" and is_silent_elsewhere(run) else ""
+
+
+def _silent(run: Run) -> str:
+    return f"Nothing was heard from the machine {run.host} any more when it was to stop."
 
 
 def _needs_worker(run: Run) -> bool:

@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from seg_core.config import Config
+from seg_core.config import LONGEST_RUN, Config
 from seg_core.processes.owner import Owner
 
 if TYPE_CHECKING:
@@ -100,7 +100,7 @@ class Run:
     @property
     def can_extend(self) -> bool:
         """Whether `RunStore.extend` takes it."""
-        return self.status == "finished"
+        return self.status == "finished" and self.config.epochs < LONGEST_RUN
 
     @property
     def can_delete(self) -> bool:

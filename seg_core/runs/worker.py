@@ -9,6 +9,7 @@ import errno
 import time
 import traceback
 from collections.abc import Callable
+from contextlib import suppress
 from itertools import takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -164,5 +165,5 @@ def explain(error: Exception, config: Config, home: Path) -> str:
 
 
 def _write_down(folder: Path, error: Exception) -> None:
-    with (folder / "worker.log").open("a", encoding="utf-8") as file:
+    with suppress(OSError), (folder / "worker.log").open("a", encoding="utf-8") as file:  # the disk may be full
         traceback.print_exception(error, file=file)
