@@ -104,6 +104,8 @@ def make(dataset: Dataset, variant: Variant, publish: list[str]) -> None:
     """
     (source,) = dataset.sources
     run = lesionlab("train", "--data", source, "--variant", variant, "--recipe", "best")
+    if run["status"] != "finished":
+        raise InputError(f"Run {run['run_id']} is {run['status']}; start again, or resume it and publish it by hand.")
     last = str(Path(run["checkpoint"]).with_name("last.safetensors"))
     published = lesionlab("publish", last, "--data", source, *publish)
     scores = {part: of_part["scores"]["iou"] for part, of_part in published["evaluation"].items()}

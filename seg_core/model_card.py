@@ -9,7 +9,6 @@ from seg_core.checkpoint_metadata import CheckpointMetadata, PartScores
 from seg_core.command_line import command_line
 from seg_core.config import Config
 from seg_core.evaluation import METRICS, OUTLINE_METRICS
-from seg_core.history import History
 from seg_core.robustness import MARKED
 
 DATA = "DIR"
@@ -32,8 +31,10 @@ def model_card(config: Config, metadata: CheckpointMetadata, recipe: str) -> str
     threads = "1 thread" if metadata["threads"] == 1 else f"{metadata['threads']} threads"
     split = "a part of its own" if data["val_is_own"] else config.drawing.words
     test = f" The {data['test']} test photographs were never trained or chosen on." if data["test"] else ""
-    is_best = metadata["epoch"] == History.of(epochs).best_epoch
-    why = "the one with the highest validation IoU" if is_best else "the last one, so that nothing was chosen on validation"
+    is_last = metadata["epoch"] == len(epochs)
+    why = "the last one" if is_last else "the one with the highest validation IoU"
+    which = "last.safetensors, beside it" if is_last else "that"
+    parts = "\nDIR holds these parts; `make models` lays it out for the models that ship." if data["val_is_own"] else ""
     kept = epochs[metadata["epoch"] - 1]
     since = config.averaged_from
     mean = f"\nIts weights are the mean of those of epochs {since} to {metadata['epoch']}." if metadata["epoch"] > since else ""
@@ -53,7 +54,7 @@ Of {len(epochs)} epochs number {metadata["epoch"]} is kept, {why}. Training took
     {command_line(config, [DATA], "")}
     {_publish_command(config, metadata, recipe)}
 
-The first command prints where it left best.safetensors; CHECKPOINT is {"that" if is_best else "last.safetensors, beside it"}.
+The first command prints where it left best.safetensors; CHECKPOINT is {which}.{parts}
 
 ## What it scores
 
@@ -100,7 +101,7 @@ def _publish_command(config: Config, metadata: CheckpointMetadata, recipe: str) 
     suffix = recipe.removeprefix(config.recipe).removeprefix("-")
     options = {
         f"--suffix {suffix}": suffix,
-        "--originals DIR": ORIGINALS in metadata["evaluation"],
+        "--originals ORIGINALS": ORIGINALS in metadata["evaluation"],
         "--beside OTHER": metadata.get("beside"),
     }
     given = [text for text, there in options.items() if there]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -20,6 +21,7 @@ from seg_core.evaluation import Evaluation, evaluate
 from seg_core.model_card import ORIGINALS, model_card
 from seg_core.robustness import robustness
 from seg_core.statistics import mean_interval
+from seg_core.whole_file import whole_file
 
 Advance = Callable[[int, int], None]
 
@@ -52,7 +54,7 @@ def publish(
         The new checkpoint's path, and its metadata.
 
     Raises:
-        InputError: if a checkpoint cannot be read, was trained on other data, or an original is missing.
+        InputError: if a checkpoint cannot be read, was trained on other data, lacks an original, or has no place in ``folder``.
     """
     trained = load_checkpoint(source)
     if trained.metadata["dataset"]["fingerprint"] != dataset.fingerprint:
@@ -69,11 +71,18 @@ def publish(
         "label": f"{config.label} ({recipe})",
         "history": _whole_history(source, trained),
     }
+    other = load_checkpoint(beside) if beside else None
     model = load_model(source)
-    save_checkpoint(target, model, metadata, half=True)
-    metadata = {**metadata, **_measured(target, parts, beside, on_progress)}
-    save_checkpoint(target, model, metadata, half=True)
-    target.with_suffix(".md").write_text(model_card(config, metadata, recipe), encoding="utf-8")
+    with tempfile.TemporaryDirectory() as made:  # what was published before stays until all is measured
+        published = Path(made, target.name)
+        save_checkpoint(published, model, metadata, half=True)
+        metadata = {**metadata, **_measured(published, parts, other, on_progress)}
+    try:
+        save_checkpoint(target, model, metadata, half=True)
+        with whole_file(target.with_suffix(".md")) as card:
+            card.write_text(model_card(config, metadata, recipe), encoding="utf-8")
+    except OSError as error:
+        raise InputError(f"{target} cannot be written ({error.strerror}); choose another folder.") from None
     return target, metadata
 
 
@@ -86,8 +95,8 @@ def _parts(dataset: Dataset, config: Config, originals: Dataset | None) -> dict[
     return {name: pairs for name, pairs in parts.items() if pairs}
 
 
-def _measured(path: Path, parts: dict[str, list[Pair]], beside: Path | None, on_progress: Advance | None) -> Published:
-    """What the card says of a model as published; with ``beside``, what it gains on that one."""
+def _measured(path: Path, parts: dict[str, list[Pair]], other: Checkpoint | None, on_progress: Advance | None) -> Published:
+    """What the card says of a model as published; with another one, what it gains on that."""
     published, tta = load_checkpoint(path), load_checkpoint(path, tta=True)
     evaluations = {name: evaluate(published, pairs, on_progress) for name, pairs in parts.items()}
     measured: Published = {
@@ -96,8 +105,7 @@ def _measured(path: Path, parts: dict[str, list[Pair]], beside: Path | None, on_
         "reliability": _known(asdict(evaluations["validation"].reliability())),
         "robustness": {name: _known(asdict(robustness(published, pairs, on_progress))) for name, pairs in parts.items()},
     }
-    if beside:
-        other = load_checkpoint(beside)
+    if other:
         gains = {name: _gain(evaluations[name], evaluate(other, pairs, on_progress)) for name, pairs in parts.items()}
         measured["beside"] = {"label": other.label} | gains
     return measured

@@ -77,6 +77,23 @@ def test_what_it_was_not_trained_on_does_not_score_it(run: Path, tmp_path: Path)
         publish(run / "best.safetensors", other, tmp_path)
 
 
+def test_what_was_published_stays_until_the_new_one_is_measured(run: Path, dataset: Dataset, tmp_path: Path) -> None:
+    old = tmp_path / "fine-tune-best.safetensors"
+    old.write_bytes(b"old")
+    with pytest.raises(InputError, match=r"typo\.safetensors cannot be read"):
+        publish(run / "best.safetensors", dataset, tmp_path, beside=tmp_path / "typo.safetensors")
+
+    def stop(done: int, total: int) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        publish(run / "best.safetensors", dataset, tmp_path, stop)
+    assert old.read_bytes() == b"old"
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(InputError, match="cannot be written"):
+        publish(run / "best.safetensors", dataset, tmp_path / "file")
+
+
 def test_originals_have_to_be_all_there(run: Path, dataset: Dataset, tmp_path: Path) -> None:
     other = open_dataset(make_dataset(tmp_path / "originals", train=4, first=50))
     with pytest.raises(InputError, match="originals lacks photographs of the validation part: ISIC_"):
