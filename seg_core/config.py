@@ -100,7 +100,7 @@ class Config(BaseModel):
         default=1.0,
         gt=0,
         le=1,
-        description="Learning rate of the encoder, as a share of that of the decoder; without effect where one is frozen.",
+        description="Learning rate of the encoder, as a share of that of the decoder; without effect where either is frozen.",
     )
     optimizer: Literal["adam", "adamw"] = Field(
         default="adamw", description="adam, as in the report, or adamw with weight decay 0.01."
@@ -150,7 +150,7 @@ class Config(BaseModel):
     )
     precision: Literal["auto", "32-true", "bf16-mixed"] = Field(
         default="auto",
-        description="auto takes bf16 where the processor computes in it. 32-true on the CPU gives identical weights every time.",
+        description="auto takes bf16 where that is faster here. 32-true on the CPU gives identical weights with as many threads.",
     )
     log: Literal["none", "tensorboard"] = Field(
         default="none",
