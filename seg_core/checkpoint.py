@@ -19,7 +19,7 @@ from seg_core.checkpoint_metadata import FORMAT_VERSION, METADATA_KEY, Checkpoin
 from seg_core.config import Config
 from seg_core.data.folders import Pair
 from seg_core.errors import InputError
-from seg_core.home import SHIPPED_CHECKPOINTS, home
+from seg_core.home import SHIPPED_CHECKPOINTS, expanded, home
 from seg_core.image import Source, read_reduced, scaled
 from seg_core.prediction import Prediction
 from seg_core.whole_file import whole_file
@@ -135,7 +135,7 @@ def load_checkpoint(path: str | Path, name: str = "", *, tta: bool = False) -> C
     """
     from seg_core.engine import Engine
 
-    path = Path(path).expanduser()
+    path = expanded(path)
     metadata = read_metadata(path, name)
     with damage_named(name or str(path)):
         return Checkpoint(path, metadata, Engine(Config(**metadata["config"]), read_tensors(path)), tta)
@@ -158,7 +158,7 @@ def load_model(path: str | Path) -> Segmenter:
 
     from seg_core.model import build_model
 
-    path = Path(path).expanduser()
+    path = expanded(path)
     metadata = read_metadata(path)
     with damage_named(str(path)):
         model = build_model(Config(**metadata["config"]), load_encoder_weights=False)
@@ -192,7 +192,7 @@ def read_metadata(path: str | Path, name: str = "") -> CheckpointMetadata:
 
 def read_header(path: str | Path, name: str = "") -> dict[str, Any]:
     """The JSON object that `write_tensors` wrote. ``name`` and errors as in `read_metadata`."""
-    path = Path(path).expanduser()
+    path = expanded(path)
     try:
         with path.open("rb") as file:
             (length,) = struct.unpack("<Q", file.read(8))  # a safetensors file begins with the length of its JSON header

@@ -40,8 +40,8 @@ def onnx_bytes(path: Path, name: str = "") -> bytes:
     return bytes(model.SerializeToString())
 
 
-def export_onnx(path: Path, target: Path) -> dict[str, Any]:
-    """Write the ONNX file of a checkpoint, once its probabilities agree with those of the torch model.
+def export_onnx(path: Path, target: Path | None = None) -> dict[str, Any]:
+    """Write the ONNX file of a checkpoint, beside it by default, once its probabilities agree with those of the torch model.
 
     Both see patches of random colours in two batches of two sizes; what is written is what was run.
 
@@ -57,6 +57,7 @@ def export_onnx(path: Path, target: Path) -> dict[str, Any]:
     from seg_core.engine import compiled
 
     content, size = onnx_bytes(path), Config(**read_metadata(path)["config"]).image_size
+    target = target or path.with_suffix(".onnx")
     network, model = compiled(content), load_model(path)
     shapes = [(1, size, size), (3, 64, 96)]
     random = np.random.default_rng(0)

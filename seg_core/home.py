@@ -11,13 +11,21 @@ PROJECT = Path(__file__).resolve().parent.parent
 SHIPPED_CHECKPOINTS = PROJECT / "checkpoints"
 
 
+def expanded(path: str | Path) -> Path:
+    """A path with ``~`` resolved; as it is where there is no such user, so that whoever opens it says that it is not there."""
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:
+        return Path(path)
+
+
 def home() -> Path:
     """The folder of all runs: ``$LESIONLAB_HOME``, else ``runs/`` in the project. Made when missing.
 
     Raises:
         InputError: if it cannot be made.
     """
-    folder = Path(os.environ.get("LESIONLAB_HOME") or PROJECT / "runs").expanduser().resolve()
+    folder = expanded(os.environ.get("LESIONLAB_HOME") or PROJECT / "runs").resolve()
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:

@@ -11,6 +11,7 @@ import numpy as np
 
 from seg_core.data.folders import Pair, list_images
 from seg_core.errors import InputError
+from seg_core.home import expanded
 
 EVALUATION_VERSION = 3
 """Rises when the same model would score otherwise on the same data."""
@@ -56,7 +57,7 @@ def checkpoint_digest(path: str | Path) -> str:
     Raises:
         InputError: if it cannot be read.
     """
-    path = Path(path).expanduser()
+    path = expanded(path)
     try:
         facts = path.stat()
         return _content_digest(path.absolute(), facts.st_size, facts.st_mtime_ns)
@@ -70,7 +71,7 @@ def mask_folder_digest(folder: str | Path) -> str:
     Raises:
         InputError: if it cannot be read.
     """
-    return digest([f"{file.name} {file_facts(file)}" for file in list_images(Path(folder).expanduser())], 16)
+    return digest([f"{file.name} {file_facts(file)}" for file in list_images(expanded(folder))], 16)
 
 
 def evaluation_key(model_digest: str, pairs: Sequence[Pair]) -> str:

@@ -19,6 +19,7 @@ from PIL import Image
 
 from seg_core.data.folders import MASK_SUFFIXES, Pair, list_images
 from seg_core.errors import InputError, some_of
+from seg_core.home import expanded
 from seg_core.image import open_image, read_grey, upright_size
 from seg_core.prediction import Prediction
 
@@ -84,7 +85,7 @@ def open_predicted_masks(folder: str | Path, pairs: Sequence[Pair]) -> Predicted
     Raises:
         InputError: if the folder or a file cannot be read, no mask belongs to a photograph, or several to the same.
     """
-    folder = Path(folder).expanduser().absolute()
+    folder = expanded(folder).absolute()
     files, orphans = _match(folder, list_images(folder), pairs)
     scaled, unreadable, deep = [], [], False
     for pair in (pair for pair in pairs if pair.id in files):

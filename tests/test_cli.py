@@ -307,6 +307,8 @@ def test_data_check_warns_of_a_photograph_in_two_parts(tmp_path: Path, lab: Lab)
         ("evaluate {data}/none.safetensors --data {data}", "The checkpoint {data}/none.safetensors cannot be read"),
         ("evaluate {data}/train/images/ISIC_0000000.jpg --data {data}", "ISIC_0000000.jpg is no checkpoint of LesionLab"),
         ("evaluate {model} --data {data} --split dev", "There is no split 'dev'; choose train, val or test."),
+        ("evaluate ~nobody-of-this-name/x.safetensors --data {data}", "~nobody-of-this-name/x.safetensors cannot be read"),
+        ("export .", "The checkpoint . cannot be read"),
         ("predict {model} {data}/gone.jpg --output {data}/masks", "gone.jpg does not exist; check the path."),
         ("data check {data}/gone", "There is no folder {data}/gone; check the path."),
         ("runs show 7", "7"),

@@ -11,6 +11,7 @@ import typer
 
 from seg_core.cli.common import DataOption, JsonOption, output, print_json, progress, report, screen
 from seg_core.errors import InputError, some_of
+from seg_core.home import expanded
 
 if TYPE_CHECKING:
     import numpy as np
@@ -37,7 +38,7 @@ def evaluate(
     from seg_core.evaluation import evaluate as score
     from seg_core.predicted_masks import open_predicted_masks
 
-    model = model.expanduser()
+    model = expanded(model)
     if tta and model.is_dir():
         raise InputError(f"{model} is a folder of masks, which test-time augmentation cannot change; leave out --tta.")
     checkpoint = None if model.is_dir() else load_checkpoint(model, tta=tta)
@@ -84,7 +85,7 @@ def predict(
     if twice := [image for image in images if stems[image.stem] > 1]:
         raise InputError(f"Two photographs are called {twice[0].stem}, and one mask would overwrite the other; rename one.")
     loaded = load_checkpoint(checkpoint, tta=tta)
-    output_folder = output_folder.expanduser()
+    output_folder = expanded(output_folder)
     try:
         output_folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -135,7 +136,7 @@ def publish(
         path, metadata = write(
             checkpoint,
             dataset,
-            output_folder.expanduser(),
+            expanded(output_folder),
             advance,
             suffix=suffix,
             originals=of_originals,
@@ -156,7 +157,7 @@ def export(
     """Write a model as ONNX, batch and size free, after its probabilities were compared with torch's."""
     from seg_core.export import export_onnx
 
-    result = export_onnx(checkpoint.expanduser(), (target or checkpoint.with_suffix(f".{format}")).expanduser())
+    result = export_onnx(expanded(checkpoint), expanded(target) if target else None)
     checked = " and ".join(" x ".join(map(str, shape)) for shape in result["checked"])
     text = f"{result['file']} is written; on random patches of colour ({checked}) it differs from torch"
     report(f"{text} by {result['largest_difference']:.1e} at most.", result, as_json)

@@ -10,6 +10,7 @@ import typer
 
 from seg_core.cli.common import JsonOption, progress, report
 from seg_core.errors import InputError
+from seg_core.home import expanded
 
 app = typer.Typer()
 
@@ -24,7 +25,7 @@ def write(
     from seg_core.report import write_report
     from seg_core.runs.store import RunStore
 
-    store, target = RunStore(), target.expanduser()
+    store, target = RunStore(), expanded(target)
     if target.is_dir() or not os.access(target.parent, os.W_OK):
         raise InputError(f"{target} cannot be written; name a file in a folder that is there as --output.")
     runs = [store.get_run(id) for id in dict.fromkeys(run_ids)]

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 from seg_core.errors import InputError
+from seg_core.home import expanded
 
 Part = Literal["train", "val", "test"]
 PARTS: tuple[Part, ...] = ("train", "val", "test")
@@ -58,7 +59,7 @@ def list_folder(folder: Path) -> Listing:
     Raises:
         InputError: if the folder is missing or has none of the known layouts.
     """
-    folder = Path(folder).expanduser()
+    folder = expanded(folder)
     listing = Listing([], [], [])
     try:
         if not folder.is_dir():
