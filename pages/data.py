@@ -17,7 +17,7 @@ from pages.stores import jobs
 from pages.survey_panel import surveyed
 from pages.text import plain
 from seg_core.config import RECIPES, Config
-from seg_core.data.dataset import SAMPLE
+from seg_core.data.dataset import SAMPLE, Dataset
 from seg_core.data.duplicates import Duplicate
 from seg_core.data.folders import Part
 from seg_core.data.likeness import TRANSFORMATIONS
@@ -121,15 +121,24 @@ def browse(view: View) -> None:
     st.html(gallery([view.pairs[row] for row in shown], [view.caption(row) for row in shown], "Photographs with their masks"))
 
 
+def choose_by_address() -> Dataset | None:
+    """Let the visitor choose, beginning with what the address names. It follows the choice, and is then no new beginning."""
+    linked, start = st.query_params.get_all("data"), st.session_state.get("data-start", [])
+    if linked != st.session_state.get("data-shown") or f"dataset-data-{'|'.join(start)}" not in st.session_state:
+        start = st.session_state["data-start"] = linked
+    dataset = choose_dataset(start or [SAMPLE], f"data-{'|'.join(start)}")
+    if dataset is not None:
+        shown = st.session_state["data-shown"] = list(dataset.sources)
+        if linked != shown:
+            st.query_params["data"] = shown
+    return dataset
+
+
 st.title("Data")
-linked = st.query_params.get_all("data")
-dataset = choose_dataset(linked or [SAMPLE], f"data-{'|'.join(linked)}")
+dataset = choose_by_address()
 fetch_panel()
 if dataset is None:
     st.stop()
-if st.query_params.get_all("data") != list(dataset.sources):
-    st.query_params["data"] = list(dataset.sources)
-    st.rerun()  # the choice goes by the address: what is chosen next is to meet this one
 view = surveyed(dataset)
 if view is None:
     st.stop()

@@ -125,12 +125,12 @@ def test_notes_and_tags_are_kept_and_found(page: Page, app_server: AppProcess, s
     run = store.get_run(runs[2])
     assert (run.name, run.tags, run.notes) == ("the good one", ("for the paper", "night"), "Seed 3 next.")
 
-    page.get_by_role("textbox", name="Tags").fill("far too long for a tag, as anyone can see")
+    page.get_by_role("textbox", name="Tags").fill("much too long for a tag as anyone can see")
     page.get_by_role("textbox", name="Tags").press("Tab")
     page.get_by_role("textbox", name="Notes").fill("Seed 4 next.")
     page.get_by_role("textbox", name="Notes").press("Control+Enter")
     page.get_by_role("button", name="Save").click()
-    expect(page.get_by_text("30 characters")).to_be_visible()
+    expect(page.get_by_text("give it at most 30")).to_be_visible()
     expect(page.get_by_role("textbox", name="Notes")).to_have_value("Seed 4 next.")
     assert store.get_run(runs[2]).notes == "Seed 3 next."
 
