@@ -73,8 +73,9 @@ def _train_more(run: Run) -> None:
     epochs = st.number_input("More epochs", 1, LONGEST_RUN - run.config.epochs, min(10, LONGEST_RUN - run.config.epochs))
     if run.config.schedule == "one-cycle":
         st.caption("The learning rate goes through another cycle over these epochs; the best epoch so far is kept.")
-    if run.config.swa_fraction:
-        st.caption(f"The weights of the last {run.config.swa_fraction:.0%} of these epochs are averaged anew.")
+    further = run.config.model_copy(update={"epochs": run.config.epochs + int(epochs), "schedule_from": run.config.epochs})
+    if further.averaged_from < further.epochs:
+        st.caption(f"The weights of epochs {further.averaged_from} to {further.epochs} are averaged anew.")
     if st.button("Continue", type="primary"):
         _do(lambda: store().extend(run.id, int(epochs)), starts=True)
 
