@@ -220,8 +220,7 @@ def _prepare(path: Path, engine: Engine, writer: Engine) -> None:
             for statement in (each for older in upgrades for each in _UPGRADES[older]):
                 connection.exec_driver_sql(statement)
             _metadata.create_all(connection)
-            if not found and (used := [int(each.name) for each in path.parent.glob("[0-9]*") if each.name.isdecimal()]):
-                # Folders of a database that was moved away: what lies in them is no new run's.
+            if not found and (used := _run_folders(path.parent)):  # of a database that was moved away: no new run's
                 connection.exec_driver_sql("INSERT INTO sqlite_sequence (name, seq) VALUES ('runs', ?)", (max(used),))
             connection.exec_driver_sql(f"PRAGMA user_version = {max(found, SCHEMA_VERSION)}")
     version = _version(engine)
@@ -230,6 +229,11 @@ def _prepare(path: Path, engine: Engine, writer: Engine) -> None:
             f"The run database {path} was made by a newer LesionLab (format {version}, known up to {SCHEMA_VERSION}); "
             "update LesionLab, or set LESIONLAB_HOME to another folder."
         )
+
+
+def _run_folders(home: Path) -> list[int]:
+    """The numbers that folders of runs have; a longer one, such as a date, is no run's."""
+    return [int(each.name) for each in home.glob("[0-9]*") if each.name.isdecimal() and 4 <= len(each.name) <= 6]
 
 
 def _version(engine: Engine) -> int:

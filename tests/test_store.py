@@ -123,7 +123,7 @@ def test_numbers_are_never_used_again(store: RunStore) -> None:
 
 
 def test_a_new_database_leaves_the_folders_of_an_older_one_alone(tmp_path: Path) -> None:
-    for name in ("0003", "0012", "cache", "12b"):
+    for name in ("0003", "0012", "cache", "12b", "20261126", "9" * 30):
         (tmp_path / name).mkdir()
     with closing(RunStore(tmp_path / "lesionlab.db")) as store:
         assert store.add_run("", CONFIG, "sample").id == 13
