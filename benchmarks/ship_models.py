@@ -100,7 +100,7 @@ def make(dataset: Dataset, variant: Variant, publish: list[str]) -> None:
     """Train a model and publish it as it is after its last epoch.
 
     The epoch that is best on 60 photographs is so by chance, and often from when the learning rate was still high: masks of
-    mirror images agree less then, and the validation part would no longer be one that nothing was chosen on.
+    mirror images agree less then, and the validation part would no longer be one that no epoch was chosen on.
     """
     (source,) = dataset.sources
     run = lesionlab("train", "--data", source, "--variant", variant, "--recipe", "best")

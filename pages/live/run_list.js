@@ -45,6 +45,7 @@ class RunList {
     else if (given !== this.given) { // the page chose: a link, or a new run
       this.openTo = data.chosen.filter((key) => !this.chosen.includes(key)); // chosen elsewhere: to be seen within its group
       this.chosen = data.chosen;
+      this.sent = [];
     }
     this.given = given;
     if (feed.runs.size) this.draw(feed.runs.keys());
