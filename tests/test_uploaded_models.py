@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from safetensors.numpy import save
 
-from pages.uploaded_models import MOST_KEPT, keep
+from pages import uploaded_models
+from pages.uploaded_models import keep
 from seg_core.checkpoint_metadata import METADATA_KEY
 from seg_core.errors import InputError
 from seg_core.home import SHIPPED_CHECKPOINTS
@@ -35,12 +36,13 @@ def test_what_is_no_checkpoint_is_refused_by_its_name_and_leaves_nothing(lab_hom
     assert list((lab_home / "uploads").iterdir()) == []
 
 
-def test_those_unused_for_longest_go(lab_home: Path) -> None:
-    for number in range(MOST_KEPT):
+def test_those_unused_for_longest_go(lab_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(uploaded_models, "MOST_KEPT", 4)
+    for number in range(4):
         _, path = keep(f"{number}.safetensors", MODEL)
         os.utime(path, (1000 + number, 1000 + number))
     keep("0.safetensors", MODEL)  # used again
-    for number in range(MOST_KEPT, MOST_KEPT + 2):
+    for number in (4, 5):
         keep(f"{number}.safetensors", MODEL)
     names = {file.name.rsplit("-", 1)[1] for file in (lab_home / "uploads").iterdir()}
-    assert names == {f"{number}.safetensors" for number in (0, *range(3, MOST_KEPT + 2))}
+    assert names == {f"{number}.safetensors" for number in (0, 3, 4, 5)}
