@@ -29,6 +29,10 @@ PAGES = {
     "predict": ("/predict", "iframe"),
 }
 
+# Until then Streamlit may show parts of the page pale, as those of the run before.
+AT_REST = """() => document.querySelector(".stApp").dataset.testScriptState === "notRunning" && document.getAnimations().every(
+    (each) => each.playState !== "running" || each.effect.getComputedTiming().iterations === Infinity)"""
+
 
 @pytest.fixture(scope="module")
 def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AppProcess]:
@@ -59,6 +63,7 @@ def test_a_page_can_be_read_by_everyone(name: str, scheme: str, page: Page, app:
     page.emulate_media(color_scheme="light" if scheme == "light" else "dark")
     page.goto(app.url + address.format(data=data))
     page.locator(complete).first.wait_for(timeout=60_000)
+    page.wait_for_function(AT_REST)
     background = {"light": LIGHT, "dark": DARK}[scheme].background
     assert page.evaluate("getComputedStyle(document.querySelector('.stApp')).backgroundColor") == rgb(background)
 
