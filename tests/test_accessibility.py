@@ -29,7 +29,7 @@ PAGES = {
     "predict": ("/predict", "iframe"),
 }
 
-# Until then Streamlit may show parts of the page pale, as those of the run before.
+# While its script runs, Streamlit may show parts of the page pale.
 AT_REST = """() => document.querySelector(".stApp").dataset.testScriptState === "notRunning" && document.getAnimations().every(
     (each) => each.playState !== "running" || each.effect.getComputedTiming().iterations === Infinity)"""
 
