@@ -22,7 +22,7 @@ app: setup ## start the app (HOST=, PORT= or ARGS= go to app.py)
 
 test: dev ## run the tests, those in a browser too (ARGS= goes to pytest)
 	@$(IN_VENV) -m tests.find_chromium --install
-	@$(IN_VENV) -m pytest -m "not slow" $(ARGS)
+	@$(IN_VENV) -m pytest -m "not slow" --numprocesses 2 --dist loadfile $(ARGS)
 
 test-slow: dev ## run the tests that take longer
 	@$(IN_VENV) -m tests.find_chromium --install
