@@ -42,7 +42,7 @@ bench: dev ## measure what docs/performance.md says; with DATA=DIR the training 
 	@$(IN_VENV) -m benchmarks.large_dataset
 	@test -z "$(DATA)" || $(IN_VENV) -m benchmarks.training --data "$(DATA)" $(ARGS)
 
-models: setup ## train the models that ship anew, on DATA=DIR (MORE=DIR and ORIGINALS=DIR: see benchmarks/ship_models.py)
+models: setup ## train the models by `best` that ship anew, on DATA=DIR (MORE=DIR and ORIGINALS=DIR: see benchmarks/ship_models.py)
 	@test -n "$(DATA)" || { echo "Say which data: make models DATA=DIR"; exit 2; }
 	@$(IN_VENV) -m benchmarks.ship_models --data "$(DATA)" \
 		$(if $(MORE),--more "$(MORE)") $(if $(ORIGINALS),--originals "$(ORIGINALS)")

@@ -35,7 +35,7 @@ def create_app(store: RunStore, password: str = "", on_ready: Callable[[], None]
     """The whole app as one ASGI application.
 
     Args:
-        store: where the runs are; while the app serves, its queued runs are started one after the other.
+        store: where the runs are; while the app serves, its queued runs are started when their turn comes.
         password: what visitors must give; empty lets in everyone who can reach the port.
         on_ready: called once, when all parts have started.
     """

@@ -17,14 +17,11 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import TypeVar
 
 import numpy as np
 from PIL import Image
 
 from benchmarks.measuring import peak_memory, timed_result
-
-T = TypeVar("T")
 
 ORIGINALS = 400
 BATCH = 16

@@ -61,9 +61,9 @@ def timed_result(action: Callable[[], T]) -> tuple[float, T]:
     return time.perf_counter() - started, result
 
 
-def peak_memory() -> float:
-    """The most resident memory that this process had so far, in MB."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1024 if sys.platform == "linux" else 1024**2)
+def peak_memory(of: int = resource.RUSAGE_SELF) -> float:
+    """The most resident memory that this process had so far, in MB; or, with RUSAGE_CHILDREN, that one of its children had."""
+    return resource.getrusage(of).ru_maxrss * (1024 if sys.platform == "linux" else 1) / 1e6
 
 
 def memory(pid: int) -> float:

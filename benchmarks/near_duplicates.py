@@ -13,7 +13,6 @@ import random
 import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TypeVar
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageEnhance
@@ -26,7 +25,6 @@ from seg_core.data.survey import FINGERPRINT_SIZE, Survey, survey
 from seg_core.image import read_image, write_mask
 
 Change = Callable[[Image.Image], Image.Image]
-T = TypeVar("T")
 
 GREY_ALONE = (0.95, 0.975)
 """Correlations in 32×32 grey at which that alone would decide."""

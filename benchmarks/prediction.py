@@ -12,19 +12,18 @@ from __future__ import annotations
 import argparse
 import io
 import json
-import statistics
+import os
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
-from resource import RUSAGE_CHILDREN, getrusage
+from resource import RUSAGE_CHILDREN
 from subprocess import run
 from tempfile import TemporaryDirectory
 
 import numpy as np
-import psutil
 from PIL import Image
 
+from benchmarks.measuring import head, memory, peak_memory, row, timed
 from seg_core.checkpoint import load_checkpoint
 from seg_core.data.dataset import SAMPLE, open_dataset
 from seg_core.evaluation import evaluate
@@ -39,7 +38,7 @@ def main() -> None:
     parser.add_argument("--data", default=SAMPLE, help="the dataset whose test part is evaluated (default: the sample)")
     parser.add_argument("--originals", help="a dataset of photographs of several megapixels")
     options = parser.parse_args()
-    print("| what | median | lowest | highest | n |\n| --- | --- | --- | --- | --- |")
+    head()
     paths = sorted(SHIPPED_CHECKPOINTS.glob("*.safetensors"))[:2]
     _row("a shipped model loaded, ms", lambda: load_checkpoint(paths[0]), 1000)
     models = [load_checkpoint(path) for path in paths]
@@ -51,7 +50,7 @@ def main() -> None:
     _row(f"{len(pairs)} photographs evaluated, s", lambda: evaluate(models[0], pairs))
     if options.originals:
         _commands(options.originals, paths[0])
-    print(f"\nTorch loaded: {'torch' in sys.modules}. Memory of the process: {psutil.Process().memory_info().rss / 1e6:.0f} MB.")
+    print(f"\nTorch loaded: {'torch' in sys.modules}. Memory of the process: {memory(os.getpid()):.0f} MB.")
 
 
 def _commands(data: str, model: Path) -> None:
@@ -61,7 +60,7 @@ def _commands(data: str, model: Path) -> None:
     arguments = ("evaluate", model, "--data", data, "--split", "train", "--json")
     scored = json.loads(_run(*arguments))["n"]
     _row(f"`evaluate` on {scored} originals, s", lambda: _run(*arguments))
-    print(f"\nMost memory of these commands: {getrusage(RUSAGE_CHILDREN).ru_maxrss / 1000:.0f} MB.")
+    print(f"\nMost memory of these commands: {peak_memory(RUSAGE_CHILDREN):.0f} MB.")
 
 
 def _run(*arguments: str | Path) -> bytes:
@@ -70,12 +69,7 @@ def _run(*arguments: str | Path) -> bytes:
 
 def _row(name: str, action: Callable[[], object], factor: float = 1) -> None:
     action()
-    seconds = []
-    for _ in range(REPEATS):
-        started = time.perf_counter()
-        action()
-        seconds.append(factor * (time.perf_counter() - started))
-    print(f"| {name} | {statistics.median(seconds):.3g} | {min(seconds):.3g} | {max(seconds):.3g} | {REPEATS} |", flush=True)
+    row(name, [factor * timed(action) for _ in range(REPEATS)])
 
 
 def _photograph(width: int, height: int) -> bytes:

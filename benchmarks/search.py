@@ -82,7 +82,7 @@ def work_off(store: RunStore) -> None:
     """Have the queue trained, as the app does."""
     supervisor = Supervisor(store)
     supervisor.start()
-    while any(run.status in ("queued", "running", "stopping") for run in store.list_runs()):
+    while any(run.is_active for run in store.list_runs()):
         time.sleep(2)
     supervisor.stop()
 

@@ -60,6 +60,8 @@ def main() -> None:
             make(wide, "fine-tune", [*publish, "--suffix", "plus", "--beside", beside])
     except InputError as error:
         raise SystemExit(str(error)) from None
+    except subprocess.CalledProcessError as error:  # it has said why
+        raise SystemExit(error.returncode) from None
 
 
 def link(folder: Path, parts: Mapping[str, Sequence[Pair]]) -> Dataset:

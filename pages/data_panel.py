@@ -45,7 +45,7 @@ def show_problems(problems: list[Problem]) -> None:
     errors = sum(problem.is_error for problem in problems)
     kinds = ", ".join(f"{count} × {kind}" for kind, count in Counter(problem.kind for problem in problems).most_common())
     if errors:
-        st.error(f"{kinds}. Mend the errors, or skip these pairs under Advanced settings.", icon=":material/error:")
+        st.error(f"{kinds}. Mend the errors, or skip these pairs under Advanced settings of Train.", icon=":material/error:")
     else:
         st.warning(f"{kinds}. Training is possible.", icon=":material/warning:")
     with st.expander(f"{len(problems):,} to look at"):

@@ -59,7 +59,7 @@ def _widget(name: str, field: FieldInfo, default: Any, key: str, *, disabled: bo
     if field.annotation is float:
         least, most, below = (_bound(field, kind) for kind in ("ge", "le", "lt"))
         step, form = (default / 10, "%.6f") if 0 < default < 0.1 else (0.05, "%.2f")
-        bottom = float(least) if least is not None else 1e-6
+        bottom = float(least) if least is not None else min(1e-6, default)
         top = float(most) if most is not None else below - 1e-6
         return st.number_input(label, bottom, top, default, step, format=form, **look)
     return st.text_input(label, default, **look)

@@ -68,7 +68,7 @@ with model:
         "What trains",
         list(CHOICES),
         index=VARIANTS.index(clone.config.variant if clone else "fine-tune"),
-        captions=[*VARIANT_HELP.values(), "Three runs, one after the other, to compare."],
+        captions=[*VARIANT_HELP.values(), "Three runs, to compare."],
         key=f"variant-{key}",
     )
     recipe = st.segmented_control(

@@ -19,7 +19,7 @@ from seg_core.checkpoint_metadata import FORMAT_VERSION, METADATA_KEY, Checkpoin
 from seg_core.config import Config
 from seg_core.data.folders import Pair
 from seg_core.errors import InputError
-from seg_core.home import SHIPPED_CHECKPOINTS, expanded, home
+from seg_core.home import SHIPPED_CHECKPOINTS, expanded, home, run_folders
 from seg_core.image import Source, read_reduced, scaled
 from seg_core.prediction import Prediction
 from seg_core.whole_file import whole_file
@@ -217,7 +217,7 @@ def available_checkpoints() -> list[CheckpointEntry]:
     """
     files = sorted(SHIPPED_CHECKPOINTS.glob("*.safetensors"))
     shipped = _entries(sorted(files, key=lambda file: SHIPPED.index(file.stem) if file.stem in SHIPPED else len(SHIPPED)))
-    trained = _entries(home().glob("[0-9]*/best.safetensors"))
+    trained = _entries(folder / "best.safetensors" for folder in run_folders(home()).values())
     return shipped + sorted(trained, key=lambda entry: -entry.modified)
 
 

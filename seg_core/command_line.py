@@ -8,7 +8,15 @@ from seg_core.config import Config
 
 
 def command_line(config: Config, sources: list[str], name: str, *, seeds: int = 1, folds: int = 1) -> str:
-    """The command that trains the same, for a terminal; with ``seeds`` or ``folds``, as a group."""
+    """The command that trains the same, for a terminal; with ``seeds`` or ``folds``, as a group.
+
+    A run that was continued for more epochs has a second line, which continues it. Of one that was continued several times the
+    last time alone is told apart.
+    """
+    if config.schedule_from:
+        first = config.model_copy(update={"epochs": config.schedule_from, "schedule_from": 0})
+        more = f"python -m seg_core runs continue RUN --epochs {config.epochs - first.epochs}"
+        return f"{command_line(first, sources, name)}\n{more}"
     if folds > 1:
         config = config.model_copy(update={"folds": 1, "fold": 1})  # whichever fold it is of: all of them are trained
     parts = ["python", "-m", "seg_core", "train"]
@@ -17,7 +25,7 @@ def command_line(config: Config, sources: list[str], name: str, *, seeds: int = 
     parts += ["--variant", config.variant, "--recipe", config.recipe]
     defaults = Config.of(config.recipe)
     options = {"learning_rate": "--lr"}
-    for field, value in config.model_dump(exclude={"variant", "recipe", "schedule_from"}).items():
+    for field, value in config.model_dump(exclude={"variant", "recipe"}).items():
         if value != getattr(defaults, field) or (field == "fold" and config.folds > 1):
             option = options.get(field, "--" + field.replace("_", "-"))
             parts += [option] if value is True else [option, str(value)]

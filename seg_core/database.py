@@ -35,8 +35,9 @@ from sqlalchemy.engine import URL
 from sqlalchemy.exc import DatabaseError
 
 from seg_core.errors import InputError
+from seg_core.home import run_folders
 
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 BUSY_SECONDS = 30.0
 
 _metadata = MetaData()
@@ -75,6 +76,7 @@ runs = Table(
     Column("notes", String, nullable=False, default=""),
     Column("tags", JSON, nullable=False, default=list),
     Column("group", Integer),
+    Column("config_before", JSON(none_as_null=True)),
     sqlite_autoincrement=True,
 )
 
@@ -172,6 +174,7 @@ _UPGRADES: dict[int, tuple[str, ...]] = {
     ),
     2: (),
     3: ('ALTER TABLE runs ADD COLUMN "group" INTEGER',),
+    4: ("ALTER TABLE runs ADD COLUMN config_before JSON",),
 }
 
 
@@ -220,7 +223,7 @@ def _prepare(path: Path, engine: Engine, writer: Engine) -> None:
             for statement in (each for older in upgrades for each in _UPGRADES[older]):
                 connection.exec_driver_sql(statement)
             _metadata.create_all(connection)
-            if not found and (used := _run_folders(path.parent)):  # of a database that was moved away: no new run's
+            if not found and (used := run_folders(path.parent)):  # of a database that was moved away: no new run's
                 connection.exec_driver_sql("INSERT INTO sqlite_sequence (name, seq) VALUES ('runs', ?)", (max(used),))
             connection.exec_driver_sql(f"PRAGMA user_version = {max(found, SCHEMA_VERSION)}")
     version = _version(engine)
@@ -229,11 +232,6 @@ def _prepare(path: Path, engine: Engine, writer: Engine) -> None:
             f"The run database {path} was made by a newer LesionLab (format {version}, known up to {SCHEMA_VERSION}); "
             "update LesionLab, or set LESIONLAB_HOME to another folder."
         )
-
-
-def _run_folders(home: Path) -> list[int]:
-    """The numbers that folders of runs have; a longer one, such as a date, is no run's."""
-    return [int(each.name) for each in home.glob("[0-9]*") if each.name.isdecimal() and 4 <= len(each.name) <= 6]
 
 
 def _version(engine: Engine) -> int:

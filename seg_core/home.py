@@ -31,3 +31,8 @@ def home() -> Path:
     except OSError as error:
         raise InputError(f"The folder {folder} cannot be made ({error.strerror}); set LESIONLAB_HOME to another one.") from None
     return folder
+
+
+def run_folders(home: Path) -> dict[int, Path]:
+    """The folders of runs below a home folder, by the runs' numbers; a longer number, such as a date, is no run's."""
+    return {int(each.name): each for each in home.glob("[0-9]*") if each.name.isdecimal() and 4 <= len(each.name) <= 6}

@@ -51,7 +51,7 @@ validated on {data["val"]} ({split}).{test}
 Of {len(epochs)} epochs number {metadata["epoch"]} is kept, {why}. Training took
 {minutes:.0f} minutes with {threads} on {metadata["device"]} in {metadata["precision"]}.{mean}
 
-    {command_line(config, [DATA], "")}
+    {command_line(config, [DATA], "").replace(chr(10), chr(10) + "    ")}
     {_publish_command(config, metadata, recipe)}
 
 The first command prints where it left best.safetensors; CHECKPOINT is {which}.{parts}

@@ -72,7 +72,7 @@ def _box(mask: np.ndarray) -> tuple[slice, slice]:
 
 
 def _band(mask: np.ndarray, width: int) -> np.ndarray:
-    """The pixels of a mask (H, W) that are less than ``width`` away from what is outside, in steps of a king."""
+    """The pixels of a mask (H, W) that are at most ``width`` away from what is outside, in steps of a king."""
     from scipy.ndimage import distance_transform_cdt
 
     if not mask.size:

@@ -35,10 +35,6 @@ class Prediction:
         # Python's float is compared in float32. NumPy's would be in float64, where 0.7 is more than what float32 makes of it.
         return self.probability(size) >= float(self.threshold if threshold is None else threshold)
 
-    def lesion_area(self, threshold: float | None = None) -> float:
-        """Share of the photograph that the mask covers, 0 to 1, at the photograph's own size."""
-        return float(self.mask(threshold).mean())
-
     def picture(self, longest_side: int) -> np.ndarray:
         """Probabilities as grey (H, W) uint8, 255 standing for 1, in the photograph's proportions.
 

@@ -154,7 +154,8 @@ def test_a_database_without_stamps_gets_them(store: RunStore) -> None:
             connection.execute(f"DROP TRIGGER {trigger}")
         connection.execute("DROP TABLE changes")
         connection.execute("DROP TABLE batch_losses")
-        connection.execute('ALTER TABLE runs DROP COLUMN "group"')
+        for column in ('"group"', "config_before"):
+            connection.execute(f"ALTER TABLE runs DROP COLUMN {column}")
         connection.execute("PRAGMA user_version = 2")
     upgraded = RunStore(store.path)
     everything = upgraded.changes()

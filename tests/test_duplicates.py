@@ -11,7 +11,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageEnhance
 
-from seg_core.config import Drawing
 from seg_core.data import duplicates
 from seg_core.data.dataset import open_dataset
 from seg_core.data.duplicates import OTHER_PICTURE, Duplicate, leakage, near_duplicates
@@ -20,7 +19,7 @@ from seg_core.data.lesion_painter import paint
 from seg_core.data.likeness import TRANSFORMATIONS, agreement, coarse, details, turn
 from seg_core.data.survey import FINGERPRINT_SIZE, Survey, survey
 from seg_core.image import write_mask
-from tests.helpers import SHARED_DATA, make_dataset
+from tests.helpers import SHARED_DATA
 
 # What Pillow calls them; its ROTATE_90 is anticlockwise.
 TURNS = {
@@ -171,12 +170,10 @@ def test_pairs_with_errors_are_left_out() -> None:
         (("train", "train"), False),
         (("test", "test"), False),
         (("val", "test"), False),
-        (("train", None), False),
-        ((None, "test"), False),
     ],
 )
-def test_leakage_is_between_what_trains_and_what_does_not(parts: tuple[Part | None, Part | None], leaks: bool) -> None:
-    (found,) = near_duplicates(survey_of([noise(0), noise(0)]), parts)
+def test_leakage_is_between_what_trains_and_what_does_not(parts: tuple[Part, Part], leaks: bool) -> None:
+    (found,) = near_duplicates(survey_of([noise(0), noise(0)], parts))
     assert (found.first.part, found.second.part, found.is_leakage) == (*parts, leaks)
 
 
@@ -186,24 +183,6 @@ def test_leakage_comes_first() -> None:
     found = near_duplicates(survey_of([noise(1), noise(1), noise(0), dim], ["train", "train", "train", "test"]))
     assert [(each.first.index, each.is_leakage) for each in found] == [(2, True), (0, False)]
     assert found[0].agreement < found[1].agreement
-
-
-def test_the_parts_of_a_split_decide() -> None:
-    seen = survey_of([noise(0), noise(0)])
-    assert not near_duplicates(seen)[0].is_leakage
-    assert near_duplicates(seen, ["val", "train"])[0].is_leakage
-    with pytest.raises(ValueError, match="zip"):
-        near_duplicates(seen, ["val"])
-
-
-def test_a_split_tells_the_part_of_each_pair(tmp_path: Path) -> None:
-    data = make_dataset(tmp_path / "data", train=4, test=1)
-    dataset = open_dataset([data, make_dataset(tmp_path / "more", test=1)])  # its ISIC_0000000 stands twice, and counts once
-    split = dataset.split(Drawing(seed=0, val_fraction=0.25))
-    parts = split.parts_of(dataset.pairs)
-    assert parts.count("train") == 3
-    assert dataset.pairs[parts.index("val")] == split.val[0]
-    assert parts[4:] == ["test", None]
 
 
 def test_the_same_id_in_two_parts_is_leakage_whatever_it_shows() -> None:

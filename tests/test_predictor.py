@@ -16,6 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
+from unittest.mock import Mock
 
 import httpx
 import numpy as np
@@ -27,7 +28,7 @@ from pages.models import LoadedModels, choices, file_key, find_model, model_at, 
 from pages.predictor.files import mask_name, sweep, write_picture
 from pages.predictor.session import MOST_PHOTOS, Photo, Session, duration, mask_png, percent
 from pages.predictor.view import view
-from seg_core.checkpoint import CheckpointEntry, available_checkpoints, save_checkpoint
+from seg_core.checkpoint import CheckpointEntry, available_checkpoints, load_checkpoint, save_checkpoint
 from seg_core.errors import InputError
 from seg_core.home import PROJECT
 from seg_core.overlays import draw_mask, grow, preview, shrink
@@ -313,13 +314,17 @@ def test_files_of_a_photograph_with_a_long_name_have_names_that_fit(monkeypatch:
     assert Path(write_picture(b"", "病" * 83 + ".jpg")).exists()
 
 
-def test_sweep_takes_old_files_and_empty_folders_only(tmp_path: Path) -> None:
+def test_sweep_takes_old_files_and_empty_folders_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("old/photo.jpg", "mixed/photo.jpg", "mixed/new.jpg", "new.jpg"):
         file = tmp_path / name
         file.parent.mkdir(exist_ok=True)
         file.touch()
         if file.name == "photo.jpg":
             os.utime(file, (0, 0))
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "unlink", Mock(side_effect=PermissionError))  # what Windows says of a file that is being read
+        sweep(tmp_path, older_than=3600)
+    assert (tmp_path / "old" / "photo.jpg").exists()
     sweep(tmp_path, older_than=3600)
     assert {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*")} == {"mixed", "mixed/new.jpg", "new.jpg"}
 
@@ -379,6 +384,21 @@ def test_endpoint_gives_both_masks_and_their_measures(
     assert measures["agreement"] == pytest.approx(both / either if either else 1)
     assert measures["size"] == [120, 90]
     assert len(measures["seconds"]) == 2
+
+
+def test_endpoint_decodes_a_large_photograph_as_the_page_and_the_command_line_do(
+    predict: Callable[..., Any], make_model: MakeModel, tmp_path: Path
+) -> None:
+    model = make_model(run=1)
+    large = tmp_path / "large.jpg"
+    Image.fromarray(lesion((1200, 900))[0]).save(large, quality=95)
+    expected = load_checkpoint(model).predict(large)
+    with Image.open(large) as photo:
+        assert not np.array_equal(load_checkpoint(model).predict(photo).probabilities, expected.probabilities)
+    limit = float(np.median(expected.probability()))
+    file, _, measures = predict(large, "run 1", None, limit)
+    np.testing.assert_array_equal(mask_of(file), expected.mask(limit))
+    assert measures["size"] == [1200, 900]
 
 
 def test_one_model_gives_one_mask(predict: Callable[..., Any], make_model: MakeModel, photo_file: Path) -> None:

@@ -14,6 +14,7 @@ from PIL import Image
 from seg_core.data import sample
 from seg_core.data.lesion_painter import Painting, paint
 from seg_core.data.sample import sample_folder
+from seg_core.errors import InputError
 from tests.helpers import find_pairs
 
 
@@ -124,6 +125,14 @@ def test_it_is_the_same_in_another_home(cache: Path, tmp_path: Path, monkeypatch
     here = files(sample_folder())
     monkeypatch.setenv("LESIONLAB_HOME", str(tmp_path / "elsewhere"))
     assert files(sample_folder()) == here
+
+
+def test_a_folder_that_cannot_be_written_is_one_sentence(cache: Path) -> None:
+    cache.touch()
+    with pytest.raises(
+        InputError, match=r"^The sample cannot be written to .*sample-v1 \(.+\); make room or set"
+    ):
+        sample_folder()
 
 
 @pytest.mark.parametrize("reason", [RuntimeError, KeyboardInterrupt])

@@ -381,6 +381,25 @@ def test_a_finished_run_that_is_taken_out_of_the_queue_is_as_it_was(store: RunSt
     store.finish(run_id, "stopped")
     store.requeue(run_id)
     assert store.request_stop(run_id).status == "stopped"  # an added epoch has been trained
+    store.requeue(run_id)
+    assert store.claim(run_id)
+    store.finish(run_id, "finished")
+    store.extend(run_id, 3)
+    again = store.request_stop(run_id)
+    assert (again.status, again.config.epochs, again.config.schedule_from) == ("finished", 5, 4)
+
+
+def test_a_run_that_was_stopped_in_the_first_of_its_further_epochs_has_begun_them(store: RunStore) -> None:
+    run_id = running(store)  # of 4 epochs
+    for epoch in range(1, 5):
+        store.add_epoch(run_id, epoch, VALUES, VALUES)
+    store.finish(run_id, "finished")
+    store.extend(run_id, 6)
+    assert store.claim(run_id)
+    store.finish(run_id, "stopped")
+    store.requeue(run_id)
+    run = store.request_stop(run_id)
+    assert (run.status, run.config.epochs, run.config.schedule_from) == ("stopped", 10, 4)
 
 
 def test_name_notes_and_tags(store: RunStore) -> None:
@@ -614,13 +633,20 @@ def test_a_failed_change_leaves_nothing_behind(store: RunStore) -> None:
 
 def test_the_database_of_a_newer_version_is_one_sentence(store: RunStore) -> None:
     change(store, "PRAGMA user_version = 99")
-    with pytest.raises(InputError, match=r"made by a newer LesionLab \(format 99, known up to 4\); update LesionLab"):
+    with pytest.raises(InputError, match=r"made by a newer LesionLab \(format 99, known up to 5\); update LesionLab"):
         RunStore(store.path)
 
 
 def test_a_database_of_an_older_version_is_brought_up_to_date(store: RunStore) -> None:
     run_id = store.add_run("old", CONFIG, "sample").id
-    for column in ("place", "stop_after_epoch", "notes", "tags", '"group"'):  # what the first version did not have
+    for column in (
+        "place",
+        "stop_after_epoch",
+        "notes",
+        "tags",
+        '"group"',
+        "config_before",
+    ):  # what the first version did not have
         change(store, f"ALTER TABLE runs DROP COLUMN {column}")
     for table in ("jobs", "settings"):
         change(store, f"DROP TABLE {table}")

@@ -64,6 +64,12 @@ def test_the_command_of_a_group_says_how_often() -> None:
     assert command_line(Config.of(seed=4), ["sample"], "x", folds=5).endswith(" --recipe best --seed 4 --folds 5 --name x")
 
 
+def test_the_command_of_a_run_that_was_continued_has_a_second_line() -> None:
+    first, more = command_line(Config.of(epochs=50, schedule_from=40), ["sample"], "longer").splitlines()
+    assert read_back(first) == (Config.of(epochs=40), ["sample"], "longer")
+    assert more == "python -m seg_core runs continue RUN --epochs 10"
+
+
 def test_every_setting_is_tried() -> None:
     assert set(CHANGED) == set(Config.model_fields) - {"variant", "recipe", "schedule_from"}
     assert [name for name, value in CHANGED.items() if value == getattr(Config.of("best"), name)] == []

@@ -12,7 +12,6 @@ from pages.predictor.files import fresh_folder, mask_name, upload
 from pages.predictor.session import LOADED, agreement, mask_png
 from seg_core.checkpoint import available_checkpoints
 from seg_core.errors import InputError
-from seg_core.image import read_image
 
 
 def predict(
@@ -44,10 +43,9 @@ def _predict(
     if not photo:
         raise InputError("There is no photograph; send one as a file.")
     file, name = upload(photo)
-    image = read_image(file, name)
     entries = [find_model(model) for model in names or _defaults()]
     limit = _threshold(threshold)
-    predictions = [LOADED.get(entry, tta=tta).predict(image, name) for entry in entries]
+    predictions = [LOADED.get(entry, tta=tta).predict(file, name) for entry in entries]
     thresholds = [prediction.threshold if limit is None else limit for prediction in predictions]
     masks = [prediction.mask(value) for prediction, value in zip(predictions, thresholds, strict=True)]
     files = [
@@ -60,7 +58,7 @@ def _predict(
         "lesion_area": [float(mask.mean()) for mask in masks],
         "agreement": agreement(masks),
         "seconds": [round(prediction.seconds, 3) for prediction in predictions],
-        "size": list(image.size),
+        "size": list(predictions[0].size),
     }
     return files[0], files[1] if len(files) > 1 else None, measures
 

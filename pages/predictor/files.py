@@ -58,7 +58,7 @@ def sweep(folder: Path, older_than: float) -> None:
     for place, _, names in os.walk(folder, topdown=False):
         for name in names:
             file = Path(place, name)
-            with contextlib.suppress(FileNotFoundError):  # Gradio deletes some of them too
+            with contextlib.suppress(OSError):  # Gradio deletes some of them too, and Windows none that is being read
                 if file.stat().st_mtime < limit:
                     file.unlink()
         if Path(place) != folder:

@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 
 from seg_core.config import Drawing
-from seg_core.data.folders import PARTS, Listing, Pair, Part, list_folder
+from seg_core.data.folders import PARTS, Listing, Pair, list_folder
 from seg_core.data.sample import sample_folder
 from seg_core.errors import InputError
 from seg_core.identity import dataset_fingerprint, pair_facts
@@ -25,12 +25,6 @@ class Split:
     val: list[Pair]
     test: list[Pair]
     val_is_own: bool
-
-    def parts_of(self, pairs: Sequence[Pair]) -> list[Part | None]:
-        """The part that each of ``pairs`` has in this split; None for those that it leaves out."""
-        members: dict[Part, list[Pair]] = {"train": self.train, "val": self.val, "test": self.test}
-        part_of = {pair: part for part, pairs_of_part in members.items() for pair in pairs_of_part}
-        return [part_of.get(pair) for pair in pairs]
 
 
 @dataclass(frozen=True)
@@ -125,7 +119,8 @@ def open_dataset(sources: str | Path | Sequence[str | Path], on_progress: Callab
     Only file names are read here; `seg_core.data.check` reads the files.
 
     Raises:
-        InputError: if no source is given, one is given twice, or a folder is missing or has none of the known layouts.
+        InputError: if no source is given, one is given twice, or a folder is missing or has none of the known layouts,
+            or the sample cannot be written.
     """
     given = [sources] if isinstance(sources, str | Path) else list(sources)
     if not given:

@@ -36,11 +36,11 @@ _BLOCK = 512  # photographs of a block, compared with those of another
 
 @dataclass(frozen=True)
 class Photograph:
-    """One of two duplicates: where it stands in the survey, and its part, None if a split leaves it out."""
+    """One of two duplicates: where it stands in the survey, and its part."""
 
     index: int
     id: str
-    part: Part | None
+    part: Part
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ class Duplicate:
     def is_leakage(self) -> bool:
         """Whether one of the two trains and the other validates or tests; otherwise it is a repetition."""
         parts = {self.first.part, self.second.part}
-        return "train" in parts and bool(parts & {"val", "test"})
+        return "train" in parts and len(parts) == 2
 
 
 class _Matches(NamedTuple):
@@ -94,21 +94,15 @@ class _Forms(NamedTuple):
 
 def near_duplicates(
     survey: Survey,
-    parts: Sequence[Part | None] | None = None,
     on_progress: Callable[[int, int], None] | None = None,
     least_agreement: float = AGREEMENT,
 ) -> list[Duplicate]:
     """All pairs of photographs that are the same picture, or have the same id in two parts; leakage first, then the most alike.
 
-    ``parts`` are those of a split (`Split.parts_of`), by default those of the dataset. Pairs with an error have no fingerprint
-    and are left out. Memory beside the survey is about 20 KB a photograph and 20 MB a core;
-    time grows with the square of the number of photographs.
-
-    Raises:
-        ValueError: if ``parts`` is not as long as the survey.
+    Pairs with an error have no fingerprint and are left out. Memory beside the survey is about 20 KB a photograph and 20 MB a
+    core; time grows with the square of the number of photographs.
     """
-    parts = survey.parts if parts is None else parts
-    photographs = [Photograph(*each) for each in zip(range(len(survey)), survey.ids, parts, strict=True)]
+    photographs = [Photograph(*each) for each in zip(range(len(survey)), survey.ids, survey.parts, strict=True)]
     duplicates: list[Duplicate] = []
     for found in _matches(survey, on_progress):
         duplicates += _duplicates(found.where(found.agreement >= least_agreement), photographs)

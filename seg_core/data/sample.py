@@ -11,6 +11,7 @@ import numpy as np
 from PIL import Image
 
 from seg_core.data.lesion_painter import paint
+from seg_core.errors import InputError
 from seg_core.home import home
 
 TRAIN_COUNT = 160
@@ -28,6 +29,9 @@ def sample_folder(on_progress: Callable[[int, int], None] | None = None) -> Path
     pairs made so far and their total.
 
     The folder appears whole or not at all: it is made beside its place and renamed. An `on_progress` that raises stops it.
+
+    Raises:
+        InputError: if it cannot be written.
     """
     folder = home() / "cache" / f"sample-v{VERSION}"
     if folder.is_dir():
@@ -36,6 +40,9 @@ def sample_folder(on_progress: Callable[[int, int], None] | None = None) -> Path
     try:
         _make(unfinished, on_progress)
         _move_into_place(unfinished, folder)
+    except OSError as error:
+        why = error.strerror or error
+        raise InputError(f"The sample cannot be written to {folder} ({why}); make room or set LESIONLAB_HOME.") from error
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)
     return folder

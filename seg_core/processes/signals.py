@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import threading
 import time
@@ -18,7 +17,6 @@ class Signals:
 
     def __init__(self) -> None:
         self.came_at: float | None = None
-        self._process = os.getpid()
         self._before: dict[int, Any] = {}
 
     @property
@@ -36,11 +34,7 @@ class Signals:
         for number, handler in self._before.items():
             signal.signal(number, handler)
 
-    def _handle(self, number: int, _frame: FrameType | None) -> None:
-        if os.getpid() != self._process:  # forked by the training: Ctrl-C reaches it too, but only its parent ends it
-            if number == signal.SIGTERM:
-                os._exit(128 + number)
-            return
+    def _handle(self, _number: int, _frame: FrameType | None) -> None:
         now = time.monotonic()
         if self.came_at is None:
             self.came_at = now

@@ -1,6 +1,6 @@
 """The report on some runs: one HTML file that opens without network, with charts that stay interactive.
 
-`content` gathers what stands in it, `charts` draws, `template.html` lays out.
+`content` gathers what stands in it, `seg_core.charts` draws, `template.html` lays out.
 """
 
 from __future__ import annotations

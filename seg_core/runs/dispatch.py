@@ -46,8 +46,8 @@ def dispatch(store: RunStore, command: Command = worker_command) -> list[Run]:
 
 def _start(store: RunStore, run: Run, command: Command) -> None:
     output = store.folder(run.id) / "worker.log"
-    begin = output.stat().st_size if output.exists() else 0
     try:
+        begin = output.stat().st_size if output.exists() else 0
         process = spawn(command(run.id), output, store.path.parent)
     except OSError as error:
         store.fail_to_start(run.id, os.getpid(), f"Its worker could not be started ({error.strerror}); resume it to try again.")

@@ -10,10 +10,7 @@ from seg_core.runs.run import MetricPoint
 
 
 def metrics_csv(points: Sequence[MetricPoint]) -> str:
-    """The metrics of a run's epochs, at network resolution, in columns such as ``train_loss`` and ``val_iou``.
-
-    Of an epoch that was trained twice, in a run that was resumed, the later values stand.
-    """
+    """The metrics of a run's epochs, at network resolution, in columns such as ``train_loss`` and ``val_iou``."""
     values: dict[int, dict[str, float]] = {}
     for point in points:
         values.setdefault(point.epoch, {})[f"{point.split}_{point.name}"] = point.value

@@ -150,7 +150,7 @@ class Queue(Reader):
     def claim(self, run_id: int) -> bool:
         """Make this process the one that works on a queued run, if it is its turn. Of several processes only one succeeds.
 
-        It is its turn when no more runs stand before it in line than there are free slots. Runs whose process is gone are marked
+        It is its turn when fewer runs stand before it in line than there are free slots. Runs whose process is gone are marked
         lost first.
         """
         self.mark_lost()
@@ -167,6 +167,7 @@ class Queue(Reader):
                 phase="preparing",
                 started=now,
                 heartbeat=now,
+                config_before=None,
                 epoch=run.epochs_done,
                 batch=0,
                 batches=0,
@@ -204,10 +205,10 @@ class Queue(Reader):
         """
         with self._writer.begin() as connection:
             run = find(connection, run_id)
-            if run.status == "queued" and 0 < run.config.schedule_from == run.epochs_done:
-                # It had finished, and none of the epochs that it was to train beyond has begun: it is as it was.
-                config = run.config.model_dump(mode="json") | {"epochs": run.epochs_done, "schedule_from": 0}
-                change(connection, run_id, status="finished", config=config, finished=time.time(), **owned_by(None))
+            if run.status == "queued" and run.config_before:  # none of the epochs that it was to train more has begun
+                config = run.config_before.model_dump(mode="json")
+                again = {"status": "finished", "config": config, "config_before": None, "finished": time.time()}
+                change(connection, run_id, **again | owned_by(None))
             elif run.status == "queued":
                 message = "Stopped before it started." if run.epochs_done == 0 else "Stopped before it went on."
                 change(connection, run_id, status="stopped", finished=time.time() if run.started else None, message=message)
@@ -252,8 +253,9 @@ class Queue(Reader):
             total = run.config.epochs + epochs
             if epochs < 1 or total > LONGEST_RUN:
                 raise InputError(f"Run {run_id} cannot train {epochs} more epochs; give at least 1, and {LONGEST_RUN} in all.")
-            config = run.config.model_dump(mode="json") | {"epochs": total, "schedule_from": run.config.epochs}
-            change(connection, run_id, config=config)
+            before = run.config.model_dump(mode="json")
+            config = before | {"epochs": total, "schedule_from": run.config.epochs}
+            change(connection, run_id, config=config, config_before=before)
             _queue_again(connection, run, foreground)
             return find(connection, run_id)
 

@@ -36,7 +36,8 @@ def to_run(row: Row[Any]) -> Run:
     # The settings were checked when they were written. A setting that came later has its default.
     values: dict[str, Any] = dict(zip(_COLUMNS, row, strict=False))
     lists = {name: tuple(values[name]) for name in ("sources", "tags")}
-    return Run(**values | {"config": Config.model_construct(**values["config"])} | lists)
+    configs = {name: Config.model_construct(**values[name]) for name in ("config", "config_before") if values[name]}
+    return Run(**values | configs | lists)
 
 
 def change(connection: Connection, run_id: int, *conditions: ColumnElement[bool], **values: Any) -> bool:

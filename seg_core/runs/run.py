@@ -71,6 +71,8 @@ class Run:
     tags: tuple[str, ...]
     group: int | None
     """The number of its group: that of the first run of those that were launched together to be repeats of one training."""
+    config_before: Config | None
+    """What it was trained by, while it is finished but waits to train more epochs."""
 
     @property
     def label(self) -> str:
@@ -139,6 +141,7 @@ class Run:
         """All of it as plain values for JSON, with ``label``, ``variant_label``, ``progress`` and ``elapsed``."""
         values = vars(self) | {
             "config": self.config.model_dump(mode="json"),
+            "config_before": self.config_before and self.config_before.model_dump(mode="json"),
             "sources": list(self.sources),
             "tags": list(self.tags),
         }
