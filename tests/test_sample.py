@@ -129,9 +129,7 @@ def test_it_is_the_same_in_another_home(cache: Path, tmp_path: Path, monkeypatch
 
 def test_a_folder_that_cannot_be_written_is_one_sentence(cache: Path) -> None:
     cache.touch()
-    with pytest.raises(
-        InputError, match=r"^The sample cannot be written to .*sample-v1 \(.+\); make room or set"
-    ):
+    with pytest.raises(InputError, match=r"^The sample cannot be written to .*sample-v1 \(.+\); make room or set"):
         sample_folder()
 
 
