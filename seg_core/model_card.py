@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from textwrap import indent
 from typing import Any
 
 from seg_core.checkpoint_metadata import CheckpointMetadata, PartScores
@@ -36,6 +37,7 @@ def model_card(config: Config, metadata: CheckpointMetadata, recipe: str) -> str
     which = "last.safetensors, beside it" if is_last else "that"
     parts = "\nDIR holds these parts; `make models` lays it out for the models that ship." if data["val_is_own"] else ""
     kept = epochs[metadata["epoch"] - 1]
+    commands = f"{command_line(config, [DATA], '')}\n{_publish_command(config, metadata, recipe)}"
     since = config.averaged_from
     mean = f"\nIts weights are the mean of those of epochs {since} to {metadata['epoch']}." if metadata["epoch"] > since else ""
     return f"""# {metadata["label"]}
@@ -51,8 +53,7 @@ validated on {data["val"]} ({split}).{test}
 Of {len(epochs)} epochs number {metadata["epoch"]} is kept, {why}. Training took
 {minutes:.0f} minutes with {threads} on {metadata["device"]} in {metadata["precision"]}.{mean}
 
-    {command_line(config, [DATA], "").replace(chr(10), chr(10) + "    ")}
-    {_publish_command(config, metadata, recipe)}
+{indent(commands, "    ")}
 
 The first command prints where it left best.safetensors; CHECKPOINT is {which}.{parts}
 
