@@ -52,6 +52,15 @@ def running(store: RunStore, name: str = "") -> int:
     return run.id
 
 
+def finished(store: RunStore) -> int:
+    """A run that has trained its 4 epochs."""
+    run_id = running(store)
+    for epoch in range(1, 5):
+        store.add_epoch(run_id, epoch, VALUES, VALUES)
+    store.finish(run_id, "finished")
+    return run_id
+
+
 def change(store: RunStore, statement: str) -> None:
     with closing(sqlite3.connect(store.path)) as connection, connection:
         connection.execute(statement)
@@ -368,10 +377,7 @@ def test_a_finished_run_goes_on_for_more_epochs(store: RunStore) -> None:
 
 
 def test_a_finished_run_that_is_taken_out_of_the_queue_is_as_it_was(store: RunStore) -> None:
-    run_id = running(store)  # of 4 epochs
-    for epoch in range(1, 5):
-        store.add_epoch(run_id, epoch, VALUES, VALUES)
-    store.finish(run_id, "finished")
+    run_id = finished(store)
     store.extend(run_id, 6)
     run = store.request_stop(run_id)
     assert (run.status, run.config.epochs, run.progress) == ("finished", 4, 1)
@@ -390,10 +396,7 @@ def test_a_finished_run_that_is_taken_out_of_the_queue_is_as_it_was(store: RunSt
 
 
 def test_a_run_that_was_stopped_in_the_first_of_its_further_epochs_has_begun_them(store: RunStore) -> None:
-    run_id = running(store)  # of 4 epochs
-    for epoch in range(1, 5):
-        store.add_epoch(run_id, epoch, VALUES, VALUES)
-    store.finish(run_id, "finished")
+    run_id = finished(store)
     store.extend(run_id, 6)
     assert store.claim(run_id)
     store.finish(run_id, "stopped")
@@ -639,14 +642,8 @@ def test_the_database_of_a_newer_version_is_one_sentence(store: RunStore) -> Non
 
 def test_a_database_of_an_older_version_is_brought_up_to_date(store: RunStore) -> None:
     run_id = store.add_run("old", CONFIG, "sample").id
-    for column in (
-        "place",
-        "stop_after_epoch",
-        "notes",
-        "tags",
-        '"group"',
-        "config_before",
-    ):  # what the first version did not have
+    later = ("place", "stop_after_epoch", "notes", "tags", '"group"', "config_before")  # what the first version did not have
+    for column in later:
         change(store, f"ALTER TABLE runs DROP COLUMN {column}")
     for table in ("jobs", "settings"):
         change(store, f"DROP TABLE {table}")
