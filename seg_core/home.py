@@ -33,6 +33,6 @@ def home() -> Path:
     return folder
 
 
-def run_folders(home: Path) -> dict[int, Path]:
-    """The folders of runs below a home folder, by the runs' numbers; a longer number, such as a date, is no run's."""
-    return {int(each.name): each for each in home.glob("[0-9]*") if each.name.isdecimal() and 4 <= len(each.name) <= 6}
+def run_folders(folder: Path) -> dict[int, Path]:
+    """The folders of runs in a home folder, by the runs' numbers; a longer number, such as a date, is no run's."""
+    return {int(each.name): each for each in folder.glob("[0-9]*") if each.name.isdecimal() and 4 <= len(each.name) <= 6}
