@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -141,11 +141,13 @@ def edit_panel(run: Run) -> None:
     """The name, the tags and the notes of a run, to read and to change."""
     with st.expander("Name, tags and notes", icon=":material/edit_note:", expanded=bool(run.notes)):
         saved = {"name": run.name, "tags": ", ".join(run.tags), "notes": run.notes}
-        _keep_drafts(saved)
         overtaken = [field for field, value in saved.items() if _overtaken(f"run-{field}-{run.id}", value)]
-        name = st.text_input("Name", max_chars=100, placeholder=run.config.label, key=f"run-name-{run.id}")
-        tags = st.text_input("Tags", placeholder="separated by commas", key=f"run-tags-{run.id}")
-        notes = st.text_area("Notes", height=120, key=f"run-notes-{run.id}")
+        # What was typed stays while another run or another page is looked at.
+        name = st.text_input(
+            "Name", max_chars=100, placeholder=run.config.label, key=f"run-name-{run.id}", persist_state="session"
+        )
+        tags = st.text_input("Tags", placeholder="separated by commas", key=f"run-tags-{run.id}", persist_state="session")
+        notes = st.text_area("Notes", height=120, key=f"run-notes-{run.id}", persist_state="session")
         if overtaken:
             st.warning(f"Changed in another window meanwhile: {', '.join(overtaken)}. Saving replaces that by what stands here.")
         typed = {"name": name, "tags": tags, "notes": notes}
@@ -156,13 +158,6 @@ def edit_panel(run: Run) -> None:
             _do(lambda: _annotate(run.id, changed))
 
 
-def _keep_drafts(fields: Iterable[str]) -> None:
-    """Keep what was typed for other runs: of a field out of sight Streamlit forgets it, but for what is assigned anew."""
-    starts = tuple(f"run-{field}-" for field in fields)
-    for key in [key for key in st.session_state if str(key).startswith(starts)]:
-        st.session_state[key] = st.session_state[key]
-
-
 def _annotate(run_id: int, changed: dict[str, Any]) -> None:
     store().annotate(run_id, **changed)
     for field in ("name", "tags", "notes"):
@@ -171,7 +166,6 @@ def _annotate(run_id: int, changed: dict[str, Any]) -> None:
 
 def _overtaken(key: str, saved: str) -> bool:
     """Let a field show what is saved, unless something else was typed into it; whether that was saved over meanwhile."""
-    # A field of a page that was left has lost what stood in it.
     known = st.session_state.get(f"{key}-saved") if key in st.session_state else None
     if known == saved:
         return False

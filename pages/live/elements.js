@@ -10,8 +10,8 @@ const duration = (seconds) => {
   return `${Math.floor(s / 3600)} h ${String(Math.floor((s % 3600) / 60)).padStart(2, "0")} min`;
 };
 
-// A visitor who has clicked a link is on the way to another page. What a component tells Streamlit in that moment would have the old
-// page drawn once more, and that can win over the click.
+// A visitor who has clicked a link is on the way to another page. What a component of the old page tells Streamlit in that moment would
+// have that page drawn once more, and that can win over the click.
 const LEAVING_MS = 2000;
 if (!window.lesionlabLeaving) {
   window.lesionlabLeaving = { since: -Infinity };
@@ -21,16 +21,20 @@ if (!window.lesionlabLeaving) {
     if (leaves && !event.ctrlKey && !event.metaKey) window.lesionlabLeaving.since = performance.now();
   }, true);
 }
-const unlessLeaving = (tell) => (...told) => { if (performance.now() - window.lesionlabLeaving.since > LEAVING_MS) tell(...told); };
+const unlessLeaving = (madeAt, tell) => (...told) => {
+  const { since } = window.lesionlabLeaving;
+  if (since < madeAt || performance.now() - since > LEAVING_MS) tell(...told);
+};
 
 // The function that Streamlit calls: one `Part` for each place in the page, shown anew with new data, closed when it goes.
 function component(Part) {
   const parts = new WeakMap();
   return ({ data, parentElement, setStateValue, setTriggerValue }) => {
-    if (!parts.has(parentElement)) parts.set(parentElement, new Part(parentElement));
-    parts.get(parentElement).show(data, unlessLeaving(setStateValue), unlessLeaving(setTriggerValue));
+    if (!parts.has(parentElement)) parts.set(parentElement, { part: new Part(parentElement), madeAt: performance.now() });
+    const { part, madeAt } = parts.get(parentElement);
+    part.show(data, unlessLeaving(madeAt, setStateValue), unlessLeaving(madeAt, setTriggerValue));
     return () => {
-      parts.get(parentElement)?.close();
+      parts.get(parentElement)?.part.close();
       parts.delete(parentElement);
     };
   };
