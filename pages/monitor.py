@@ -50,7 +50,9 @@ def name_to_compare(key: str, chosen: Run | Group) -> str | None:
 
 def slots_setting() -> None:
     """How many runs may train at a time: a setting of the home folder, for every process that uses it."""
-    st.session_state["slots"] = store().slots()  # it may have been set elsewhere
+    known = store().slots()  # it may have been set elsewhere
+    if "slots" not in st.session_state or st.session_state["slots-known"] != known:
+        st.session_state["slots"] = st.session_state["slots-known"] = known
     with st.popover("Queue", icon=":material/low_priority:", help="How many runs train at a time"):
         st.number_input(
             "Runs that train at a time",
