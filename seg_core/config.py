@@ -38,7 +38,7 @@ LONGEST_RUN = 1000
 # The settings of a recipe that differ from the defaults of `Config`. A setting that came later has as its default what runs did
 # before it, since the configs of older runs and checkpoints lack it.
 RECIPE_SETTINGS: dict[Recipe, dict[str, Any]] = {
-    "best": {"encoder_rate": 0.3, "swa_fraction": 0.4, "threshold": 0.55},
+    "best": {"encoder_rate": 0.3, "swa_fraction": 0.7, "threshold": 0.55},
     "report": {
         "decoder": "plain",
         "optimizer": "adam",
@@ -92,7 +92,7 @@ class Config(BaseModel):
         description="Side of the square that photographs are resized to, in pixels; a multiple of 32.",
     )
     batch_size: int = Field(default=16, ge=1, le=256, description="Photographs per training step.")
-    epochs: int = Field(default=40, ge=1, le=LONGEST_RUN, description="Passes over the training photographs.")
+    epochs: int = Field(default=80, ge=1, le=LONGEST_RUN, description="Passes over the training photographs.")
     learning_rate: float = Field(
         default=2e-3, gt=0, le=1, description="Step size of the optimizer; with one-cycle its highest value."
     )
