@@ -234,7 +234,7 @@ def test_resuming_on_other_data_is_refused(trained: Trained, tmp_path: Path) -> 
 
 @pytest.mark.parametrize("stop_after", [(1, 2), (2, 1)])
 def test_a_stop_takes_one_batch_and_keeps_the_last_weights(stop_after: tuple[int, int], dataset: Dataset, tmp_path: Path) -> None:
-    result, log = run(tiny_config(epochs=3), dataset, tmp_path, stop_after=stop_after)
+    result, log = run(tiny_config(epochs=3, swa_fraction=0), dataset, tmp_path, stop_after=stop_after)
     last = log.of(BatchDone)[-1]
     assert (last.epoch, last.batch) == stop_after
     assert (result.status, result.epochs) == ("stopped", stop_after[0] - 1)
