@@ -365,7 +365,7 @@ with right:
             count = f"{len(wanting)} model{'s' if len(wanting) > 1 else ''}"
             if not own_parts:
                 count += f" on {len(split.pairs):,} photographs"
-            if st.button(f"Evaluate {count}", type="primary", icon=":material/play_arrow:"):
+            if st.button(f"Evaluate {count}", type="primary", icon=":material/play_arrow:", key="evaluate"):
                 ask(list(asked.values()))
                 st.rerun()
             st.caption("This happens in the background; what was evaluated once is kept.")

@@ -66,7 +66,8 @@ def slots_setting() -> None:
 
 def set_slots() -> None:
     """Take over what was typed."""
-    store().set_slots(int(st.session_state["slots"]))
+    st.session_state["slots-known"] = int(st.session_state["slots"])
+    store().set_slots(st.session_state["slots-known"])
     dispatch(store())
 
 

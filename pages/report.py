@@ -5,6 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from pages.data_panel import data_panel
+from pages.launching import launch
 from pages.live import live_charts, run_bars
 from pages.report_figures import History, figures_table, report_marks, reproduction
 from pages.stores import store
@@ -13,7 +14,6 @@ from pages.text import plain
 from seg_core.config import VARIANTS, Config
 from seg_core.errors import InputError
 from seg_core.jobs.requests import report_request
-from seg_core.runs.dispatch import dispatch
 from seg_core.runs.run import Run
 from seg_core.student_report import REPORT_METRICS
 
@@ -49,13 +49,13 @@ def launch_panel() -> None:
         if st.button("Reproduce the report", type="primary", icon=":material/rocket_launch:", disabled=dataset is None):
             assert dataset is not None
             configs = [Config.of("report", variant=variant, epochs=int(epochs), seed=int(seed)) for variant in VARIANTS]
+            sources = dataset.sources
             try:
-                runs = [store().add_run("", config, dataset.sources, tags=[TAG]) for config in configs]
+                added = launch(lambda: [str(store().add_run("", config, sources, tags=[TAG]).id) for config in configs])
             except InputError as error:
                 st.error(plain(str(error)))
                 return
-            dispatch(store())
-            st.query_params["run"] = [str(run.id) for run in runs]
+            st.query_params["run"] = added
             st.rerun()
 
 

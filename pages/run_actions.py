@@ -13,7 +13,7 @@ from pages.text import plain
 from seg_core.config import LONGEST_RUN
 from seg_core.errors import InputError
 from seg_core.runs.dispatch import dispatch
-from seg_core.runs.groups import Group
+from seg_core.runs.groups import Group, groups_of
 from seg_core.runs.run import Run
 
 
@@ -96,10 +96,20 @@ def _confirm_delete(label: str, runs: Sequence[Run]) -> None:
             st.error(plain(" ".join(errors)))
             return
         st.session_state["flash"] = f"{label} is deleted; {freed / 1e6:.1f} MB freed."
-        st.query_params.clear()
+        if left := _still_chosen():
+            st.query_params["run"] = left
+        else:
+            st.query_params.clear()
         st.rerun()
     if no.button("Keep", width="stretch"):
         st.rerun()
+
+
+def _still_chosen() -> list[str]:
+    """What the address names of the runs and groups that there are."""
+    runs = store().list_runs()
+    known = {str(run.id) for run in runs} | {f"g{group.id}" for group in groups_of(runs)}
+    return [key for key in st.query_params.get_all("run") if key in known]
 
 
 def group_buttons(group: Group) -> None:
@@ -139,7 +149,8 @@ def report_link(runs: Sequence[Run]) -> None:
 
 def edit_panel(run: Run) -> None:
     """The name, the tags and the notes of a run, to read and to change."""
-    with st.expander("Name, tags and notes", icon=":material/edit_note:", expanded=bool(run.notes)):
+    # By its key it stays open, with what is being typed, when something else appears above it.
+    with st.expander("Name, tags and notes", icon=":material/edit_note:", expanded=bool(run.notes), key=f"edit-{run.id}"):
         saved = {"name": run.name, "tags": ", ".join(run.tags), "notes": run.notes}
         overtaken = [field for field, value in saved.items() if _overtaken(f"run-{field}-{run.id}", value)]
         # What was typed stays while another run or another page is looked at.
@@ -152,7 +163,8 @@ def edit_panel(run: Run) -> None:
             st.warning(f"Changed in another window meanwhile: {', '.join(overtaken)}. Saving replaces that by what stands here.")
         typed = {"name": name, "tags": tags, "notes": notes}
         changed: dict[str, Any] = {field: value for field, value in typed.items() if value != saved[field]}
-        if st.button("Save", icon=":material/save:", disabled=not changed, key=f"save-{run.id}"):
+        # Never disabled: what was typed last arrives here with the very click.
+        if st.button("Save", icon=":material/save:", key=f"save-{run.id}") and changed:
             if "tags" in changed:
                 changed["tags"] = tags.split(",")
             _do(lambda: _annotate(run.id, changed))
@@ -160,8 +172,8 @@ def edit_panel(run: Run) -> None:
 
 def _annotate(run_id: int, changed: dict[str, Any]) -> None:
     store().annotate(run_id, **changed)
-    for field in ("name", "tags", "notes"):
-        st.session_state.pop(f"run-{field}-{run_id}-saved", None)  # from now on the fields show what is saved
+    for field in changed:
+        st.session_state.pop(f"run-{field}-{run_id}-saved", None)  # from now on the field shows what is saved
 
 
 def _overtaken(key: str, saved: str) -> bool:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import streamlit as st
 
 from pages.data_panel import cache_panel, data_panel, preview_panel
+from pages.launching import launch
 from pages.settings_panel import settings_panel
 from pages.stores import store
 from pages.text import plain
 from seg_core.command_line import command_line
 from seg_core.config import MOST_FOLDS, MOST_SEEDS, VARIANT_LABELS, VARIANTS, Config, Recipe, Variant
 from seg_core.errors import InputError
-from seg_core.runs.dispatch import dispatch
 from seg_core.runs.run import Run
 
 VARIANT_HELP: dict[Variant, str] = {
@@ -102,7 +102,8 @@ with data:
 with model:
     count = sum(len(group) for group in groups)
     label = f"Launch {count} runs" if count > 1 else "Launch"
-    launched = st.button(label, type="primary", icon=":material/rocket_launch:", disabled=dataset is None, width="stretch")
+    icon = ":material/rocket_launch:"
+    launched = st.button(label, type="primary", icon=icon, disabled=dataset is None, width="stretch", key="launch")
     if dataset is None:
         st.caption("Choose a dataset first.")
     with st.expander("The same in a terminal", icon=":material/terminal:"):
@@ -121,7 +122,9 @@ if launched and dataset:
         st.error(plain(str(error)))
         st.stop()
     tags = clone.tags if clone else ()
-    added = [store().add_group(name, group, dataset.sources, tags=tags) for group in groups]
-    dispatch(store())
-    keys = [str(runs[0].id) if len(runs) == 1 else f"g{runs[0].group}" for runs in added]
-    st.switch_page("monitor.py", query_params={"run": keys})
+
+    def add() -> list[str]:
+        added = [store().add_group(name, group, sources, tags=tags) for group in groups]
+        return [str(runs[0].id) if len(runs) == 1 else f"g{runs[0].group}" for runs in added]
+
+    st.switch_page("monitor.py", query_params={"run": launch(add)})

@@ -147,16 +147,44 @@ def test_notes_and_tags_are_kept_and_found(page: Page, app_server: AppProcess, s
     expect(page.get_by_role("textbox", name="Tags")).to_have_value("much too long for a tag as anyone can see")
     expect(page.get_by_role("textbox", name="Notes")).to_have_value("Seed 4 next.")
     page.get_by_role("textbox", name="Tags").fill("night")
-    page.get_by_role("textbox", name="Tags").press("Tab")
     page.get_by_role("button", name="Save").click()
     expect(row(page, runs[2]).locator(".run-tag")).to_have_text(["night"])
-    expect(page.get_by_role("button", name="Save")).to_be_disabled()
     assert store.get_run(runs[2]).notes == "Seed 4 next."
 
     page.get_by_role("searchbox", name="Filter the runs").fill("NIGHT good")
     expect(page.locator(".run-item:visible")).to_have_count(1)
     page.get_by_role("searchbox", name="Filter the runs").fill("nothing like it")
     expect(page.get_by_text("No run matches.")).to_be_visible()
+
+
+def test_what_is_being_typed_stays_when_a_run_ends(page: Page, app_server: AppProcess, store: RunStore, data: Path) -> None:
+    done, long = add(store, data, "done"), add(store, data, "long", epochs=300)
+    in_status(store, long, "running")
+    page.goto(f"{app_server.url}/monitor?run={long}&run={done}")
+    page.get_by_text("Name, tags and notes").click()
+    page.get_by_role("textbox", name="Notes").fill("In the middle of a")
+    store.request_stop(long)
+    expect(page.get_by_role("button", name="Resume")).to_be_visible(timeout=SLOW)
+    expect(page.get_by_role("textbox", name="Notes")).to_have_value("In the middle of a")
+    page.get_by_role("button", name="Save").click()
+    wait_until(lambda: store.get_run(long).notes == "In the middle of a", what="the note is saved")
+
+
+def test_a_dialog_stays_open_while_another_run_ends_and_the_others_stay_chosen(
+    page: Page, app_server: AppProcess, store: RunStore, data: Path
+) -> None:
+    first, second = add(store, data, "first"), add(store, data, "second")
+    in_status(store, second, "finished")
+    long = add(store, data, "long", epochs=300)
+    in_status(store, long, "running")
+    page.goto(f"{app_server.url}/monitor?run={first}&run={second}&run={long}")
+    press(page, "Delete")
+    store.request_stop(long)
+    expect(row(page, long)).to_contain_text("stopped", timeout=SLOW)
+    page.get_by_role("dialog").get_by_role("button", name="Delete").click()
+    page.wait_for_url(f"**/monitor?run={second}&run={long}")
+    expect(pressed(page, second)).to_have_attribute("aria-pressed", "true")
+    expect(page.get_by_role("heading", name=f"#{second} second")).to_be_visible()
 
 
 def test_rows_are_chosen_and_let_go_one_after_the_other(page: Page, app_server: AppProcess, store: RunStore, data: Path) -> None:

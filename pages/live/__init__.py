@@ -125,7 +125,7 @@ def job_bars(jobs: Mapping[str, Job]) -> None:
         "jobs": [{"id": job.id, "label": name, "cancel": True} for name, job in jobs.items()],
         "seen": [True for _ in jobs],
     }
-    key = "-".join(["job-bars", *(str(job.id) for job in jobs.values())])
+    key = "-".join(["job-bars", *(f"{job.id} {name}" for name, job in jobs.items())])  # one job can be shown in two places
     _progress(data=data, default={"seen": ""}, on_seen_change=lambda: None, key=key)
 
 

@@ -117,6 +117,9 @@ function keepPoints(values, points) {
 const clock = (window.lesionlabClock ??= new Clock());
 const feed = (window.lesionlabFeed ??= new RunFeed());
 
+// The page is not to be drawn anew while its visitor answers a dialog: it would close.
+const dialogIsOpen = () => document.querySelector("[role=dialog]") !== null;
+
 // Tells the page, once, that what it was drawn with is no longer so. Not at the first look: the page may just be on its way, and being
 // drawn another time it would close a dialog that its visitor has opened meanwhile.
 class Outdated {
@@ -125,7 +128,7 @@ class Outdated {
   compare(now) {
     const text = JSON.stringify(now);
     if (text !== this.other) [this.other, this.since] = [text, performance.now()];
-    if (text === this.seen || text === this.told || performance.now() - this.since < SETTLED_MS) return;
+    if (text === this.seen || text === this.told || performance.now() - this.since < SETTLED_MS || dialogIsOpen()) return;
     this.told = text;
     this.setStateValue("seen", text);
   }

@@ -56,7 +56,7 @@ class RunList {
     this.root.classList.toggle("stale", feed.silent);
     if (!changed.size) return;
     this.draw(changed);
-    if (this.chosen.some((key) => !this.known(key))) this.choose(this.chosen.filter((key) => this.known(key))); // deleted in another window
+    if (!dialogIsOpen() && this.chosen.some((key) => !this.known(key))) this.choose(this.chosen.filter((key) => this.known(key))); // deleted in another window
   }
 
   known(key) { return feed.runs.has(Number(key)) || (key.startsWith("g") && this.groups.has(Number(key.slice(1)))); }
