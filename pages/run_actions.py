@@ -149,8 +149,7 @@ def report_link(runs: Sequence[Run]) -> None:
 
 def edit_panel(run: Run) -> None:
     """The name, the tags and the notes of a run, to read and to change."""
-    # By its key it stays open, with what is being typed, when something else appears above it.
-    with st.expander("Name, tags and notes", icon=":material/edit_note:", expanded=bool(run.notes), key=f"edit-{run.id}"):
+    with st.expander("Name, tags and notes", icon=":material/edit_note:", expanded=bool(run.notes)):
         saved = {"name": run.name, "tags": ", ".join(run.tags), "notes": run.notes}
         overtaken = [field for field, value in saved.items() if _overtaken(f"run-{field}-{run.id}", value)]
         # What was typed stays while another run or another page is looked at.
@@ -183,5 +182,7 @@ def _overtaken(key: str, saved: str) -> bool:
         return False
     if known is not None and st.session_state[key] != known:
         return True
-    st.session_state[key] = st.session_state[f"{key}-saved"] = saved
+    if st.session_state.get(key) != saved:  # what is assigned replaces what is being typed by now
+        st.session_state[key] = saved
+    st.session_state[f"{key}-saved"] = saved
     return False

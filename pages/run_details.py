@@ -34,7 +34,7 @@ def run_details(run_id: int, others: Sequence[Run] = ()) -> None:
     # Not in a fragment: one that is drawn anew just when its visitor leaves the page breaks the next one.
     run_facts(run, others)
     st.caption(_settings(run))
-    with st.expander("Log", expanded=True, icon=":material/notes:", key=f"log-{run_id}"):
+    with st.expander("Log", expanded=True, icon=":material/notes:"):
         run_log(run_id, LOG_LINES)
     take_run_away(run)
     edit_panel(run)

@@ -122,6 +122,7 @@ def test_notes_and_tags_are_kept_and_found(page: Page, app_server: AppProcess, s
     page.get_by_role("button", name="Save").click()
     expect(row(page, runs[2]).locator(".run-tag")).to_have_text(["for the paper", "night"])
     expect(row(page, runs[2]).locator(".run-name")).to_have_text(f"#{runs[2]}  the good one")
+    expect(page.get_by_role("textbox", name="Tags")).to_have_value("for the paper, night")
     run = store.get_run(runs[2])
     assert (run.name, run.tags, run.notes) == ("the good one", ("for the paper", "night"), "Seed 3 next.")
 
@@ -157,34 +158,31 @@ def test_notes_and_tags_are_kept_and_found(page: Page, app_server: AppProcess, s
     expect(page.get_by_text("No run matches.")).to_be_visible()
 
 
-def test_what_is_being_typed_stays_when_a_run_ends(page: Page, app_server: AppProcess, store: RunStore, data: Path) -> None:
-    done, long = add(store, data, "done"), add(store, data, "long", epochs=300)
-    in_status(store, long, "running")
-    page.goto(f"{app_server.url}/monitor?run={long}&run={done}")
-    page.get_by_text("Name, tags and notes").click()
-    page.get_by_role("textbox", name="Notes").fill("In the middle of a")
-    store.request_stop(long)
-    expect(page.get_by_role("button", name="Resume")).to_be_visible(timeout=SLOW)
-    expect(page.get_by_role("textbox", name="Notes")).to_have_value("In the middle of a")
-    page.get_by_role("button", name="Save").click()
-    wait_until(lambda: store.get_run(long).notes == "In the middle of a", what="the note is saved")
-
-
-def test_a_dialog_stays_open_while_another_run_ends_and_the_others_stay_chosen(
-    page: Page, app_server: AppProcess, store: RunStore, data: Path
-) -> None:
-    first, second = add(store, data, "first"), add(store, data, "second")
-    in_status(store, second, "finished")
+def test_a_dialog_stays_open_while_another_run_ends(page: Page, app_server: AppProcess, store: RunStore, data: Path) -> None:
+    done = add(store, data, "done")
+    in_status(store, done, "finished")
     long = add(store, data, "long", epochs=300)
     in_status(store, long, "running")
-    page.goto(f"{app_server.url}/monitor?run={first}&run={second}&run={long}")
+    page.goto(f"{app_server.url}/monitor?run={done}&run={long}")
     press(page, "Delete")
+    expect(page.get_by_role("dialog")).to_be_visible()
     store.request_stop(long)
     expect(row(page, long)).to_contain_text("stopped", timeout=SLOW)
+    page.get_by_role("dialog").get_by_role("button", name="Keep").click()
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    assert store.get_run(done).status == "finished"
+
+
+def test_the_other_runs_stay_chosen_when_one_is_deleted(page: Page, app_server: AppProcess, store: RunStore, data: Path) -> None:
+    gone, kept = add(store, data, "gone"), add(store, data, "kept")
+    newest = add(store, data, "newest")
+    in_status(store, newest, "finished")
+    page.goto(f"{app_server.url}/monitor?run={gone}&run={kept}")
+    press(page, "Delete")
     page.get_by_role("dialog").get_by_role("button", name="Delete").click()
-    page.wait_for_url(f"**/monitor?run={second}&run={long}")
-    expect(pressed(page, second)).to_have_attribute("aria-pressed", "true")
-    expect(page.get_by_role("heading", name=f"#{second} second")).to_be_visible()
+    page.wait_for_url(f"**/monitor?run={kept}")
+    expect(pressed(page, kept)).to_have_attribute("aria-pressed", "true")
+    expect(page.get_by_role("heading", name=f"#{kept} kept")).to_be_visible()
 
 
 def test_rows_are_chosen_and_let_go_one_after_the_other(page: Page, app_server: AppProcess, store: RunStore, data: Path) -> None:
