@@ -48,6 +48,32 @@ def name_to_compare(key: str, chosen: Run | Group) -> str | None:
     return f"run {key}" if chosen.best_epoch else None
 
 
+def films(shown: dict[str, Run | Group], each: list[Run]) -> None:
+    """The masks of the chosen after every epoch; of a group those of its first run that has any."""
+    if not any(run.epochs_done or run.is_active for run in each):
+        return
+    st.header("Masks as they learn")
+    colours: dict[Run, str] = {}
+    for colour, one in zip(RUN_COLOURS, shown.values(), strict=False):
+        runs_of_one = one.runs if isinstance(one, Group) else (one,)
+        colours.setdefault(next((run for run in runs_of_one if run.epochs_done), runs_of_one[0]), colour)
+    filmed = list(colours)[:MOST_FILMS]
+    mask_film(filmed, [colours[run] for run in filmed])
+    st.caption(
+        "The same validation photographs after every epoch, at network resolution. White outline: truth. "
+        "Errors: orange, marked but not lesion; blue, lesion but not marked."
+        + (f" Shown for the first {MOST_FILMS} chosen." if len(shown) > MOST_FILMS else "")
+    )
+
+
+def links(shown: dict[str, Run | Group], each: list[Run]) -> None:
+    """Where the chosen can be looked at further, once one of them has ended."""
+    if reportable := [run for run in each if run.best_epoch and not run.is_active]:
+        report_link(reportable)
+        if comparable := [name for key, one in shown.items() if (name := name_to_compare(key, one))]:
+            compare_link(comparable[:MOST_COMPARED], each[0].sources)
+
+
 def slots_setting() -> None:
     """How many runs may train at a time: a setting of the home folder, for every process that uses it."""
     known = store().slots()  # it may have been set elsewhere
@@ -108,25 +134,11 @@ st.caption(
     )
 )
 each = list(dict.fromkeys(run for one in shown.values() for run in (one.runs if isinstance(one, Group) else [one])))
-if any(run.epochs_done or run.is_active for run in each):
-    st.header("Masks as they learn")
-    films: dict[Run, str] = {}
-    for colour, one in zip(RUN_COLOURS, shown.values(), strict=False):
-        runs_of_one = one.runs if isinstance(one, Group) else (one,)
-        films.setdefault(next((run for run in runs_of_one if run.epochs_done), runs_of_one[0]), colour)
-    filmed = list(films)[:MOST_FILMS]
-    mask_film(filmed, [films[run] for run in filmed])
-    st.caption(
-        "The same validation photographs after every epoch, at network resolution. White outline: truth. "
-        "Errors: orange, marked but not lesion; blue, lesion but not marked."
-        + (f" Shown for the first {MOST_FILMS} chosen." if len(shown) > MOST_FILMS else "")
-    )
-
-if reportable := [run for run in each if run.best_epoch and not run.is_active]:
-    with st.container(horizontal=True):
-        report_link(reportable)
-        if comparable := [name for key, one in shown.items() if (name := name_to_compare(key, one))]:
-            compare_link(comparable[:MOST_COMPARED], each[0].sources)
+# What comes and goes with a run's state has a place that stays: what is being typed below it would be lost if it moved.
+with st.container():
+    films(shown, each)
+with st.container(horizontal=True):
+    links(shown, each)
 for group in (one for one in shown.values() if isinstance(one, Group)):
     heading, buttons = st.columns([2, 3], vertical_alignment="bottom")
     heading.header(plain(group.label))

@@ -29,14 +29,16 @@ def run_details(run_id: int, others: Sequence[Run] = ()) -> None:
     heading.header(plain(run.label))
     with buttons:
         action_buttons(run)
-    if run.message and not run.is_active:
-        {"failed": st.error, "lost": st.warning}.get(run.status, st.info)(plain(run.message))
+    with st.container():  # a place that stays, filled or not: what is being typed below would be lost if it moved
+        if run.message and not run.is_active:
+            {"failed": st.error, "lost": st.warning}.get(run.status, st.info)(plain(run.message))
     # Not in a fragment: one that is drawn anew just when its visitor leaves the page breaks the next one.
     run_facts(run, others)
     st.caption(_settings(run))
     with st.expander("Log", expanded=True, icon=":material/notes:"):
         run_log(run_id, LOG_LINES)
-    take_run_away(run)
+    with st.container():
+        take_run_away(run)
     edit_panel(run)
     clone_link(run)
 

@@ -158,6 +158,20 @@ def test_notes_and_tags_are_kept_and_found(page: Page, app_server: AppProcess, s
     expect(page.get_by_text("No run matches.")).to_be_visible()
 
 
+def test_what_is_being_typed_stays_when_the_run_ends(page: Page, app_server: AppProcess, store: RunStore, data: Path) -> None:
+    run_id = add(store, data, "long", epochs=300)
+    wait_until(lambda: store.get_run(run_id).epochs_done, what="a first epoch")
+    page.goto(f"{app_server.url}/monitor?run={run_id}")
+    page.get_by_text("Name, tags and notes").click()
+    notes = page.get_by_role("textbox", name="Notes")
+    notes.fill("In the middle of")
+    store.request_stop(run_id)
+    for appears in ("Report on these runs", "Stopped in epoch", "Take away", "Resume"):  # all of it stands above the notes
+        expect(page.get_by_test_id("stMain").get_by_text(appears).first).to_be_visible(timeout=SLOW)
+    expect(notes).to_have_value("In the middle of")
+    expect(notes).to_be_focused()
+
+
 def test_a_dialog_stays_open_while_another_run_ends(page: Page, app_server: AppProcess, store: RunStore, data: Path) -> None:
     done = add(store, data, "done")
     in_status(store, done, "finished")
