@@ -587,29 +587,42 @@ def handlers(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
         return pool.submit(asyncio.run, make()).result()
 
 
-def chosen(handlers: Any, update: dict[Any, Any]) -> tuple[bool, str | None, str]:
-    """Whether the note is shown, and the values of the two choices."""
-    parts = handlers.parts
-    return update[parts.note]["visible"], *(update[side.choice]["value"] for side in parts.sides)
-
-
 def test_choices_follow_the_checkpoints(handlers: Any, make_model: MakeModel) -> None:
-    known = handlers.parts.known
-    update = handlers.refresh(None, None, None)
-    assert chosen(handlers, update) == (True, None, "")
+    parts, (first, second) = handlers.parts, handlers.parts.sides
+    page: dict[str, Any] = {"known": None, "first": None, "second": None}
+
+    def look() -> tuple[bool | None, str | None, str | None]:
+        """Whether the note is shown, and what the two choices show, once the page has looked."""
+        update = handlers.refresh(*page.values())
+        page["known"] = update[parts.known]
+        page["first"] = update.get(first.choice, {}).get("value", page["first"])
+        page["second"] = update.get(second.choice, {}).get("value", page["second"])
+        return update.get(parts.note, {}).get("visible"), page["first"], page["second"]
+
+    assert look() == (True, None, "")
     one = str(make_model(run=1))
-    update = handlers.refresh(update[known], None, "")
-    assert chosen(handlers, update) == (False, one, "")
+    assert look() == (False, one, "")
     two = str(make_model(run=2))
-    update = handlers.refresh(update[known], one, "")
-    assert chosen(handlers, update) == (False, one, two)
-    assert handlers.refresh(update[known], one, two) == {known: update[known]}
+    assert look() == (False, one, two)
+    assert look() == (None, one, two)  # nothing is new
+    page["second"] = ""
     three = str(make_model(run=3))
-    update = handlers.refresh(update[known], one, "")
-    assert chosen(handlers, update) == (False, one, "")  # with models to choose from, none was meant
+    assert look() == (False, one, "")  # with models to choose from, none was meant
+    page["second"] = two
     Path(one).unlink()
-    assert chosen(handlers, handlers.refresh(update[known], one, two))[2] == two
-    assert chosen(handlers, handlers.refresh(update[known], one, two))[1] in (two, three)
+    _, now, other = look()
+    assert now in (two, three)
+    assert other == two
+
+
+def test_a_model_that_is_being_chosen_is_not_replaced_by_the_one_before(handlers: Any, make_model: MakeModel) -> None:
+    one, two = str(make_model(run=1)), str(make_model(run=2))
+    known = handlers.refresh(None, None, None)[handlers.parts.known]
+    make_model(run=3)
+    update = handlers.refresh(known, one, two)
+    for side in handlers.parts.sides:
+        assert len(update[side.choice]["choices"]) >= 3
+        assert "value" not in update[side.choice]
 
 
 def test_slider_is_set_only_for_a_new_model(handlers: Any, make_model: MakeModel, photo_file: Path) -> None:
@@ -673,6 +686,30 @@ def test_an_answer_that_took_long_is_not_shown_over_a_later_one(
     next(other)
     handlers.clear(session)
     assert list(other) == []
+
+
+def test_what_is_asked_for_while_photographs_are_read_is_shown(
+    handlers: Any, make_model: MakeModel, photo_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session, parts = Session(), handlers.parts
+    paths = [str(make_model(stem=stem, label=stem)) for stem in ("one", "other")]
+    asked = [(session, path, "", 0.5, 0.5, 40, True, False) for path in paths]
+    read = Photo.read
+
+    def read_slowly(file: Path, name: str) -> Photo:
+        list(handlers.show(*asked[1]))
+        photo = read(file, name)
+        halves(photo, Path(paths[0]), 0.1, 0.1)
+        halves(photo, Path(paths[1]), 0.9, 0.9)
+        return photo
+
+    monkeypatch.setattr(Photo, "read", read_slowly)
+    shown: dict[Any, Any] = {}
+    for update in handlers.add_uploads([{"path": str(photo_file), "orig_name": "ISIC_1.jpg"}], *asked[0]):
+        shown |= update
+    assert "100.0 %" in shown[parts.sides[0].measures]
+    assert session.thresholds_for[0] == paths[1]
+    assert shown[parts.uploads] is None
 
 
 def test_names_are_shown_as_text(handlers: Any, make_model: MakeModel, photo_file: Path) -> None:

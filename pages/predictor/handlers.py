@@ -116,6 +116,10 @@ class Controls:
         sliders = zip(self.chosen, (self.first_threshold, self.second_threshold), self.session.thresholds_for, strict=True)
         return [value if path and path == before else None for path, value, before in sliders]
 
+    def view(self, photo: Photo) -> tuple[list[SideView], float | None]:
+        """What `pages.predictor.view.view` shows of a photograph for these values."""
+        return view(photo, self.models, self.thresholds, opacity=self.opacity / 100, outline=self.outline, tta=self.tta)
+
 
 class Handlers:
     """The handlers of one widget. They give new values for `Parts.shown`; where models have to run, the bare photograph first."""
@@ -131,15 +135,15 @@ class Handlers:
             return {self.parts.known: known}
         paths = [path for _, path in there]
         default_first, default_second = default_pair(paths)
-        first = first if first in paths else default_first
+        new_first, new_second = first if first in paths else default_first, second
         if second not in paths and (second is None or second or len(known or []) < 2):
-            second = next((path for path in (default_second, default_first) if path not in (None, first)), "")
+            new_second = next((path for path in (default_second, default_first) if path not in (None, new_first)), "")
         one, two = self.parts.sides
         return {
             self.parts.known: there,
             self.parts.note: gr.update(visible=not there),
-            one.choice: gr.update(choices=there, value=first),
-            two.choice: gr.update(choices=[*there, NO_SECOND], value=second),
+            one.choice: _offered(there, new_first, first),
+            two.choice: _offered([*there, NO_SECOND], new_second, second),
         }
 
     def warm_up(self) -> None:
@@ -179,28 +183,25 @@ class Handlers:
 
         What is asked for while they run is answered beside it, and then has the last word.
         """
-        controls = Controls(*values)
+        controls, turn = _asked(*values)
         session, photo = controls.session, controls.session.photo
         if photo is None:
             yield self._nothing(session)
             return
-        session.turn += 1
-        turn = session.turn
         if not photo.knows(controls.models, tta=controls.tta):
             yield self._frame(controls, photo) | self._waiting(controls, photo)
-            photo.predict(controls.models, tta=controls.tta)
-            if session.turn != turn:
-                return
-        yield self._frame(controls, photo) | self._drawn(controls, photo)
+        seen = controls.view(photo)
+        if session.turn == turn:
+            yield self._frame(controls, photo) | self._drawn(controls, photo, *seen)
 
     def redraw(self, *values: Any) -> Update:
         """Draw again after a slider moved."""
-        controls = Controls(*values)
-        photo = controls.session.photo
+        controls, turn = _asked(*values)
+        session, photo = controls.session, controls.session.photo
         if photo is None:
-            return self._nothing(controls.session) | {self.parts.message: look.problem([IDLE])}
-        controls.session.turn += 1
-        return {self.parts.session: controls.session} | self._drawn(controls, photo)
+            return self._nothing(session) | {self.parts.message: look.problem([IDLE])}
+        seen = controls.view(photo)
+        return {self.parts.session: session} | (self._drawn(controls, photo, *seen) if session.turn == turn else {})
 
     def clear(self, session: Session) -> Update:
         """Forget all photographs."""
@@ -231,9 +232,10 @@ class Handlers:
         return str(file)
 
     def _add(self, files: list[tuple[Path, str]], *values: Any) -> Iterator[Update]:
-        problems = Controls(*values).session.add(files)
-        for update in self.show(*values):
-            yield update | {self.parts.message: look.problem(problems)}
+        controls, _ = _asked(*values)
+        problems = controls.session.add(files)
+        yield {self.parts.message: look.problem(problems)}
+        yield from self.show(controls.session, *controls.session.asked)  # something else may have been asked for meanwhile
 
     def _nothing(self, session: Session) -> Update:
         hidden = gr.update(visible=False)
@@ -263,10 +265,8 @@ class Handlers:
             }
         return update
 
-    def _drawn(self, controls: Controls, photo: Photo) -> Update:
+    def _drawn(self, controls: Controls, photo: Photo, sides: list[SideView], agreement: float | None) -> Update:
         wanted = controls.thresholds
-        drawing: dict[str, Any] = {"opacity": controls.opacity / 100, "outline": controls.outline, "tta": controls.tta}
-        sides, agreement = view(photo, controls.models, wanted, **drawing)
         update: Update = {self.parts.agreement: "" if agreement is None else look.agreement(agreement)}
         if not sides:
             first = self.parts.sides[0]
@@ -278,6 +278,20 @@ class Handlers:
                 update[side.threshold] = drawn.threshold
                 controls.session.thresholds_for[side.place] = model
         return update
+
+
+def _asked(*values: Any) -> tuple[Controls, int]:
+    """What a visitor asks for with the values of `Parts.controls`, and its turn: after a later one it is not answered."""
+    session, *asked = values
+    session.asked = asked
+    session.turn += 1
+    return Controls(*values), session.turn
+
+
+def _offered(there: list[tuple[str, str]], value: str | None, before: str | None) -> Update:
+    """The choices of a model; a value only if it has to change: the visitor may be choosing another just now."""
+    update: Update = gr.update(choices=there) if value == before else gr.update(choices=there, value=value)
+    return update
 
 
 def _measures(side: SideView) -> str:

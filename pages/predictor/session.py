@@ -6,6 +6,7 @@ import io
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -83,6 +84,8 @@ class Session:
     thresholds_for: list[str | None] = field(default_factory=lambda: [None, None])
     turn: int = 0
     """Counts what the visitor asked to see: an answer that took long is not shown over that of a later question."""
+    asked: list[Any] = field(default_factory=list)
+    """What the page's controls said when it asked last, in the order of `Parts.controls`, without the session itself."""
 
     @property
     def photo(self) -> Photo | None:
