@@ -13,15 +13,18 @@ from pages.text import plain
 from seg_core.config import Config
 from seg_core.data.cache import cache_bytes, cache_limit, clear_cache
 from seg_core.data.check import Problem
-from seg_core.data.dataset import SAMPLE, Dataset
+from seg_core.data.dataset import Dataset
 from seg_core.data.duplicates import leakage
 from seg_core.errors import InputError
 
 
-def data_panel(start: Sequence[str] = (SAMPLE,), key: str = "") -> Dataset | None:
-    """Let the user choose a dataset, beginning with the sources ``start``; None while there is none that can be used."""
+def data_panel(start: Sequence[str], key: str) -> Dataset | None:
+    """Let the user choose a dataset to train with, beginning with the sources ``start``; None while none can be used.
+
+    What is chosen stays while other pages are looked at; ``key`` tells one beginning, and one page, from another.
+    """
     st.header("Data")
-    dataset = choose_dataset(start, key)
+    dataset = choose_dataset(start, key, kept=True)
     if dataset is None:
         return None
     counts = dataset.counts

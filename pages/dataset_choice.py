@@ -18,10 +18,10 @@ LAYOUT_HELP = (
 )
 
 
-def choose_dataset(start: Sequence[str] = (SAMPLE,), key: str = "") -> Dataset | None:
+def choose_dataset(start: Sequence[str], key: str, *, kept: bool = False) -> Dataset | None:
     """Let the user choose a dataset, beginning with the sources ``start``; None while there is none that can be opened.
 
-    ``key`` tells one beginning, and one page, from another.
+    ``key`` tells one beginning, and one page, from another. If ``kept``, the choice outlasts a look at other pages.
     """
     begins_with_sample = list(start) == [SAMPLE]
     kind = st.segmented_control(
@@ -31,8 +31,9 @@ def choose_dataset(start: Sequence[str] = (SAMPLE,), key: str = "") -> Dataset |
         required=True,
         format_func=SOURCES.__getitem__,
         key=f"dataset-{key}",
+        persist_state="session" if kept else None,
     )
-    sources = [SAMPLE] if kind == SAMPLE else _typed_folders("" if begins_with_sample else "\n".join(start), key)
+    sources = [SAMPLE] if kind == SAMPLE else _typed_folders("" if begins_with_sample else "\n".join(start), key, kept)
     if not sources:
         st.caption("Type or paste a folder to have it checked. Nothing is copied or uploaded.")
         return None
@@ -44,8 +45,15 @@ def choose_dataset(start: Sequence[str] = (SAMPLE,), key: str = "") -> Dataset |
         return None
 
 
-def _typed_folders(start: str, key: str) -> list[str]:
-    text = st.text_area("Folders", start, placeholder="~/data/ISIC2016", help=LAYOUT_HELP, key=f"folders-{key}")
+def _typed_folders(start: str, key: str, kept: bool) -> list[str]:
+    text = st.text_area(
+        "Folders",
+        start,
+        placeholder="~/data/ISIC2016",
+        help=LAYOUT_HELP,
+        key=f"folders-{key}",
+        persist_state="session" if kept else None,
+    )
     return [line for line in text.splitlines() if line.strip()]
 
 

@@ -11,7 +11,8 @@ from pages.report_figures import History, figures_table, report_marks, reproduct
 from pages.stores import store
 from pages.take_away import made_file
 from pages.text import plain
-from seg_core.config import VARIANTS, Config
+from seg_core.config import LONGEST_RUN, VARIANTS, Config
+from seg_core.data.dataset import SAMPLE
 from seg_core.errors import InputError
 from seg_core.jobs.requests import report_request
 from seg_core.runs.run import Run
@@ -37,15 +38,23 @@ def launch_panel() -> None:
     """Data, epochs and the button."""
     data, settings = st.columns(2, gap="large")
     with data:
-        dataset = data_panel()
+        dataset = data_panel([SAMPLE], "report")
     with settings:
         st.header("Settings")
         st.write(
             "Everything that the report states, exactly: Adam at 0.001, binary cross-entropy, 25 epochs, its four kinds of "
             "augmentation, a decoder without skip connections. What it leaves out is listed in docs/report.md, marked *assumed*."
         )
-        epochs = st.number_input("Epochs", 1, 1000, Config.of("report").epochs, help="The report trains 25.")
-        seed = st.number_input("Seed", 0, 2**31 - 1, 0, help="All three runs share it, and with it the split.")
+        usual = Config.of("report")
+        epochs = st.number_input(
+            "Epochs", 1, LONGEST_RUN, usual.epochs, help="The report trains 25.", key="report-epochs", persist_state="session"
+        )
+        seed = st.number_input(
+            *("Seed", 0, 2**31 - 1, usual.seed),
+            help="All three runs share it, and with it the split.",
+            key="report-seed",
+            persist_state="session",
+        )
         if st.button("Reproduce the report", type="primary", icon=":material/rocket_launch:", disabled=dataset is None):
             assert dataset is not None
             configs = [Config.of("report", variant=variant, epochs=int(epochs), seed=int(seed)) for variant in VARIANTS]

@@ -21,7 +21,7 @@ LABELS = {
 }
 
 
-def settings_panel(recipe: str, start: Config | None = None, key: str = "", *, cross_validation: bool = False) -> dict[str, Any]:
+def settings_panel(recipe: str, start: Config | None, key: str, *, cross_validation: bool = False) -> dict[str, Any]:
     """Show the settings; those that differ from the recipe's values.
 
     They begin with the recipe's values, or with those of ``start`` where it is of the same recipe. ``key`` tells one beginning
@@ -39,14 +39,14 @@ def settings_panel(recipe: str, start: Config | None = None, key: str = "", *, c
                 value = _widget(name, field, getattr(first, name), f"{recipe}-{name}-{key}", disabled=name in off)
             if name not in off and value != getattr(defaults, name):
                 changed[name] = value
-        if changed:
-            st.caption("Changed from the recipe: " + ", ".join(f"{name} {value}" for name, value in changed.items()))
+    if changed:
+        st.caption("Changed from the recipe: " + ", ".join(f"{name} {value}" for name, value in changed.items()))
     return changed
 
 
 def _widget(name: str, field: FieldInfo, default: Any, key: str, *, disabled: bool) -> Any:
     label = LABELS.get(name, name.replace("_", " ").capitalize())
-    look: dict[str, Any] = {"help": field.description, "key": key, "disabled": disabled}
+    look: dict[str, Any] = {"help": field.description, "key": key, "persist_state": "session", "disabled": disabled}
     if get_origin(field.annotation) is Literal:
         options = list(get_args(field.annotation))
         return st.selectbox(label, options, index=options.index(default), **look)

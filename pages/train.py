@@ -11,6 +11,7 @@ from pages.stores import store
 from pages.text import plain
 from seg_core.command_line import command_line
 from seg_core.config import MOST_FOLDS, MOST_SEEDS, VARIANT_LABELS, VARIANTS, Config, Recipe, Variant
+from seg_core.data.dataset import SAMPLE
 from seg_core.errors import InputError
 from seg_core.runs.run import Run
 
@@ -25,13 +26,33 @@ REPEATS = {"once": "Once", "seeds": "Several seeds", "folds": "Cross-validation"
 RECIPE_LABELS: dict[Recipe, str] = {"best": "Best · ours", "report": "Report · as published"}
 
 
-def cloned() -> Run | None:
-    """The run that the address asks to begin with."""
-    linked = st.query_params.get("clone", "")
-    if not linked:
-        return None
+def form() -> tuple[int, str]:
+    """The form at work: its number, and what it was asked to begin with, the id of a run or nothing.
+
+    What is typed stays while other pages are looked at; whoever comes with a run to clone begins anew.
+    """
+    if st.session_state.pop("arrived", False) and ("clone" in st.query_params or "form" not in st.session_state):
+        begin(st.query_params.get("clone", ""))
+    number, linked = st.session_state["form"]
+    return number, linked
+
+
+def begin(clone: str = "") -> None:
+    """Begin another form: with the recipe's settings, or with the data and the settings of a run."""
+    number, _ = st.session_state.get("form", (0, ""))
+    st.session_state["form"] = number + 1, clone
+
+
+def start_afresh() -> None:
+    """Forget what was typed, and which run it began with."""
+    st.query_params.clear()
+    begin()
+
+
+def cloned(linked: str) -> Run | None:
+    """The run to begin with, if any."""
     run = next((run for run in store().list_runs() if str(run.id) == linked), None)
-    if run is None:
+    if linked and run is None:
         st.warning(plain(f"There is no run {linked[:20]} to clone; it may have been deleted."))
     return run
 
@@ -45,23 +66,30 @@ def choose_repeats(key: str) -> tuple[int, int]:
         required=True,
         format_func=REPEATS.__getitem__,
         key=f"repeat-{key}",
+        persist_state="session",
         help="A group of runs, which Monitor shows as a mean with its band, and Compare as one model: by several seeds, to see "
         "how much is chance; or a cross-validation, in which each photograph validates once.",
     )
     if how == "once":
         return 1, 1
     what, usual, most = {"seeds": ("seeds", 3, MOST_SEEDS), "folds": ("folds", 5, MOST_FOLDS)}[how]
-    count = int(st.number_input(f"How many {what}", 2, most, usual, key=f"{how}-{key}"))
+    count = int(st.number_input(f"How many {what}", 2, most, usual, key=f"{how}-{key}", persist_state="session"))
     return (count, 1) if how == "seeds" else (1, count)
 
 
-st.title("Train")
-if clone := cloned():
-    st.info(f"Data and settings of {plain(clone.label)}; change what should differ.", icon=":material/content_copy:")
-key = f"clone-{clone.id}" if clone else ""
+number, linked = form()
+head = st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="bottom")
+head.title("Train")
+head.button(
+    "Start afresh", icon=":material/restart_alt:", on_click=start_afresh, help="Sets every field back to what it was at first."
+)
+with st.container():
+    if clone := cloned(linked):
+        st.info(f"Data and settings of {plain(clone.label)}; change what should differ.", icon=":material/content_copy:")
+key = f"train-{number}"
 data, model = st.columns(2, gap="large")
-with data:
-    dataset = data_panel(clone.sources, key) if clone else data_panel()
+with data, st.container():  # a place of its own: what stands below it stays open while it changes
+    dataset = data_panel(clone.sources if clone else [SAMPLE], key)
 with model:
     st.header("Model")
     picked = st.radio(
@@ -70,19 +98,26 @@ with model:
         index=VARIANTS.index(clone.config.variant if clone else "fine-tune"),
         captions=[*VARIANT_HELP.values(), "Three runs, to compare."],
         key=f"variant-{key}",
+        persist_state="session",
     )
     recipe = st.segmented_control(
         "Recipe",
         list(RECIPE_LABELS),
         default=clone.config.recipe if clone else "best",
         key=f"recipe-{key}",
+        persist_state="session",
         required=True,
         format_func=RECIPE_LABELS.__getitem__,
         help="Best: pyramid decoder, BCE + Lovász, one-cycle AdamW, the encoder slower, the last epochs averaged. "
         "Report: plain decoder, BCE, Adam.",
     )
     name = st.text_input(
-        "Name", clone.name if clone else "", placeholder="optional, to find the run again", max_chars=100, key=f"name-{key}"
+        "Name",
+        clone.name if clone else "",
+        placeholder="optional, to find the run again",
+        max_chars=100,
+        key=f"name-{key}",
+        persist_state="session",
     )
     with st.container():  # one place for one or two widgets: what opens below it stays open when there is one more
         seeds, folds = choose_repeats(key)

@@ -107,6 +107,57 @@ def test_a_finished_run_trains_more_and_a_clone_starts_afresh(
     in_status(store, clone.id, "finished")
 
 
+def test_the_form_stays_while_another_page_is_looked_at(page: Page, app_server: AppProcess, store: RunStore, data: Path) -> None:
+    run_id = add(store, data, "cloned", epochs=7)
+    store.request_stop(run_id)
+    page.goto(app_server.url)
+    name, epochs = page.get_by_role("textbox", name="Name"), page.get_by_role("spinbutton", name="Epochs")
+    folders, variant = page.get_by_role("textbox", name="Folders"), page.get_by_role("radio", name="Model 1")
+    page.get_by_role("radio", name="My folders").click()
+    folders.fill(str(data))
+    folders.press("Control+Enter")
+    expect(page.get_by_text("20 train")).to_be_visible(timeout=SLOW)
+    variant.check(force=True)
+    name.fill("half done")
+    name.press("Tab")
+    page.get_by_text("Advanced settings").click()
+    epochs.fill("3")
+    epochs.press("Enter")
+    expect(page.get_by_text("Changed from the recipe: epochs 3")).to_be_visible()
+
+    def look_elsewhere() -> None:
+        page.get_by_role("link", name="Monitor").click()
+        expect(page.get_by_role("heading", name="Monitor")).to_be_visible()
+        page.get_by_role("link", name="Train").click()
+        expect(page.get_by_role("heading", name="Train")).to_be_visible()
+
+    look_elsewhere()
+    expect(name).to_have_value("half done")
+    expect(folders).to_have_value(str(data))
+    expect(variant).to_be_checked()
+    expect(page.get_by_text("Changed from the recipe: epochs 3")).to_be_visible()
+
+    def clone() -> None:
+        page.get_by_role("link", name="Monitor").click()  # which shows the newest
+        page.get_by_role("link", name="Clone this run").click()
+        expect(page.get_by_text(f"Data and settings of #{run_id} cloned")).to_be_visible(timeout=SLOW)
+        expect(name).to_have_value("cloned")
+
+    clone()
+    name.fill("changed")
+    name.press("Tab")
+    expect(page.get_by_text("--name changed")).to_have_count(1)
+    look_elsewhere()
+    expect(page.get_by_text(f"Data and settings of #{run_id} cloned")).to_be_visible()
+    expect(name).to_have_value("changed")
+    clone()
+    page.get_by_role("button", name="Start afresh").click()
+    expect(name).to_have_value("")
+    expect(folders).to_have_count(0)
+    expect(page.get_by_text("Changed from the recipe")).to_have_count(0)
+    expect(page.get_by_text("Data and settings of")).to_have_count(0)
+
+
 def test_notes_and_tags_are_kept_and_found(page: Page, app_server: AppProcess, store: RunStore, data: Path) -> None:
     runs = [add(store, data, f"one of {count}") for count in range(7)]
     for run_id in runs:
