@@ -110,8 +110,10 @@ if not runs:
 with head:
     slots_setting()
 known: dict[str, Run | Group] = {str(run.id): run for run in runs} | {f"g{group.id}": group for group in groups_of(runs)}
-if missing := [key for key in st.query_params.get_all("run") if key and key not in known]:
-    st.warning(f"There is no run {plain(', '.join(missing))}; it may have been deleted. Choose one from the list.")
+# What comes and goes has a place that stays, here and below: what is being typed further down would be lost if it moved.
+with st.container():
+    if missing := [key for key in st.query_params.get_all("run") if key and key not in known]:
+        st.warning(f"There is no run {plain(', '.join(missing))}; it may have been deleted. Choose one from the list.")
 
 chosen = run_list(chosen_by_link(runs, known), known, list(RUN_COLOURS))
 if set(st.query_params.get_all("run")) != set(chosen) or not chosen:
@@ -134,7 +136,6 @@ st.caption(
     )
 )
 each = list(dict.fromkeys(run for one in shown.values() for run in (one.runs if isinstance(one, Group) else [one])))
-# What comes and goes with a run's state has a place that stays: what is being typed below it would be lost if it moved.
 with st.container():
     films(shown, each)
 with st.container(horizontal=True):

@@ -32,6 +32,4 @@ if os.environ.get("LESIONLAB_PASSWORD"):
     pages.append(st.Page(sign_out, title="Sign out", icon=":material/logout:", url_path="leave"))
 page = st.navigation(pages, position="top")
 st.set_page_config(page_title=f"{page.title} · LesionLab")
-if st.session_state.get("page") != page.title:
-    st.session_state["page"], st.session_state["arrived"] = page.title, True  # a page that asks takes the second away
 page.run()

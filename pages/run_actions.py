@@ -10,6 +10,7 @@ import streamlit as st
 
 from pages.stores import store
 from pages.text import plain
+from pages.training_form import clone_query
 from seg_core.config import LONGEST_RUN
 from seg_core.errors import InputError
 from seg_core.runs.dispatch import dispatch
@@ -130,9 +131,8 @@ def group_buttons(group: Group) -> None:
 
 def clone_link(run: Run) -> None:
     """A link to Train with the data and the settings of a run."""
-    st.page_link(
-        "train.py", label="Clone this run with changes", icon=":material/content_copy:", query_params={"clone": str(run.id)}
-    )
+    label = "Clone this run with changes"
+    st.page_link("train.py", label=label, icon=":material/content_copy:", query_params=clone_query(run))
 
 
 def compare_link(models: Sequence[str], sources: Sequence[str]) -> None:

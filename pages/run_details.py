@@ -29,7 +29,7 @@ def run_details(run_id: int, others: Sequence[Run] = ()) -> None:
     heading.header(plain(run.label))
     with buttons:
         action_buttons(run)
-    with st.container():  # a place that stays, filled or not: what is being typed below would be lost if it moved
+    with st.container():
         if run.message and not run.is_active:
             {"failed": st.error, "lost": st.warning}.get(run.status, st.info)(plain(run.message))
     # Not in a fragment: one that is drawn anew just when its visitor leaves the page breaks the next one.

@@ -39,8 +39,6 @@ def settings_panel(recipe: str, start: Config | None, key: str, *, cross_validat
                 value = _widget(name, field, getattr(first, name), f"{recipe}-{name}-{key}", disabled=name in off)
             if name not in off and value != getattr(defaults, name):
                 changed[name] = value
-    if changed:
-        st.caption("Changed from the recipe: " + ", ".join(f"{name} {value}" for name, value in changed.items()))
     return changed
 
 

@@ -9,11 +9,11 @@ from pages.launching import launch
 from pages.settings_panel import settings_panel
 from pages.stores import store
 from pages.text import plain
+from pages.training_form import form, start_afresh
 from seg_core.command_line import command_line
 from seg_core.config import MOST_FOLDS, MOST_SEEDS, VARIANT_LABELS, VARIANTS, Config, Recipe, Variant
 from seg_core.data.dataset import SAMPLE
 from seg_core.errors import InputError
-from seg_core.runs.run import Run
 
 VARIANT_HELP: dict[Variant, str] = {
     "trainable-decoder": "The encoder keeps its ImageNet weights; only the decoder learns. Fastest.",
@@ -24,37 +24,6 @@ CHOICES: dict[str, list[Variant]] = {label: [variant] for variant, label in VARI
 CHOICES["All three, with the same seed and split"] = list(VARIANTS)
 REPEATS = {"once": "Once", "seeds": "Several seeds", "folds": "Cross-validation"}
 RECIPE_LABELS: dict[Recipe, str] = {"best": "Best · ours", "report": "Report · as published"}
-
-
-def form() -> tuple[int, str]:
-    """The form at work: its number, and what it was asked to begin with, the id of a run or nothing.
-
-    What is typed stays while other pages are looked at; whoever comes with a run to clone begins anew.
-    """
-    if st.session_state.pop("arrived", False) and ("clone" in st.query_params or "form" not in st.session_state):
-        begin(st.query_params.get("clone", ""))
-    number, linked = st.session_state["form"]
-    return number, linked
-
-
-def begin(clone: str = "") -> None:
-    """Begin another form: with the recipe's settings, or with the data and the settings of a run."""
-    number, _ = st.session_state.get("form", (0, ""))
-    st.session_state["form"] = number + 1, clone
-
-
-def start_afresh() -> None:
-    """Forget what was typed, and which run it began with."""
-    st.query_params.clear()
-    begin()
-
-
-def cloned(linked: str) -> Run | None:
-    """The run to begin with, if any."""
-    run = next((run for run in store().list_runs() if str(run.id) == linked), None)
-    if linked and run is None:
-        st.warning(plain(f"There is no run {linked[:20]} to clone; it may have been deleted."))
-    return run
 
 
 def choose_repeats(key: str) -> tuple[int, int]:
@@ -77,15 +46,19 @@ def choose_repeats(key: str) -> tuple[int, int]:
     return (count, 1) if how == "seeds" else (1, count)
 
 
-number, linked = form()
+number, clone, missing = form()
 head = st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="bottom")
 head.title("Train")
 head.button(
-    "Start afresh", icon=":material/restart_alt:", on_click=start_afresh, help="Sets every field back to what it was at first."
+    "Start afresh",
+    icon=":material/restart_alt:",
+    on_click=start_afresh,
+    help="Forgets what was typed, and the run it began with.",
 )
-with st.container():
-    if clone := cloned(linked):
-        st.info(f"Data and settings of {plain(clone.label)}; change what should differ.", icon=":material/content_copy:")
+if missing:
+    st.warning(plain(f"There is no run {missing[:20]} to clone; it may have been deleted."))
+if clone:
+    st.info(f"Data and settings of {plain(clone.label)}; change what should differ.", icon=":material/content_copy:")
 key = f"train-{number}"
 data, model = st.columns(2, gap="large")
 with data, st.container():  # a place of its own: what stands below it stays open while it changes
@@ -139,8 +112,11 @@ with model:
     label = f"Launch {count} runs" if count > 1 else "Launch"
     icon = ":material/rocket_launch:"
     launched = st.button(label, type="primary", icon=icon, disabled=dataset is None, width="stretch", key="launch")
-    if dataset is None:
-        st.caption("Choose a dataset first.")
+    with st.container():  # below the button, which would move from under the pointer
+        if dataset is None:
+            st.caption("Choose a dataset first.")
+        if settings:
+            st.caption("Changed from the recipe: " + ", ".join(f"{name} {value}" for name, value in settings.items()))
     with st.expander("The same in a terminal", icon=":material/terminal:"):
         sources = list(dataset.sources) if dataset else ["DIR"]
         st.code(

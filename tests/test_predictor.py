@@ -11,7 +11,7 @@ import secrets
 import subprocess
 import sys
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -490,8 +490,11 @@ def test_files_that_nobody_uploaded_are_refused(app: AppProcess, photo_file: Pat
         assert httpx.get(f"{app.url}/predictor/gradio_api/file={path}").status_code in (403, 404)
 
 
-def measures_of(app: AppProcess, model: str) -> str:
-    """What the widget says of an example under the first model, when a request names the model by a path."""
+def answers_of(app: AppProcess, model: str) -> tuple[list[Any], list[Any]]:
+    """What the widget answers to a click on an example when a request names the first model by a path.
+
+    First what it says of the measures, one answer after the other, then all values of the last answer.
+    """
     config = httpx.get(f"{app.url}/predictor/config").json()
     (handler,) = [each for each in config["dependencies"] if each["api_name"] == "add_example"]
     (measures,) = [each["id"] for each in config["components"] if each["props"].get("elem_id") == "measures-1"]
@@ -499,8 +502,26 @@ def measures_of(app: AppProcess, model: str) -> str:
     request = {"fn_index": handler["id"], "session_hash": visit, "event_data": {"index": 0}}
     httpx.post(f"{queue}/join", json=request | {"data": [None, model, "", 0.5, 0.5, 40, True, False]}).raise_for_status()
     answer = httpx.get(f"{queue}/data", params={"session_hash": visit}, timeout=60).text
-    (done,) = re.findall(r'data: (\{"msg":"process_completed".*)', answer)
-    return str(json.loads(done)["output"]["data"][handler["outputs"].index(measures)])
+    updates = [
+        json.loads(each)["output"]["data"] for each in re.findall(r'data: (\{"msg":"process_(?:generating|completed)".*)', answer)
+    ]
+    place = handler["outputs"].index(measures)
+    first, *others = (update[place] for update in updates[:-1])
+    changes = [value for change in others for _, _, value in change]  # after the first answer only what differs is sent
+    return [each for each in (first, *changes) if isinstance(each, str)], updates[-1]
+
+
+def measures_of(app: AppProcess, model: str) -> str:
+    """What the widget says in the end of an example under the first model."""
+    return str(answers_of(app, model)[0][-1])
+
+
+def test_an_answer_that_is_complete_changes_nothing_more(app: AppProcess) -> None:
+    said, last = answers_of(app, str(PROJECT / "checkpoints" / "fine-tune-best.safetensors"))
+    assert "Computing" in said[0]
+    assert "Lesion area" in said[-1]
+    # Gradio sends the last answer twice: had it a picture, it would come back over one that was asked for meanwhile.
+    assert set(re.findall(r"\w+", json.dumps(last))) <= {"null", "props", "__type__", "update"}
 
 
 def test_a_request_cannot_name_a_file_that_is_no_choice(app: AppProcess, make_model: MakeModel, tmp_path: Path) -> None:
@@ -587,6 +608,14 @@ def handlers(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
         return pool.submit(asyncio.run, make()).result()
 
 
+def shown_by(updates: Iterable[dict[Any, Any]]) -> dict[Any, Any]:
+    """What the page shows after some updates."""
+    page: dict[Any, Any] = {}
+    for update in updates:
+        page |= update
+    return page
+
+
 def test_choices_follow_the_checkpoints(handlers: Any, make_model: MakeModel) -> None:
     parts, (first, second) = handlers.parts, handlers.parts.sides
     page: dict[str, Any] = {"known": None, "first": None, "second": None}
@@ -631,7 +660,7 @@ def test_slider_is_set_only_for_a_new_model(handlers: Any, make_model: MakeModel
     assert session.photo
     one = str(make_model(run=1))
     halves(session.photo, Path(one), 0.9, 0.6, threshold=0.4)
-    (update,) = handlers.show(session, one, "", 0.5, 0.5, 40, True, False)  # nothing has to run, so there is one update
+    update = shown_by(handlers.show(session, one, "", 0.5, 0.5, 40, True, False))
     assert update[parts.sides[0].threshold] == 0.4
     assert "100.0 %" in update[parts.sides[0].measures]
     update = handlers.redraw(session, one, "", 0.8, 0.5, 40, True, False)
@@ -649,14 +678,14 @@ def test_a_photograph_that_comes_before_the_page_knows_of_models_gets_the_first_
     for path in paths:
         halves(session.photo, path, 0.9, 0.6, threshold=0.75)
     for first, second in ((None, None), (str(paths[0]), str(paths[1]))):  # then the page knows them, its sliders still at 0.5
-        (update,) = handlers.show(session, first, second, 0.5, 0.5, 40, True, False)
+        update = shown_by(handlers.show(session, first, second, 0.5, 0.5, 40, True, False))
         for side in (one, two):
             assert update[side.result]["visible"]
             assert "50.0 %" in update[side.measures]
             assert update[side.threshold] == 0.75
         assert update[one.tools]["visible"]
         assert update[handlers.parts.both]["visible"]
-    (update,) = handlers.show(session, str(paths[0]), "", 0.75, 0.75, 40, True, False)
+    update = shown_by(handlers.show(session, str(paths[0]), "", 0.75, 0.75, 40, True, False))
     assert not update[two.result]["visible"]
 
 
@@ -675,47 +704,68 @@ def test_an_answer_that_took_long_is_not_shown_over_a_later_one(
     answer = handlers.show(*values)
     assert "Computing" in next(answer)[parts.sides[0].measures]
     session.shown = 0
-    (quick,) = handlers.show(*values)
+    quick = shown_by(handlers.show(*values))
     assert "100.0 %" in quick[parts.sides[0].measures]
-    assert list(answer) == []
+    assert list(answer) == [{parts.session: session}]
     assert session.photos[1].knows([one])  # it was not for nothing
 
     session.shown = 1
-    assert len(list(handlers.show(*values))) == 1
     other = handlers.show(*values[:-1], True)
     next(other)
     handlers.clear(session)
-    assert list(other) == []
+    assert list(other) == [{parts.session: session}]
 
 
 def test_what_is_asked_for_while_photographs_are_read_is_shown(
     handlers: Any, make_model: MakeModel, photo_file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     session, parts = Session(), handlers.parts
-    paths = [str(make_model(stem=stem, label=stem)) for stem in ("one", "other")]
-    asked = [(session, path, "", 0.5, 0.5, 40, True, False) for path in paths]
-    read = Photo.read
+    one, other = (str(make_model(stem=stem, label=stem)) for stem in ("one", "other"))
 
-    def read_slowly(file: Path, name: str) -> Photo:
-        list(handlers.show(*asked[1]))
-        photo = read(file, name)
-        halves(photo, Path(paths[0]), 0.1, 0.1)
-        halves(photo, Path(paths[1]), 0.9, 0.9)
+    def read(file: Path, name: str) -> Photo:
+        photo = genuine(file, name)
+        halves(photo, Path(one), 0.1, 0.1)
+        halves(photo, Path(other), 0.9, 0.3, threshold=0.2)
         return photo
 
-    monkeypatch.setattr(Photo, "read", read_slowly)
-    shown: dict[Any, Any] = {}
-    for update in handlers.add_uploads([{"path": str(photo_file), "orig_name": "ISIC_1.jpg"}], *asked[0]):
-        shown |= update
-    assert "100.0 %" in shown[parts.sides[0].measures]
-    assert session.thresholds_for[0] == paths[1]
-    assert shown[parts.uploads] is None
+    genuine = Photo.read
+    monkeypatch.setattr(Photo, "read", read)
+    session.add([(photo_file, "before.jpg")])
+    list(handlers.show(session, one, "", 0.5, 0.5, 40, True, False))
+
+    def read_while_another_is_chosen(file: Path, name: str) -> Photo:
+        asked = shown_by(handlers.show(session, other, "", 0.5, 0.5, 40, True, False))
+        assert asked[parts.sides[0].threshold] == 0.2
+        return read(file, name)
+
+    monkeypatch.setattr(Photo, "read", read_while_another_is_chosen)
+    files = [{"path": str(photo_file), "orig_name": "new.jpg"}]
+    page = shown_by(handlers.add_uploads(files, session, one, "", 0.5, 0.5, 40, True, False))
+    assert session.photo
+    assert session.photo.name == "new.jpg"
+    assert "100.0 %" in page[parts.sides[0].measures]  # by the other model, at its own threshold
+    assert page[parts.uploads] is None
+
+
+def test_photographs_dropped_together_with_others_are_shown(photo_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    session, read = Session(), Photo.read
+
+    def read_beside_another(file: Path, name: str) -> Photo:
+        monkeypatch.setattr(Photo, "read", read)
+        session.add([(photo_file, "quick.jpg")])
+        return read(file, name)
+
+    monkeypatch.setattr(Photo, "read", read_beside_another)
+    session.add([(photo_file, "slow.jpg")])
+    assert [photo.name for photo in session.photos] == ["quick.jpg", "slow.jpg"]
+    assert session.photo
+    assert session.photo.name == "slow.jpg"
 
 
 def test_names_are_shown_as_text(handlers: Any, make_model: MakeModel, photo_file: Path) -> None:
     session = Session()
     session.add([(photo_file, '<img src=x onerror="alert(1)">')])
-    (update,) = handlers.show(session, None, "", 0.5, 0.5, 40, True, False)
+    update = shown_by(handlers.show(session, None, "", 0.5, 0.5, 40, True, False))
     assert "<img src=x" not in json.dumps(update[handlers.parts.strip])
     update = handlers.clear(session)
     assert update[handlers.parts.both]["visible"] is False

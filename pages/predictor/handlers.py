@@ -135,7 +135,8 @@ class Handlers:
             return {self.parts.known: known}
         paths = [path for _, path in there]
         default_first, default_second = default_pair(paths)
-        new_first, new_second = first if first in paths else default_first, second
+        new_first = first if first in paths else default_first
+        new_second = second
         if second not in paths and (second is None or second or len(known or []) < 2):
             new_second = next((path for path in (default_second, default_first) if path not in (None, new_first)), "")
         one, two = self.parts.sides
@@ -157,8 +158,9 @@ class Handlers:
 
     def add_uploads(self, files: list[dict[str, Any]] | None, *values: Any) -> Iterator[Update]:
         """Take in what was dropped, pasted or picked, and give the drop zone back for more."""
-        for update in self._add([upload(file) for file in files or []], *values):
-            yield update | {self.parts.uploads: None}
+        updates = self._add([upload(file) for file in files or []], *values)
+        yield next(updates) | {self.parts.uploads: None}
+        yield from updates
 
     def add_example(self, event: gr.EventData, *values: Any) -> Iterator[Update]:
         """Take in an example; one that is there already is shown again."""
@@ -187,12 +189,13 @@ class Handlers:
         session, photo = controls.session, controls.session.photo
         if photo is None:
             yield self._nothing(session)
-            return
-        if not photo.knows(controls.models, tta=controls.tta):
-            yield self._frame(controls, photo) | self._waiting(controls, photo)
-        seen = controls.view(photo)
-        if session.turn == turn:
-            yield self._frame(controls, photo) | self._drawn(controls, photo, *seen)
+        else:
+            frame = self._frame(controls, photo)
+            yield frame if photo.knows(controls.models, tta=controls.tta) else frame | self._waiting(controls, photo)
+            seen = controls.view(photo)
+            if session.turn == turn:
+                yield self._drawn(controls, photo, *seen)
+        yield {self.parts.session: session}  # Gradio sends the last update of a generator again when it has ended
 
     def redraw(self, *values: Any) -> Update:
         """Draw again after a slider moved."""
@@ -277,6 +280,7 @@ class Handlers:
             if wanted[side.place] is None and drawn.threshold is not None:
                 update[side.threshold] = drawn.threshold
                 controls.session.thresholds_for[side.place] = model
+                controls.session.asked[2 + side.place] = drawn.threshold  # where the slider stands from now on
         return update
 
 

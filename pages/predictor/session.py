@@ -94,17 +94,21 @@ class Session:
 
     def add(self, files: Iterable[tuple[Path, str]]) -> list[str]:
         """Take in photographs, given as file and name, and show the first new one; gives a sentence for each that is no use."""
-        before, problems = len(self.photos), []
+        problems: list[str] = []
+        first: Photo | None = None
         for file, name in files:
             if len(self.photos) >= MOST_PHOTOS:
                 problems.append(f"At most {MOST_PHOTOS} photographs are kept at a time; remove them and drop the others again.")
                 break
             try:
-                self.photos.append(Photo.read(file, name))
+                photo = Photo.read(file, name)
             except InputError as error:
                 problems.append(str(error))
-        if len(self.photos) > before:
-            self.shown = before
+                continue
+            self.photos.append(photo)
+            first = first or photo
+        # Others may have been taken in, or all removed, while these were read.
+        self.shown = next((place for place, photo in enumerate(self.photos) if photo is first), self.shown)
         return problems
 
     def clear(self) -> None:
