@@ -63,7 +63,11 @@ def choose_split(dataset: Dataset) -> SplitChoice | None:
     seed = 0
     if name != "test" and not own:
         warning = "Models of another seed may have trained on these."
-        seed = int(st.number_input("Seed of the split", 0, 2**31 - 1, _linked_seed(), key="compare-seed", help=warning))
+        seed = int(
+            st.number_input(
+                *("Seed of the split", 0, 2**31 - 1, _linked_seed()), key="compare-seed", help=warning, persist_state="page"
+            )
+        )
     split = SplitChoice(dataset, name, Drawing(seed))
     try:
         st.caption(f"{len(split.pairs):,} photographs, scored at their stored resolution, as the ISIC challenge does.")
@@ -138,8 +142,9 @@ def choose_models() -> dict[str, Model]:
     there |= {f"group {group.id}": (group.label, group) for group in groups}
     asked = st.query_params.get_all("model")
     linked = list(dict.fromkeys(name for name in asked if name in there))[:MOST_COMPARED]
-    if unknown := [name for name in asked if name not in there]:
-        st.warning(plain(f"There is no model {', '.join(unknown)}; choose from the list."))
+    with st.container():  # a place that stays: what is open below it stays open
+        if unknown := [name for name in asked if name not in there]:
+            st.warning(plain(f"There is no model {', '.join(unknown)}; choose from the list."))
     # The browser tells a choice by its label, and a run is renamed, a group grows: what is chosen keeps the label that it had.
     chosen, before = st.session_state.get("compare-models", []), st.session_state.get("compare-labels", {})
     labels = {name: before.get(name, label) if name in chosen else label for name, (label, _) in there.items()}
@@ -154,7 +159,7 @@ def choose_models() -> dict[str, Model]:
         key="compare-models",
     )
     models: dict[str, Model] = dict(there[name] for name in picked)
-    with st.expander("Models and masks from elsewhere", expanded="masks" in st.query_params):
+    with st.expander("Models and masks from elsewhere", expanded="masks" in st.query_params, key="compare-elsewhere"):
         models |= uploaded_models()
         models |= masks_folder()
     if len(models) > MOST_COMPARED:
@@ -215,13 +220,9 @@ def remember(dataset: Dataset, split: SplitChoice, models: dict[str, Model], *, 
         "masks": [str(model) for model in models.values() if isinstance(model, Path) and model.is_dir()],
         "tta": ["1"] if tta else [],
     }
-    for name, values in wanted.items():
-        if st.query_params.get_all(name) == values:
-            continue
-        if values:
-            st.query_params[name] = values
-        else:
-            st.query_params.pop(name, None)
+    address = {name: values for name, values in wanted.items() if values}
+    if {name: st.query_params.get_all(name) for name in st.query_params} != address:
+        st.query_params.from_dict(address)  # at once: each change is an entry in the browser's history
 
 
 def compared(models: dict[str, Model], split: SplitChoice, *, tta: bool) -> list[Compared]:
@@ -241,7 +242,7 @@ def pictures(models: list[Compared], table: Table, threshold: float | None) -> N
     order_box, ids_box, page_box = st.columns([5, 3, 2], vertical_alignment="bottom")
     orders = [order for order in ORDERS if len(models) > 1 or order != "difference"]
     order = order_box.segmented_control("Order", orders, default=orders[0], required=True, format_func=ORDERS.__getitem__)
-    only = ids_box.multiselect("Only these photographs", table.ids, placeholder="all")
+    only = ids_box.multiselect("Only these photographs", table.ids, placeholder="all", key="compare-only")
     # By each model's own threshold: while the slider moves, the photographs stay where they are.
     steady = Table.of(models, None)
     rows = [row for row in steady.in_order(order) if not only or steady.ids[row] in only]
@@ -289,9 +290,10 @@ def results(models: list[Compared], split: SplitChoice) -> None:
     costs = {model.label: model.cost for model in evaluated}
     rows = score_rows(evaluations_of(evaluated), costs, threshold)
     st.html(score_table(rows))
-    for row in rows:
-        if row.spread:
-            st.markdown(plain(f"{row.label}: {row.spread.sentence}."))
+    with st.container():
+        for row in rows:
+            if row.spread:
+                st.markdown(plain(f"{row.label}: {row.spread.sentence}."))
     st.caption(
         f"Means over photographs with 95 % bootstrap intervals, {at}; those of a group are wider by what its models vary. "
         "Thresholded IoU counts a photograph below 0.65 as 0; boundary IoU and HD95, the 95th percentile of the Hausdorff "
@@ -304,13 +306,14 @@ def results(models: list[Compared], split: SplitChoice) -> None:
             st.download_button(name, write(rows, scored_on), f"lesionlab-table.{ending}", on_click="ignore", width="stretch")
         every = scores_csv(evaluated, table)
         st.download_button("Scores of every photograph (CSV)", every, "lesionlab-scores.csv", on_click="ignore", width="stretch")
-    for note in dict.fromkeys(note for model in evaluated if model.evaluation for note in model.evaluation.notes):
-        st.warning(plain(note))
-    for model in evaluated:
-        if model.evaluation and model.evaluation.missing:
-            count = len(model.evaluation.missing)
-            st.warning(plain(f"{model.label} has no mask for {count} of the photographs, which are left out of its scores."))
-    differences(evaluated, threshold)
+    with st.container():
+        for note in dict.fromkeys(note for model in evaluated if model.evaluation for note in model.evaluation.notes):
+            st.warning(plain(note))
+        for model in evaluated:
+            if model.evaluation and model.evaluation.missing:
+                missing = f"has no mask for {len(model.evaluation.missing)} of the photographs, which are left out of its scores."
+                st.warning(plain(f"{model.label} {missing}"))
+        differences(evaluated, threshold)
     st.header("Charts")
     comparison_charts(evaluated, threshold, IMAGE)
     st.header("Photographs")
@@ -330,6 +333,8 @@ def results(models: list[Compared], split: SplitChoice) -> None:
 
 
 st.title("Compare")
+if "compare-models" not in st.session_state:  # a new visit begins with each model's own threshold
+    st.session_state.pop(THRESHOLD, None)
 left, right = st.columns(2, gap="large")
 with left:
     st.header("Data")
@@ -347,8 +352,9 @@ if not chosen:
     st.page_link("train.py", label="Train a model", icon=":material/model_training:")
     st.stop()
 remember(dataset, split, chosen, tta=tta)
-warn_of_overlap(chosen, split)
-models = compared(chosen, split, tta=tta)
+with st.container():
+    warn_of_overlap(chosen, split)
+    models = compared(chosen, split, tta=tta)
 wanting = {
     model.label + (f", {place} of {len(model.wanting)}" if len(model.wanting) > 1 else ""): request
     for model in models

@@ -48,6 +48,7 @@ def fetch_panel() -> None:
             st.success(plain(job.message), icon=":material/check_circle:")
             if st.button("Look at it", icon=":material/visibility:"):
                 st.query_params["data"] = request.arguments["folder"]
+                st.session_state["data-looks"] = st.session_state.get("data-looks", 0) + 1
                 st.rerun()
         if st.button("Fetch" if job is None else "Fetch what is missing", icon=":material/download:"):
             ask([request])
@@ -124,9 +125,10 @@ def browse(view: View) -> None:
 def choose_by_address() -> Dataset | None:
     """Let the visitor choose, beginning with what the address names. It follows the choice, and is then no new beginning."""
     linked, start = st.query_params.get_all("data"), st.session_state.get("data-start", [])
-    if linked != st.session_state.get("data-shown") or f"dataset-data-{'|'.join(start)}" not in st.session_state:
+    looks = st.session_state.get("data-looks", 0)  # to look at the same folder again is a new beginning too
+    if linked != st.session_state.get("data-shown") or f"dataset-data-{looks}-{'|'.join(start)}" not in st.session_state:
         start = st.session_state["data-start"] = linked
-    dataset = choose_dataset(start or [SAMPLE], f"data-{'|'.join(start)}")
+    dataset = choose_dataset(start or [SAMPLE], f"data-{looks}-{'|'.join(start)}")
     if dataset is not None:
         shown = st.session_state["data-shown"] = list(dataset.sources)
         if linked != shown:
@@ -135,7 +137,8 @@ def choose_by_address() -> Dataset | None:
 
 
 st.title("Data")
-dataset = choose_by_address()
+with st.container():  # a place that stays: what is open below it stays open
+    dataset = choose_by_address()
 fetch_panel()
 if dataset is None:
     st.stop()

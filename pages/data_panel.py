@@ -16,6 +16,7 @@ from seg_core.data.check import Problem
 from seg_core.data.dataset import Dataset
 from seg_core.data.duplicates import leakage
 from seg_core.errors import InputError
+from seg_core.text import legible
 
 
 def data_panel(start: Sequence[str], key: str) -> Dataset | None:
@@ -52,7 +53,7 @@ def show_problems(problems: list[Problem]) -> None:
     else:
         st.warning(f"{kinds}. Training is possible.", icon=":material/warning:")
     with st.expander(f"{len(problems):,} to look at"):
-        rows = [{"": "error" if p.is_error else "warning", "what to do": p.message} for p in problems]
+        rows = [{"": "error" if p.is_error else "warning", "what to do": legible(p.message)} for p in problems]
         st.dataframe(rows, hide_index=True, width="stretch", column_config={"": st.column_config.TextColumn(width="small")})
 
 

@@ -52,7 +52,7 @@ def _typed_folders(start: str, key: str, kept: bool) -> list[str]:
         placeholder="~/data/ISIC2016",
         help=LAYOUT_HELP,
         key=f"folders-{key}",
-        persist_state="session" if kept else None,
+        persist_state="session" if kept else "page",
     )
     return [line for line in text.splitlines() if line.strip()]
 

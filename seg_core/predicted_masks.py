@@ -22,6 +22,7 @@ from seg_core.errors import InputError, some_of
 from seg_core.home import expanded
 from seg_core.image import open_image, read_grey, upright_size
 from seg_core.prediction import Prediction
+from seg_core.text import legible
 
 _SUFFIX = re.compile(f"_({'|'.join((*MASK_SUFFIXES, 'pred', 'prediction'))})$", re.I)
 _TOPS = (1, 255, 65535)
@@ -118,7 +119,7 @@ def _match(folder: Path, found: Sequence[Path], pairs: Sequence[Pair]) -> tuple[
     files: dict[str, Path] = {}
     orphans, double = [], []
     for file in found:
-        id = _id_of(file.stem, ids)
+        id = _id_of(legible(file.stem), ids)
         if id is None:
             orphans.append(file.name)
         elif id in files:

@@ -268,6 +268,48 @@ def test_a_point_opens_its_photograph_and_arrow_keys_step_on(page: Page, app_ser
 
 
 @pytest.mark.browser
+def test_file_names_that_are_no_text_are_shown(page: Page, app_server: AppProcess, tmp_path: Path) -> None:
+    data = make_dataset(tmp_path / "odd", size=(80, 60), train=4, test=2)
+    for kind in ("images", "masks"):
+        file = min((data / "test" / kind).iterdir())
+        file.rename(file.with_stem("odd\udcff"))
+    shutil.copy(data / "train" / "masks" / "ISIC_0000000.png", data / "train" / "masks" / "lonely\udcff.png")
+    page.goto(f"{app_server.url}/data?data={data}")
+    expect(page.get_by_text("1 × orphan mask")).to_be_visible(timeout=SLOW)
+    expect(page.get_by_role("group", name="Photographs with their masks")).to_contain_text("odd?")
+    expect(page.get_by_role("heading", name="Augmentation")).to_be_visible()  # the page goes on to its end
+
+    page.goto(f"{app_server.url}/compare?data={data}&model=fine-tune-report")
+    page.get_by_role("button", name="Evaluate 1 model on 2 photographs").click()
+    expect(page.locator(".mask-group canvas[data-drawn]")).to_have_count(4, timeout=SLOW)
+    expect(page.get_by_text("Scores of every photograph").last).to_be_visible()
+    expect(page.get_by_text("Masks of all photographs")).to_be_visible()
+
+
+@pytest.mark.browser
+def test_what_is_open_stays_open_when_another_model_comes(page: Page, app_server: AppProcess, tmp_path: Path) -> None:
+    data = make_dataset(tmp_path / "of its own", size=(80, 60), train=4, test=5)
+    page.goto(f"{app_server.url}/compare?data={data}&model=fine-tune-report")
+    page.get_by_role("button", name="Evaluate").click(timeout=SLOW)
+    expect(page.locator(".mask-group canvas[data-drawn]")).to_have_count(10, timeout=SLOW)
+    page.get_by_text("Scores of every photograph").last.click()
+    expect(page.get_by_test_id("stDataFrame")).to_be_visible()
+    page.get_by_text("Models and masks from elsewhere").click()
+    page.locator("input[type=file]").set_input_files(SHIPPED_CHECKPOINTS / "frozen-decoder-report.safetensors")
+    page.get_by_role("button", name="Evaluate 1 model").click()
+    expect(page.get_by_text("Which one is better?")).to_be_visible(timeout=SLOW)
+    expect(page.get_by_test_id("stDataFrame")).to_be_visible()
+    expect(page.locator("input[type=file]")).to_have_count(1)  # what is elsewhere is still open
+
+    page.get_by_role("slider", name="Threshold of all models").fill("0.9")
+    expect(page.get_by_text("at threshold 0.90")).to_be_visible()
+    page.get_by_role("link", name="Train").click()
+    expect(page.get_by_role("heading", name="Train")).to_be_visible()
+    page.go_back()
+    expect(page.get_by_text("at each model's own threshold")).to_be_visible(timeout=SLOW)
+
+
+@pytest.mark.browser
 def test_an_uploaded_model_is_compared_and_what_is_none_is_refused(page: Page, app_server: AppProcess, tmp_path: Path) -> None:
     data = make_dataset(tmp_path / "of its own", size=(80, 60), train=4, test=2)
     page.goto(f"{app_server.url}/compare?data={data}&model=fine-tune-report")

@@ -7,6 +7,7 @@ class CompareView {
     this.root = parent.querySelector(".compare-view") ?? parent.appendChild(element("div", "compare-view"));
     this.root.replaceChildren();
     this.style = "outline";
+    this.shared = new Shared();
     this.makeControls();
     this.grid = this.root.appendChild(element("div", "mask-grid"));
   }
@@ -31,8 +32,7 @@ class CompareView {
     this.models = data.models;
     this.photos = data.photos;
     this.setStateValue = setStateValue;
-    if (!this.resting && data.threshold !== this.given) this.threshold = data.threshold;
-    this.given = data.threshold;
+    if (this.shared.isNews(data.threshold) && !this.resting) this.threshold = data.threshold;
     this.layOut();
     this.draw();
   }
@@ -41,7 +41,11 @@ class CompareView {
     this.threshold = threshold;
     this.frame ??= requestAnimationFrame(() => { this.frame = null; this.draw(); });
     clearTimeout(this.resting);
-    this.resting = setTimeout(() => { this.resting = null; this.setStateValue("threshold", this.threshold); }, REST_MS);
+    this.resting = setTimeout(() => {
+      this.resting = null;
+      this.shared.told(this.threshold);
+      this.setStateValue("threshold", this.threshold);
+    }, REST_MS);
   }
 
   layOut() {

@@ -26,6 +26,21 @@ const unlessLeaving = (madeAt, tell) => (...told) => {
   if (since < madeAt || performance.now() - since > LEAVING_MS) tell(...told);
 };
 
+// A value that both the visitor and the page can set. The page's answer to what it was told is no news: more may have happened since.
+class Shared {
+  constructor() { this.sent = []; }
+
+  told(value) { this.sent.push(value); }
+
+  // Whether what the page gives was set there: by a link, say, or another part.
+  isNews(value) {
+    const answered = this.sent.indexOf(value), news = answered < 0 && value !== this.given;
+    this.sent = answered < 0 ? (news ? [] : this.sent) : this.sent.slice(answered + 1);
+    this.given = value;
+    return news;
+  }
+}
+
 // The function that Streamlit calls: one `Part` for each place in the page, shown anew with new data, closed when it goes.
 function component(Part) {
   const parts = new WeakMap();

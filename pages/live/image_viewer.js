@@ -12,6 +12,7 @@ class ImageViewer {
     this.root.setAttribute("aria-label", "One photograph, large: the arrow keys step through them, plus and minus zoom");
     this.root.addEventListener("keydown", (event) => this.press(event));
     this.view = { zoom: 1, x: 0, y: 0 };
+    this.shared = new Shared();
     const bar = this.root.appendChild(element("div", "mask-bar"));
     this.back = this.button(bar, "Previous", () => this.step(-1));
     this.next = this.button(bar, "Next", () => this.step(1));
@@ -37,8 +38,7 @@ class ImageViewer {
     this.data = data;
     this.tell = (id) => setTriggerValue("image", id);
     // What the page asks for, if that is new; else what is shown, wherever it stands among the photographs now.
-    const wanted = !this.settling && data.image !== this.given ? data.image : this.shown ?? data.image;
-    this.given = data.image;
+    const wanted = this.shared.isNews(data.image) && !this.settling ? data.image : this.shown ?? data.image;
     this.at = Math.max(0, data.photos.ids.indexOf(wanted));
     this.layOut();
     this.draw();
@@ -120,8 +120,8 @@ class ImageViewer {
     clearTimeout(this.settling);
     this.settling = setTimeout(() => {
       this.settling = null;
-      this.given = this.data.photos.ids[this.at];
-      this.tell(this.given);
+      this.shared.told(this.shown);
+      this.tell(this.shown);
     }, SETTLE_MS);
   }
 

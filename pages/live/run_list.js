@@ -34,20 +34,16 @@ class RunList {
     this.open = new Set(); // groups that show their runs
     this.order = [];
     this.chosen = [];
-    this.sent = []; // what was clicked, until the page comes back with it
+    this.shared = new Shared();
   }
 
   show(data, setStateValue) {
     this.colours = data.colours;
     this.setStateValue = setStateValue;
-    const given = JSON.stringify(data.chosen), answered = this.sent.indexOf(given);
-    if (answered >= 0) this.sent.splice(0, answered + 1); // further clicks may be on their way
-    else if (given !== this.given) { // the page chose: a link, or a new run
+    if (this.shared.isNews(JSON.stringify(data.chosen))) {
       this.openTo = data.chosen.filter((key) => !this.chosen.includes(key)); // chosen elsewhere: to be seen within its group
       this.chosen = data.chosen;
-      this.sent = [];
     }
-    this.given = given;
     if (feed.runs.size) this.draw(feed.runs.keys());
     feed.watch(this);
   }
@@ -63,7 +59,7 @@ class RunList {
 
   choose(chosen) {
     this.chosen = chosen;
-    this.sent.push(JSON.stringify(chosen));
+    this.shared.told(JSON.stringify(chosen));
     this.setStateValue("chosen", chosen); // the page draws what is chosen now
   }
 

@@ -11,6 +11,7 @@ from typing import Literal
 
 from seg_core.errors import InputError
 from seg_core.home import expanded
+from seg_core.text import legible
 
 Part = Literal["train", "val", "test"]
 PARTS: tuple[Part, ...] = ("train", "val", "test")
@@ -112,7 +113,7 @@ def _match(part: Part, photo_folders: list[Path], mask_folders: list[Path], list
         id = path.stem if path.stem in stems else _MASK_SUFFIX.sub("", path.stem)
         masks.setdefault(id, []).append(path)
     # Two photographs or two masks of one id make two pairs, which `seg_core.data.check` names.
-    listing.pairs.extend(Pair(photo.stem, photo, mask, part) for photo in photos for mask in masks.get(photo.stem, []))
+    listing.pairs.extend(Pair(legible(photo.stem), photo, mask, part) for photo in photos for mask in masks.get(photo.stem, []))
     listing.without_mask.extend(photo for photo in photos if photo.stem not in masks)
     listing.without_photo.extend(mask for id in sorted(masks.keys() - stems) for mask in masks[id])
 

@@ -15,7 +15,8 @@ from seg_core.errors import InputError
 from seg_core.home import home
 from seg_core.jobs.job import AT_WORK, Job, JobStatus, Request
 from seg_core.processes.owner import Owner, host_name
-from seg_core.runs.rows import owned_by, storable
+from seg_core.runs.rows import owned_by
+from seg_core.text import legible
 
 LOST = "Its process ended without a word: it was killed, or the machine ran out of memory or restarted. Ask for it again."
 
@@ -86,7 +87,7 @@ class JobStore:
     def progress(self, job_id: int, done: int, total: int, message: str = "") -> None:
         """Note how far a job of this process is."""
         with self._writer.begin() as connection:
-            _change(connection, job_id, _is_mine(), done=done, total=total, message=storable(message))
+            _change(connection, job_id, _is_mine(), done=done, total=total, message=legible(message))
 
     def should_stop(self, job_id: int) -> bool:
         """Whether this process is to leave the job: it was cancelled, or is no longer this process's."""
@@ -112,7 +113,7 @@ class JobStore:
     def finish(self, job_id: int, status: JobStatus, message: str = "") -> None:
         """Write how a job of this process ended."""
         with self._writer.begin() as connection:
-            _change(connection, job_id, _is_mine(), status=status, finished=time.time(), message=storable(message))
+            _change(connection, job_id, _is_mine(), status=status, finished=time.time(), message=legible(message))
 
     def mark_lost(self) -> None:
         """Mark as failed the jobs of this machine whose process is gone, and as stopped those that were to stop."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from seg_core.errors import InputError
-from seg_core.runs.rows import storable
+from seg_core.text import legible
 
 LONGEST_NAME = 100
 LONGEST_NOTES = 10_000
@@ -18,7 +18,7 @@ def clean_name(name: str) -> str:
     Raises:
         InputError: if it has more than 100 characters.
     """
-    return _short_enough("name", " ".join(storable(name).split()), LONGEST_NAME)
+    return _short_enough("name", " ".join(legible(name).split()), LONGEST_NAME)
 
 
 def clean_notes(notes: str) -> str:
@@ -27,7 +27,7 @@ def clean_notes(notes: str) -> str:
     Raises:
         InputError: if they have more than 10,000 characters.
     """
-    return _short_enough("text of the notes", storable(notes).strip(), LONGEST_NOTES)
+    return _short_enough("text of the notes", legible(notes).strip(), LONGEST_NOTES)
 
 
 def clean_tags(tags: Sequence[str]) -> list[str]:
@@ -36,7 +36,7 @@ def clean_tags(tags: Sequence[str]) -> list[str]:
     Raises:
         InputError: if there are more than 12, or one has more than 30 characters.
     """
-    cleaned = [_short_enough(f"tag {tag!r}", " ".join(storable(tag).split()), LONGEST_TAG) for tag in tags]
+    cleaned = [_short_enough(f"tag {tag!r}", " ".join(legible(tag).split()), LONGEST_TAG) for tag in tags]
     found = list(dict.fromkeys(filter(None, cleaned)))
     if len(found) > MOST_TAGS:
         raise InputError(f"A run can have {MOST_TAGS} tags, and these are {len(found)}; leave some out.")

@@ -27,10 +27,10 @@ from seg_core.runs.rows import (
     line,
     lose,
     owned_by,
-    storable,
     to_run,
 )
 from seg_core.runs.run import RESUMABLE, RUNNING, Run
+from seg_core.text import legible
 
 LOST = "Its process ended without a word: it was killed, or the machine ran out of memory or restarted. It can be resumed."
 MOST_SLOTS = 8
@@ -283,7 +283,7 @@ class Queue(Reader):
         """Mark a queued run as failed because its worker, process ``pid``, ended without beginning; else nothing happens."""
         with self._writer.begin() as connection:
             untouched = (runs.c.status == "queued") & (runs.c.pid == pid)
-            if change(connection, run_id, untouched, status="failed", message=storable(message)):
+            if change(connection, run_id, untouched, status="failed", message=legible(message)):
                 add_line(connection, run_id, "error", message)
 
 

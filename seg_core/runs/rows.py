@@ -13,6 +13,7 @@ from seg_core.database import batch_losses, log, runs, settings
 from seg_core.errors import InputError
 from seg_core.processes.owner import Owner, host_name
 from seg_core.runs.run import RUNNING, BatchLosses, Level, Run
+from seg_core.text import legible
 
 _COLUMNS = runs.c.keys()
 LARGEST_ID = 2**63 - 1
@@ -102,7 +103,7 @@ def lose(connection: Connection, run: Run, message: str) -> None:
 
 def add_line(connection: Connection, run_id: int, level: Level, text: str) -> None:
     """Add a line to a run's log."""
-    connection.execute(insert(log).values(run_id=run_id, time=time.time(), level=level, text=storable(text)))
+    connection.execute(insert(log).values(run_id=run_id, time=time.time(), level=level, text=legible(text)))
 
 
 def keep_losses(connection: Connection, run_id: int, of: BatchLosses) -> None:
@@ -110,8 +111,3 @@ def keep_losses(connection: Connection, run_id: int, of: BatchLosses) -> None:
     connection.execute(delete(batch_losses).where(batch_losses.c.run_id == run_id, batch_losses.c.epoch >= of.epoch))
     packed = of.losses.astype("<f4").tobytes()
     connection.execute(insert(batch_losses).values(run_id=run_id, epoch=of.epoch, batches=of.batches, losses=packed))
-
-
-def storable(text: str) -> str:
-    """A text without what UTF-8 cannot hold: a file name may contain bytes that are no text."""
-    return text.encode(errors="replace").decode()

@@ -15,8 +15,9 @@ from seg_core.database import metrics, runs
 from seg_core.errors import InputError
 from seg_core.runs.annotations import clean_name, clean_notes, clean_tags
 from seg_core.runs.queue import Queue
-from seg_core.runs.rows import add_line, change, find, is_mine, keep_losses, storable
+from seg_core.runs.rows import add_line, change, find, is_mine, keep_losses
 from seg_core.runs.run import BatchLosses, Ending, Level, Run
+from seg_core.text import legible
 
 _PROGRESS = {"phase", "epoch", "batch", "batches", "epochs_done", "images_per_second", "eta_seconds", "message"}
 
@@ -79,7 +80,7 @@ class RunStore(Queue):
         if unknown := values.keys() - _PROGRESS:
             raise TypeError(f"no progress: {', '.join(sorted(unknown))}")
         if "message" in values:
-            values["message"] = storable(values["message"])
+            values["message"] = legible(values["message"])
         with self._writer.begin() as connection:
             if change(connection, run_id, is_mine(), **values, heartbeat=time.time()) and losses is not None:
                 keep_losses(connection, run_id, losses)
@@ -147,7 +148,7 @@ class RunStore(Queue):
         Raises:
             InputError: if this process does not work on the run.
         """
-        values: dict[str, Any] = {"status": status, "finished": time.time(), "eta_seconds": None, "message": storable(message)}
+        values: dict[str, Any] = {"status": status, "finished": time.time(), "eta_seconds": None, "message": legible(message)}
         if images_per_second is not None:
             values["images_per_second"] = images_per_second
         with self._writer.begin() as connection:
