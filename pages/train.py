@@ -55,10 +55,11 @@ head.button(
     on_click=start_afresh,
     help="Forgets what was typed, and the run it began with.",
 )
-if missing:
-    st.warning(plain(f"There is no run {missing[:20]} to clone; it may have been deleted."))
-if clone:
-    st.info(f"Data and settings of {plain(clone.label)}; change what should differ.", icon=":material/content_copy:")
+with st.container():  # a place that stays: the fields below change where they are
+    if missing:
+        st.warning(plain(f"There is no run {missing[:20]} to clone; it may have been deleted."))
+    if clone:
+        st.info(f"Data and settings of {plain(clone.label)}; change what should differ.", icon=":material/content_copy:")
 key = f"train-{number}"
 data, model = st.columns(2, gap="large")
 with data, st.container():  # a place of its own: what stands below it stays open while it changes

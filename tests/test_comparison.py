@@ -238,6 +238,7 @@ def test_a_point_opens_its_photograph_and_arrow_keys_step_on(page: Page, app_ser
     expect(page.get_by_text("of the images; the mean gain of")).to_be_visible(timeout=SLOW)
     viewer = page.get_by_role("group", name="One photograph, large")
     expect(viewer).to_contain_text("1 of 5")
+    page.get_by_role("tab", name="One against the other").click()
     chart = page.locator(".js-plotly-plot").first
     chart.scroll_into_view_if_needed()
     for point in (3, 1):

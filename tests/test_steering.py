@@ -157,8 +157,9 @@ def test_the_form_stays_while_another_page_is_looked_at(page: Page, app_server: 
     expect(name).to_have_value("changed")
     clone()
     page.get_by_role("button", name="Start afresh").click()
-    expect(name).to_have_value("")
     expect(folders).to_have_count(0)
+    expect(page.get_by_text("All pairs are in order.")).to_be_visible(timeout=SLOW)  # the sample is painted first
+    expect(name).to_have_value("")
     expect(page.get_by_text("Changed from the recipe")).to_have_count(0)
     expect(page.get_by_text("Data and settings of")).to_have_count(0)
 
