@@ -37,7 +37,7 @@ LAYOUTS = (
 
 @dataclass(frozen=True)
 class Pair:
-    """One photograph with its mask; ``part`` is where the dataset's authors put it."""
+    """One photograph with its mask; ``id`` is its file's name, made legible, and ``part`` where the dataset's authors put it."""
 
     id: str
     image: Path
