@@ -99,9 +99,12 @@ def create_app(store: RunStore, password: str = "", on_ready: Callable[[], None]
 
 
 def keep_gradio_at_home() -> None:
-    """Set what Gradio reads when it is imported: no reports of usage, and uploads in our own cache."""
+    """Set what Gradio reads when it is imported: no reports of usage, and uploads in our own cache.
+
+    Also where GRADIO_TEMP_DIR is set: what is old in that folder is deleted, and a folder of the user's can hold other files.
+    """
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
-    os.environ.setdefault("GRADIO_TEMP_DIR", str(home() / "cache" / "gradio"))
+    os.environ["GRADIO_TEMP_DIR"] = str(home() / "cache" / "gradio")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

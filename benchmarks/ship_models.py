@@ -43,19 +43,19 @@ def main() -> None:
     options = parser.parse_args()
     folder = home() / "cache" / "models"
     try:
-        parts = parts_of(open_dataset(options.data))
-        named = Path(options.data).name
-        own = link(folder / named, without_leaks(folder, parts))
+        data = open_dataset(options.data)
+        parts = parts_of(data)
+        own = link(folder / data.name, without_leaks(folder, parts))
         publish = ["--output", str(options.output), *(["--originals", options.originals] if options.originals else [])]
         for variant in VARIANTS:
             make(own, variant, publish)
         if options.more:
             known = {pair.id for pairs in parts.values() for pair in pairs}
-            further = open_dataset(options.more).unique_pairs
-            more = [replace(pair, part="train") for pair in further if pair.id not in known]
-            print(f"{len(more)} of the {len(further)} photographs of {options.more} are further ones.")
+            further = open_dataset(options.more)
+            more = [replace(pair, part="train") for pair in further.unique_pairs if pair.id not in known]
+            print(f"{len(more)} of the {len(further.unique_pairs)} photographs of {further.name} are further ones.")
             both = parts | {"train": [*parts["train"], *more]}
-            wide = link(folder / f"{named}-and-{Path(options.more).name}", without_leaks(folder, both))
+            wide = link(folder / f"{data.name}-and-{further.name}", without_leaks(folder, both))
             beside = str(options.output / "fine-tune-best.safetensors")
             make(wide, "fine-tune", [*publish, "--suffix", "plus", "--beside", beside])
     except InputError as error:

@@ -12,6 +12,7 @@ from seg_core.checkpoint import checkpoint_label, damage_named, load_model, read
 from seg_core.config import Config
 from seg_core.errors import InputError
 from seg_core.graph import INPUT, OUTPUT, build_graph
+from seg_core.whole_file import whole_file
 
 TOLERANCE = 1e-4
 """Most that a probability may differ from torch's."""
@@ -49,15 +50,18 @@ def export_onnx(path: Path, target: Path | None = None) -> dict[str, Any]:
         ``{"file", "bytes", "checked": [[batch, height, width], …], "largest_difference"}``.
 
     Raises:
-        InputError: if the checkpoint cannot be read, the file not be written, or they differ by more than `TOLERANCE`.
+        InputError: if the checkpoint cannot be read, the file not be written or be the checkpoint itself, or they differ by more
+            than `TOLERANCE`.
     """
     import torch
 
     from seg_core.data.transforms import normalise
     from seg_core.engine import compiled
 
-    content, size = onnx_bytes(path), Config(**read_metadata(path)["config"]).image_size
     target = target or path.with_suffix(".onnx")
+    if target.resolve() == path.resolve():
+        raise InputError(f"{target} is the checkpoint itself; choose another --output.")
+    content, size = onnx_bytes(path), Config(**read_metadata(path)["config"]).image_size
     network, model = compiled(content), load_model(path)
     shapes = [(1, size, size), (3, 64, 96)]
     random = np.random.default_rng(0)
@@ -71,8 +75,8 @@ def export_onnx(path: Path, target: Path | None = None) -> dict[str, Any]:
     if not max(differences) <= TOLERANCE:
         raise InputError(f"The exported model differs from {path} by {max(differences):.2g}; nothing was written.")
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_bytes(content)
+        with whole_file(target) as partial:
+            partial.write_bytes(content)
     except OSError as error:
         raise InputError(f"{target} cannot be written ({error.strerror}); choose another --output.") from None
     checked = {"checked": [list(shape) for shape in shapes], "largest_difference": max(differences)}

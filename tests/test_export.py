@@ -120,6 +120,13 @@ def test_a_place_that_cannot_be_written_is_named(made: Path, tmp_path: Path) -> 
         export_onnx(made, tmp_path / "file" / "model.onnx")
 
 
+def test_a_checkpoint_is_not_written_over(made: Path) -> None:
+    before = made.read_bytes()
+    with pytest.raises(InputError, match=r"made\.safetensors is the checkpoint itself; choose another --output"):
+        export_onnx(made, made.parent / "." / made.name)
+    assert made.read_bytes() == before
+
+
 def test_signals_are_still_heard_when_models_are_gone(made: Path) -> None:
     code = (
         "import os, signal; from pathlib import Path; from seg_core.checkpoint import load_checkpoint\n"

@@ -31,7 +31,7 @@ from pages.predictor.view import view
 from seg_core.checkpoint import CheckpointEntry, available_checkpoints, load_checkpoint, save_checkpoint
 from seg_core.errors import InputError
 from seg_core.home import PROJECT
-from seg_core.overlays import draw_mask, grow, preview, shrink
+from seg_core.overlays import draw_mask, preview
 from seg_core.prediction import Prediction
 from seg_core.runs.store import RunStore
 from tests.app_process import AppProcess
@@ -92,13 +92,15 @@ def test_outline_alone_leaves_the_inside_as_it_is() -> None:
     assert (np.asarray(photo) == 100).all()  # the photograph itself is not drawn on
 
 
-def test_grow_and_shrink() -> None:
-    dot = np.zeros((5, 5), bool)
-    dot[2, 2] = True
-    diamond = np.array([[0, 0, 1, 0, 0], [0, 1, 1, 1, 0], [1, 1, 1, 1, 1], [0, 1, 1, 1, 0], [0, 0, 1, 0, 0]], bool)
-    np.testing.assert_array_equal(grow(dot, 2), diamond)
-    np.testing.assert_array_equal(shrink(diamond, 2), dot)
-    assert shrink(np.ones((5, 5), bool), 1).sum() == 9  # the border of the photograph is an edge too
+def test_the_outline_lies_on_both_sides_of_the_edge_and_along_the_border_of_the_photograph() -> None:
+    mask = np.zeros((6, 6), bool)
+    mask[:, :4] = True
+    drawn = np.asarray(draw_mask(Image.new("RGB", (6, 6), "#646464"), mask, "#ff0000", opacity=0, width=1))
+    row = [[255, 0, 0], [100, 100, 100], [100, 100, 100], [255, 0, 0]]
+    np.testing.assert_array_equal(drawn[3, :4], row)
+    assert (drawn[0, :4] == [255, 0, 0]).all()
+    assert (drawn[:, 4] < 60).all()  # darkened beside it
+    assert (drawn[:, 5] == 100).all()
 
 
 @pytest.mark.parametrize(

@@ -8,11 +8,12 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, expect
 
-from seg_core.checkpoint import load_checkpoint
+from seg_core.checkpoint import load_checkpoint, read_metadata
 from seg_core.data.dataset import open_dataset
 from seg_core.errors import InputError
 from seg_core.evaluation import evaluate
 from seg_core.report import write_report
+from seg_core.report.content import gather
 from seg_core.runs.store import RunStore
 from seg_core.runs.worker import work
 from tests.helpers import make_dataset, tiny_config
@@ -91,6 +92,25 @@ def test_a_group_stands_as_one_beside_its_runs(tmp_path: Path, lab_home: Path) -
     assert "standard deviation between models" in text
     assert "Differences" not in text  # the runs of one group are not set against each other
     assert re.search(r"Group \d+ · both, 2 seeds reaches a mean IoU of 0\.\d{3}", text)
+
+
+def test_of_a_cross_validation_each_model_is_scored_on_what_it_did_not_train_on(tmp_path: Path, lab_home: Path) -> None:
+    store = RunStore()
+    data = make_dataset(tmp_path / "data", size=(80, 60), train=9, val=0, test=0)
+    runs = store.add_group("folds", tiny_config(epochs=1).repeated(folds=3), str(data))
+    for run in runs:
+        work(run.id, store)
+    content = gather([store.get_run(run.id) for run in runs], store, lambda *_: None)
+    rows = {row.label: row for row in content.rows}
+    for run in runs:
+        trained = read_metadata(store.folder(run.id) / "best.safetensors")["dataset"]["train_ids"]
+        assert trained is not None
+        assert len(trained) == 6
+        assert rows[run.label].ids.isdisjoint(trained)
+    assert (content.images, rows[f"Group {runs[0].id} · folds, 3 folds"].images) == (9, 9)
+    assert content.warnings == []
+    assert list(content.drawn) == [runs[0].label]  # the others trained on the photographs of its fold
+    assert [len(sample.scores) for sample in content.samples] == [1] * 3
 
 
 def test_runs_without_an_epoch_or_without_data_are_refused(store: RunStore, tmp_path: Path) -> None:

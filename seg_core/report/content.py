@@ -101,6 +101,8 @@ class Content:
     curves: list[Chart]
     statistics: list[Chart]
     samples: list[Sample]
+    drawn: dict[str, str]
+    """The models whose masks the samples show, with their colours: those that did not train on these photographs."""
     published: dict[str, Any]
     """The student report's own figures, where runs follow its recipe; else empty."""
 
@@ -109,19 +111,18 @@ def gather(runs: Sequence[Run], store: RunStore, on_progress: Advance) -> Conten
     """Everything that the report on ``runs`` says; see `seg_core.report.write_report`."""
     split = report_split(runs)
     models = {run.label: load_checkpoint(store.folder(run.id) / "best.safetensors", run.label) for run in runs}
-    evaluations = {label: _evaluation(label, model, split, on_progress) for label, model in models.items()}
-    colours = {label: run_colour(place) for place, label in enumerate(models)}
-    told = [_of_run(run, store, models[run.label]) for run in runs]
     groups = groups_of(runs)
-    grouped = {run.label for group in groups for run in group.runs}
-    as_one: dict[str, Scored] = {label: one for label, one in evaluations.items() if label not in grouped}
-    for group in groups:
-        own = {run.label: replace(split, drawing=run.config.drawing) if split.name == "val" else split for run in group.runs}
-        each = (
-            evaluations[label] if part == split else _evaluation(label, models[label], part, on_progress)
-            for label, part in own.items()
-        )
-        as_one[group.label] = GroupEvaluation(tuple(each))
+    grouped = [run for group in groups for run in group.runs]
+    parts = dict.fromkeys(models, split)
+    if split.name == "val":  # each run of a group is scored on the photographs that it did not train on
+        parts |= {run.label: replace(split, drawing=run.config.drawing) for run in grouped}
+    evaluations = {label: _evaluation(label, model, parts[label], on_progress) for label, model in models.items()}
+    own_colours = {label: run_colour(place) for place, label in enumerate(models)}
+    colours = own_colours | {group.label: own_colours[group.runs[0].label] for group in groups}
+    told = [_of_run(run, store, models[run.label]) for run in runs]
+    as_one: dict[str, Scored] = {label: one for label, one in evaluations.items() if label not in {run.label for run in grouped}}
+    as_one |= {group.label: GroupEvaluation(tuple(evaluations[run.label] for run in group.runs)) for group in groups}
+    drawn = [label for label, part in parts.items() if part == split]
     rows = score_rows({**evaluations, **as_one}, {of_run.label: of_run.cost for of_run in told})
     found = pairings(as_one)
     return Content(
@@ -130,16 +131,17 @@ def gather(runs: Sequence[Run], store: RunStore, on_progress: Advance) -> Conten
         machine=f"{platform.platform()}, Python {platform.python_version()}",
         dataset=split.dataset.name,
         part=PARTS[split.name],
-        images=len(split.pairs),
+        images=len({id for evaluation in as_one.values() for id in evaluation.ids}),
         conclusion=_conclusion([row for row in rows if row.label in as_one], found, told, PARTS[split.name]),
-        warnings=_warnings(models, split),
+        warnings=_warnings(models, parts),
         runs=told,
         rows=rows,
         columns=COLUMNS,
         pairings=found,
         curves=curves({of_run.label: of_run.epochs for of_run in told}, colours),
-        statistics=comparison(evaluations, colours),
-        samples=_samples(models, evaluations, colours, split.pairs),
+        statistics=comparison(as_one, colours),
+        samples=_samples({label: models[label] for label in drawn}, evaluations, colours, split.pairs),
+        drawn={label: colours[label] for label in drawn},
         published=REPORT if any(run.config.recipe == "report" for run in runs) else {},
     )
 
@@ -186,10 +188,10 @@ def _parameters(model: Checkpoint) -> list[tuple[str, int]]:
     return sorted(counts.items(), key=lambda part: (not part[0].startswith("encoder"), in_order[part[0]]))
 
 
-def _warnings(models: dict[str, Checkpoint], split: SplitChoice) -> list[str]:
+def _warnings(models: dict[str, Checkpoint], parts: dict[str, SplitChoice]) -> list[str]:
     found = []
     for label, model in models.items():
-        seen = overlap(model.metadata["dataset"], split.dataset.fingerprint, split.pairs)
+        seen = overlap(model.metadata["dataset"], parts[label].dataset.fingerprint, parts[label].pairs)
         if seen is None:
             found.append(f"{label} does not name what it trained on, which may be some of these photographs.")
         else:
@@ -232,7 +234,7 @@ def _samples(
     models: dict[str, Checkpoint], evaluations: dict[str, Evaluation], colours: dict[str, str], pairs: Sequence[Pair]
 ) -> list[Sample]:
     """Photographs that show what the models can and cannot do."""
-    scores = np.array([evaluation.scores()["iou"] for evaluation in evaluations.values()])  # (models, N)
+    scores = np.array([evaluations[label].scores()["iou"] for label in models])  # (models, N)
     chosen: dict[int, str] = {}
     orders = {"worst": scores.mean(axis=0), "disagreement": -np.ptp(scores, axis=0), "best": -scores.mean(axis=0)}
     if len(models) == 1:
