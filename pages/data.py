@@ -58,7 +58,8 @@ def fetch_panel() -> None:
 def leakage(view: View) -> None:
     """Photographs that stand in the dataset more than once."""
     leaks = [found for found in view.duplicates if found.is_leakage]
-    others = [found for found in view.duplicates if not found.is_leakage]
+    between = [found for found in view.duplicates if not found.is_leakage and found.first.part != found.second.part]
+    within = [found for found in view.duplicates if found.first.part == found.second.part]
     if leaks:
         count = len({photo.index for found in leaks for photo in (found.first, found.second) if photo.part != "train"})
         which = "photograph that tests or validates trains" if count == 1 else "photographs that test or validate train"
@@ -69,11 +70,15 @@ def leakage(view: View) -> None:
         duplicates(view, leaks, "Photographs in training and in test or validation")
     elif "train" in view.parts and {"val", "test"} & set(view.parts):
         st.success("No photograph that tests or validates looks like one that trains.", icon=":material/check_circle:")
-    if others:
+    if between:
+        st.warning("Some photographs validate and test, so the epoch that is best is chosen on what tests it.")
+        with st.expander(f"{len(between)} in validation and in test", icon=":material/content_copy:"):
+            duplicates(view, between, "Photographs in validation and in test")
+    if within:
         if "val" not in view.parts:
             st.warning("Validation is split off by seed, so photographs that are repeated may train and validate at once.")
-        with st.expander(f"{len(others)} repeated within a part", icon=":material/content_copy:"):
-            duplicates(view, others, "Photographs that are repeated within a part")
+        with st.expander(f"{len(within)} repeated within a part", icon=":material/content_copy:"):
+            duplicates(view, within, "Photographs that are repeated within a part")
 
 
 def duplicates(view: View, found: list[Duplicate], label: str) -> None:

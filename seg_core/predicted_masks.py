@@ -81,7 +81,8 @@ def open_predicted_masks(folder: str | Path, pairs: Sequence[Pair]) -> Predicted
 
     The mask of ``ISIC_1.jpg`` is called ``ISIC_1``, with or without ``_segmentation``, ``_mask``, ``_lesion``, ``_pred`` or
     ``_prediction``, and may be of any usual kind of image. One of another size than its photograph will be scaled: to the nearest
-    pixel if it holds two values, else bilinearly. Pairs without a mask are left to `seg_core.evaluation.evaluate`.
+    pixel if it holds nothing but the probabilities 0 and 1, else bilinearly. Pairs without a mask are left to
+    `seg_core.evaluation.evaluate`.
 
     Raises:
         InputError: if the folder or a file cannot be read, no mask belongs to a photograph, or several to the same.

@@ -94,6 +94,20 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AppProcess]:
 
 
 @pytest.mark.browser
+def test_what_validates_and_tests_is_told_from_what_is_repeated(page: Page, app: AppProcess, tmp_path: Path) -> None:
+    folder = make_dataset(tmp_path / "twins", size=(96, 96), train=3, val=2, test=2)
+    for kind, ending in (("images", "jpg"), ("masks", "png")):
+        shutil.copy(folder / "val" / kind / f"ISIC_0000003.{ending}", folder / "test" / kind / f"twin.{ending}")
+        shutil.copy(folder / "train" / kind / f"ISIC_0000001.{ending}", folder / "train" / kind / f"again.{ending}")
+    page.goto(f"{app.url}/data?data={folder}")
+    expect(page.get_by_text("Some photographs validate and test")).to_be_visible(timeout=SLOW)
+    page.get_by_text("1 in validation and in test").click()
+    two = page.get_by_role("group", name="Photographs in validation and in test")
+    expect(two.locator("figcaption")).to_have_text([re.compile("ISIC_0000003.*val"), re.compile("twin.*test")])
+    expect(page.get_by_text("1 repeated within a part")).to_be_visible()
+
+
+@pytest.mark.browser
 def test_a_leak_is_flagged_with_the_pair_and_problems_are_named(page: Page, app: AppProcess, leaky: Path) -> None:
     page.goto(f"{app.url}/data?data={leaky}")
     expect(page.get_by_text("Leakage: 1 photograph that tests or validates trains too")).to_be_visible(timeout=SLOW)

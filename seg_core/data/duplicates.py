@@ -60,7 +60,7 @@ class Duplicate:
 
     @property
     def is_leakage(self) -> bool:
-        """Whether one of the two trains and the other validates or tests; otherwise it is a repetition."""
+        """Whether one of the two trains and the other validates or tests."""
         parts = {self.first.part, self.second.part}
         return "train" in parts and len(parts) == 2
 
