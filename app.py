@@ -93,7 +93,7 @@ def create_app(store: RunStore, password: str = "", on_ready: Callable[[], None]
         return JSONResponse({"detail": f"There is no /api/{rest}; /api/docs lists what there is."}, 404)
 
     # Gradio before Streamlit, which answers whatever nobody else did; the other way round Gradio's queue never starts.
-    gradio.mount_gradio_app(app, predictor.build_predictor(), "/predictor", **predictor.mount_settings())
+    gradio.mount_gradio_app(app, predictor.build_predictor(), "/predictor", root_path="/predictor", **predictor.mount_settings())
     app.mount("/", pages)
     return app
 

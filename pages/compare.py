@@ -253,7 +253,11 @@ def pictures(models: list[Compared], table: Table, threshold: float | None) -> N
     st.caption(
         "White outline: truth. Errors: orange, marked but not lesion; blue, lesion but not marked. Pictures are shown at up to "
         "512 pixels a side, scores are those at stored resolution. Click a photograph to see it large."
-        + (" Of a group the mask of its first model is shown." if any(len(model.requests) > 1 for model in models) else "")
+        + (
+            " Of a group the mask of its first model is shown, and the mean score of all that were scored on the photograph."
+            if any(len(model.requests) > 1 for model in models)
+            else ""
+        )
     )
     st.header("One photograph, large")
     viewed = viewed_photos(models, table, rows)

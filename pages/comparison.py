@@ -169,7 +169,7 @@ def viewed_photos(models: Sequence[Compared], table: Table, rows: Sequence[int])
         [request.key for _, model in shown for request in model.requests],
         [table.ids[row] for row in rows],
         [[place(model, keys, table.ids[row]) for (_, model), keys in zip(shown, before, strict=False)] for row in rows],
-        [[None if np.isnan(iou[row, column]) else round(float(iou[row, column]), 4) for column, _ in shown] for row in rows],
+        [[None if np.isnan(iou[row, column]) else float(iou[row, column]) for column, _ in shown] for row in rows],
     )
 
 

@@ -12,22 +12,23 @@ from pages.survey_panel import surveyed
 from pages.text import plain
 from seg_core.config import Config
 from seg_core.data.cache import cache_bytes, cache_limit, clear_cache
-from seg_core.data.check import Problem
+from seg_core.data.check import Problem, refused
 from seg_core.data.dataset import Dataset
 from seg_core.data.duplicates import leakage
 from seg_core.errors import InputError
 from seg_core.text import legible
 
 
-def data_panel(start: Sequence[str], key: str) -> Dataset | None:
+def data_panel(start: Sequence[str], key: str) -> tuple[Dataset | None, list[Problem]]:
     """Let the user choose a dataset to train with, beginning with the sources ``start``; None while none can be used.
 
-    What is chosen stays while other pages are looked at; ``key`` tells one beginning, and one page, from another.
+    With it come those of its problems, as far as they are known, at which a training that skips none would stop. What is chosen
+    stays while other pages are looked at; ``key`` tells one beginning, and one page, from another.
     """
     st.header("Data")
     dataset = choose_dataset(start, key, kept=True)
     if dataset is None:
-        return None
+        return None, []
     counts = dataset.counts
     split = ", ".join(f"**{count:,}** {part}" for part, count in counts.items() if count)
     st.markdown(f"{split} pairs. " + ("" if counts["val"] else "Validation is split off the training part by seed. "))
@@ -35,16 +36,18 @@ def data_panel(start: Sequence[str], key: str) -> Dataset | None:
         st.caption("There is no test part, and none is invented: figures are measured on validation, and labelled so.")
     if not counts["train"]:
         st.error("There are no pairs to train with; give a folder that holds photographs with masks beside its test part.")
-        return None
-    if view := surveyed(dataset):
-        show_problems(view.survey.problems + leakage(dataset, view.duplicates))
-    return dataset
+        return None, []
+    view = surveyed(dataset)
+    if view is None:
+        return dataset, []
+    show_problems(view.survey.problems + leakage(dataset, view.duplicates))
+    return dataset, refused(dataset, view.survey.problems)
 
 
 def show_problems(problems: list[Problem]) -> None:
     """How many problems of each kind there are, and what to do about each."""
     if not problems:
-        st.success("All pairs are in order.", icon=":material/check_circle:")
+        st.success("Every photograph has its mask, and all can be read.", icon=":material/check_circle:")
         return
     errors = sum(problem.is_error for problem in problems)
     kinds = ", ".join(f"{count} × {kind}" for kind, count in Counter(problem.kind for problem in problems).most_common())

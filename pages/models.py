@@ -58,10 +58,14 @@ def short_name(entry: CheckpointEntry) -> str:
 
 
 def choices() -> list[tuple[str, str]]:
-    """Name with validation IoU, and path, of every model there is, those that ship first."""
+    """Name with validation IoU and the resolution it is of, and path, of every model there is, those that ship first."""
     entries = available_checkpoints()
     names = model_names(entries)
-    return [(names[entry.path] + ("" if entry.iou is None else f" · IoU {entry.iou:.2f}"), str(entry.path)) for entry in entries]
+    return [(names[entry.path] + _scored(entry), str(entry.path)) for entry in entries]
+
+
+def _scored(entry: CheckpointEntry) -> str:
+    return "" if entry.iou is None else f" · val IoU {entry.iou:.2f} at {entry.image_size} px"
 
 
 def default_pair(paths: list[str]) -> tuple[str | None, str | None]:

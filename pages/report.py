@@ -38,7 +38,7 @@ def launch_panel() -> None:
     """Data, epochs and the button."""
     data, settings = st.columns(2, gap="large")
     with data:
-        dataset = data_panel([SAMPLE], "report")
+        dataset, errors = data_panel([SAMPLE], "report")
     with settings:
         st.header("Settings")
         st.write(
@@ -55,8 +55,11 @@ def launch_panel() -> None:
             key="report-seed",
             persist_state="session",
         )
-        if st.button("Reproduce the report", type="primary", icon=":material/rocket_launch:", disabled=dataset is None):
-            assert dataset is not None
+        unfit = dataset is None or bool(errors)
+        launched = st.button("Reproduce the report", type="primary", icon=":material/rocket_launch:", disabled=unfit)
+        if errors:
+            st.caption(f"{len(errors):,} of the pairs cannot be trained on: mend them, or train with these skipped on Train.")
+        if launched and dataset:
             configs = [Config.of("report", variant=variant, epochs=int(epochs), seed=int(seed)) for variant in VARIANTS]
             sources = dataset.sources
             try:
@@ -81,7 +84,8 @@ def results(histories: list[History]) -> None:
     """Curves and figures beside the report's."""
     live_charts([history.curve for history in histories], REPORT_METRICS, report_marks(), key="-report")
     st.caption(
-        "Solid: validation. Dashed: training. Dotted: the last epoch of the report's own log, on validation. IoU and Dice are "
+        "Solid: validation, a star at the best epoch. Dashed: training. Dotted: the last epoch of the report's own log, on "
+        "validation; what is of one model has one colour. IoU and Dice are "
         "averaged over pixel columns here, as in the report; an empty column counts 1."
     )
     st.html(figures_table(histories))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from html import escape
+from itertools import count
 from typing import Any
 
 from pages.live import Curve, Mark
@@ -39,8 +40,17 @@ def reproduction(store: RunStore, runs: Sequence[Run]) -> list[History]:
             run.epochs_done,
             store.epoch_metrics(run.id, run.epochs_done),
         )
-        for place, run in enumerate(runs)
+        for run, place in zip(runs, _places(runs), strict=True)
     ]
+
+
+def _places(runs: Sequence[Run]) -> Iterator[int]:
+    """Where each run's colour stands: the first one of a variant has that of the report's model, further ones have others."""
+    others, seen = count(len(VARIANTS)), set[str]()
+    for run in runs:
+        variant = run.config.variant
+        yield next(others) if variant in seen else VARIANTS.index(variant)
+        seen.add(variant)
 
 
 def _shipped() -> Iterator[History]:

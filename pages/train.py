@@ -63,7 +63,7 @@ with st.container():  # a place that stays: the fields below change where they a
 key = f"train-{number}"
 data, model = st.columns(2, gap="large")
 with data, st.container():  # a place of its own: what stands below it stays open while it changes
-    dataset = data_panel(clone.sources if clone else [SAMPLE], key)
+    dataset, errors = data_panel(clone.sources if clone else [SAMPLE], key)
 with model:
     st.header("Model")
     picked = st.radio(
@@ -112,10 +112,13 @@ with model:
     count = sum(len(group) for group in groups)
     label = f"Launch {count} runs" if count > 1 else "Launch"
     icon = ":material/rocket_launch:"
-    launched = st.button(label, type="primary", icon=icon, disabled=dataset is None, width="stretch", key="launch")
+    unfit = dataset is None or (bool(errors) and not configs[0].skip_problems)
+    launched = st.button(label, type="primary", icon=icon, disabled=unfit, width="stretch", key="launch")
     with st.container():  # below the button, which would move from under the pointer
         if dataset is None:
             st.caption("Choose a dataset first.")
+        elif unfit:
+            st.caption(f"{len(errors):,} of its pairs cannot be trained on: mend them, or skip them under Advanced settings.")
         if settings:
             st.caption("Changed from the recipe: " + ", ".join(f"{name} {value}" for name, value in settings.items()))
     with st.expander("The same in a terminal", icon=":material/terminal:"):

@@ -107,11 +107,12 @@ class Checkpoint:
 
 @dataclass(frozen=True)
 class CheckpointEntry:
-    """A checkpoint that is there to choose; ``iou`` is its validation IoU at network resolution."""
+    """A checkpoint that is there to choose; ``iou`` is its validation IoU at network resolution, ``image_size`` pixels a side."""
 
     path: Path
     label: str
     iou: float | None
+    image_size: int
     modified: float
 
 
@@ -187,7 +188,10 @@ def read_metadata(path: str | Path, name: str = "") -> CheckpointMetadata:
     Raises:
         InputError: if the file is missing, or is no checkpoint of this version of LesionLab.
     """
-    return cast("CheckpointMetadata", read_header(path, name))
+    metadata = read_header(path, name)
+    if CheckpointMetadata.__required_keys__ - metadata.keys():
+        raise _no_checkpoint(name or str(path))
+    return cast("CheckpointMetadata", metadata)
 
 
 def read_header(path: str | Path, name: str = "") -> dict[str, Any]:
@@ -202,12 +206,14 @@ def read_header(path: str | Path, name: str = "") -> dict[str, Any]:
     except OSError as error:
         raise InputError(f"The checkpoint {name or path} cannot be read ({error.strerror}); check the path.") from None
     except (struct.error, ValueError, KeyError, TypeError):
-        raise InputError(
-            f"{name or path} is no checkpoint of LesionLab; choose a .safetensors file that a run or a download gave."
-        ) from None
+        raise _no_checkpoint(name or str(path)) from None
     if newer:
         raise InputError(f"{name or path} was written by a newer version of LesionLab; update LesionLab to use it.")
     return metadata
+
+
+def _no_checkpoint(name: str) -> InputError:
+    return InputError(f"{name} is no checkpoint of LesionLab; choose a .safetensors file that a run or a download gave.")
 
 
 def available_checkpoints() -> list[CheckpointEntry]:
@@ -248,4 +254,5 @@ def _entries(paths: Iterable[Path]) -> list[CheckpointEntry]:
 @lru_cache(maxsize=16_384)  # more than there are runs: else each look at all of them would read them all again
 def _entry(path: Path, modified: float, _size: int) -> CheckpointEntry:
     metadata = read_metadata(path)
-    return CheckpointEntry(path, checkpoint_label(metadata), metadata["metrics"].get("val", {}).get("iou"), modified)
+    iou = metadata["metrics"].get("val", {}).get("iou")
+    return CheckpointEntry(path, checkpoint_label(metadata), iou, metadata["config"]["image_size"], modified)

@@ -58,10 +58,10 @@ def export_onnx(path: Path, target: Path | None = None) -> dict[str, Any]:
     from seg_core.data.transforms import normalise
     from seg_core.engine import compiled
 
+    content, size = onnx_bytes(path), Config(**read_metadata(path)["config"]).image_size
     target = target or path.with_suffix(".onnx")
     if target.resolve() == path.resolve():
         raise InputError(f"{target} is the checkpoint itself; choose another --output.")
-    content, size = onnx_bytes(path), Config(**read_metadata(path)["config"]).image_size
     network, model = compiled(content), load_model(path)
     shapes = [(1, size, size), (3, 64, 96)]
     random = np.random.default_rng(0)

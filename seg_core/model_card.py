@@ -93,8 +93,8 @@ torch {versions["torch"]}, torchvision {versions["torchvision"]}, LesionLab {ver
 
 ## Limits
 
-It has seen dermoscopic photographs, squeezed to squares, with one lesion in the middle region. Clinical photographs, other
-dermatoscopes, several lesions, or none at all can give wrong masks. Look at every mask before you use it.
+It has learned from photographs like those of `{metadata["dataset"]["name"]}` alone, squeezed to squares. Photographs of another
+kind or by another device, several lesions, or none at all can give wrong masks. Look at every mask before you use it.
 """
 
 
@@ -185,6 +185,7 @@ def _robustness(robustness: Mapping[str, Any]) -> str:
         ["squares", *(str(of_part["skin"]) for of_part in robustness.values())],
         ["unmarked", *(f"{of_part['unmarked']:.1%}" if of_part["skin"] else "–" for of_part in robustness.values())],
     ]
+    apart = "\n`python -m benchmarks.bare_skin` sets such squares of the validation photographs apart."
     return f"""The mask of a changed photograph, changed back, agrees with that of the photograph as it is; mean IoU of the two:
 
 {_table(["the photograph", *parts], rows("agreement"))}
@@ -195,7 +196,7 @@ Other light costs, in IoU with the truth:
 
 Of each photograph that has room for it the largest square without lesion, alone: how many there are, and the share of these of
 which less than {MARKED:.0%} was marked. A truth outlines the main lesion alone: a square can show a second one, which is rightly
-marked (`python -m benchmarks.bare_skin` sets such squares of the validation photographs apart):
+marked.{apart if ORIGINALS in robustness else ""}
 
 {_table(["without lesion", *parts], skin)}"""
 

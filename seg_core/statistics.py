@@ -157,5 +157,7 @@ def verdict(ours: str, theirs: str, difference: Difference, p: float) -> str:
         return f"{ours} and {theirs} score the same on every image."
     better, worse, wins = (ours, theirs, difference.wins) if mean >= 0 else (theirs, ours, difference.losses)
     agree = p < SIGNIFICANT and low * high > 0 and mean * difference.effect > 0
-    share, how = f"{100 * wins / images:.0f} %", "is beyond chance" if agree else "may be chance"
-    return f"{better} is better than {worse} on {share} of the images; the mean gain of {abs(mean):.3f} {how}."
+    on = f"on {100 * wins / images:.0f} % of the images; the mean gain of {abs(mean):.3f}"
+    if agree:
+        return f"{better} is better than {worse} {on} is beyond chance."
+    return f"{better} is not shown to be better than {worse}: it is {on} may be chance."

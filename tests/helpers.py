@@ -77,6 +77,30 @@ def make_dataset(
     return folder
 
 
+def metadata_of(config: Config, **known: Any) -> dict[str, Any]:
+    """The metadata of a checkpoint that was never trained, as `seg_core.checkpoint.save_checkpoint` takes it."""
+    none = {"train": 0, "val": 0, "test": 0, "val_is_own": False}
+    return {
+        "name": "",
+        "label": "Model 2 · fine-tuned (best)",
+        "config": config.model_dump(),
+        "parameters": 0,
+        "normalisation": {},
+        "dataset": {"name": "nothing", "fingerprint": "", **none},
+        "epoch": 1,
+        "epoch_is_whole": True,
+        "metrics": {},
+        "history": [],
+        "seconds": 0.0,
+        "device": "cpu",
+        "precision": "32-true",
+        "threads": 1,
+        "versions": {},
+        "created": "",
+        **known,
+    }
+
+
 def tiny_config(recipe: str = "best", **settings: Any) -> Config:
     """Settings for a training of seconds, which gives the same weights every time."""
     tiny = {"image_size": 64, "batch_size": 4, "epochs": 2, "encoder_weights": "random", "device": "cpu", "precision": "32-true"}

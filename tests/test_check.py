@@ -14,7 +14,7 @@ from seg_core.config import Drawing
 from seg_core.data import preparation
 from seg_core.data.cache import cache_pairs
 from seg_core.data.cached_pairs import CachedPairs
-from seg_core.data.check import Problem, describe, load_pair
+from seg_core.data.check import Problem, describe, load_pair, refused
 from seg_core.data.dataset import open_dataset
 from seg_core.data.folders import Pair
 from seg_core.data.preparation import PreparedData, prepare
@@ -75,6 +75,22 @@ def all_ids(data: PreparedData) -> set[str]:
 
 def test_faultless_data_has_no_problems(data: Path) -> None:
     assert survey(open_dataset(data)).problems == []
+
+
+def test_what_a_training_stops_at_is_known_before(data: Path, tmp_path: Path) -> None:
+    break_pairs(data)
+    dataset = open_dataset(data)
+    errors = refused(dataset, survey(dataset).problems)
+    assert {problem.kind for problem in errors} == ERRORS
+    with pytest.raises(InputError, match=f"{len(errors)} of the pairs cannot be trained on"):
+        prepared(data)
+
+    tested = make_dataset(tmp_path / "tested", train=4, val=1, test=2)
+    (tested / "test" / "images" / "ISIC_0000005.jpg").write_bytes(b"no photograph")
+    dataset = open_dataset(tested)
+    assert [problem.kind for problem in survey(dataset).problems] == ["unreadable"]
+    assert refused(dataset, survey(dataset).problems) == []
+    assert prepared(tested).train.usable == 4
 
 
 def test_every_kind_of_problem_is_named_with_its_file_all_at_once(data: Path) -> None:

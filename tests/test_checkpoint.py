@@ -38,12 +38,12 @@ from seg_core.home import PROJECT
 from seg_core.model import build_model, count_parameters
 from seg_core.prediction import Prediction
 from seg_core.training import train
-from tests.helpers import lesion, make_dataset, tiny_config
+from tests.helpers import lesion, make_dataset, metadata_of, tiny_config
 
 pytestmark = pytest.mark.usefixtures("thin_decoder")
 
 CONFIG = tiny_config(threshold=0.4)
-METADATA = {"name": "", "label": "Model 2 · fine-tuned (best)", "config": CONFIG.model_dump(), "metrics": {"val": {"iou": 0.75}}}
+METADATA = metadata_of(CONFIG, metrics={"val": {"iou": 0.75}})
 
 
 @pytest.fixture(scope="module")
@@ -78,7 +78,7 @@ def test_a_checkpoint_rebuilds_its_model(decoder: str, variant: str, tmp_path: P
     model.train()
     with torch.no_grad():
         model(torch.randn(4, 3, 64, 64))  # moves BatchNorm's statistics where they may move
-    save_checkpoint(tmp_path / "a.safetensors", model, {**METADATA, "config": config.model_dump()})
+    save_checkpoint(tmp_path / "a.safetensors", model, metadata_of(config))
     loaded = load_checkpoint(str(tmp_path / "a.safetensors"))
     assert loaded.config == config
     assert loaded.path == tmp_path / "a.safetensors"
@@ -205,6 +205,9 @@ def damaged(kind: str, good: Path, folder: Path) -> Path:
         save_file({"weight": torch.zeros(2)}, bad, {"format": "pt"})
     elif kind == "foreign without metadata":
         save_file({"weight": torch.zeros(2)}, bad)
+    elif kind == "no label":
+        metadata = {name: value for name, value in read_metadata(good).items() if name != "label"}
+        save_file(load_file(good), bad, {METADATA_KEY: json.dumps(metadata)})
     elif kind in ("newer", "other settings", "no settings", "other model"):
         changes: dict[str, dict[str, Any]] = {
             "newer": {"format": 2},
@@ -238,6 +241,7 @@ def damaged(kind: str, good: Path, folder: Path) -> Path:
         ("cut in the header", "is no checkpoint of LesionLab"),
         ("endless header", "is no checkpoint of LesionLab"),
         ("no metadata object", "is no checkpoint of LesionLab"),
+        ("no label", "is no checkpoint of LesionLab"),
         ("cut in the weights", "is damaged or does not fit this version"),
         ("other settings", "is damaged or does not fit this version"),
         ("no settings", "is damaged or does not fit this version"),
@@ -257,7 +261,7 @@ def test_what_is_no_usable_checkpoint_is_refused_in_one_sentence(kind: str, mess
 
 
 def test_a_resume_file_is_no_checkpoint(trained: Path) -> None:
-    with pytest.raises(InputError, match=r"resume\.safetensors is damaged or does not fit"):
+    with pytest.raises(InputError, match=r"resume\.safetensors is no checkpoint of LesionLab"):
         load_checkpoint(trained.parent / "resume.safetensors")
 
 

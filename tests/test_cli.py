@@ -24,7 +24,7 @@ from seg_core.home import PROJECT
 from seg_core.model import build_model
 from seg_core.runs.store import RunStore
 from tests.archive_server import TRAINING_DATA, Server, answers, breaks_after
-from tests.helpers import make_dataset, tiny_config, write_pair
+from tests.helpers import make_dataset, metadata_of, tiny_config, write_pair
 
 pytestmark = pytest.mark.usefixtures("thin_decoder")
 
@@ -94,12 +94,8 @@ def places(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 
 def write_checkpoint(path: Path, data: Path) -> Path:
-    metadata = {
-        "name": "",
-        "label": "Model 2 · fine-tuned (best)",
-        "config": CONFIG.model_dump(),
-        "dataset": {"fingerprint": open_dataset(data).fingerprint},
-    }
+    metadata = metadata_of(CONFIG)
+    metadata["dataset"]["fingerprint"] = open_dataset(data).fingerprint
     save_checkpoint(path, build_model(CONFIG), metadata)
     return path
 

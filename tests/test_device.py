@@ -13,6 +13,7 @@ from seg_core import device
 from seg_core.config import Config
 from seg_core.device import bf16_pays, choose_precision, find_device
 from seg_core.errors import InputError
+from seg_core.model import Segmenter, build_model
 
 AUTO = Config.of(device="cpu")
 
@@ -79,9 +80,18 @@ def test_a_damaged_note_of_it_is_measured_again(measured: dict[bool, float], lab
     assert steps() > 0
 
 
-def test_a_step_is_taken_in_both_precisions() -> None:
+def test_a_step_is_taken_in_both_precisions(monkeypatch: pytest.MonkeyPatch) -> None:
+    computed: list[torch.dtype] = []
+
+    def watched(config: Config) -> Segmenter:
+        model = build_model(config)
+        model.decoder.register_forward_hook(lambda *called: computed.append(called[-1].dtype))
+        return model
+
+    monkeypatch.setattr(device, "build_model", watched)
     step = device._trial()
-    assert all(0 < step(half) < 60 for half in (False, True))
+    assert all(step(half) > 0 for half in (False, True))
+    assert computed == [torch.float32, torch.bfloat16]
 
 
 def test_a_device_that_is_not_there_is_named() -> None:

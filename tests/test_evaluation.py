@@ -29,7 +29,7 @@ from seg_core.image import read_image, read_mask
 from seg_core.in_order import MOST_WORKERS
 from seg_core.model import build_model
 from seg_core.prediction import Prediction
-from tests.helpers import find_pairs, make_dataset, tiny_config
+from tests.helpers import find_pairs, make_dataset, metadata_of, tiny_config
 
 pytestmark = pytest.mark.usefixtures("thin_decoder")
 
@@ -72,8 +72,7 @@ def write(folder: Path, masks: dict[str, np.ndarray]) -> list[Pair]:
 @pytest.fixture
 def checkpoint(tmp_path: Path) -> Checkpoint:
     config = tiny_config()
-    metadata = {"name": "", "label": "untrained", "config": config.model_dump()}
-    save_checkpoint(tmp_path / "a.safetensors", build_model(config), metadata)
+    save_checkpoint(tmp_path / "a.safetensors", build_model(config), metadata_of(config, label="untrained"))
     return load_checkpoint(tmp_path / "a.safetensors")
 
 

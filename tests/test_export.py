@@ -23,9 +23,7 @@ from seg_core.export import export_onnx, onnx_bytes
 from seg_core.graph import build_graph
 from seg_core.home import PROJECT
 from seg_core.model import Segmenter, build_model
-from tests.helpers import tiny_config
-
-METADATA = {"name": "", "label": "Model 2 · fine-tuned (best)", "metrics": {}}
+from tests.helpers import metadata_of, tiny_config
 
 
 def trained_like(decoder: str) -> Segmenter:
@@ -57,7 +55,7 @@ def expected(model: Segmenter, photos: np.ndarray) -> np.ndarray:
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("made") / "made.safetensors"
     config = tiny_config(threshold=0.4)
-    save_checkpoint(path, trained_like("pyramid"), {**METADATA, "config": config.model_dump()})
+    save_checkpoint(path, trained_like("pyramid"), metadata_of(config))
     return path
 
 

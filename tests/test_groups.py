@@ -53,7 +53,7 @@ def test_a_group_is_launched_watched_and_compared_as_one(page: Page, app_server:
     page.get_by_text("My folders").click()
     page.get_by_role("textbox", name="Folders").fill(str(data))
     page.get_by_role("textbox", name="Folders").press("Control+Enter")
-    expect(page.get_by_text("All pairs are in order.")).to_be_visible(timeout=SLOW)
+    expect(page.get_by_text("Every photograph has its mask")).to_be_visible(timeout=SLOW)
     page.get_by_text("Advanced settings").click()
     share = page.get_by_role("spinbutton", name="Validation share")
     share.fill("0.25")

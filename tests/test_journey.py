@@ -13,7 +13,7 @@ from typing import Any, cast
 from urllib.request import urlopen
 
 import pytest
-from playwright.sync_api import Locator, Page, Route, expect
+from playwright.sync_api import FrameLocator, Locator, Page, Route, expect
 
 from tests.app_process import AppProcess
 from tests.helpers import lesion, make_dataset, wait_until
@@ -65,7 +65,7 @@ def launch(page: Page, app: AppProcess, data: Path, variant: str, epochs: int) -
     folders = page.get_by_role("textbox", name="Folders")
     folders.fill(f"'{data}'")
     folders.press("Control+Enter")
-    expect(page.get_by_text("All pairs are in order.")).to_be_visible(timeout=SLOW)
+    expect(page.get_by_text("Every photograph has its mask")).to_be_visible(timeout=SLOW)
     page.get_by_text(variant, exact=True).click()
     page.get_by_text("Advanced settings").click()
     for label, value in (("Image size", 64), ("Batch size", 5), ("Epochs", epochs)):
@@ -118,6 +118,22 @@ def test_a_user_trains_two_models_and_compares_their_masks(page: Page, app: AppP
         expect(widget.locator(f"#measures-{side}")).to_contain_text("esion area", timeout=SLOW)
         expect(widget.locator(f"#picture-{side} img")).to_be_visible()
     expect(widget.locator("#agreement")).to_contain_text("IoU")
+
+    before = drawn_by(widget)
+    widget.locator("#threshold-1 input[type=range]").press("ArrowRight")
+    wait_until(lambda: drawn_by(widget)[0] != before[0], what="the mask is drawn anew at the new threshold")
+    before = drawn_by(widget)
+    widget.locator("#outline input").uncheck()
+    wait_until(lambda: all(now != then for now, then in zip(drawn_by(widget), before, strict=True)), what="both without outline")
+
+
+def drawn_by(widget: FrameLocator) -> list[str]:
+    """Where the two pictures of the widget are from, once the browser has them."""
+    pictures = widget.locator("#picture-1 img, #picture-2 img")
+    expect(pictures).to_have_count(2)
+    wait_until(lambda: pictures.evaluate_all("(all) => all.every((one) => one.naturalWidth > 0)"), what="pictures that are there")
+    sources: list[str] = pictures.evaluate_all("(all) => all.map((one) => one.src)")
+    return sources
 
 
 def test_a_photograph_dropped_before_the_page_knows_the_models_gets_its_masks(

@@ -35,7 +35,7 @@ from seg_core.overlays import draw_mask, preview
 from seg_core.prediction import Prediction
 from seg_core.runs.store import RunStore
 from tests.app_process import AppProcess
-from tests.helpers import lesion, tiny_config
+from tests.helpers import lesion, metadata_of, tiny_config
 
 MakeModel = Callable[..., Path]
 NO_LONGER = "This model is no longer there; choose another."
@@ -53,8 +53,7 @@ def make_model(lab_home: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) 
     def make(run: int = 0, stem: str = "", label: str = "Model 2 · fine-tuned", threshold: float = 0.5) -> Path:
         config = tiny_config(threshold=threshold, seed=run)
         file = shipped / f"{stem}.safetensors" if stem else lab_home / f"{run:04d}" / "best.safetensors"
-        metadata = {"config": config.model_dump(), "label": label, "metrics": {"val": {"iou": 0.5}}}
-        save_checkpoint(file, build_model(config), metadata)
+        save_checkpoint(file, build_model(config), metadata_of(config, label=label, metrics={"val": {"iou": 0.5}}))
         return file
 
     return make
@@ -130,7 +129,10 @@ def test_mask_of_another_size_and_impossible_opacity_are_refused() -> None:
 
 def test_names_and_choices(make_model: MakeModel) -> None:
     shipped, run = make_model(stem="fine-tune-best"), make_model(run=3, label="Mine")
-    assert choices() == [("Model 2 · fine-tuned · IoU 0.50", str(shipped)), ("Mine, run 3 · IoU 0.50", str(run))]
+    assert choices() == [
+        ("Model 2 · fine-tuned · val IoU 0.50 at 64 px", str(shipped)),
+        ("Mine, run 3 · val IoU 0.50 at 64 px", str(run)),
+    ]
     assert find_model("fine-tune-best").path == find_model("Model 2 · fine-tuned").path == shipped
     assert find_model("run 3").path == find_model("Mine, run 3").path == find_model(str(run)).path == run
     with pytest.raises(InputError, match=r"no model 'best'; choose one of: Model 2 · fine-tuned; Mine, run 3\."):
@@ -163,7 +165,7 @@ def test_models_used_last_stay_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
         return object()
 
     monkeypatch.setattr(models, "load_checkpoint", load)
-    a, b, c = (CheckpointEntry(Path(name), "Model", None, modified=1) for name in "abc")
+    a, b, c = (CheckpointEntry(Path(name), "Model", None, 64, modified=1) for name in "abc")
     loaded = LoadedModels(capacity=2)
     first = loaded.get(a)
     loaded.get(b)

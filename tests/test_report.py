@@ -142,6 +142,7 @@ def test_it_opens_and_prints_without_a_network(report: Path, browser: Browser, t
         charts.nth(5).hover()
         charts.nth(5).locator("[data-title='Download as SVG']").click()
     assert download.value.suggested_filename.endswith(".svg")
+    expect(page.locator("[data-title^='Share']")).to_have_count(0)  # nothing is uploaded anywhere
     assert page.pdf(path=tmp_path / "report.pdf", format="A4")[:5] == b"%PDF-"
     assert page.locator("details:not([open])").count() == 0  # what is folded on the screen is printed
     page.set_viewport_size({"width": 420, "height": 900})

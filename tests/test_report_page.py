@@ -50,7 +50,7 @@ def test_one_button_reproduces_the_report(page: Page, app_server: AppProcess, tm
     folders = page.get_by_role("textbox", name="Folders")
     folders.fill(str(data))
     folders.press("Control+Enter")
-    expect(page.get_by_text("All pairs are in order.")).to_be_visible(timeout=SLOW)
+    expect(page.get_by_text("Every photograph has its mask")).to_be_visible(timeout=SLOW)
     epochs = page.get_by_role("spinbutton", name="Epochs")
     epochs.fill("1")
     epochs.press("Enter")

@@ -89,7 +89,7 @@ def test_a_finished_run_trains_more_and_a_clone_starts_afresh(
     expect(page.get_by_text(f"Data and settings of #{run_id} short")).to_be_visible(timeout=SLOW)
     expect(page.get_by_role("textbox", name="Name")).to_have_value("short")
     expect(page.get_by_role("textbox", name="Folders")).to_have_value(str(data))
-    expect(page.get_by_text("All pairs are in order.")).to_be_visible(timeout=SLOW)
+    expect(page.get_by_text("Every photograph has its mask")).to_be_visible(timeout=SLOW)
     page.get_by_text("Advanced settings").click()
     epochs = page.get_by_role("spinbutton", name="Epochs")
     expect(epochs).to_have_value("3")
@@ -167,7 +167,7 @@ def test_a_clone_begins_a_form_once_and_it_can_be_emptied(
     clone()
     page.get_by_role("button", name="Start afresh").click()
     expect(page.get_by_role("textbox", name="Folders")).to_have_count(0)
-    expect(page.get_by_text("All pairs are in order.")).to_be_visible(timeout=SLOW)  # the sample is painted first
+    expect(page.get_by_text("Every photograph has its mask")).to_be_visible(timeout=SLOW)  # the sample is painted first
     expect(name).to_have_value("")
     expect(page.get_by_text("Changed from the recipe")).to_have_count(0)
     expect(page.get_by_text("Data and settings of")).to_have_count(0)
@@ -292,12 +292,12 @@ def test_the_number_of_slots_is_a_setting(page: Page, app_server: AppProcess, st
     store.set_slots(1)
 
 
-def test_the_queue_keeps_its_order_when_the_app_is_killed(
-    page: Page, app_server: AppProcess, store: RunStore, data: Path, problems: list[str]
-) -> None:
+def test_the_queue_keeps_its_order_when_the_app_is_killed(page: Page, tmp_path: Path, data: Path, problems: list[str]) -> None:
+    app = AppProcess(tmp_path / "home")
+    store = RunStore(app.home / "lesionlab.db")
     first = add(store, data, "first", epochs=200)
     second, third = add(store, data, "second"), add(store, data, "third")
-    page.goto(f"{app_server.url}/monitor?run={first}")
+    page.goto(f"{app.url}/monitor?run={first}")
     expect(row(page, second).locator(".run-facts")).to_have_text("next in line", timeout=SLOW)
     row(page, third).get_by_role("button", name="forward in the queue").click()
     expect(row(page, third).locator(".run-facts")).to_have_text("next in line")
@@ -309,9 +309,9 @@ def test_the_queue_keeps_its_order_when_the_app_is_killed(
     in_status(store, first, "running")
     trained = wait_until(lambda: store.get_run(first).epochs_done, what="a first epoch")
 
-    app_server.kill()
+    app.kill()
     wait_until(lambda: store.get_run(first).epochs_done > trained, what="the run goes on without the app")
-    again = AppProcess(app_server.home)
+    again = AppProcess(app.home)
     try:
         page.goto(f"{again.url}/monitor?run={first}")
         expect(row(page, third).locator(".run-facts")).to_have_text("next in line", timeout=SLOW)
@@ -323,5 +323,24 @@ def test_the_queue_keeps_its_order_when_the_app_is_killed(
         assert [run.finished for run in ended] == sorted(run.finished or 0 for run in ended)
     finally:
         page.goto("about:blank")
-        assert "Traceback" not in again.stop()
-    problems[:] = [each for each in problems if app_server.url not in each]  # the page of the killed app had reason to complain
+        assert "Traceback" not in again.stop() + app.stop()
+        store.close()
+    problems[:] = [each for each in problems if app.url not in each]  # the page of the killed app had reason to complain
+
+
+def test_what_a_training_would_refuse_is_not_launched(page: Page, app_server: AppProcess, tmp_path: Path) -> None:
+    folder = make_dataset(tmp_path / "flawed", train=6, test=2)
+    (folder / "train" / "masks" / "ISIC_0000001.png").unlink()
+    page.goto(app_server.url)
+    page.get_by_text("My folders").click()
+    folders = page.get_by_role("textbox", name="Folders")
+    folders.fill(str(folder))
+    folders.press("Control+Enter")
+    expect(page.get_by_text("1 of its pairs cannot be trained on")).to_be_visible(timeout=SLOW)
+    launch = page.get_by_role("button", name="Launch")
+    expect(launch).to_be_disabled()
+    page.get_by_text("Advanced settings", exact=True).click()
+    skip = page.get_by_role("checkbox", name="Skip pairs with problems")
+    skip.press("Space")  # what opens is moving still, and the mouse would miss it
+    expect(skip).to_be_checked()
+    expect(launch).to_be_enabled()

@@ -167,7 +167,7 @@ class LiveCharts {
   draw() {
     if (!this.plotly || !this.root.clientWidth || this.closed) return;
     this.drawn = this.signature();
-    const config = { displaylogo: false, responsive: false, modeBarButtonsToRemove: ["lasso2d", "select2d", "autoScale2d"], toImageButtonOptions: { format: "svg", filename: "lesionlab-curves" } };
+    const config = { displaylogo: false, responsive: false, showSendToCloud: false, modeBarButtonsToRemove: ["lasso2d", "select2d", "autoScale2d"], toImageButtonOptions: { format: "svg", filename: "lesionlab-curves" } };
     this.plotly.react(this.root, this.traces(), { ...this.layout(), width: this.root.clientWidth }, config).then(() => this.joinHover());
   }
 

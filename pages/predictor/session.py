@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -66,8 +67,9 @@ class Photo:
 
     def knows(self, paths: Iterable[str], *, tta: bool = False) -> bool:
         """Whether no model has to run for the predictions of these models."""
-        known = {path for (path, _), with_tta in self.predictions if with_tta == tta}
-        return all(path in known for path in paths)
+        with contextlib.suppress(InputError):  # one that is gone cannot run
+            return all((file_key(model_at(path)), tta) in self.predictions for path in paths)
+        return True
 
     def _there(self) -> Path:
         if not self.file.exists():

@@ -151,6 +151,13 @@ def notes_on(problems: Iterable[Problem], most: int = 20) -> list[str]:
     return notes + [f"… and {count - most} more of the kind {kind}; {advice}" for kind, count in seen.items() if count > most]
 
 
+def refused(dataset: Dataset, problems: Iterable[Problem]) -> list[Problem]:
+    """Those of a dataset's problems at which a training that skips none stops: all errors but those within files that test."""
+    tests = {file for pair in dataset.test for file in (pair.image, pair.mask)}
+    of_names = ("missing mask", "duplicate id")
+    return [problem for problem in problems if problem.is_error and (problem.kind in of_names or problem.file not in tests)]
+
+
 def refusal(errors: Sequence[Problem]) -> InputError:
     """What to raise where pairs with these errors are not to be skipped."""
     found = f"{len(errors)} of the pairs cannot be trained on: {describe(errors)}"
