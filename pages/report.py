@@ -105,7 +105,7 @@ def report_file(runs: list[Run]) -> None:
         st.caption(plain(str(error)))
         return
     names = "-".join(str(run.id) for run in runs)
-    made_file(request, "report.html", "report (HTML)", f"lesionlab-report-{names}.html")
+    made_file(request, "report.html", "report (HTML)", f"lesionlab-report-{names}.html", again=True)
     st.caption("One file that opens without network: conclusion, scores with intervals, charts, masks, settings, commands.")
 
 

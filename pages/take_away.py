@@ -15,9 +15,11 @@ from pages.text import plain
 from seg_core.errors import InputError
 from seg_core.jobs.job import Request
 from seg_core.jobs.requests import card_request, masks_request
-from seg_core.jobs.results import result_folder
+from seg_core.jobs.results import forget, result_folder
 from seg_core.runs.metrics_csv import metrics_csv
 from seg_core.runs.run import Run
+
+AGAIN = "It stays as it was made when photographs or masks are changed; this scores them anew."
 
 
 def take_run_away(run: Run) -> None:
@@ -37,7 +39,7 @@ def take_run_away(run: Run) -> None:
         except InputError as error:
             st.caption(plain(str(error)))
             return
-        made_file(request, "model.zip", "Model with its card", f"run-{run.id}-model.zip")
+        made_file(request, "model.zip", "Model with its card", f"run-{run.id}-model.zip", again=True)
         st.caption("The best model in fp16, with a card in Markdown: how it was made, what it scores, how robust it is.")
 
 
@@ -58,13 +60,22 @@ def take_masks_away(models: Sequence[Compared]) -> None:
             made_file(masks_request(request), "masks.zip", label, f"masks-{slug(label)}.zip")
 
 
-def made_file(request: Request, name: str, label: str, called: str) -> None:
-    """A button to download a file that a job makes; until it is there, one that asks for it."""
+def made_file(request: Request, name: str, label: str, called: str, *, again: bool = False) -> None:
+    """A button to download a file that a job makes; until it is there, one that asks for it.
+
+    With ``again`` there is a button too that makes it anew, for a request whose key does not hold all files that it looks at.
+    """
     if folder := result_folder(request):
         # Read when it is asked for: it may have megabytes.
         content = (folder / name).read_bytes
         text = f"Download: {plain(label)}"
-        st.download_button(text, content, called, icon=":material/download:", on_click="ignore", key=f"download-{called}-{label}")
+        key = f"download-{called}-{label}"
+        with st.container(horizontal=True):
+            st.download_button(text, content, called, icon=":material/download:", on_click="ignore", key=key)
+            if again and st.button("Make again", icon=":material/refresh:", help=AGAIN, key=f"again-{called}-{label}"):
+                forget(request)
+                ask([request])
+                st.rerun()
         return
     text, key = f"Make: {plain(label)}", f"make-{called}-{label}"
     if not job_panel({label: request}) and st.button(text, icon=":material/play_arrow:", key=key):

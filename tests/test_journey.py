@@ -119,6 +119,12 @@ def test_a_user_trains_two_models_and_compares_their_masks(page: Page, app: AppP
         expect(widget.locator(f"#picture-{side} img")).to_be_visible()
     expect(widget.locator("#agreement")).to_contain_text("IoU")
 
+    model = widget.locator("#model-1 input")
+    for _ in range(2):  # what Escape has closed opens again
+        model.click()
+        expect(widget.get_by_role("option").first).to_be_visible()
+        model.press("Escape")
+        expect(widget.get_by_role("option")).to_have_count(0)
     before = drawn_by(widget)
     widget.locator("#threshold-1 input[type=range]").press("ArrowRight")
     wait_until(lambda: drawn_by(widget)[0] != before[0], what="the mask is drawn anew at the new threshold")

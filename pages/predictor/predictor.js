@@ -22,6 +22,11 @@
   document.addEventListener("dragover", (event) => event.preventDefault());
   document.addEventListener("drop", (event) => give(event.dataTransfer?.files, event));
 
+  // A list of models opens when it gets the focus, which it keeps when Escape closes it: a click would do nothing then.
+  document.addEventListener("pointerdown", ({ target }) => {
+    if (target.matches?.("input[role=combobox][aria-expanded=false]")) target.blur();
+  }, { capture: true });
+
   if (!frame) return;
   frame.title = "Predict: masks of two models on your photographs";
   frame.style.border = "0";

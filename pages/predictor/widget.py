@@ -69,7 +69,7 @@ def _layout(examples: list[Photo]) -> Parts:
         clear = gr.Button("Remove all photographs", size="sm", elem_id="clear")
     with gr.Row(visible=False, elem_id="both", equal_height=True) as both:
         agreement = gr.HTML("", elem_id="agreement")
-        opacity = gr.Slider(0, 100, 40, step=5, label="Mask opacity (percent)", elem_id="opacity", min_width=240)
+        opacity = gr.Slider(0, 100, 40, step=5, label="Mask opacity (percent)", elem_id="opacity", min_width=240, buttons=[])
         outline = gr.Checkbox(True, label="Outline", container=False, elem_id="outline", min_width=120)
         tta = gr.Checkbox(False, label=TTA, container=False, elem_id="tta", min_width=220)
     with gr.Row():
@@ -102,6 +102,7 @@ def _side(place: int, ordinal: str) -> Side:
                     label=f"Threshold of the {ordinal} model",
                     info="Probability from which a pixel counts as lesion",
                     elem_id=f"threshold-{number}",
+                    buttons=[],  # none that resets it: it would not know the model's own threshold
                 )
                 button = gr.Button("Download this mask (PNG)", elem_id=f"download-{number}")
                 # Not visible=False: the page has to hold the file for a moment, to hand it to the browser.

@@ -14,7 +14,7 @@ from seg_core.data.duplicates import AGREEMENT, CORRELATION, Duplicate, Photogra
 from seg_core.data.folders import Pair
 from seg_core.data.survey import SURVEY_VERSION, Survey
 from seg_core.errors import InputError
-from seg_core.identity import checkpoint_digest, digest, evaluation_key, file_facts, mask_folder_digest
+from seg_core.identity import EVALUATION_VERSION, checkpoint_digest, digest, evaluation_key, file_facts, mask_folder_digest
 from seg_core.jobs.job import Request
 from seg_core.runs.run import Run
 from seg_core.runs.store import RunStore
@@ -117,7 +117,7 @@ def card_request(run: Run, store: RunStore) -> Request:
     Raises:
         InputError: if the run's model is gone.
     """
-    return Request("card", digest([VERSION, _state(run, store)], KEY_DIGITS), {"run": run.id})
+    return Request("card", digest([VERSION, str(EVALUATION_VERSION), _state(run, store)], KEY_DIGITS), {"run": run.id})
 
 
 def report_split(runs: Sequence[Run]) -> SplitChoice:
@@ -141,7 +141,7 @@ def report_request(runs: Sequence[Run], store: RunStore) -> Request:
     Raises:
         InputError: if a run's model is gone.
     """
-    lines = [VERSION, *(_state(run, store) for run in runs)]
+    lines = [VERSION, str(EVALUATION_VERSION), *(_state(run, store) for run in runs)]
     return Request("report", digest(lines, KEY_DIGITS), {"runs": [run.id for run in runs]})
 
 
