@@ -672,6 +672,52 @@ def test_slider_is_set_only_for_a_new_model(handlers: Any, make_model: MakeModel
     assert "100.0 %" not in update[parts.sides[0].measures]
 
 
+def test_a_number_that_is_being_typed_is_never_out_of_range_nor_missing(
+    handlers: Any, make_model: MakeModel, photo_file: Path
+) -> None:
+    session, (side, _) = Session(), handlers.parts.sides
+    session.add([(photo_file, "ISIC_1.jpg")])
+    assert session.photo
+    one = str(make_model(run=1))
+    halves(session.photo, Path(one), 1, 0.3)
+    list(handlers.show(session, one, "", 0.5, 0.5, 40, True, False))
+
+    def drawn(threshold: float | None) -> str:
+        update = handlers.redraw(session, one, "", threshold, 0.5, 40, True, False)
+        assert side.threshold not in update  # nothing is written into a field that is being typed in
+        return str(update[side.measures])
+
+    areas = {threshold: drawn(threshold) for threshold in (0.01, 0.6, 0.99)}
+    assert len(set(areas.values())) == 3
+    assert (drawn(55), drawn(None), drawn(-1), drawn(0.6), drawn(None)) == tuple(
+        areas[each] for each in (0.99, 0.99, 0.01, 0.6, 0.6)
+    )
+    for opacity in (150, -10, None):
+        assert side.picture in handlers.redraw(session, one, "", 0.5, 0.5, opacity, True, False)
+
+
+def test_the_mask_to_download_is_the_one_that_is_drawn(
+    handlers: Any, make_model: MakeModel, photo_file: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path))
+    session = Session()
+    session.add([(photo_file, "ISIC_1.jpg")])
+    assert session.photo
+    one, two = str(make_model(run=1)), str(make_model(run=2))
+    halves(session.photo, Path(one), 0.9, 0.6)
+    halves(session.photo, Path(two), 0.9, 0.6, threshold=0.4)
+
+    def share(model: str) -> float:
+        with Image.open(handlers.mask_file(0, session, model, False)) as mask:
+            return float(np.mean(np.asarray(mask) > 0))
+
+    list(handlers.show(session, one, "", 0.5, 0.5, 40, True, False))
+    assert share(one) == 1
+    handlers.redraw(session, one, "", 0.8, 0.5, 40, True, False)
+    assert 0.4 < share(one) < 0.6
+    assert share(two) == 1  # chosen this moment: at its own threshold, whatever the slider says still
+
+
 def test_a_photograph_that_comes_before_the_page_knows_of_models_gets_the_first_two(
     handlers: Any, make_model: MakeModel, photo_file: Path
 ) -> None:

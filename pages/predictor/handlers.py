@@ -21,6 +21,11 @@ NO_MODEL = "There is no trained model yet. Train one on the Train page; it appea
 NO_SECOND = ("No second model", "")
 IDLE = "The photographs were deleted after an hour; drop them again."
 
+THRESHOLDS, OPACITIES = (0.01, 0.99), (0, 100)
+"""The ends of the sliders."""
+ENDS = (THRESHOLDS, THRESHOLDS, OPACITIES)
+"""In the order of `Parts.controls`, of which they are the third to the fifth beside the session."""
+
 Update = dict[Any, Any]
 """New values or settings of some components, by component."""
 
@@ -211,14 +216,17 @@ class Handlers:
         session.clear()
         return self._nothing(session) | {self.parts.message: ""}
 
-    def mask_file(self, session: Session, model: str | None, threshold: float, tta: bool) -> str:
-        """The mask of the photograph that is shown, as a PNG file of its own size."""
+    def mask_file(self, place: int, session: Session, model: str | None, tta: bool) -> str:
+        """The mask of the photograph that is shown, as a PNG file of its own size, at the threshold at which it is drawn."""
         if session.photo is None or not model:
             raise gr.Error(IDLE, print_exception=False)
         (prediction,) = session.photo.predict([model], tta=tta)
         if isinstance(prediction, InputError):
             raise gr.Error(str(prediction), print_exception=False)
         name = mask_name(session.photo.name, model_name(model_at(model)))
+        # Before the answer for a newly chosen model is there, the slider still stands for the model before.
+        drawn = session.thresholds_for[place] == model
+        threshold = session.asked[2 + place] if drawn else prediction.threshold
         return str(mask_png(prediction, threshold, fresh_folder(), name))
 
     def model_file(self, model: str | None) -> str:
@@ -251,7 +259,7 @@ class Handlers:
         pictures = [(each.name, each.thumbnail) for each in session.photos]
         return {
             self.parts.session: session,
-            self.parts.strip_box: gr.update(visible=len(pictures) > 1),
+            self.parts.strip_box: gr.update(visible=True),
             self.parts.strip: look.thumbnails(pictures, chosen=session.shown, heading="Your photographs"),
             self.parts.both: gr.update(visible=bool(controls.models)),
             one.result: gr.update(visible=True),  # without any model it holds the bare photograph
@@ -287,9 +295,13 @@ class Handlers:
 def _asked(*values: Any) -> tuple[Controls, int]:
     """What a visitor asks for with the values of `Parts.controls`, and its turn: after a later one it is not answered."""
     session, *asked = values
+    for place, (least, most) in enumerate(ENDS, start=2):
+        # A number that is being typed may be beyond the ends, or not there: then what it was before holds.
+        before = session.asked[place] if session.asked else (least + most) / 2
+        asked[place] = min(most, max(least, before if asked[place] is None else asked[place]))
     session.asked = asked
     session.turn += 1
-    return Controls(*values), session.turn
+    return Controls(session, *asked), session.turn
 
 
 def _offered(there: list[tuple[str, str]], value: str | None, before: str | None) -> Update:

@@ -27,6 +27,14 @@
     if (target.matches?.("input[role=combobox][aria-expanded=false]")) target.blur();
   }, { capture: true });
 
+  // The picture alone on the whole screen: by itself the button fills the frame, which is much higher than the window.
+  document.addEventListener("click", (event) => {
+    const button = event.target.closest?.("#picture-1 button, #picture-2 button");
+    if (!button || !/fullscreen/i.test(button.getAttribute("aria-label") ?? "")) return;
+    event.stopPropagation();
+    button.closest("#picture-1, #picture-2").querySelector("img")?.requestFullscreen();
+  }, { capture: true });
+
   if (!frame) return;
   frame.title = "Predict: masks of two models on your photographs";
   frame.style.border = "0";

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import gradio as gr
 from pages.predictor import look
 from pages.predictor.api import predict
 from pages.predictor.files import KEEP, sweeper
-from pages.predictor.handlers import NO_MODEL, Handlers, Parts, Side
+from pages.predictor.handlers import NO_MODEL, OPACITIES, THRESHOLDS, Handlers, Parts, Side
 from pages.predictor.session import MOST_PHOTOS, Photo, Session
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
@@ -69,7 +70,7 @@ def _layout(examples: list[Photo]) -> Parts:
         clear = gr.Button("Remove all photographs", size="sm", elem_id="clear")
     with gr.Row(visible=False, elem_id="both", equal_height=True) as both:
         agreement = gr.HTML("", elem_id="agreement")
-        opacity = gr.Slider(0, 100, 40, step=5, label="Mask opacity (percent)", elem_id="opacity", min_width=240, buttons=[])
+        opacity = gr.Slider(*OPACITIES, 40, step=5, label="Mask opacity (percent)", elem_id="opacity", min_width=240, buttons=[])
         outline = gr.Checkbox(True, label="Outline", container=False, elem_id="outline", min_width=120)
         tta = gr.Checkbox(False, label=TTA, container=False, elem_id="tta", min_width=220)
     with gr.Row():
@@ -97,7 +98,7 @@ def _side(place: int, ordinal: str) -> Side:
             )
             with gr.Column() as tools:
                 threshold = gr.Slider(
-                    *(0.01, 0.99, 0.5),
+                    *(*THRESHOLDS, 0.5),
                     step=0.01,
                     label=f"Threshold of the {ordinal} model",
                     info="Probability from which a pixel counts as lesion",
@@ -134,8 +135,8 @@ def _connect(blocks: gr.Blocks, parts: Parts, handlers: Handlers) -> None:
     gr.on(redraws, handlers.redraw, controls, shown, trigger_mode="always_last", **quick)
     parts.clear.click(handlers.clear, parts.session, shown, **quick)
     for side in parts.sides:
-        chosen = [parts.session, side.choice, side.threshold, parts.tta]
-        made = side.button.click(handlers.mask_file, chosen, side.file, **private)
+        chosen = [parts.session, side.choice, parts.tta]
+        made = side.button.click(partial(handlers.mask_file, side.place), chosen, side.file, **private)
         made.success(None, side.file, None, js=START_DOWNLOAD)
         exported = side.export.click(handlers.model_file, side.choice, side.onnx, **private)
         exported.success(None, side.onnx, None, js=START_DOWNLOAD)
