@@ -18,7 +18,7 @@ from safetensors.torch import load_file
 from tensorboardX.proto.event_pb2 import Event as Logged
 
 from seg_core import metrics, training
-from seg_core.checkpoint import load_checkpoint, load_model, read_metadata
+from seg_core.checkpoint import load_checkpoint, load_model, read_header, read_metadata
 from seg_core.config import VARIANTS, Config, Drawing
 from seg_core.data import preparation
 from seg_core.data.cache import cache_pairs
@@ -429,7 +429,7 @@ def test_weights_that_break_in_the_last_step_of_an_epoch_are_not_kept(
     with pytest.raises(TrainingFailed, match="in the validation of epoch 2"):
         run(tiny_config(epochs=3), dataset, tmp_path)
     for which in ("last", "best", "resume"):
-        assert len(read_metadata(tmp_path / f"{which}.safetensors")["history"]) == 1
+        assert len(read_header(tmp_path / f"{which}.safetensors")["history"]) == 1
         assert all(torch.isfinite(tensor).all() for tensor in weights(tmp_path, which).values())
 
 
