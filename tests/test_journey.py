@@ -202,6 +202,8 @@ def test_a_killed_worker_is_shown_as_lost_resumes_and_is_deleted(
     press(page, "Stop")
     expect(row(page, run_id).locator(".run-status")).to_have_text("stopped", timeout=SLOW)
 
+    expect(page.get_by_test_id("stMain").get_by_role("button", name=re.compile("Resume$"))).to_be_visible()
+    expect(page.get_by_test_id("stApp")).to_have_attribute("data-test-script-state", "notRunning")
     press(page, "Delete")
     page.get_by_role("dialog").get_by_role("button", name="Delete").click()
     expect(page.get_by_text("MB freed")).to_be_visible()
