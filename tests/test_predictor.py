@@ -821,6 +821,17 @@ def test_names_are_shown_as_text(handlers: Any, make_model: MakeModel, photo_fil
     assert update[handlers.parts.both]["visible"] is False
 
 
+def test_a_folder_of_the_users_is_not_the_one_that_is_swept(
+    lab_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from app import keep_gradio_at_home
+
+    monkeypatch.setenv("GRADIO_ANALYTICS_ENABLED", "False")
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path / "thesis"))
+    keep_gradio_at_home()
+    assert Path(os.environ["GRADIO_TEMP_DIR"]) == lab_home / "cache" / "gradio"
+
+
 def test_a_model_can_be_taken_away_as_onnx(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import gradio as gr
     import onnx
