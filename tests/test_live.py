@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -125,6 +126,20 @@ def test_a_hidden_tab_asks_nothing_and_at_once_when_it_is_seen_again(
     )
     assert milliseconds < 100
     wait_until(lambda: epochs_drawn(page, run_id) == [1, 2], what="what came meanwhile is drawn")
+
+
+def test_a_page_is_not_drawn_anew_on_top_of_a_click(page: Page, app_server: AppProcess, store: RunStore, run_id: int) -> None:
+    asked = Asked(page)
+    open_monitor(page, app_server, run_id)
+    resume = page.get_by_test_id("stMain").get_by_role("button", name=re.compile("Resume$"))
+    page.evaluate("() => { window.clicking = setInterval(() => document.querySelector('.run-log').click(), 100); }")
+    store.finish(run_id, "stopped")
+    expect(page.locator(f".run-row:has-text('#{run_id}') .run-status")).to_have_text("stopped")
+    polls = asked.polls
+    wait_until(lambda: page.evaluate("1") and asked.polls >= polls + 4, what="it would have been drawn anew")
+    expect(resume).to_have_count(0)
+    page.evaluate("() => clearInterval(window.clicking)")
+    expect(resume).to_be_visible()
 
 
 def test_predict_looks_for_checkpoints_in_the_tab_that_is_seen(page: Page, app_server: AppProcess) -> None:

@@ -10,20 +10,26 @@ const duration = (seconds) => {
   return `${Math.floor(s / 3600)} h ${String(Math.floor((s % 3600) / 60)).padStart(2, "0")} min`;
 };
 
+// When the visitor last clicked anything, and last clicked a link to another page: every component is a module of its own, so this is
+// kept on the window.
+const visitor = (window.lesionlabVisitor ??= watchVisitor());
+
+function watchVisitor() {
+  const times = { clickedAt: -Infinity, leftAt: -Infinity };
+  document.addEventListener("click", (event) => {
+    times.clickedAt = performance.now();
+    const link = event.target.closest?.("a[href]");
+    const leaves = link && link.origin === location.origin && link.pathname !== location.pathname && !link.target;
+    if (leaves && !event.ctrlKey && !event.metaKey) times.leftAt = times.clickedAt;
+  }, true);
+  return times;
+}
+
 // A visitor who has clicked a link is on the way to another page. What a component of the old page tells Streamlit in that moment would
 // have that page drawn once more, and that can win over the click.
 const LEAVING_MS = 2000;
-if (!window.lesionlabLeaving) {
-  window.lesionlabLeaving = { since: -Infinity };
-  document.addEventListener("click", (event) => {
-    const link = event.target.closest?.("a[href]");
-    const leaves = link && link.origin === location.origin && link.pathname !== location.pathname && !link.target;
-    if (leaves && !event.ctrlKey && !event.metaKey) window.lesionlabLeaving.since = performance.now();
-  }, true);
-}
 const unlessLeaving = (madeAt, tell) => (...told) => {
-  const { since } = window.lesionlabLeaving;
-  if (since < madeAt || performance.now() - since > LEAVING_MS) tell(...told);
+  if (visitor.leftAt < madeAt || performance.now() - visitor.leftAt > LEAVING_MS) tell(...told);
 };
 
 // A value that both the visitor and the page can set. The page's answer to what it was told is no news: more may have happened since.

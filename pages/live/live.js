@@ -1,6 +1,7 @@
 // What all parts that move by themselves share: one clock, and what /api/runs says. This text stands in front of theirs.
 const TICK_MS = 500;
 const SETTLED_MS = 250;
+const CLICK_MS = 1000; // what a click asks for comes first: the page that is drawn anew forgets a button that it has not answered yet
 const PATIENCE_MS = 20_000; // for an answer; then the next tick asks again
 
 const ask = async (url) => {
@@ -128,7 +129,8 @@ class Outdated {
   compare(now) {
     const text = JSON.stringify(now);
     if (text !== this.other) [this.other, this.since] = [text, performance.now()];
-    if (text === this.seen || text === this.told || performance.now() - this.since < SETTLED_MS || dialogIsOpen()) return;
+    if (text === this.seen || text === this.told || dialogIsOpen()) return;
+    if (performance.now() < Math.max(this.since + SETTLED_MS, visitor.clickedAt + CLICK_MS)) return;
     this.told = text;
     this.setStateValue("seen", text);
   }
