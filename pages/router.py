@@ -7,12 +7,14 @@ from pathlib import Path
 
 import streamlit as st
 
-ASSETS = Path(__file__).parent / "assets"
+HERE = Path(__file__).parent
+ASSETS = HERE / "assets"
 
 # The icon has to be set before the navigation is made: Streamlit would fetch the page's own from elsewhere.
 st.set_page_config(page_icon=str(ASSETS / "mark.svg"), layout="wide")
 st.logo(str(ASSETS / "wordmark.svg"), size="large")
-st.html(Path(__file__).parent / "style.css")
+st.html(HERE / "style.css")
+st.html(f"<script>{(HERE / 'history.js').read_text(encoding='utf-8')}</script>", unsafe_allow_javascript=True)
 
 
 def sign_out() -> None:

@@ -93,6 +93,7 @@ def test_a_user_trains_two_models_and_compares_their_masks(page: Page, app: AppP
     assert 0 < stopped_after < 60
 
     press(page, "Resume")
+    expect(row(page, 1).locator(".run-status")).to_have_text(re.compile("queued|running"))
     expect(row(page, 2).locator(".run-status")).to_have_text("finished", timeout=SLOW)
     wait_until(lambda: len(plotted(page, 1, "val", "iou")["x"]) > stopped_after, what="it goes on where it was")
     press(page, "Stop")

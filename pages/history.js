@@ -1,0 +1,10 @@
+// A page that opens without parameters names in its address what it shows. Streamlit makes that an entry of the browser's history, and
+// Back would lead to the same page; here it takes the place of the entry without.
+if (!window.lesionlabHistory) {
+  window.lesionlabHistory = history.pushState.bind(history);
+  history.pushState = (state, unused, url) => {
+    const next = new URL(url ?? location.href, location.href);
+    const names = next.pathname === location.pathname && !location.search && next.search;
+    (names ? history.replaceState.bind(history) : window.lesionlabHistory)(state, unused, url);
+  };
+}
