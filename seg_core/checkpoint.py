@@ -9,7 +9,6 @@ import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
-from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -22,6 +21,7 @@ from seg_core.errors import InputError
 from seg_core.home import SHIPPED_CHECKPOINTS, expanded, home, run_folders
 from seg_core.image import Source, read_reduced, scaled
 from seg_core.prediction import Prediction
+from seg_core.views import in_all_views, in_one_view
 from seg_core.whole_file import whole_file
 
 if TYPE_CHECKING:
@@ -95,14 +95,7 @@ class Checkpoint:
 
     def probabilities(self, images: np.ndarray) -> np.ndarray:
         """Probabilities (B, S, S) float32 of photographs (B, S, S, 3) uint8 at the network's resolution."""
-        if not self.tta:
-            return self.engine(images)
-        masks = []
-        for side, turns in product((1, -1), range(4)):
-            turned = self.engine(np.rot90(images[:, :, ::side], turns, axes=(1, 2)))
-            masks.append(np.rot90(turned, -turns, axes=(1, 2))[:, :, ::side])
-        mean: np.ndarray = np.mean(masks, axis=0)
-        return mean
+        return (in_all_views if self.tta else in_one_view)(self.engine, images)
 
 
 @dataclass(frozen=True)

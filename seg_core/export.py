@@ -35,6 +35,7 @@ def onnx_bytes(path: Path, name: str = "") -> bytes:
         "image_size": str(size),
         "input": f"{INPUT}: (batch, height, width, 3) uint8, RGB, resized to {size} x {size}; other multiples of 32 are possible",
         "output": f"{OUTPUT}: (batch, height, width) float32, the probability that a pixel is lesion",
+        "view": "LesionLab mirrors photographs whose darker side is the right one first, and their masks after",
         "limits": "not a medical device",
     }
     onnx.helper.set_model_props(model, facts)

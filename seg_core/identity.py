@@ -13,7 +13,7 @@ from seg_core.data.folders import Pair, list_images
 from seg_core.errors import InputError
 from seg_core.home import expanded
 
-EVALUATION_VERSION = 3
+EVALUATION_VERSION = 4
 """Rises when the same model would score otherwise on the same data."""
 
 

@@ -190,6 +190,8 @@ def _robustness(robustness: Mapping[str, Any]) -> str:
 
 {_table(["the photograph", *parts], rows("agreement"))}
 
+Mirror images agree by construction: whatever is predicted, the network sees it with its darker side to the left.
+
 Other light costs, in IoU with the truth:
 
 {_table(["the light", *parts], rows("iou_drop"))}

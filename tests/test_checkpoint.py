@@ -156,10 +156,11 @@ def test_the_same_photograph_gives_the_same_mask_from_a_file_bytes_and_pillow(ma
 
 def test_a_prediction_is_the_models_on_the_resized_normalised_photograph(made: Path) -> None:
     checkpoint = load_checkpoint(made)
-    photo = Image.fromarray(lesion((64, 64))[0])
+    photo, _ = lesion((64, 64))
+    darker_left = photo if photo[:, :32].sum() < photo[:, 32:].sum() else np.fliplr(photo).copy()
     with torch.no_grad():
-        expected = load_model(made)(normalise(torch.from_numpy(np.array(photo))[None]))[0, 0].sigmoid().numpy()
-    np.testing.assert_allclose(checkpoint.predict(photo).probabilities, expected, atol=1e-6)
+        expected = load_model(made)(normalise(torch.from_numpy(darker_left)[None]))[0, 0].sigmoid().numpy()
+    np.testing.assert_allclose(checkpoint.predict(darker_left).probabilities, expected, atol=1e-6)
 
 
 def test_a_jpeg_file_is_halved_as_its_pixels_are_and_not_by_its_decoder(made: Path, tmp_path: Path) -> None:
@@ -324,6 +325,17 @@ def test_listing_checkpoints_needs_no_torch(made: Path, lab_home: Path) -> None:
     assert done.stdout.split() == ["True", "False"]
 
 
+def test_the_mirror_image_of_a_photograph_gets_the_mirror_image_of_its_mask(trained: Path) -> None:
+    model = load_checkpoint(trained)
+    photos = np.stack([lesion((64, 64), seed=seed)[0] for seed in range(6)])
+    found, of_mirrored = model.probabilities(photos), model.probabilities(photos[:, :, ::-1])
+    np.testing.assert_array_equal(of_mirrored, found[:, :, ::-1])
+    network = model.engine(photos)
+    seen_as_it_is = [bool(np.allclose(one, other, atol=1e-6)) for one, other in zip(found, network, strict=True)]
+    assert 0 < sum(seen_as_it_is) < 6
+    assert np.abs(model.engine(photos[:, :, ::-1])[:, :, ::-1] - network).max() > 1e-4  # the network alone differs
+
+
 def test_with_test_time_augmentation_a_turned_photograph_gets_the_turned_mask(trained: Path) -> None:
     photo, _ = lesion((64, 64), seed=5)
     plain, tta = load_checkpoint(trained), load_checkpoint(trained, tta=True)
@@ -340,5 +352,5 @@ def symmetric(model: Checkpoint, photo: np.ndarray, view: int) -> np.ndarray:
     """What a model says of one of the eight views of a photograph, turned back."""
     mirrored, turns = divmod(view, 4)
     seen = np.rot90(np.flip(photo, 1) if mirrored else photo, turns)
-    found = np.rot90(model.probabilities(np.ascontiguousarray(seen)[None])[0], -turns)
+    found = np.rot90(model.engine(seen[None])[0], -turns)
     return np.flip(found, 1) if mirrored else found

@@ -319,7 +319,7 @@ def test_samples_are_fixed_validation_photographs_with_their_truth(trained: Trai
         np.testing.assert_array_equal(sample.photo, photo)
         np.testing.assert_array_equal(sample.truth, truth == 255)
         assert (sample.photo.dtype, sample.truth.dtype, sample.probability.dtype) == (np.uint8, np.bool_, np.float32)
-    predicted = load_checkpoint(trained.folder / "last.safetensors").probabilities(np.stack([sample.photo for sample in second]))
+    predicted = load_checkpoint(trained.folder / "last.safetensors").engine(np.stack([sample.photo for sample in second]))
     np.testing.assert_allclose([sample.probability for sample in second], predicted, atol=1e-4)
     assert any(not np.array_equal(a.probability, b.probability) for a, b in zip(first, second, strict=True))
 
