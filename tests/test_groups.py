@@ -46,7 +46,9 @@ def curve(page: Page, uid: str) -> dict[str, list[float]]:
 
 
 @pytest.mark.browser
-def test_a_group_is_launched_watched_and_compared_as_one(page: Page, app_server: AppProcess, tmp_path: Path) -> None:
+def test_a_group_is_launched_watched_and_compared_as_one(
+    page: Page, app_server: AppProcess, tmp_path: Path, problems: list[str]
+) -> None:
     data = make_dataset(tmp_path / "grouped", train=8, test=4)
     store = RunStore(app_server.home / "lesionlab.db")
     page.goto(app_server.url)
@@ -121,3 +123,5 @@ def test_a_group_is_launched_watched_and_compared_as_one(page: Page, app_server:
     expect(page.get_by_text(f"Group {group.id} · ").and_(page.get_by_text("is deleted"))).to_be_visible(timeout=SLOW)
     expect(head).to_have_count(0)
     assert groups_of(store.list_runs()) == []
+    # Until the page is drawn anew, the charts and masks may ask once more for runs that are gone.
+    problems[:] = [each for each in problems if not any(f"/api/runs/{run.id}/" in each for run in group.runs)]
