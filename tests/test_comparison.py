@@ -241,10 +241,9 @@ def test_a_point_opens_its_photograph_and_arrow_keys_step_on(page: Page, app_ser
     page.get_by_role("tab", name="One against the other").click()
     chart = page.locator(".js-plotly-plot").first
     expect(chart.locator(".points path").first).to_be_visible()
-    shown = viewer.inner_text()
-    for point in [point for point in (2, 0, 3) if chart.evaluate(POINT, point)[1] not in shown][
-        :2
-    ]:  # one that is there is no news
+    spots = [chart.evaluate(POINT, point) for point in (2, 0, 3)]
+    others = [point for point, (_, id) in zip((2, 0, 3), spots, strict=True) if id not in viewer.inner_text()]
+    for point in others[:2]:  # what is shown already is no news
         chart.scroll_into_view_if_needed()
         spot, wanted = chart.evaluate(POINT, point)
         page.mouse.click(*spot)
