@@ -42,9 +42,9 @@ bench: dev ## measure what docs/performance.md says; with DATA=DIR the training 
 	@$(IN_VENV) -m benchmarks.large_dataset
 	@test -z "$(DATA)" || $(IN_VENV) -m benchmarks.training --data "$(DATA)" $(ARGS)
 
-models: setup ## train the models by `best` that ship anew, on DATA=DIR (MORE=DIR and ORIGINALS=DIR: see benchmarks/ship_models.py)
+models: setup ## train the models by `best` that ship anew, on DATA=DIR (MORE=DIR and ORIGINALS=DIR: see scripts/ship_models.py)
 	@test -n "$(DATA)" || { echo "Say which data: make models DATA=DIR"; exit 2; }
-	@$(IN_VENV) -m benchmarks.ship_models --data "$(DATA)" \
+	@$(IN_VENV) -m scripts.ship_models --data "$(DATA)" \
 		$(if $(MORE),--more "$(MORE)") $(if $(ORIGINALS),--originals "$(ORIGINALS)")
 
 LOCK := $(IN_VENV) -m uv pip compile --quiet --universal --python-version 3.11 --custom-compile-command "make lock"

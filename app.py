@@ -1,6 +1,6 @@
 """LesionLab's host: one process, one port, three faces.
 
-``/`` is Streamlit, ``/predictor/`` is Gradio, ``/api/`` is JSON, and `pages.access` guards all of them. Training happens
+``/`` is Streamlit, ``/predictor/`` is Gradio, ``/api/`` is JSON, and `pages.server.access` guards all of them. Training happens
 elsewhere, in worker processes that outlive this one. Start it with ``make app`` or ``python app.py [--host …] [--port …]``.
 """
 
@@ -19,11 +19,11 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
+from seg_core.common.home import home
+from seg_core.common.versions import VERSION
 from seg_core.errors import InputError
-from seg_core.home import home
+from seg_core.jobs.supervisor import Supervisor
 from seg_core.runs.store import RunStore
-from seg_core.supervisor import Supervisor
-from seg_core.versions import VERSION
 
 if TYPE_CHECKING:
     from fastapi import FastAPI, Request
@@ -46,9 +46,10 @@ def create_app(store: RunStore, password: str = "", on_ready: Callable[[], None]
     from fastapi.responses import JSONResponse, RedirectResponse
     from fastapi_offline import FastAPIOffline
 
-    from pages import api, pictures, predictor, static
-    from pages.access import AccessGuard
-    from pages.sessions import signing_key
+    from pages import predictor
+    from pages.server import api, evaluation_pictures, static
+    from pages.server.access import AccessGuard
+    from pages.server.sessions import signing_key
 
     pages = streamlit.App(ROUTER)
 
@@ -74,7 +75,7 @@ def create_app(store: RunStore, password: str = "", on_ready: Callable[[], None]
     )
     app.add_middleware(AccessGuard, password=password, key=signing_key(home() / "session.key", password) if password else b"")
     app.include_router(api.router)
-    app.include_router(pictures.router)
+    app.include_router(evaluation_pictures.router)
     app.include_router(static.router)
 
     @app.get("/predictor", include_in_schema=False)

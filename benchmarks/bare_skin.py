@@ -16,11 +16,11 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.ship_models import VALIDATION
-from seg_core.checkpoint import Checkpoint, load_checkpoint
+from scripts.ship_models import VALIDATION
+from seg_core.common.home import SHIPPED_CHECKPOINTS
 from seg_core.data.dataset import open_dataset
-from seg_core.home import SHIPPED_CHECKPOINTS
-from seg_core.robustness import MARKED, bare_skin, opened
+from seg_core.evaluation.robustness import MARKED, bare_skin, opened
+from seg_core.prediction.checkpoint import Checkpoint, load_checkpoint
 
 SECOND_LESIONS = Path(__file__).with_name("second_lesions.txt")
 

@@ -96,11 +96,11 @@ def _in_a_process(folder: Path, size: int) -> dict[str, float]:
 
 def _measure(folder: Path, size: int) -> dict[str, float]:
     from seg_core.config import Config
-    from seg_core.data.cache import cache_bytes, cache_folder, cache_key
+    from seg_core.data.cache.storage import cache_bytes, cache_folder, cache_key
     from seg_core.data.check import check_names
     from seg_core.data.dataset import open_dataset
-    from seg_core.data.preparation import prepare
-    from seg_core.identity import dataset_fingerprint, pair_facts
+    from seg_core.data.fingerprint import dataset_fingerprint, pair_facts
+    from seg_core.training.preparation import prepare
 
     memory, started = peak_memory(), time.perf_counter()
     seconds = {}

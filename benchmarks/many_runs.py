@@ -12,10 +12,10 @@ from pathlib import Path
 
 import numpy as np
 
-from seg_core.checkpoint_metadata import FORMAT_VERSION, METADATA_KEY
 from seg_core.config import Config
-from seg_core.history import EPOCH_METRICS
+from seg_core.prediction.metadata import FORMAT_VERSION, METADATA_KEY
 from seg_core.runs.store import RunStore
+from seg_core.training.history import EPOCH_METRICS
 
 BATCHES = 5000
 

@@ -19,10 +19,10 @@ from PIL import Image, ImageDraw, ImageEnhance
 
 from benchmarks.measuring import peak_memory, timed_result
 from seg_core.data.dataset import open_dataset
-from seg_core.data.duplicates import AGREEMENT, CORRELATION, Duplicate, near_duplicates
-from seg_core.data.likeness import TRANSFORMATIONS
-from seg_core.data.survey import FINGERPRINT_SIZE, Survey, survey
-from seg_core.image import read_image, write_mask
+from seg_core.data.image import read_image, write_mask
+from seg_core.data.scan.dataset_scan import FINGERPRINT_SIZE, Survey, survey
+from seg_core.data.scan.duplicates import AGREEMENT, CORRELATION, Duplicate, near_duplicates
+from seg_core.data.scan.similarity import TRANSFORMATIONS
 
 Change = Callable[[Image.Image], Image.Image]
 

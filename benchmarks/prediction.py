@@ -24,10 +24,11 @@ import numpy as np
 from PIL import Image
 
 from benchmarks.measuring import head, memory, peak_memory, row, timed
-from seg_core.checkpoint import load_checkpoint
-from seg_core.data.dataset import SAMPLE, open_dataset
-from seg_core.evaluation import evaluate
-from seg_core.home import SHIPPED_CHECKPOINTS
+from seg_core.common.home import SHIPPED_CHECKPOINTS
+from seg_core.data.dataset import open_dataset
+from seg_core.data.folders import SAMPLE
+from seg_core.evaluation.evaluate import evaluate
+from seg_core.prediction.checkpoint import load_checkpoint
 
 REPEATS = 9
 

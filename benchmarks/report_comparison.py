@@ -13,9 +13,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from seg_core.colours import RUN_COLOURS
+from seg_core.common.colours import RUN_COLOURS
 from seg_core.config import VARIANT_LABELS
-from seg_core.student_report import REPORT, REPORT_METRICS, REPORT_TITLES, shipped_histories
+from seg_core.report.student_report import REPORT, REPORT_METRICS, REPORT_TITLES, shipped_histories
 
 
 def histories() -> dict[str, list[dict[str, Any]]]:

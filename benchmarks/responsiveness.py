@@ -20,7 +20,7 @@ from playwright.sync_api import FrameLocator, Locator, Page, sync_playwright
 
 from benchmarks.measuring import DRAWN, head, memory, row, seconds_until_drawn, timed
 from seg_core.config import VARIANT_LABELS, VARIANTS
-from seg_core.data.sample import sample_folder
+from seg_core.data.sample.folder import sample_folder
 from seg_core.runs.store import RunStore
 from tests.app_process import AppProcess
 from tests.find_chromium import find_chromium

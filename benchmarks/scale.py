@@ -20,8 +20,8 @@ from playwright.sync_api import Browser, CDPSession, Page, sync_playwright
 
 from benchmarks.many_runs import fill
 from benchmarks.measuring import head, memory, processor_seconds, row, seconds_until_drawn, share_of_a_core, timed
-from seg_core.checkpoint import available_checkpoints
 from seg_core.config import Config
+from seg_core.prediction.catalogue import available_checkpoints
 from seg_core.runs.store import RunStore
 from tests.app_process import AppProcess
 from tests.find_chromium import find_chromium

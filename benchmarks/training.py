@@ -2,10 +2,11 @@
 
     python -m benchmarks.training --data ../shared/data/isic2016-256 --originals ../shared/data/isic2016-fullres
 
-Every figure comes from a process of its own, started in turns: the peer (segmentation_models_pytorch, PIL and torchvision for
-each item, DataLoader with 2 workers, fp32), ours (`seg_core.training.train`), and the limit (ours on one batch in memory). They
-share photographs, size, batch and optimizer. Prints Markdown. The machine should have nothing else to do. Where there is a GPU,
-all of them run there. With --whole-run it makes a whole run by the recipe `best` instead, and says what time and memory it took.
+Every figure comes from a process of its own, started in turns: the peer (segmentation_models_pytorch, PIL and
+torchvision for each item, DataLoader with 2 workers, fp32), ours (`seg_core.training.loop.train`), and the limit (ours
+on one batch in memory). They share photographs, size, batch and optimizer. Prints Markdown. The machine should have
+nothing else to do. Where there is a GPU, all of them run there. With --whole-run it makes a whole run by the recipe
+`best` instead, and says what time and memory it took.
 """
 
 from __future__ import annotations
@@ -160,9 +161,9 @@ def peer(data: str, variant: str) -> list[float]:
 
 def ours(data: str, variant: str) -> list[float]:
     """Images per second of the epochs of a training; the first one begins with an empty cache, whose making counts."""
-    from seg_core.events import BatchDone, EpochDone, Event
-    from seg_core.home import home
-    from seg_core.training import train
+    from seg_core.common.home import home
+    from seg_core.training.events import BatchDone, EpochDone, Event
+    from seg_core.training.loop import train
 
     config = Config.of("best", variant=variant, image_size=SIZE, batch_size=BATCH, epochs=EPOCHS)
     dataset = open_dataset(data)
@@ -185,9 +186,9 @@ def limit(data: str, variant: str) -> list[float]:
     import torch
     from lightning_fabric import Fabric
 
-    from seg_core.device import choose_precision
-    from seg_core.losses import LOSSES
-    from seg_core.model import build_model
+    from seg_core.network import build_model
+    from seg_core.training.device import choose_precision
+    from seg_core.training.losses import LOSSES
 
     config = Config.of("best", variant=variant, image_size=SIZE, batch_size=BATCH)
     fabric = Fabric(accelerator="auto", devices=1, precision=choose_precision(config))
@@ -236,9 +237,9 @@ def whole_run(data: str, variant: str) -> None:
     """Train a whole dataset by the recipe and print what it took: time, and the memory of the process after its epochs."""
     import psutil
 
-    from seg_core.events import EpochDone, Event
-    from seg_core.home import home
-    from seg_core.training import train
+    from seg_core.common.home import home
+    from seg_core.training.events import EpochDone, Event
+    from seg_core.training.loop import train
 
     process, resident, speeds = psutil.Process(), list[float](), list[float]()
     started = time.perf_counter()

@@ -7,39 +7,32 @@ from pathlib import Path
 
 import streamlit as st
 
-from pages.comparison import (
-    ORDERS,
-    Compared,
-    Table,
-    evaluations_of,
-    mask_models,
-    mask_photos,
-    scores_csv,
-    viewed_photos,
-)
-from pages.comparison_charts import comparison_charts
-from pages.dataset_choice import choose_dataset
-from pages.dataset_view import known_duplicates
-from pages.job_panel import ask, job_panel
-from pages.live import compare_view, image_viewer
-from pages.models import MOST_COMPARED, model_names, short_name
-from pages.stores import store
-from pages.tables import pairing_table, score_table
-from pages.take_away import take_masks_away
-from pages.text import plain
-from pages.uploaded_models import uploaded_models
-from seg_core.checkpoint import available_checkpoints, read_metadata
-from seg_core.checkpoint_metadata import CheckpointMetadata
-from seg_core.colours import run_colour
-from seg_core.comparison import pairings, score_rows
+from pages.comparison.charts import comparison_charts
+from pages.comparison.compared import ORDERS, Compared, Table, evaluations_of, mask_models, mask_photos, scores_csv, viewed_photos
+from pages.comparison.downloads import take_masks_away
+from pages.comparison.uploads import uploaded_models
+from pages.dataset.choose import choose_dataset
+from pages.dataset.view import known_duplicates
+from pages.live.components import compare_view, image_viewer
+from pages.shared.job_panel import ask, job_panel
+from pages.shared.markdown import plain
+from pages.shared.models import MOST_COMPARED, model_names, short_name
+from pages.shared.stores import store
+from pages.shared.tables import pairing_table, score_table
+from seg_core.common.colours import run_colour
 from seg_core.config import Config, Drawing
-from seg_core.data.dataset import SAMPLE, Dataset, clean_source
+from seg_core.data.dataset import Dataset, SplitChoice
+from seg_core.data.folders import SAMPLE, clean_source
 from seg_core.errors import InputError
-from seg_core.jobs.requests import SplitChoice, evaluation_request, survey_request
+from seg_core.evaluation.comparison import pairings, score_rows
+from seg_core.evaluation.overlap import overlap
+from seg_core.evaluation.tables import PAIRING_NOTE, to_csv, to_latex, to_markdown
+from seg_core.jobs.requests import evaluation_request, survey_request
 from seg_core.jobs.results import result_folder
-from seg_core.overlap import overlap
+from seg_core.prediction.catalogue import available_checkpoints
+from seg_core.prediction.checkpoint_file import read_metadata
+from seg_core.prediction.metadata import CheckpointMetadata
 from seg_core.runs.groups import Group, groups_of
-from seg_core.score_table import PAIRING_NOTE, to_csv, to_latex, to_markdown
 
 A_PAGE = 8
 THRESHOLD = "compare-threshold"

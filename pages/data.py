@@ -7,20 +7,20 @@ from pathlib import Path
 import numpy as np
 import streamlit as st
 
-from pages.data_panel import preview_panel, show_problems
-from pages.dataset_choice import choose_dataset
-from pages.dataset_view import PROBLEM_FILTERS, Filter, View
-from pages.gallery import gallery, gallery_of_twos
-from pages.histograms import histogram
-from pages.job_panel import ask, job_panel
-from pages.stores import jobs
-from pages.survey_panel import surveyed
-from pages.text import plain
+from pages.dataset.choose import choose_dataset
+from pages.dataset.gallery import gallery, gallery_of_twos
+from pages.dataset.histograms import histogram
+from pages.dataset.panel import preview_panel, show_problems
+from pages.dataset.scan import surveyed
+from pages.dataset.view import PROBLEM_FILTERS, Filter, View
+from pages.shared.job_panel import ask, job_panel
+from pages.shared.markdown import plain
+from pages.shared.stores import jobs
 from seg_core.config import RECIPES, Config
-from seg_core.data.dataset import SAMPLE, Dataset
-from seg_core.data.duplicates import Duplicate
-from seg_core.data.folders import Part
-from seg_core.data.likeness import TRANSFORMATIONS
+from seg_core.data.dataset import Dataset
+from seg_core.data.folders import SAMPLE, Part
+from seg_core.data.scan.duplicates import Duplicate
+from seg_core.data.scan.similarity import TRANSFORMATIONS
 from seg_core.errors import InputError
 from seg_core.jobs.requests import fetch_request
 

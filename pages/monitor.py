@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import streamlit as st
 
-from pages.live import Curve, live_charts, mask_film, run_list
-from pages.models import MOST_COMPARED
-from pages.run_actions import compare_link, group_buttons, report_link
-from pages.run_details import run_details
-from pages.stores import store
-from pages.text import plain
-from seg_core.colours import RUN_COLOURS
+from pages.live.components import Curve, live_charts, mask_film, run_list
+from pages.runs.actions import compare_link, group_buttons, report_link
+from pages.runs.details import run_details
+from pages.shared.markdown import plain
+from pages.shared.models import MOST_COMPARED
+from pages.shared.stores import store
+from seg_core.common.colours import RUN_COLOURS
 from seg_core.runs.dispatch import dispatch
 from seg_core.runs.groups import Group, groups_of
 from seg_core.runs.queue import MOST_SLOTS

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from seg_core.checkpoint import available_checkpoints
+from seg_core.prediction.catalogue import available_checkpoints
 
 st.title("Predict")
 st.write("Drop photographs and compare the masks of two trained models.")

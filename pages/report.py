@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import streamlit as st
 
-from pages.data_panel import data_panel
-from pages.launching import launch
-from pages.live import live_charts, run_bars
-from pages.report_figures import History, figures_table, report_marks, reproduction
-from pages.stores import store
-from pages.take_away import made_file
-from pages.text import plain
+from pages.comparison.report_figures import History, figures_table, report_marks, reproduction
+from pages.dataset.panel import data_panel
+from pages.live.components import live_charts, run_bars
+from pages.runs.launch import launch
+from pages.shared.downloads import made_file
+from pages.shared.markdown import plain
+from pages.shared.stores import store
 from seg_core.config import LONGEST_RUN, VARIANTS, Config
-from seg_core.data.dataset import SAMPLE
+from seg_core.data.folders import SAMPLE
 from seg_core.errors import InputError
 from seg_core.jobs.requests import report_request
+from seg_core.report.student_report import REPORT_METRICS
 from seg_core.runs.run import Run
-from seg_core.student_report import REPORT_METRICS
 
 TAG = "report"  # what the runs of this page are tagged with
 

@@ -13,8 +13,8 @@ ASSETS = HERE / "assets"
 # The icon has to be set before the navigation is made: Streamlit would fetch the page's own from elsewhere.
 st.set_page_config(page_icon=str(ASSETS / "mark.svg"), layout="wide")
 st.logo(str(ASSETS / "wordmark.svg"), size="large")
-st.html(HERE / "style.css")
-st.html(f"<script>{(HERE / 'history.js').read_text(encoding='utf-8')}</script>", unsafe_allow_javascript=True)
+st.html(ASSETS / "style.css")
+st.html(f"<script>{(ASSETS / 'history.js').read_text(encoding='utf-8')}</script>", unsafe_allow_javascript=True)
 
 
 def sign_out() -> None:

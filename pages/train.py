@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import streamlit as st
 
-from pages.data_panel import cache_panel, data_panel, preview_panel
-from pages.launching import launch
-from pages.settings_panel import settings_panel
-from pages.stores import store
-from pages.text import plain
-from pages.training_form import form, start_afresh
-from seg_core.command_line import command_line
+from pages.dataset.panel import cache_panel, data_panel, preview_panel
+from pages.runs.form import form, start_afresh
+from pages.runs.launch import launch
+from pages.runs.settings import settings_panel
+from pages.shared.markdown import plain
+from pages.shared.stores import store
 from seg_core.config import MOST_FOLDS, MOST_SEEDS, VARIANT_LABELS, VARIANTS, Config, Recipe, Variant
-from seg_core.data.dataset import SAMPLE
+from seg_core.data.folders import SAMPLE
 from seg_core.errors import InputError
+from seg_core.training.command_line import command_line
 
 VARIANT_HELP: dict[Variant, str] = {
     "trainable-decoder": "The encoder keeps its ImageNet weights; only the decoder learns. Fastest.",

@@ -10,24 +10,24 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from seg_core import metrics
-    from seg_core.checkpoint import load_checkpoint
     from seg_core.config import Config
     from seg_core.data.dataset import open_dataset
     from seg_core.errors import InputError
-    from seg_core.evaluation import evaluate
-    from seg_core.model import build_model
-    from seg_core.predicted_masks import open_predicted_masks
-    from seg_core.training import train
+    from seg_core.evaluation.evaluate import evaluate
+    from seg_core.network import build_model
+    from seg_core.prediction.checkpoint import load_checkpoint
+    from seg_core.prediction.mask_folder import open_predicted_masks
+    from seg_core.training.loop import train
 
 _HOMES = {
     "Config": "config",
     "InputError": "errors",
-    "build_model": "model",
-    "evaluate": "evaluation",
-    "load_checkpoint": "checkpoint",
+    "build_model": "network",
+    "evaluate": "evaluation.evaluate",
+    "load_checkpoint": "prediction.checkpoint",
     "open_dataset": "data.dataset",
-    "open_predicted_masks": "predicted_masks",
-    "train": "training",
+    "open_predicted_masks": "prediction.mask_folder",
+    "train": "training.loop",
 }
 
 __all__ = [

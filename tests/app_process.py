@@ -12,7 +12,7 @@ from typing import IO
 
 import psutil
 
-from seg_core.home import PROJECT
+from seg_core.common.home import PROJECT
 from seg_core.runs.store import RunStore
 
 QUIET = {"OMP_NUM_THREADS": "1", "PYTHONUNBUFFERED": "1"}

@@ -10,12 +10,15 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, Request, expect, sync_playwright
 
-from seg_core.data import check, download, official
+from seg_core.data import check
 from seg_core.data.check import LoadedPair
 from seg_core.data.folders import Pair
+from seg_core.data.isic2016 import download, fetch
 from tests.app_process import AppProcess
 from tests.archive_server import PAIRS, Server, challenge_archives
 from tests.find_chromium import ADVICE, find_chromium
+
+pytest_plugins = ["tests.fixtures"]
 
 CHROMIUM_FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 
@@ -47,7 +50,7 @@ def lab_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture(scope="module")
 def thin_decoder() -> Iterator[None]:
     """Decoders of few channels: trainings and their files take less than half of the time."""
-    from seg_core.model import decoders
+    from seg_core.network import decoders
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(decoders, "CHANNELS", (32, 16, 8, 8, 8))
@@ -74,7 +77,7 @@ def archives(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
     server = Server(challenge_archives())
     monkeypatch.setenv("LESIONLAB_ISIC_URL", server.url)
     monkeypatch.setenv("no_proxy", "127.0.0.1")
-    monkeypatch.setattr(official, "PAIRS", PAIRS)
+    monkeypatch.setattr(fetch, "PAIRS", PAIRS)
     monkeypatch.setattr(download, "WAITS", (0, 0))
     yield server
     server.stop()

@@ -15,9 +15,9 @@ from typing import Any
 
 import numpy as np
 
-from seg_core.events import BatchDone, EpochDone, Message, Preparing, Sample
 from seg_core.runs.run import Run
 from seg_core.runs.store import RunStore
+from seg_core.training.events import BatchDone, EpochDone, Message, Preparing, Sample
 
 METRICS = ("loss", "accuracy", "iou", "dice", "report_iou", "report_dice")
 BATCHES = 3
@@ -34,7 +34,7 @@ def fake_train(run: Run, folder: Path, on_event: Callable[[Any], None], should_s
     Its name says what happens in its second epoch: ``hold`` waits there until it is to stop, ``wait`` until there is a file
     ``go`` in its folder; any other name goes on. ``hold preparing`` waits while preparing.
     """
-    from seg_core.training import TrainResult
+    from seg_core.training.loop import TrainResult
 
     done = folder / "done"
     start = int(done.read_text()) if run.resume and done.exists() else 0
@@ -76,12 +76,12 @@ def _claim(run_id: int) -> None:
 
 
 def _without_torch() -> None:
-    """Put what a worker needs of `seg_core.training` in its place, which takes six seconds to import."""
-    module: Any = ModuleType("seg_core.training")
+    """Put what a worker needs of `seg_core.training.loop` in its place, which takes six seconds to import."""
+    module: Any = ModuleType("seg_core.training.loop")
     names = ("status", "epochs", "best_epoch", "checkpoint", "val", "images_per_second")
     module.TrainResult = make_dataclass("TrainResult", names)
     module.TrainingFailed = type("TrainingFailed", (RuntimeError,), {})
-    sys.modules["seg_core.training"] = module
+    sys.modules["seg_core.training.loop"] = module
 
 
 def main(mode: str, run_id: int) -> None:

@@ -15,6 +15,8 @@ from seg_core.data.folders import Pair, list_folder
 
 T = TypeVar("T")
 
+PASSWORD = "grüne Wiese, 7 Kühe"
+
 SHARED_DATA = Path(__file__).resolve().parent.parent.parent / "shared" / "data"
 """Real photographs, for the tests that use them where they are present."""
 
@@ -78,7 +80,7 @@ def make_dataset(
 
 
 def metadata_of(config: Config, **known: Any) -> dict[str, Any]:
-    """The metadata of a checkpoint that was never trained, as `seg_core.checkpoint.save_checkpoint` takes it."""
+    """The metadata of a checkpoint that was never trained, as `seg_core.prediction.checkpoint_file.save_checkpoint` takes it."""
     none = {"train": 0, "val": 0, "test": 0, "val_is_own": False}
     return {
         "name": "",

@@ -9,10 +9,17 @@ import sys
 import tomllib
 from pathlib import Path
 
-from seg_core.home import PROJECT
-from seg_core.versions import VERSION
+from seg_core.common.home import PROJECT
+from seg_core.common.versions import VERSION
 
-MODEL_CODE = ("torch", "torchvision", "lightning_fabric", "seg_core.model", "seg_core.training", "seg_core.checkpoint")
+MODEL_CODE = (
+    "torch",
+    "torchvision",
+    "lightning_fabric",
+    "seg_core.network",
+    "seg_core.training.loop",
+    "seg_core.prediction.checkpoint",
+)
 
 
 def imported_names(file: Path) -> set[str]:
@@ -28,16 +35,15 @@ def imported_names(file: Path) -> set[str]:
 
 def test_the_host_runs_no_model_code() -> None:
     names = imported_names(PROJECT / "app.py")
-    assert "pages.access" in names
+    assert "pages.server.access" in names
     assert [name for name in names if name.startswith(MODEL_CODE)] == []
 
 
 def test_torch_waits_until_it_is_used(tmp_path: Path) -> None:
     run_by_streamlit = {"router", "train", "monitor", "data", "report", "compare", "predict"}
-    imported_when_used = {"augmentation_preview"}
     files = {".".join(file.relative_to(PROJECT).with_suffix("").parts) for file in (PROJECT / "pages").rglob("*.py")}
-    passed_over = {f"pages.{name}" for name in run_by_streamlit | imported_when_used}
-    modules = [*sorted(files - passed_over), "seg_core.runs.store", "seg_core.supervisor"]
+    passed_over = {f"pages.{name}" for name in run_by_streamlit}
+    modules = [*sorted(files - passed_over), "seg_core.runs.store", "seg_core.jobs.supervisor"]
     code = f"import sys, importlib\nfor name in {modules}:\n    importlib.import_module(name)\nprint('torch' in sys.modules)"
     environment = os.environ | {"LESIONLAB_HOME": str(tmp_path), "GRADIO_ANALYTICS_ENABLED": "False"}
     done = subprocess.run([sys.executable, "-c", code], cwd=PROJECT, env=environment, capture_output=True, text=True, timeout=100)
@@ -51,7 +57,7 @@ def test_the_version_is_the_projects() -> None:
 def test_predicting_needs_no_torch(tmp_path: Path) -> None:
     (model, *_) = sorted((PROJECT / "checkpoints").glob("*.safetensors"))
     code = (
-        "import sys, numpy; from seg_core.checkpoint import load_checkpoint; "
+        "import sys, numpy; from seg_core.prediction.checkpoint import load_checkpoint; "
         f"print(load_checkpoint({str(model)!r}).predict(numpy.zeros((40, 50, 3), numpy.uint8)).size, 'torch' in sys.modules)"
     )
     environment = os.environ | {"LESIONLAB_HOME": str(tmp_path)}
@@ -60,7 +66,7 @@ def test_predicting_needs_no_torch(tmp_path: Path) -> None:
 
 
 def test_openvino_reports_to_nobody(tmp_path: Path) -> None:
-    code = "import sys, seg_core.engine; print([name for name in sys.modules if 'telemetry' in name.lower()])"
+    code = "import sys, seg_core.prediction.engine; print([name for name in sys.modules if 'telemetry' in name.lower()])"
     environment = os.environ | {"HOME": str(tmp_path)}
     command = [sys.executable, "-W", "error", "-c", code]
     done = subprocess.run(command, cwd=PROJECT, env=environment, capture_output=True, text=True, timeout=100)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from seg_core.home import PROJECT
+from seg_core.common.home import PROJECT
 
 
 def test_library_example_runs(tmp_path: Path) -> None:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from seg_core.checkpoint import SHIPPED, load_checkpoint, read_metadata
+from seg_core.common.home import PROJECT, SHIPPED_CHECKPOINTS
 from seg_core.config import Config
-from seg_core.home import PROJECT, SHIPPED_CHECKPOINTS
-from seg_core.model_card import model_card
+from seg_core.prediction.catalogue import SHIPPED
+from seg_core.prediction.checkpoint import load_checkpoint
+from seg_core.prediction.checkpoint_file import read_metadata
+from seg_core.report.model_card import model_card
 
 BEST = [name for name in SHIPPED if "-best" in name]
 

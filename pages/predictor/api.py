@@ -7,11 +7,11 @@ from typing import Any
 
 import gradio as gr
 
-from pages.models import default_pair, find_model, model_name
 from pages.predictor.files import fresh_folder, mask_name, upload
 from pages.predictor.session import LOADED, agreement, mask_png
-from seg_core.checkpoint import available_checkpoints
+from pages.shared.models import default_pair, find_model, model_name
 from seg_core.errors import InputError
+from seg_core.prediction.catalogue import available_checkpoints
 
 
 def predict(

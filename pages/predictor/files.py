@@ -13,7 +13,7 @@ from typing import Any
 
 from gradio.utils import get_upload_folder
 
-from pages.models import slug
+from pages.shared.models import slug
 
 KEEP = 3600
 """Seconds that uploads, masks and pictures stay on the disk, and a visitor's photographs in memory."""

@@ -10,11 +10,11 @@ from typing import Any
 
 import gradio as gr
 
-from pages.models import choices, default_pair, model_at, model_name, slug
 from pages.predictor import look
 from pages.predictor.files import fresh_folder, mask_name, upload, write_picture
 from pages.predictor.session import LOADED, Photo, Session, duration, jpeg, mask_png, percent
 from pages.predictor.view import SideView, view
+from pages.shared.models import choices, default_pair, model_at, model_name, slug
 from seg_core.errors import InputError
 
 NO_MODEL = "There is no trained model yet. Train one on the Train page; it appears here by itself."
@@ -231,7 +231,7 @@ class Handlers:
 
     def model_file(self, model: str | None) -> str:
         """A model as an ONNX file, for other programs."""
-        from seg_core.export import onnx_bytes  # a program that shows no model has no need of onnx
+        from seg_core.prediction.export import onnx_bytes
 
         try:
             entry = model_at(model or "")

@@ -11,8 +11,8 @@ from typing import Any
 import gradio as gr
 from gradio.themes.utils.colors import Color
 
-from pages.theme import DARK, FONT, LIGHT, RADIUS
-from seg_core.colours import run_colour
+from pages.shared.theme import DARK, FONT, LIGHT, RADIUS
+from seg_core.common.colours import run_colour
 
 HERE = Path(__file__).parent
 LARGEST_UPLOAD = "200mb"

@@ -12,12 +12,12 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from pages.models import Key, LoadedModels, file_key, model_at
+from pages.shared.models import Key, LoadedModels, file_key, model_at
 from seg_core import metrics
+from seg_core.data.image import read_reduced
 from seg_core.errors import InputError
-from seg_core.image import read_reduced
-from seg_core.overlays import preview
-from seg_core.prediction import Prediction
+from seg_core.prediction.overlay import preview
+from seg_core.prediction.predictor import Prediction
 
 PREVIEW = (1024, 640)
 """Longer side of what is drawn on, in pixels: at most, and at least. Masks over small photographs would look coarse."""

@@ -9,9 +9,9 @@ import numpy as np
 from PIL import Image
 
 from pages.predictor.session import Photo, agreement
-from seg_core.colours import run_colour
+from seg_core.common.colours import run_colour
 from seg_core.errors import InputError
-from seg_core.overlays import draw_mask
+from seg_core.prediction.overlay import draw_mask
 
 
 @dataclass(frozen=True)

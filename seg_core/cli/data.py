@@ -22,8 +22,8 @@ def check_data(
     Photographs of which one trains and another validates or tests are compared, and named where they look the same.
     """
     from seg_core.data.dataset import open_dataset
-    from seg_core.data.duplicates import leakage, near_duplicates
-    from seg_core.data.survey import survey
+    from seg_core.data.scan.dataset_scan import survey
+    from seg_core.data.scan.duplicates import leakage, near_duplicates
 
     dataset = open_dataset(sources)
     with progress("Checking") as advance:
@@ -51,7 +51,7 @@ def fetch_official(
 ) -> None:
     """Fetch the official data of ISIC 2016 (900 pairs to train, 379 to test), or what is missing of them after a break."""
     from seg_core.data.dataset import open_dataset
-    from seg_core.data.official import fetch_isic2016
+    from seg_core.data.isic2016.fetch import fetch_isic2016
 
     try:
         with progress("Fetching", in_bytes=True) as advance:

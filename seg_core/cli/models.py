@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from seg_core.cli.common import DataOption, JsonOption, output, print_json, progress, report, screen
+from seg_core.common.home import expanded
 from seg_core.errors import InputError, some_of
-from seg_core.home import expanded
 
 if TYPE_CHECKING:
     import numpy as np
@@ -32,11 +32,11 @@ def evaluate(
     as_json: JsonOption = False,
 ) -> None:
     """Score a checkpoint, or a folder of masks named like the photographs, on a split; every image at its stored resolution."""
-    from seg_core.checkpoint import load_checkpoint
     from seg_core.config import Drawing
     from seg_core.data.dataset import open_dataset
-    from seg_core.evaluation import evaluate as score
-    from seg_core.predicted_masks import open_predicted_masks
+    from seg_core.evaluation.evaluate import evaluate as score
+    from seg_core.prediction.checkpoint import load_checkpoint
+    from seg_core.prediction.mask_folder import open_predicted_masks
 
     model = expanded(model)
     if tta and model.is_dir():
@@ -74,9 +74,9 @@ def predict(
     tta: TtaOption = False,
 ) -> None:
     """Write the mask of each photograph as STEM_mask.png: 0 and 255, the photograph's own size."""
-    from seg_core.checkpoint import load_checkpoint
+    from seg_core.common.parallel import in_order
     from seg_core.data.folders import list_images
-    from seg_core.in_order import in_order
+    from seg_core.prediction.checkpoint import load_checkpoint
 
     images = [image for path in photographs for image in (list_images(path) if path.is_dir() else [path])]
     if not images:
@@ -129,7 +129,7 @@ def publish(
 ) -> None:
     """Write a model in fp16 with a card: scored on the validation and the test part of the data it was trained on."""
     from seg_core.data.dataset import open_dataset
-    from seg_core.publishing import publish as write
+    from seg_core.report.publishing import publish as write
 
     dataset, of_originals = open_dataset(data), open_dataset(originals) if originals else None
     with progress("Scoring") as advance:
@@ -155,7 +155,7 @@ def export(
     as_json: JsonOption = False,
 ) -> None:
     """Write a model as ONNX, batch and size free, after its probabilities were compared with torch's."""
-    from seg_core.export import export_onnx
+    from seg_core.prediction.export import export_onnx
 
     result = export_onnx(expanded(checkpoint), expanded(target) if target else None)
     checked = " and ".join(" x ".join(map(str, shape)) for shape in result["checked"])
@@ -164,7 +164,7 @@ def export(
 
 
 def _write(mask: np.ndarray, target: Path) -> None:
-    from seg_core.image import write_mask
+    from seg_core.data.image import write_mask
 
     try:
         write_mask(mask, target)

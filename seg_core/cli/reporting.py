@@ -9,8 +9,8 @@ from typing import Annotated
 import typer
 
 from seg_core.cli.common import JsonOption, progress, report
+from seg_core.common.home import expanded
 from seg_core.errors import InputError
-from seg_core.home import expanded
 
 app = typer.Typer()
 

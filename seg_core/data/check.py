@@ -13,11 +13,11 @@ from typing import Any, Literal
 
 import numpy as np
 
+from seg_core.common.parallel import in_order
 from seg_core.data.dataset import Dataset
 from seg_core.data.folders import Pair
+from seg_core.data.image import MASK_CUT, read_mask, read_reduced, scaled, scaled_mask
 from seg_core.errors import InputError, PassingError
-from seg_core.image import MASK_CUT, read_mask, read_reduced, scaled, scaled_mask
-from seg_core.in_order import in_order
 
 Kind = Literal[
     "missing mask", "orphan mask", "different sizes", "no lesion", "unreadable", "duplicate id", "grey mask", "leakage"

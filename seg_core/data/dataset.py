@@ -9,12 +9,10 @@ from functools import cached_property
 from pathlib import Path
 
 from seg_core.config import Drawing
-from seg_core.data.folders import PARTS, Listing, Pair, list_folder
-from seg_core.data.sample import sample_folder
+from seg_core.data.fingerprint import dataset_fingerprint, pair_facts
+from seg_core.data.folders import PARTS, SAMPLE, Listing, Pair, clean_source, list_folder
+from seg_core.data.sample.folder import sample_folder
 from seg_core.errors import InputError
-from seg_core.identity import dataset_fingerprint, pair_facts
-
-SAMPLE = "sample"
 
 
 @dataclass(frozen=True)
@@ -132,18 +130,19 @@ def open_dataset(sources: str | Path | Sequence[str | Path], on_progress: Callab
     return Dataset(tuple(cleaned), listings)
 
 
-def clean_source(source: str | Path) -> str:
-    """A dataset source as typed or pasted, without quotes, with ``~`` resolved, as an absolute path; ``sample`` stays.
+@dataclass(frozen=True)
+class SplitChoice:
+    """A part of a dataset: its name, and what draws it where it is split off."""
 
-    Raises:
-        InputError: if it is empty or can be no path.
-    """
-    text = str(source).strip().strip("'\"").strip()
-    if not text:
-        raise InputError(f"The name of a data folder is empty; give a folder or {SAMPLE!r}.")
-    if text == SAMPLE:
-        return text
-    try:
-        return str(Path(text).expanduser().resolve())
-    except (OSError, RuntimeError, ValueError) as error:  # no such user after ~, a loop of links, a character that no path has
-        raise InputError(f"The data folder {text!r} cannot be found ({error}); check the path.") from None
+    dataset: Dataset
+    name: str
+    drawing: Drawing
+
+    @cached_property
+    def pairs(self) -> list[Pair]:
+        """Its pairs.
+
+        Raises:
+            InputError: if there is no such part, or it is empty.
+        """
+        return self.dataset.part(self.name, self.drawing)

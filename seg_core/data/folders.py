@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from seg_core.common.home import expanded
+from seg_core.common.text import legible
 from seg_core.errors import InputError
-from seg_core.home import expanded
-from seg_core.text import legible
 
 Part = Literal["train", "val", "test"]
 PARTS: tuple[Part, ...] = ("train", "val", "test")
@@ -130,3 +130,23 @@ def _files(folders: list[Path], endings: set[str]) -> Iterator[Path]:
 def _ending(name: str) -> str:
     """The last dot of a name and what follows it, in lower case."""
     return os.path.splitext(name)[1].lower()  # noqa: PTH122 - a Path for each of 200,000 names takes seconds
+
+
+SAMPLE = "sample"
+
+
+def clean_source(source: str | Path) -> str:
+    """A dataset source as typed or pasted, without quotes, with ``~`` resolved, as an absolute path; ``sample`` stays.
+
+    Raises:
+        InputError: if it is empty or can be no path.
+    """
+    text = str(source).strip().strip("'\"").strip()
+    if not text:
+        raise InputError(f"The name of a data folder is empty; give a folder or {SAMPLE!r}.")
+    if text == SAMPLE:
+        return text
+    try:
+        return str(Path(text).expanduser().resolve())
+    except (OSError, RuntimeError, ValueError) as error:  # no such user after ~, a loop of links, a character that no path has
+        raise InputError(f"The data folder {text!r} cannot be found ({error}); check the path.") from None

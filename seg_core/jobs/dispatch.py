@@ -9,8 +9,7 @@ from collections.abc import Callable, Sequence
 
 from seg_core.jobs.job import Job
 from seg_core.jobs.store import JobStore
-from seg_core.processes.owner import Owner
-from seg_core.processes.spawning import spawn
+from seg_core.runs.processes import Owner, spawn
 
 Command = Callable[[int], Sequence[str]]
 """The command line that works on a job."""

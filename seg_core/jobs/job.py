@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from seg_core.processes.owner import Owner
+from seg_core.runs.processes import Owner
 
 Kind = Literal["survey", "evaluate", "fetch", "report", "masks", "card"]
 JobStatus = Literal["queued", "running", "stopping", "stopped", "finished", "failed"]

@@ -4,41 +4,23 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 
+from seg_core.common.versions import VERSION
 from seg_core.config import Drawing
-from seg_core.data.dataset import SAMPLE, Dataset, clean_source, open_dataset
-from seg_core.data.duplicates import AGREEMENT, CORRELATION, Duplicate, Photograph
-from seg_core.data.folders import Pair
-from seg_core.data.survey import SURVEY_VERSION, Survey
+from seg_core.data.dataset import Dataset, SplitChoice, open_dataset
+from seg_core.data.fingerprint import digest, file_facts
+from seg_core.data.folders import SAMPLE, clean_source
+from seg_core.data.scan.dataset_scan import SURVEY_VERSION, Survey
+from seg_core.data.scan.duplicates import AGREEMENT, CORRELATION, Duplicate, Photograph
 from seg_core.errors import InputError
-from seg_core.identity import EVALUATION_VERSION, checkpoint_digest, digest, evaluation_key, file_facts, mask_folder_digest
+from seg_core.evaluation.key import EVALUATION_VERSION, evaluation_key, mask_folder_digest
 from seg_core.jobs.job import Request
+from seg_core.prediction.checkpoint_file import checkpoint_digest
 from seg_core.runs.run import Run
 from seg_core.runs.store import RunStore
-from seg_core.versions import VERSION
 
 KEY_DIGITS = 24
-
-
-@dataclass(frozen=True)
-class SplitChoice:
-    """A part of a dataset: its name, and what draws it where it is split off."""
-
-    dataset: Dataset
-    name: str
-    drawing: Drawing
-
-    @cached_property
-    def pairs(self) -> list[Pair]:
-        """Its pairs.
-
-        Raises:
-            InputError: if there is no such part, or it is empty.
-        """
-        return self.dataset.part(self.name, self.drawing)
 
 
 def survey_request(dataset: Dataset) -> Request:
@@ -74,9 +56,9 @@ def evaluation_request(model: Path, split: SplitChoice, *, tta: bool = False) ->
 
     With ``tta`` a checkpoint predicts with test-time augmentation; a folder of masks stays what it is.
 
-    Its result holds ``evaluation.npz`` (`seg_core.evaluation.Evaluation`), ``images.json`` (the paths of every photograph and its
-    truth, in the same order), the probabilities of each as grey, ``00001.png`` and so on, and of a checkpoint ``cost.json``
-    (`seg_core.complexity.Cost`).
+    Its result holds ``evaluation.npz`` (`seg_core.evaluation.evaluate.Evaluation`), ``images.json`` (the paths of every
+    photograph and its truth, in the same order), the probabilities of each as grey, ``00001.png`` and so on, and of a
+    checkpoint ``cost.json`` (`seg_core.prediction.cost.Cost`).
 
     Raises:
         InputError: if a file is gone, or the split is empty.
@@ -118,21 +100,6 @@ def card_request(run: Run, store: RunStore) -> Request:
         InputError: if the run's model is gone.
     """
     return Request("card", digest([VERSION, str(EVALUATION_VERSION), _state(run, store)], KEY_DIGITS), {"run": run.id})
-
-
-def report_split(runs: Sequence[Run]) -> SplitChoice:
-    """What a report compares runs on: the test part of the first one's dataset, or where there is none, its validation part.
-
-    Raises:
-        InputError: if there are no runs, one has no whole epoch, or the dataset is gone.
-    """
-    if not runs:
-        raise InputError("No run was named; name one or several.")
-    if unfit := [run.label for run in runs if not run.best_epoch]:
-        raise InputError(f"{unfit[0]} has no whole epoch yet; report on it when it has.")
-    first = runs[0]
-    dataset = open_dataset(first.sources)
-    return SplitChoice(dataset, "test" if dataset.test else "val", first.config.drawing)
 
 
 def report_request(runs: Sequence[Run], store: RunStore) -> Request:

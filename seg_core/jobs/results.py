@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from seg_core.home import home
+from seg_core.common.home import home
 from seg_core.jobs.job import Kind, Request
 
 MOST_RESULTS = 300

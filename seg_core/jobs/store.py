@@ -10,13 +10,13 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, insert, select, update
 
-from seg_core.database import jobs, open_database
+from seg_core.common.home import home
+from seg_core.common.text import legible
 from seg_core.errors import InputError
-from seg_core.home import home
 from seg_core.jobs.job import AT_WORK, Job, JobStatus, Request
-from seg_core.processes.owner import Owner, host_name
+from seg_core.runs.database import jobs, open_database
+from seg_core.runs.processes import Owner, host_name
 from seg_core.runs.rows import owned_by
-from seg_core.text import legible
 
 LOST = "Its process ended without a word: it was killed, or the machine ran out of memory or restarted. Ask for it again."
 

@@ -1,6 +1,6 @@
 """The report on some runs: one HTML file that opens without network, with charts that stay interactive.
 
-`content` gathers what stands in it, `seg_core.charts` draws, `template.html` lays out.
+`content` gathers what stands in it, `seg_core.evaluation.charts` draws, `template.html` lays out.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ from pathlib import Path
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 from markupsafe import Markup
 
-from seg_core.colours import run_colour
+from seg_core.common.atomic_file import whole_file
+from seg_core.common.colours import run_colour
+from seg_core.evaluation.tables import PAIRING_NOTE, PAIRING_TITLES, best, cell, cost_cells, margin, pairing_cells
 from seg_core.report.content import gather
 from seg_core.runs.run import Run
 from seg_core.runs.store import RunStore
-from seg_core.score_table import PAIRING_NOTE, PAIRING_TITLES, best, cell, cost_cells, margin, pairing_cells
-from seg_core.whole_file import whole_file
 
 __all__ = ["write_report"]
 

@@ -14,28 +14,30 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from seg_core.charts import Chart, comparison, curves
-from seg_core.checkpoint import Checkpoint, load_checkpoint, read_tensors
-from seg_core.checkpoint_metadata import CheckpointMetadata
-from seg_core.colours import run_colour
-from seg_core.command_line import command_line
-from seg_core.comparison import Pairing, Row, pairings, score_rows
-from seg_core.complexity import Cost, cost
+from seg_core.common.colours import run_colour
 from seg_core.config import Config
+from seg_core.data.dataset import SplitChoice, open_dataset
 from seg_core.data.folders import Pair
+from seg_core.data.image import read_image, read_mask
 from seg_core.errors import InputError
-from seg_core.evaluation import Evaluation, evaluate
-from seg_core.group_evaluation import GroupEvaluation, Scored
-from seg_core.image import read_image, read_mask
-from seg_core.jobs.requests import SplitChoice, evaluation_request, report_split
+from seg_core.evaluation.charts import Chart, comparison, curves
+from seg_core.evaluation.comparison import Pairing, Row, pairings, score_rows
+from seg_core.evaluation.evaluate import Evaluation, evaluate
+from seg_core.evaluation.group import GroupEvaluation, Scored
+from seg_core.evaluation.overlap import overlap
+from seg_core.evaluation.tables import COLUMNS, Column
+from seg_core.jobs.requests import evaluation_request
 from seg_core.jobs.results import result_folder
-from seg_core.overlap import overlap
-from seg_core.overlays import draw_mask, preview
+from seg_core.prediction.checkpoint import Checkpoint, load_checkpoint
+from seg_core.prediction.checkpoint_file import read_tensors
+from seg_core.prediction.cost import Cost, cost
+from seg_core.prediction.metadata import CheckpointMetadata
+from seg_core.prediction.overlay import draw_mask, preview
+from seg_core.report.student_report import REPORT
 from seg_core.runs.groups import groups_of
 from seg_core.runs.run import Run
 from seg_core.runs.store import RunStore
-from seg_core.score_table import COLUMNS, Column
-from seg_core.student_report import REPORT
+from seg_core.training.command_line import command_line
 
 PICTURE_SIDE = 420
 FEWEST_EPOCHS = 5
@@ -258,3 +260,18 @@ def _sample(pair: Pair, why: str, models: dict[str, Checkpoint], colours: dict[s
     drawn.save(file, "JPEG", quality=88, subsampling=0)
     picture = f"data:image/jpeg;base64,{base64.b64encode(file.getvalue()).decode()}"
     return Sample(pair.id, why, picture, [f"{score:.3f}" for score in scores])
+
+
+def report_split(runs: Sequence[Run]) -> SplitChoice:
+    """What a report compares runs on: the test part of the first one's dataset, or where there is none, its validation part.
+
+    Raises:
+        InputError: if there are no runs, one has no whole epoch, or the dataset is gone.
+    """
+    if not runs:
+        raise InputError("No run was named; name one or several.")
+    if unfit := [run.label for run in runs if not run.best_epoch]:
+        raise InputError(f"{unfit[0]} has no whole epoch yet; report on it when it has.")
+    first = runs[0]
+    dataset = open_dataset(first.sources)
+    return SplitChoice(dataset, "test" if dataset.test else "val", first.config.drawing)

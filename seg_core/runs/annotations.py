@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from seg_core.common.text import legible
 from seg_core.errors import InputError
-from seg_core.text import legible
 
 LONGEST_NAME = 100
 LONGEST_NOTES = 10_000

@@ -12,8 +12,7 @@ from pathlib import Path
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from seg_core.processes.owner import Owner
-from seg_core.processes.spawning import spawn
+from seg_core.runs.processes import Owner, spawn
 from seg_core.runs.run import Run
 from seg_core.runs.store import RunStore
 

@@ -9,12 +9,13 @@ from pathlib import Path
 from sqlalchemy import Connection, insert, select
 from sqlalchemy.dialects.sqlite import insert as upsert
 
+from seg_core.common.text import legible
 from seg_core.config import LONGEST_RUN, Config
-from seg_core.data.dataset import clean_source
-from seg_core.database import runs, settings
+from seg_core.data.folders import clean_source
 from seg_core.errors import InputError
-from seg_core.processes.owner import Owner
 from seg_core.runs.annotations import clean_name, clean_tags
+from seg_core.runs.database import runs, settings
+from seg_core.runs.processes import Owner
 from seg_core.runs.reading import Reader
 from seg_core.runs.rows import (
     add_line,
@@ -30,7 +31,6 @@ from seg_core.runs.rows import (
     to_run,
 )
 from seg_core.runs.run import RESUMABLE, RUNNING, Run
-from seg_core.text import legible
 
 LOST = "Its process ended without a word: it was killed, or the machine ran out of memory or restarted. It can be resumed."
 MOST_SLOTS = 8

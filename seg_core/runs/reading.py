@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 from sqlalchemy import Select, bindparam, func, select
 
-from seg_core.database import batch_losses, changes, log, metrics, open_database, runs
-from seg_core.home import home
+from seg_core.common.home import home
 from seg_core.runs import rows
+from seg_core.runs.database import batch_losses, changes, log, metrics, open_database, runs
 from seg_core.runs.rows import LARGEST_ID, find, to_run
 from seg_core.runs.run import RUNNING, BatchLosses, Changed, Changes, LogLine, MetricPoint, Run
 

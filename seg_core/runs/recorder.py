@@ -9,10 +9,10 @@ from pathlib import Path
 
 import numpy as np
 
-from seg_core.events import BatchDone, EpochDone, Event, Message, Preparing
-from seg_core.runs.masks import save_masks
+from seg_core.runs.epoch_masks import save_masks
 from seg_core.runs.run import BatchLosses, Run
 from seg_core.runs.store import RunStore
+from seg_core.training.events import BatchDone, EpochDone, Event, Message, Preparing
 
 WRITE_EVERY = 0.5
 """Seconds between two writes of where the run stands; a fast training has dozens of batches in that time."""

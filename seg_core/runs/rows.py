@@ -8,12 +8,12 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, delete, func, insert, select, update
 
+from seg_core.common.text import legible
 from seg_core.config import Config
-from seg_core.database import batch_losses, log, runs, settings
 from seg_core.errors import InputError
-from seg_core.processes.owner import Owner, host_name
+from seg_core.runs.database import batch_losses, log, runs, settings
+from seg_core.runs.processes import Owner, host_name
 from seg_core.runs.run import RUNNING, BatchLosses, Level, Run
-from seg_core.text import legible
 
 _COLUMNS = runs.c.keys()
 LARGEST_ID = 2**63 - 1

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from seg_core.config import LONGEST_RUN, Config
-from seg_core.processes.owner import Owner
+from seg_core.runs.processes import Owner
 
 if TYPE_CHECKING:
     import numpy as np

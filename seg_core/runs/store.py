@@ -11,13 +11,13 @@ from typing import Any
 
 from sqlalchemy import delete, insert, select
 
-from seg_core.database import metrics, runs
+from seg_core.common.text import legible
 from seg_core.errors import InputError
 from seg_core.runs.annotations import clean_name, clean_notes, clean_tags
+from seg_core.runs.database import metrics, runs
 from seg_core.runs.queue import Queue
 from seg_core.runs.rows import add_line, change, find, is_mine, keep_losses
 from seg_core.runs.run import BatchLosses, Ending, Level, Run
-from seg_core.text import legible
 
 _PROGRESS = {"phase", "epoch", "batch", "batches", "epochs_done", "images_per_second", "eta_seconds", "message"}
 

@@ -12,7 +12,7 @@ from typing import Self
 from sqlalchemy.exc import SQLAlchemyError
 
 from seg_core.errors import InputError
-from seg_core.processes.signals import Signals
+from seg_core.runs.processes import Signals
 from seg_core.runs.store import RunStore
 
 HEARTBEAT_SECONDS = 5.0

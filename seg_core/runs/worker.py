@@ -16,15 +16,15 @@ from typing import TYPE_CHECKING
 
 from seg_core.config import Config
 from seg_core.errors import InputError
-from seg_core.processes.signals import Signals
 from seg_core.runs.dispatch import dispatch
+from seg_core.runs.processes import Signals
 from seg_core.runs.run import Ending, Run
 from seg_core.runs.store import RunStore
 from seg_core.runs.watch import Watch
 
 if TYPE_CHECKING:
-    from seg_core.events import Event
-    from seg_core.training import TrainResult
+    from seg_core.training.events import Event
+    from seg_core.training.loop import TrainResult
 
 ASK_SECONDS = 0.25
 
@@ -41,7 +41,7 @@ def work(run_id: int, store: RunStore | None = None, train: Train | None = None)
     Args:
         run_id: the run.
         store: where it stands, by default the store of the home folder.
-        train: what trains it, by default `seg_core.training.train` on the run's dataset.
+        train: what trains it, by default `seg_core.training.loop.train` on the run's dataset.
 
     Raises:
         InputError: if there is no such run.
@@ -107,7 +107,7 @@ def _carry_out(store: RunStore, run_id: int, signals: Signals, say: Say, train: 
             folder.mkdir(parents=True, exist_ok=True)
             store.progress(run_id, message="Loading PyTorch")
             from seg_core.runs.recorder import Recorder, Stopped
-            from seg_core.training import TrainingFailed
+            from seg_core.training.loop import TrainingFailed
 
             recorder = Recorder(store, run, folder, watch.should_stop, say)
             try:
@@ -132,8 +132,8 @@ def _carry_out(store: RunStore, run_id: int, signals: Signals, say: Say, train: 
 
 def _train(run: Run, folder: Path, on_event: Callable[[Event], None], should_stop: Callable[[], bool]) -> TrainResult:
     from seg_core.data.dataset import open_dataset
-    from seg_core.events import Preparing
-    from seg_core.training import train
+    from seg_core.training.events import Preparing
+    from seg_core.training.loop import train
 
     dataset = open_dataset(run.sources, lambda done, total: on_event(Preparing(done, total, "sample photographs")))
     return train(run.config, dataset, on_event, folder=folder, name=run.name, resume=run.resume, should_stop=should_stop)
@@ -141,8 +141,8 @@ def _train(run: Run, folder: Path, on_event: Callable[[Event], None], should_sto
 
 def _catch_up(store: RunStore, run: Run, folder: Path) -> None:
     """Add the epochs that an earlier attempt saved for resuming but did not live to report."""
-    from seg_core.resume import saved_history
     from seg_core.runs.recorder import epoch_line
+    from seg_core.training.resume import saved_history
 
     history = saved_history(folder / "resume.safetensors")
     for number, epoch in list(enumerate(history.epochs, start=1))[run.epochs_done :]:

@@ -1,0 +1,88 @@
+"""Choosing a dataset: the built-in one or folders, checked on the spot, with a preview of what training sees."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+import streamlit as st
+
+from pages.dataset.choose import choose_dataset
+from pages.dataset.scan import surveyed
+from pages.shared.markdown import plain
+from seg_core.common.text import legible
+from seg_core.config import Config
+from seg_core.data.cache.storage import cache_bytes, cache_limit, clear_cache
+from seg_core.data.check import Problem, refused
+from seg_core.data.dataset import Dataset
+from seg_core.data.scan.duplicates import leakage
+from seg_core.errors import InputError
+
+
+def data_panel(start: Sequence[str], key: str) -> tuple[Dataset | None, list[Problem]]:
+    """Let the user choose a dataset to train with, beginning with the sources ``start``; None while none can be used.
+
+    With it come those of its problems, as far as they are known, at which a training that skips none would stop. What is chosen
+    stays while other pages are looked at; ``key`` tells one beginning, and one page, from another.
+    """
+    st.header("Data")
+    dataset = choose_dataset(start, key, kept=True)
+    if dataset is None:
+        return None, []
+    counts = dataset.counts
+    split = ", ".join(f"**{count:,}** {part}" for part, count in counts.items() if count)
+    st.markdown(f"{split} pairs. " + ("" if counts["val"] else "Validation is split off the training part by seed. "))
+    if not counts["test"]:
+        st.caption("There is no test part, and none is invented: figures are measured on validation, and labelled so.")
+    if not counts["train"]:
+        st.error("There are no pairs to train with; give a folder that holds photographs with masks beside its test part.")
+        return None, []
+    view = surveyed(dataset)
+    if view is None:
+        return dataset, []
+    show_problems(view.survey.problems + leakage(dataset, view.duplicates))
+    return dataset, refused(dataset, view.survey.problems)
+
+
+def show_problems(problems: list[Problem]) -> None:
+    """How many problems of each kind there are, and what to do about each."""
+    if not problems:
+        st.success("Every photograph has its mask, and all can be read.", icon=":material/check_circle:")
+        return
+    errors = sum(problem.is_error for problem in problems)
+    kinds = ", ".join(f"{count} × {kind}" for kind, count in Counter(problem.kind for problem in problems).most_common())
+    if errors:
+        st.error(f"{kinds}. Mend the errors, or skip these pairs under Advanced settings of Train.", icon=":material/error:")
+    else:
+        st.warning(f"{kinds}. Training is possible.", icon=":material/warning:")
+    with st.expander(f"{len(problems):,} to look at"):
+        rows = [{"": "error" if p.is_error else "warning", "what to do": legible(p.message)} for p in problems]
+        st.dataframe(rows, hide_index=True, width="stretch", column_config={"": st.column_config.TextColumn(width="small")})
+
+
+def preview_panel(dataset: Dataset, config: Config) -> None:
+    """Pairs as the training of ``config`` sees them, when asked for."""
+    with st.expander("What training sees", icon=":material/visibility:"):
+        if st.toggle("Show augmented pairs", help="Photograph and mask are augmented together; each look draws anew."):
+            from seg_core.training.augmentation_preview import preview_grid
+
+            try:
+                st.image(preview_grid(dataset, config), width="stretch")
+            except InputError as error:
+                st.error(plain(str(error)))
+                return
+            st.caption("Left: as stored, the mask outlined. Then three draws of the augmentation.")
+
+
+def cache_panel() -> None:
+    """How much disk the image cache takes, and a button that clears it."""
+    try:
+        used, limit = cache_bytes(), cache_limit()
+    except InputError as error:
+        st.error(plain(str(error)))
+        return
+    line, button = st.columns([4, 1], vertical_alignment="center")
+    line.caption(f"Image cache: {used / 1e9:.2f} of at most {limit / 1e9:g} GB (LESIONLAB_CACHE_GB sets the limit).")
+    if used and button.button("Clear", help="Decoded photographs are made again when a training needs them."):
+        clear_cache()
+        st.rerun()

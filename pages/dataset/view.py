@@ -1,0 +1,126 @@
+"""A surveyed dataset as the Data page looks at it: filters, and what stands below each photograph."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from pathlib import Path
+
+import numpy as np
+
+from seg_core.data.check import Problem
+from seg_core.data.dataset import Dataset
+from seg_core.data.folders import PARTS, Pair, Part
+from seg_core.data.scan.dataset_scan import Survey
+from seg_core.data.scan.duplicates import Duplicate
+from seg_core.errors import InputError
+from seg_core.jobs.requests import load_survey, survey_request
+from seg_core.jobs.results import result_folder
+
+ANY, SOUND, TROUBLED = "any or none", "none", "any"
+PROBLEM_FILTERS = (ANY, SOUND, TROUBLED)
+
+
+@dataclass(frozen=True)
+class Filter:
+    """Which pairs to show; lesion areas as shares of the photograph, both ends included."""
+
+    part: Part | None
+    problem: str
+    least_area: float
+    most_area: float
+
+
+@dataclass(frozen=True)
+class View:
+    """The pairs of a dataset with what was seen of them, row by row."""
+
+    pairs: list[Pair]
+    survey: Survey
+    duplicates: list[Duplicate]
+
+    @property
+    def areas(self) -> np.ndarray:
+        """(N,) lesion areas as shares of the photograph, NaN where a pair cannot be read."""
+        return self.survey.areas
+
+    @property
+    def longest_sides(self) -> np.ndarray:
+        """(N,) pixels on the longer side, NaN where a photograph cannot be read."""
+        longest: np.ndarray = self.survey.sizes.max(axis=1).astype(float)
+        longest[longest == 0] = np.nan
+        return longest
+
+    @property
+    def parts(self) -> list[Part]:
+        """The parts that have pairs."""
+        return [part for part in PARTS if part in self.survey.parts]
+
+    @cached_property
+    def problems(self) -> list[list[Problem]]:
+        """The problems of each row, those of names included."""
+        of_file: dict[Path, list[Problem]] = {}
+        for problem in self.survey.name_problems:
+            of_file.setdefault(problem.file, []).append(problem)
+        return [
+            [*own, *of_file.get(pair.image, []), *of_file.get(pair.mask, [])]
+            for pair, own in zip(self.pairs, self.survey.pair_problems, strict=True)
+        ]
+
+    @property
+    def problem_kinds(self) -> list[str]:
+        """The kinds of problems that there are, the most frequent first."""
+        return [kind for kind, _ in Counter(problem.kind for some in self.problems for problem in some).most_common()]
+
+    def by_part(self, values: np.ndarray) -> dict[str, np.ndarray]:
+        """Values of all rows (N,) as one array a part, without NaN."""
+        parts = np.array(self.survey.parts)
+        return {part: values[(parts == part) & ~np.isnan(values)] for part in self.parts}
+
+    def rows(self, wanted: Filter) -> list[int]:
+        """The rows that a filter lets through, in order; a pair that cannot be read has every lesion area."""
+        return [
+            row
+            for row, (pair, problems) in enumerate(zip(self.pairs, self.problems, strict=True))
+            if wanted.part in (None, pair.part)
+            and _has(problems, wanted.problem)
+            and not (self.areas[row] < wanted.least_area or self.areas[row] > wanted.most_area)
+        ]
+
+    def caption(self, row: int) -> str:
+        """What stands below a photograph: part, size, lesion area, problems."""
+        width, height = self.survey.sizes[row]
+        area = "" if np.isnan(self.areas[row]) else f"lesion {self.areas[row] * 100:.1f} %"
+        size = f"{width} × {height}" if width else ""
+        return " · ".join(filter(None, [self.pairs[row].part, size, area, *(problem.kind for problem in self.problems[row])]))
+
+
+def open_view(dataset: Dataset, folder: Path) -> View:
+    """A dataset with the result of its survey.
+
+    Raises:
+        InputError: if the result is damaged.
+    """
+    survey, duplicates = _loaded(folder)
+    return View(dataset.pairs, survey, duplicates)
+
+
+def known_duplicates(dataset: Dataset) -> list[Duplicate]:
+    """The duplicates that a survey of a dataset found; none where it was not looked at yet."""
+    try:
+        folder = result_folder(survey_request(dataset))
+        return _loaded(folder)[1] if folder else []
+    except InputError:
+        return []
+
+
+@lru_cache(maxsize=4)
+def _loaded(folder: Path) -> tuple[Survey, list[Duplicate]]:
+    return load_survey(folder)  # the folder's name holds the key: other files are another folder
+
+
+def _has(problems: list[Problem], wanted: str) -> bool:
+    if wanted == ANY:
+        return True
+    return bool(problems) == (wanted == TROUBLED) if wanted in (SOUND, TROUBLED) else any(p.kind == wanted for p in problems)

@@ -1,0 +1,211 @@
+"""The parts of the pages that move by themselves: small components that ask /api for what is new.
+
+All of a page share one clock and one question, ``/api/runs?after=…`` twice a second, and ask further only for what that says has
+changed; in a hidden tab they ask nothing. `st.plotly_chart` in a polling fragment is drawn anew with every point, which flickers
+and loses the zoom; these keep theirs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+
+from pages.live.plotly import PLOTLY_URL
+from seg_core.jobs.job import Job
+from seg_core.runs.run import Run
+from seg_core.training.history import EPOCH_METRICS
+
+_HERE = Path(__file__).parent
+
+
+def _component(*names: str) -> Any:
+    """The component of the last of these scripts and styles; those before it are what it shares with others."""
+    script, style = (
+        "\n".join(file.read_text(encoding="utf-8") for name in names if (file := _HERE / f"{name}.{ending}").exists())
+        for ending in ("js", "css")
+    )
+    return st.components.v2.component(f"lesionlab_{names[-1]}", js=script, css=style, isolate_styles=False)
+
+
+_charts, _list = _component("elements", "live", "batch_lines", "charts"), _component("elements", "live", "run_list")
+_facts, _log = _component("elements", "live", "run_facts"), _component("elements", "live", "run_log")
+_progress = _component("elements", "live", "progress")
+_film, _compare = _component("elements", "live", "drawing", "mask_film"), _component("elements", "drawing", "compare_view")
+_viewer = _component("elements", "drawing", "image_viewer")
+
+
+@dataclass(frozen=True)
+class Curve:
+    """One run in the charts: a run of the store, which is polled, or ``points`` (as the API gives them) of one that is over.
+
+    With ``members`` it is a group of such runs: their mean, in a band from the lowest to the highest.
+    """
+
+    id: int | str
+    label: str
+    colour: str
+    points: list[dict[str, Any]] | None = None
+    members: list[int] | None = None
+
+
+@dataclass(frozen=True)
+class Mark:
+    """A level to compare the curves of a metric with, its label above or below it."""
+
+    metric: str
+    value: float
+    label: str
+    colour: str
+    above: bool
+
+
+def live_charts(
+    curves: Sequence[Curve],
+    charts: Mapping[str, str] = EPOCH_METRICS,
+    marks: Sequence[Mark] = (),
+    *,
+    batches: bool = False,
+    key: str = "",
+) -> None:
+    """Four metrics by epoch, train dashed and validation solid, one colour a run; ``charts`` gives their names and titles.
+
+    With ``batches`` a box above them adds the training loss of every batch.
+    """
+    data = {
+        "runs": [asdict(curve) for curve in curves],
+        "charts": list(charts.items()),
+        "marks": [asdict(mark) for mark in marks],
+        "batches": batches,
+        "plotly": PLOTLY_URL,
+    }
+    _charts(data=data, key=f"live-charts{key}")
+
+
+def run_list(linked: list[str], known: Collection[str], colours: list[str]) -> list[str]:
+    """All runs and groups with status, progress and best IoU, as a list to choose from; those chosen, in order of choice.
+
+    ``"3"`` is run 3, and ``"g3"`` the group of that number. ``linked`` are chosen to begin with, and when one of those that the
+    visitor chose is no longer ``known``.
+    """
+    clicked = st.session_state.get("run-list", {}).get("chosen")
+    chosen = linked if clicked is None or not set(clicked) <= set(known) else list(clicked)
+    data = {"chosen": chosen, "colours": colours}
+    _list(data=data, default={"chosen": chosen}, on_chosen_change=lambda: None, key="run-list")
+    return chosen
+
+
+def run_facts(run: Run, others: Sequence[Run] = ()) -> None:
+    """Where a run stands, kept current; the page is drawn anew when other things can be done with it, or one of ``others``."""
+    seen = [[run.status, run.stop_after_epoch, run.epoch >= run.config.epochs], *([other.status] for other in others)]
+    data = {"id": run.id, "run": run.to_json(), "others": [other.id for other in others], "seen": seen}
+    _facts(data=data, default={"seen": ""}, on_seen_change=lambda: None, key=f"run-facts-{run.id}")
+
+
+def run_log(run_id: int, lines: int) -> None:
+    """The end of a run's log, kept current."""
+    _log(data={"id": run_id, "lines": lines}, key=f"run-log-{run_id}")
+
+
+def run_bars(runs: Sequence[Run]) -> None:
+    """How far some runs are, kept current; the page is drawn anew with every epoch and when a run ends."""
+    data = {
+        "runs": [{"id": run.id, "label": run.label} for run in runs],
+        "seen": [[run.status, run.epochs_done] for run in runs],
+    }
+    _progress(data=data, default={"seen": ""}, on_seen_change=lambda: None, key="run-bars")
+
+
+def job_bars(jobs: Mapping[str, Job]) -> None:
+    """How far some active jobs are, by name, each with a button that cancels it; the page is drawn anew when one has ended."""
+    data = {
+        "jobs": [{"id": job.id, "label": name, "cancel": True} for name, job in jobs.items()],
+        "seen": [True for _ in jobs],
+    }
+    key = "-".join(["job-bars", *(f"{job.id} {name}" for name, job in jobs.items())])  # one job can be shown in two places
+    _progress(data=data, default={"seen": ""}, on_seen_change=lambda: None, key=key)
+
+
+def mask_film(runs: list[Run], colours: list[str]) -> None:
+    """The masks of the fixed validation photographs, epoch by epoch, those of several runs at the same epoch side by side."""
+    shown = [
+        {"id": run.id, "created": run.created, "label": run.label, "colour": colour, "threshold": run.config.threshold}
+        for run, colour in zip(runs, colours, strict=True)
+    ]
+    _film(data={"runs": shown}, key="mask-film")
+
+
+@dataclass(frozen=True)
+class MaskModel:
+    """A model whose masks are shown: its name, its colour, and its own threshold."""
+
+    label: str
+    colour: str
+    threshold: float
+
+
+@dataclass(frozen=True)
+class MaskPhoto:
+    """A photograph with its masks: addresses of pictures alike in size, and each model's IoU; None where there is no mask."""
+
+    id: str
+    photo: str
+    truth: str
+    masks: list[str | None]
+    scores: list[float | None]
+
+
+def compare_view(
+    models: Sequence[MaskModel], photos: Sequence[MaskPhoto], threshold: float | None, state: str, image_state: str
+) -> None:
+    """Photographs with the masks of some models, at a threshold for all or, None, at each model's own.
+
+    The threshold that the user chooses is put into the session's ``state`` before the page is drawn anew, and the id of a
+    photograph that is clicked into ``image_state``.
+    """
+
+    def choose() -> None:
+        chosen = st.session_state["compare-view"].threshold
+        st.session_state[state] = None if chosen is None else float(chosen)
+
+    def open_image() -> None:
+        if clicked := st.session_state["compare-view"].image:
+            st.session_state[image_state] = clicked
+
+    data = {"models": [asdict(model) for model in models], "photos": [asdict(photo) for photo in photos], "threshold": threshold}
+    _compare(
+        data=data,
+        default={"threshold": threshold},
+        on_threshold_change=choose,
+        on_image_change=open_image,
+        key="compare-view",
+    )
+
+
+@dataclass(frozen=True)
+class ViewedPhotos:
+    """Photographs to step through: the keys of the evaluations, and by photograph its id, where each model's pictures of it are
+    (the place of a key, and the photograph's number there) and its IoU by each model; None where there is no mask.
+    """
+
+    keys: list[str]
+    ids: list[str]
+    places: list[list[tuple[int, int] | None]]
+    scores: list[list[float | None]]
+
+
+def image_viewer(models: Sequence[MaskModel], photos: ViewedPhotos, threshold: float | None, image: str, state: str) -> None:
+    """One photograph large: all outlines in one picture, and errors and probabilities of each model, which zoom together.
+
+    Arrow keys step through the photographs; the id of the one that is shown is put into the session's ``state``.
+    """
+
+    def choose() -> None:
+        if shown := st.session_state["image-viewer"].image:
+            st.session_state[state] = shown
+
+    data = {"models": [asdict(model) for model in models], "photos": asdict(photos), "threshold": threshold, "image": image}
+    _viewer(data=data, on_image_change=choose, key="image-viewer")

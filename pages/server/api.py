@@ -1,0 +1,179 @@
+"""The JSON API under /api: what scripts ask for, and what the live parts of the pages poll."""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+from collections.abc import Callable
+from dataclasses import asdict
+from typing import Annotated, Any, TypeVar
+
+from fastapi import APIRouter, HTTPException, Path, Query
+from fastapi.responses import FileResponse, JSONResponse
+
+from pages.shared.stores import jobs, store
+from seg_core.common.versions import VERSION
+from seg_core.errors import InputError
+from seg_core.runs.epoch_masks import mask_epochs, mask_ids, mask_photos
+from seg_core.runs.loss_curve import loss_curve
+from seg_core.runs.run import Changed
+
+T = TypeVar("T")
+
+
+class Answer(JSONResponse):
+    """JSON in ASCII: a file name may contain bytes that are no text, which UTF-8 cannot hold."""
+
+    def render(self, content: Any) -> bytes:
+        return json.dumps(content, allow_nan=False, separators=(",", ":")).encode("ascii")
+
+
+router = APIRouter(prefix="/api", default_response_class=Answer)
+RunId = Annotated[int, Path(description="The run's number.", ge=1)]
+JobId = Annotated[int, Path(description="The job's number.", ge=1)]
+
+
+@router.get("/health", tags=["app"])
+def health() -> dict[str, Any]:
+    """Whether the app is up, its version, and how many runs train and wait."""
+    return {
+        "status": "ok",
+        "version": VERSION,
+        "runs": {"running": len(store().at_work()), "queued": len(store().line())},
+        "torch_loaded": "torch" in sys.modules,
+    }
+
+
+@router.get("/runs", tags=["runs"])
+def list_runs(
+    after: Annotated[int, Query(description="Only what has changed since this stamp of an earlier answer.", ge=0)] = 0,
+) -> Answer:
+    """All runs, the newest first, without their notes; a queued one has its ``position`` in line, from 1.
+
+    Ask again with ``after`` set to the ``stamp`` of the last answer for the runs that have changed since, and the numbers of
+    those ``deleted``. If ``since`` is not what you asked with, drop what you hold: the database is another one. ``line`` holds
+    the numbers of all queued runs, the next one first. ``last_point`` and ``last_line`` are the ids of a run's newest metric and
+    of the last line of its log.
+    """
+    news = store().changes(after)
+    position = {run_id: place for place, run_id in enumerate(news.line, start=1)}
+    newest_first = sorted(news.changed, key=lambda change: -change.run.id)
+    listed = [_listed(change) | {"position": position.get(change.run.id)} for change in newest_first]
+    # Not a plain dict: FastAPI would look at every value of it, which for 500 runs takes longer than all the rest.
+    answer = {"stamp": news.stamp, "since": news.since, "runs": listed, "deleted": news.deleted, "line": news.line}
+    return Answer(answer, headers={"Cache-Control": "no-store"})
+
+
+def _listed(change: Changed) -> dict[str, Any]:
+    values = change.run.to_json() | {"last_point": change.last_point, "last_line": change.last_line}
+    del values["notes"]
+    return values
+
+
+@router.get("/runs/{run_id}", tags=["runs"])
+def show_run(run_id: RunId) -> dict[str, Any]:
+    """One run: its settings and where it stands."""
+    return _known(run_id)
+
+
+@router.get("/runs/{run_id}/metrics", tags=["runs"])
+def metrics(run_id: RunId, after: Annotated[int, Query(description="Only points with a greater id.", ge=0)] = 0) -> Answer:
+    """The metrics of every whole epoch, at network resolution.
+
+    Ask again with ``after`` set to the last id for what is new. When a resumed run writes an epoch again, its points and those of
+    later epochs get new ids: drop what you hold from the first new epoch on.
+    """
+    points = [asdict(point) for point in _or_missing(lambda: store().metrics(run_id, after))]
+    return Answer({"points": points, "last": points[-1]["id"] if points else after})
+
+
+@router.get("/runs/{run_id}/batches", tags=["runs"])
+def batches(
+    run_id: RunId,
+    points: Annotated[int, Query(description="At most so many points.", ge=2, le=20_000)] = 2000,
+    begin: Annotated[float, Query(alias="from", description="Where to begin, in epochs.", ge=0, le=1e9)] = 0,
+    end: Annotated[float, Query(alias="to", description="Where to end, in epochs.", ge=0, le=1e9)] = 1e9,
+    window: Annotated[int | None, Query(description="Over how many batches to smooth; 1 for none.", ge=1, le=10**9)] = None,
+) -> Answer:
+    """The training loss of every batch, smoothed and then thinned out; see `seg_core.runs.loss_curve` for how.
+
+    Batch b of B in epoch e lies at ``x`` = e - 1 + b / B. ``low`` and ``high`` are the extremes before smoothing.
+    """
+    losses = _or_missing(lambda: store().batch_losses(run_id, math.ceil(begin), math.ceil(end)))
+    return Answer(loss_curve(losses, points, begin, end, window).to_json())
+
+
+@router.get("/runs/{run_id}/log", tags=["runs"])
+def log(run_id: RunId, lines: Annotated[int, Query(ge=1, le=1000)] = 100) -> dict[str, Any]:
+    """The end of a run's log."""
+    return {"lines": [asdict(line) for line in _or_missing(lambda: store().log_tail(run_id, lines))]}
+
+
+@router.get("/runs/{run_id}/masks", tags=["runs"])
+def masks(run_id: RunId) -> dict[str, Any]:
+    """Which pictures there are of a run: the ids of its fixed validation photographs, and the epochs."""
+    _known(run_id)
+    folder = store().folder(run_id)
+    return {"ids": mask_ids(folder), "photos": len(mask_photos(folder)), "epochs": mask_epochs(folder)}
+
+
+@router.get("/runs/{run_id}/masks/{name}", tags=["runs"], response_class=FileResponse)
+def mask(run_id: RunId, name: Annotated[str, Path(pattern=r"^[a-z0-9-]+\.(png|jpg)$")]) -> FileResponse:
+    """A picture of a fixed validation photograph: photo-K.jpg, truth-K.png, or the probability in grey, epoch-NNNN-K.png."""
+    _known(run_id)
+    file = store().folder(run_id) / "masks" / name
+    if not file.is_file():
+        raise HTTPException(404, f"Run {run_id} has no picture {name}.")
+    return FileResponse(file, headers={"Cache-Control": "private, max-age=3600"})
+
+
+@router.post("/runs/{run_id}/stop", tags=["runs"])
+def stop(
+    run_id: RunId, after_epoch: Annotated[bool, Query(description="Let it finish the epoch at work first.")] = False
+) -> dict[str, Any]:
+    """Stop a run within one batch, or after its epoch; its model is kept."""
+    _known(run_id)
+    return _or_conflict(lambda: store().request_stop(run_id, after_epoch=after_epoch).to_json())
+
+
+@router.post("/runs/{run_id}/move", tags=["runs"])
+def move(run_id: RunId, by: Annotated[int, Query(description="Places back in line; forward if negative.")]) -> dict[str, Any]:
+    """Move a queued run in line; gives the numbers of the runs in line, the next one first."""
+    _known(run_id)
+
+    def moved() -> dict[str, Any]:
+        store().move(run_id, by)
+        return {"line": [run.id for run in store().line()]}
+
+    return _or_conflict(moved)
+
+
+@router.get("/jobs/{job_id}", tags=["jobs"])
+def show_job(job_id: JobId) -> dict[str, Any]:
+    """One job, such as the evaluation of a split: how far it is, or how it ended."""
+    return _or_missing(lambda: jobs().get(job_id)).to_json()
+
+
+@router.post("/jobs/{job_id}/cancel", tags=["jobs"])
+def cancel_job(job_id: JobId) -> dict[str, Any]:
+    """Cancel a job; nothing happens to one that has ended."""
+    return _or_missing(lambda: jobs().cancel(job_id)).to_json()
+
+
+def _or_missing(look: Callable[[], T]) -> T:
+    try:
+        return look()
+    except InputError as error:
+        raise HTTPException(404, str(error)) from None
+
+
+def _or_conflict(action: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    try:
+        return action()
+    except InputError as error:
+        raise HTTPException(409, str(error)) from None
+
+
+def _known(run_id: int) -> dict[str, Any]:
+    return _or_missing(lambda: store().get_run(run_id)).to_json()

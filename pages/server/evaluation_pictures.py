@@ -1,0 +1,84 @@
+"""The pictures of an evaluation: every photograph with its truth and its predicted probabilities, all three alike in size."""
+
+from __future__ import annotations
+
+import io
+import json
+from functools import lru_cache
+from pathlib import Path
+from typing import Annotated, Literal
+
+import numpy as np
+from fastapi import APIRouter, HTTPException
+from fastapi import Path as PathParameter
+from fastapi.responses import FileResponse, Response
+from PIL import Image
+
+from seg_core.data.image import read_mask, read_reduced, scaled, scaled_mask
+from seg_core.errors import InputError
+from seg_core.jobs.results import evaluation_folder
+
+KEEP = {"Cache-Control": "private, max-age=86400, immutable"}  # another model or other data has another key
+
+router = APIRouter(prefix="/api/evaluations/{key}/{number}", tags=["evaluations"])
+Key = Annotated[str, PathParameter(pattern=r"^[0-9a-f]{24}$", description="The evaluation.")]
+Number = Annotated[int, PathParameter(ge=1, le=99_999, description="The photograph, from 1.")]
+
+
+@router.get("/probability.png", response_class=FileResponse)
+def probability(key: Key, number: Number) -> FileResponse:
+    """The probabilities of a photograph in grey, 255 standing for 1."""
+    return FileResponse(_probability(key, number), headers=KEEP)
+
+
+@router.get("/photo.jpg", response_class=Response)
+def photograph(key: Key, number: Number) -> Response:
+    """A photograph of an evaluation, in the size of its probabilities."""
+    size = _size(key, number)
+    return _answer(_small(_path(key, number, "image"), size), "JPEG")
+
+
+@router.get("/truth.png", response_class=Response)
+def truth(key: Key, number: Number) -> Response:
+    """The true mask of a photograph of an evaluation, 0 and 255, in the size of its probabilities."""
+    size = _size(key, number)
+    try:
+        mask, _ = read_mask(_path(key, number, "mask"))
+    except InputError as error:
+        raise HTTPException(404, str(error)) from None
+    return _answer(Image.fromarray(scaled_mask(mask, size).astype(np.uint8) * 255), "PNG")
+
+
+def _small(path: Path, size: tuple[int, int]) -> Image.Image:
+    try:
+        return scaled(read_reduced(path, max(size))[0], size)
+    except InputError as error:
+        raise HTTPException(404, str(error)) from None
+
+
+def _answer(image: Image.Image, kind: Literal["JPEG", "PNG"]) -> Response:
+    file = io.BytesIO()
+    image.save(file, kind, quality=90)
+    return Response(file.getvalue(), media_type=f"image/{kind.lower()}", headers=KEEP)
+
+
+def _probability(key: str, number: int) -> Path:
+    folder = evaluation_folder(key)
+    file = folder / f"{number:05d}.png" if folder else None
+    if file is None or not file.is_file():
+        raise HTTPException(404, f"Evaluation {key} has no photograph {number}; evaluate again.")
+    return file
+
+
+def _size(key: str, number: int) -> tuple[int, int]:
+    with Image.open(_probability(key, number)) as image:
+        return image.size
+
+
+def _path(key: str, number: int, which: Literal["image", "mask"]) -> Path:
+    return Path(_images(_probability(key, number).with_name("images.json"))[number - 1][which])
+
+
+@lru_cache(maxsize=32)
+def _images(file: Path) -> list[dict[str, str]]:
+    return list(json.loads(file.read_text(encoding="utf-8")))

@@ -1,0 +1,30 @@
+"""Files that browsers fetch once and keep: the drawings in assets/ and plotly's own script, which the live charts run on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from fastapi import APIRouter, HTTPException
+from fastapi.responses import FileResponse
+
+from pages.live.plotly import PLOTLY_SCRIPT
+
+ASSETS = Path(__file__).parents[1] / "assets"
+KEEP = {"Cache-Control": "public, max-age=31536000, immutable"}
+
+router = APIRouter(prefix="/assets", include_in_schema=False)
+
+
+@router.get("/plotly.min.js")
+def plotly_script() -> FileResponse:
+    """Plotly's browser library, of the release that draws the other charts; `PLOTLY_URL` names it, so it may be kept."""
+    return FileResponse(PLOTLY_SCRIPT, media_type="text/javascript", headers=KEEP)
+
+
+@router.get("/{name}.svg")
+def drawing(name: str) -> FileResponse:
+    """One of our own drawings."""
+    file = ASSETS / f"{name}.svg"
+    if file.parent != ASSETS or not file.is_file():
+        raise HTTPException(404, f"There is no drawing {name}.svg.")
+    return FileResponse(file, media_type="image/svg+xml", headers={"Cache-Control": "public, max-age=3600"})

@@ -1,0 +1,59 @@
+"""What tells models and data apart without loading them, so that results can be kept and found again. Torch is not needed."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from seg_core.data.folders import Pair
+from seg_core.errors import InputError
+
+
+def file_facts(file: Path) -> str:
+    """Size and time of the last change of a file: other facts, other content.
+
+    Raises:
+        InputError: if it is not there.
+    """
+    size, modified = _size_and_time(file)
+    return f"{size} {modified}"
+
+
+def pair_facts(pairs: Sequence[Pair]) -> np.ndarray:
+    """What `file_facts` says of N pairs: (N, 4) int64, the photograph's size in bytes and time in ns, and the mask's.
+
+    Raises:
+        InputError: if a file went away since the dataset was opened.
+    """
+    facts = np.empty((len(pairs), 4), np.int64)
+    for row, pair in zip(facts, pairs, strict=True):
+        row[:] = (*_size_and_time(pair.image), *_size_and_time(pair.mask))
+    return facts
+
+
+def dataset_fingerprint(pairs: Sequence[Pair], facts: np.ndarray) -> str:
+    """Twelve hex digits over the ids, the parts and the files' sizes: the same data gives the same ones on any machine.
+
+    Args:
+        pairs: all pairs of a dataset, in any order.
+        facts: what `pair_facts` says of them.
+    """
+    sizes = facts[:, [0, 2]].tolist()
+    lines = sorted(f"{pair.part} {pair.id} {photo} {mask}" for pair, (photo, mask) in zip(pairs, sizes, strict=True))
+    return digest(lines, 12)
+
+
+def _size_and_time(file: Path) -> tuple[int, int]:
+    try:
+        facts = file.stat()
+    except OSError as error:
+        raise InputError(f"{file} cannot be read ({error.strerror}); put it back or open the dataset again.") from None
+    return facts.st_size, facts.st_mtime_ns
+
+
+def digest(lines: Sequence[str], digits: int) -> str:
+    """That many hex digits over some lines of text."""
+    return hashlib.sha256("\n".join(lines).encode(errors="surrogateescape")).hexdigest()[:digits]

@@ -1,0 +1,110 @@
+"""One look at every pair of a dataset: sizes, lesion areas, problems, and a small picture by which duplicates are found."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from seg_core.common.atomic_file import whole_file
+from seg_core.data.check import Problem, check_names, load_pairs
+from seg_core.data.dataset import Dataset
+from seg_core.data.folders import Part
+from seg_core.errors import InputError
+
+FINGERPRINT_SIZE = 64
+"""At 32 pixels smooth lesions on plain skin look alike; what tells them apart shows at 64 (docs/data.md has the figures)."""
+
+SURVEY_VERSION = 1
+_ARRAYS = ("sizes", "areas", "fingerprints")
+
+
+@dataclass(frozen=True, eq=False)
+class Survey:
+    """What was seen of the N pairs of a dataset, in the order of `Dataset.pairs`. Make it with `survey`.
+
+    ``sizes`` (N, 2) int32 are the photographs' width and height when upright, 0 where the photograph is unreadable. ``areas``
+    (N,) float64 are the lesions' shares of the photographs at stored resolution, 0 to 1, NaN where the pair has an error.
+    ``fingerprints`` (N, 64, 64) uint8 are the photographs in grey, squeezed to squares, zeros where the pair has an error.
+    """
+
+    ids: list[str]
+    parts: list[Part]
+    sizes: np.ndarray
+    areas: np.ndarray
+    fingerprints: np.ndarray
+    pair_problems: list[list[Problem]]
+    name_problems: list[Problem]
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    @cached_property
+    def readable(self) -> np.ndarray:
+        """(N,) bool: whether the pair was decoded and has an area and a fingerprint."""
+        decoded: np.ndarray = ~np.isnan(self.areas)
+        return decoded
+
+    @property
+    def problems(self) -> list[Problem]:
+        """All problems, those of names first. Photographs in two splits are found by `seg_core.data.scan.duplicates`."""
+        return self.name_problems + [problem for problems in self.pair_problems for problem in problems]
+
+    def save(self, path: Path) -> None:
+        """Write everything to one ``.npz`` file, which appears whole or not at all; nothing in it is pickled."""
+        words = {
+            "version": SURVEY_VERSION,
+            "ids": self.ids,
+            "parts": self.parts,
+            "pair_problems": [[problem.to_json() for problem in problems] for problems in self.pair_problems],
+            "name_problems": [problem.to_json() for problem in self.name_problems],
+        }
+        arrays = {name: getattr(self, name) for name in _ARRAYS}
+        with whole_file(path) as partial, partial.open("wb") as file:
+            np.savez(file, allow_pickle=False, words=np.frombuffer(json.dumps(words).encode(), np.uint8), **arrays)
+
+    @classmethod
+    def load(cls, path: Path) -> Survey:
+        """Read what `save` wrote.
+
+        Raises:
+            InputError: if the file is missing, is no survey, or was written by another version.
+        """
+        try:
+            with path.open("rb") as file, np.load(file, allow_pickle=False) as saved:
+                words = json.loads(saved["words"].tobytes())
+                if words["version"] != SURVEY_VERSION:
+                    raise InputError(f"{path} was written by another version; look at the dataset again.")
+                arrays = {name: saved[name] for name in _ARRAYS}
+            pair_problems = [[Problem.from_json(entry) for entry in entries] for entries in words["pair_problems"]]
+            name_problems = [Problem.from_json(entry) for entry in words["name_problems"]]
+        except FileNotFoundError:
+            raise InputError(f"{path} does not exist; look at the dataset again.") from None
+        except InputError:
+            raise
+        except (OSError, EOFError, ValueError, KeyError, TypeError, AttributeError, zipfile.BadZipFile):
+            raise InputError(f"{path} is no survey of a dataset, or is damaged; look at the dataset again.") from None
+        return cls(words["ids"], words["parts"], **arrays, pair_problems=pair_problems, name_problems=name_problems)
+
+
+def survey(dataset: Dataset, on_progress: Callable[[int, int], None] | None = None) -> Survey:
+    """Look at every pair once, on all cores; what ``on_progress`` raises ends it.
+
+    Files that cannot be used are no error here: they stand among the problems.
+    """
+    pairs = dataset.pairs
+    sizes, areas = np.zeros((len(pairs), 2), np.int32), np.full(len(pairs), np.nan)
+    fingerprints = np.zeros((len(pairs), FINGERPRINT_SIZE, FINGERPRINT_SIZE), np.uint8)
+    pair_problems: list[list[Problem]] = []
+    for index, loaded in enumerate(load_pairs(pairs, FINGERPRINT_SIZE, on_progress)):
+        sizes[index], areas[index] = loaded.photo_size, loaded.lesion_area
+        fingerprints[index] = np.asarray(Image.fromarray(loaded.image).convert("L"))
+        pair_problems.append(loaded.problems)
+    ids, parts = [pair.id for pair in pairs], [pair.part for pair in pairs]
+    return Survey(ids, parts, sizes, areas, fingerprints, pair_problems, check_names(dataset))

@@ -1,0 +1,189 @@
+"""The charts of a comparison and of a training, as plotly's browser library takes them: plain JSON, without plotly.
+
+The Compare page and the report show the same ones. Names of models are text: what would be markup to plotly is escaped. Each
+point that stands for an image carries its id as ``customdata``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from html import escape
+from typing import Any
+
+import numpy as np
+
+from seg_core.evaluation.group import Scored
+from seg_core.training.history import EPOCH_METRICS
+
+PARTS = {"train": (", training", "dash"), "val": ("", "solid")}
+SMALLEST = 0.01
+"""Lesions that cover less of an image, in percent, are drawn at this: a logarithmic axis has no 0."""
+
+_GUIDE = {"dash": "dash", "color": "#8a94a3", "width": 1}
+
+Evaluations = Mapping[str, Scored]
+Colours = Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Chart:
+    """A chart: its title, a sentence below it, what plotly draws, and whether its points are images."""
+
+    title: str
+    caption: str
+    figure: dict[str, Any]
+    of_images: bool = False
+
+
+def curves(histories: Mapping[str, Sequence[Mapping[str, Mapping[str, float]]]], colours: Colours) -> list[Chart]:
+    """Loss, accuracy, IoU and Dice of runs by epoch, training dashed, validation solid.
+
+    Args:
+        histories: of each run, by its label, the metrics of ``train`` and ``val`` of every epoch.
+        colours: of each run.
+    """
+    charts = []
+    for metric, title in EPOCH_METRICS.items():
+        traces = [
+            {
+                "x": list(range(1, len(epochs) + 1)),
+                "y": [epoch[part].get(metric) for epoch in epochs],
+                "mode": "lines" if len(epochs) > 1 else "markers",
+                "name": f"{escape(label)}{words}",
+                "legendgroup": escape(label),
+                "showlegend": part == "val",
+                "line": {"color": colours[label], "dash": dash},
+                "marker": {"symbol": "circle" if part == "val" else "circle-open"},  # of a single epoch there is no line
+            }
+            for label, epochs in histories.items()
+            for part, (words, dash) in PARTS.items()
+        ]
+        charts.append(Chart(title, "", _figure(traces, "epoch", title)))
+    return charts
+
+
+def comparison(evaluations: Evaluations, colours: Colours, threshold: float | None = None) -> list[Chart]:
+    """How models score at a threshold or, None, at each one's own: the charts of two or more first, then those of each."""
+    scores = {label: evaluation.scores(threshold)["iou"] for label, evaluation in evaluations.items()}
+    several = [_against(evaluations, scores, colours)] if len(evaluations) > 1 else []
+    each = [_distribution(evaluations, scores, colours), _by_size(evaluations, scores, colours)]
+    return [*several, *each, _by_threshold(evaluations, colours), _reliability(evaluations, colours)]
+
+
+def _against(evaluations: Evaluations, scores: Mapping[str, np.ndarray], colours: Colours) -> Chart:
+    first, *others = evaluations
+    ours = dict(zip(evaluations[first].ids, scores[first].tolist(), strict=True))
+    traces = [_guide()]
+    for label in others:
+        shared = [(id, iou) for id, iou in zip(evaluations[label].ids, scores[label].tolist(), strict=True) if id in ours]
+        x, y = [ours[id] for id, _ in shared], [iou for _, iou in shared]
+        traces.append(_points(label, colours, x, y, [id for id, _ in shared]))
+    caption = f"IoU of each photograph; above the dashed line it is higher than by {first}."
+    figure = _figure(traces, f"IoU, {escape(first)}", f"IoU, {escape(others[0]) if len(others) == 1 else 'the others'}")
+    figure["layout"] |= {"showlegend": len(others) > 1}
+    return Chart("One against the other", caption, figure, of_images=True)
+
+
+def _distribution(evaluations: Evaluations, scores: Mapping[str, np.ndarray], colours: Colours) -> Chart:
+    traces = [
+        {
+            "type": "box",
+            "x": _numbers(scores[label]),
+            "customdata": list(evaluation.ids),
+            "name": escape(label),
+            "marker": {"color": colours[label], "size": 5, "opacity": 0.6},
+            "boxpoints": "all",
+            "jitter": 0.5,
+            "pointpos": 0,
+            "hoveron": "points",
+            "hovertemplate": "%{customdata}: %{x:.3f}<extra></extra>",
+        }
+        for label, evaluation in evaluations.items()
+    ]
+    figure = _figure(traces, "IoU", "")
+    figure["layout"]["xaxis"] |= {"range": [-0.02, 1.02]}
+    figure["layout"]["yaxis"] |= {"showticklabels": False, "autorange": "reversed"}
+    return Chart("Distribution", "IoU of every photograph, with quartiles.", figure, of_images=True)
+
+
+def _by_size(evaluations: Evaluations, scores: Mapping[str, np.ndarray], colours: Colours) -> Chart:
+    traces = []
+    for label, evaluation in evaluations.items():
+        size = np.maximum(100 * evaluation.lesion / evaluation.pixels, SMALLEST)
+        traces.append(_points(label, colours, _numbers(size), _numbers(scores[label]), list(evaluation.ids)))
+    figure = _figure(traces, "lesion, % of the photograph", "IoU")
+    figure["layout"]["xaxis"] |= {"type": "log", "dtick": 1}
+    figure["layout"]["yaxis"] |= {"range": [-0.02, 1.02]}
+    caption = f"IoU by the share of the photograph that the lesion covers; what has less than {SMALLEST} % stands at that."
+    return Chart("Lesion size", caption, figure, of_images=True)
+
+
+def _by_threshold(evaluations: Evaluations, colours: Colours) -> Chart:
+    traces: list[dict[str, Any]] = []
+    for label, evaluation in evaluations.items():
+        x, y, own = _numbers(evaluation.thresholds), _numbers(evaluation.curve("iou")), evaluation.index()
+        hover = "threshold %{x:.2f}: %{y:.4f}<extra>%{fullData.name}</extra>"
+        line = {"mode": "lines", "name": escape(label), "line": {"color": colours[label]}, "hovertemplate": hover}
+        mark = {"mode": "markers", "marker": {"color": colours[label], "size": 9}, "hoverinfo": "skip", "showlegend": False}
+        traces += [{"x": x, "y": y, **line}, {"x": [x[own]], "y": [y[own]], **mark}]
+    figure = _figure(traces, "threshold", "mean IoU")
+    return Chart("Threshold", "Mean IoU at every threshold; each model's own is marked.", figure)
+
+
+def _reliability(evaluations: Evaluations, colours: Colours) -> Chart:
+    traces: list[dict[str, Any]] = [_guide()]
+    for label, evaluation in evaluations.items():
+        reliability = evaluation.reliability()
+        traces.append(
+            {
+                "x": _numbers(reliability.predicted),
+                "y": _numbers(reliability.found),
+                "customdata": _numbers(reliability.weight),
+                "mode": "lines+markers",
+                "name": f"{escape(label)} · ECE {reliability.calibration_error:.3f}",
+                "line": {"color": colours[label]},
+                "connectgaps": True,
+                "hovertemplate": "predicted %{x:.2f}, lesion %{y:.2f}, %{customdata:.1%} of the pixels<extra></extra>",
+            }
+        )
+    caption = (
+        "Pixels by the probability that was predicted, in ten bins; on the dashed line they are lesion as often as was said. "
+        "ECE, the expected calibration error, is the mean distance from that line; every photograph counts alike."
+    )
+    return Chart("Calibration", caption, _figure(traces, "predicted probability", "share that is lesion"))
+
+
+def _points(label: str, colours: Colours, x: list[Any], y: list[Any], ids: list[str]) -> dict[str, Any]:
+    return {
+        "x": x,
+        "y": y,
+        "customdata": ids,
+        "mode": "markers",
+        "name": escape(label),
+        "marker": {"color": colours[label], "size": 7, "opacity": 0.7},
+        "hovertemplate": "%{customdata}: %{x:.3~f}, %{y:.3f}<extra>%{fullData.name}</extra>",
+    }
+
+
+def _guide() -> dict[str, Any]:
+    return {"x": [0, 1], "y": [0, 1], "mode": "lines", "line": _GUIDE, "hoverinfo": "skip", "showlegend": False}
+
+
+def _numbers(values: np.ndarray) -> list[float | None]:
+    """Values for JSON, which knows no NaN."""
+    return [None if np.isnan(value) else round(float(value), 4) for value in values]
+
+
+def _figure(traces: list[dict[str, Any]], x: str, y: str) -> dict[str, Any]:
+    return {
+        "data": traces,
+        "layout": {
+            "height": 360,
+            "margin": {"l": 55, "r": 15, "t": 10, "b": 45},
+            "xaxis": {"title": {"text": x}, "zeroline": False},
+            "yaxis": {"title": {"text": y}, "zeroline": False},
+            "legend": {"orientation": "h", "x": 0, "y": -0.28, "yanchor": "top"},  # above, it would lie behind plotly's buttons
+            "showlegend": True,
+        },
+    }

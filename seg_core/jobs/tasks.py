@@ -1,0 +1,150 @@
+"""What each kind of job does."""
+
+from __future__ import annotations
+
+import io
+import json
+import tempfile
+import zipfile
+from collections.abc import Mapping
+from contextlib import closing
+from dataclasses import asdict
+from pathlib import Path
+
+from PIL import Image
+
+from seg_core.common.parallel import in_order
+from seg_core.data.dataset import open_dataset
+from seg_core.data.folders import Pair
+from seg_core.data.image import write_mask
+from seg_core.data.scan.duplicates import near_duplicates
+from seg_core.errors import InputError
+from seg_core.jobs.job import Job, Kind, Request
+from seg_core.jobs.progress import Advance, Cancelled, Work
+from seg_core.jobs.requests import card_request, evaluation_request, masks_request, report_request, split_of, survey_request
+from seg_core.jobs.results import new_result
+from seg_core.prediction.checkpoint import Checkpoint, load_checkpoint
+from seg_core.prediction.predictor import Prediction, Predictor
+
+PICTURE_SIDE = 512
+"""Longest side of the pictures of probabilities that an evaluation keeps, in pixels."""
+
+
+def _survey(job: Job, advance: Advance) -> str:
+    from seg_core.data.scan.dataset_scan import survey
+
+    dataset = open_dataset(job.arguments["sources"], lambda done, total: advance(done, total, "Drawing the sample photographs"))
+    seen = survey(dataset, lambda done, total: advance(done, total, "Looking at the photographs"))
+    found = near_duplicates(seen, on_progress=lambda done, total: advance(done, total, "Comparing the photographs"))
+    with new_result(job.request) as folder:
+        seen.save(folder / "survey.npz")
+        (folder / "duplicates.json").write_text(json.dumps([asdict(each) for each in found]), encoding="utf-8")
+        _require_same(job.request, survey_request(open_dataset(dataset.sources)))
+    return f"{len(seen)} pairs seen."
+
+
+def _evaluate(job: Job, advance: Advance) -> str:
+    from seg_core.evaluation.evaluate import evaluate
+    from seg_core.prediction.cost import cost
+
+    split, model = split_of(job.request), Path(job.arguments["model"])
+    advance(0, len(split.pairs), "Loading the model")
+    predictor = _open_predictor(model, split.pairs, tta=job.arguments["tta"])
+    with new_result(job.request) as folder:
+        images: list[dict[str, str]] = []
+
+        def keep(pair: Pair, prediction: Prediction) -> None:
+            images.append({"id": pair.id, "image": str(pair.image), "mask": str(pair.mask)})
+            Image.fromarray(prediction.picture(PICTURE_SIDE)).save(folder / f"{len(images):05d}.png")
+
+        def progress(done: int, total: int) -> None:
+            advance(done, total, f"Evaluating {predictor.label}")
+
+        evaluate(predictor, split.pairs, progress, on_prediction=keep, allow_missing=True).save(folder / "evaluation.npz")
+        (folder / "images.json").write_text(json.dumps(images), encoding="utf-8")
+        if isinstance(predictor, Checkpoint):
+            (folder / "cost.json").write_text(json.dumps(asdict(cost(predictor))), encoding="utf-8")
+        _require_same(job.request, evaluation_request(model, split_of(job.request), tta=job.arguments["tta"]))
+    return f"{len(images)} photographs evaluated."
+
+
+def _require_same(asked: Request, now: Request) -> None:
+    """A job may wait for long, and a run that trains replaces its best checkpoint: nothing new may stand under the old key."""
+    if asked.key != now.key:
+        raise InputError("The files have changed since this was asked for; ask for it again.")
+
+
+def _open_predictor(model: Path, pairs: list[Pair], *, tta: bool) -> Predictor:
+    if model.is_dir():
+        from seg_core.prediction.mask_folder import open_predicted_masks
+
+        return open_predicted_masks(model, pairs)
+    return load_checkpoint(model, tta=tta)
+
+
+def _fetch(job: Job, advance: Advance) -> str:
+    from seg_core.data.isic2016.download import FetchStopped
+    from seg_core.data.isic2016.fetch import fetch_isic2016
+
+    try:
+        folder = fetch_isic2016(job.arguments["folder"], advance, should_stop=advance.should_stop)
+    except FetchStopped:
+        raise Cancelled from None
+    return f"{folder} holds the official data."
+
+
+def _masks(job: Job, advance: Advance) -> str:
+    split, model = split_of(job.request), Path(job.arguments["model"])
+    predictor = _open_predictor(model, split.pairs, tta=job.arguments["tta"])
+
+    def png(pair: Pair) -> bytes:
+        file = io.BytesIO()
+        write_mask(predictor.predict_pair(pair).mask(), file)
+        return file.getvalue()
+
+    with new_result(job.request) as folder:
+        with zipfile.ZipFile(folder / "masks.zip", "w") as archive, closing(in_order(png, split.pairs)) as masks:
+            for done, (pair, content) in enumerate(zip(split.pairs, masks, strict=True), start=1):
+                archive.writestr(f"{pair.id}_mask.png", content)
+                advance(done, len(split.pairs), f"Predicting with {predictor.label}")
+        _require_same(job.request, masks_request(evaluation_request(model, split_of(job.request), tta=job.arguments["tta"])))
+    return f"{len(split.pairs)} masks are written."
+
+
+def _card(job: Job, advance: Advance) -> str:
+    from seg_core.report.publishing import publish
+    from seg_core.runs.store import RunStore
+
+    store = RunStore()
+    run = store.get_run(job.arguments["run"])
+    source = store.folder(run.id) / "best.safetensors"
+    with new_result(job.request) as folder, tempfile.TemporaryDirectory(dir=folder) as made:
+        dataset = open_dataset(run.sources)
+        target, _ = publish(source, dataset, Path(made), lambda done, total: advance(done, total, "Scoring"))
+        with zipfile.ZipFile(folder / "model.zip", "w") as archive:
+            for file in (target, target.with_suffix(".md")):
+                archive.write(file, file.name)
+        _require_same(job.request, card_request(run, store))
+    return f"The card of {run.label} is written."
+
+
+def _report(job: Job, advance: Advance) -> str:
+    from seg_core.report import write_report
+    from seg_core.runs.store import RunStore
+
+    store = RunStore()
+    runs = [store.get_run(id) for id in job.arguments["runs"]]
+    with new_result(job.request) as folder:
+        write_report(runs, store, folder / "report.html", advance)
+        _require_same(job.request, report_request(runs, store))
+    return f"The report on {len(runs)} run{'s' if len(runs) > 1 else ''} is written."
+
+
+KINDS: Mapping[Kind, Work] = {
+    "survey": _survey,
+    "evaluate": _evaluate,
+    "fetch": _fetch,
+    "report": _report,
+    "masks": _masks,
+    "card": _card,
+}

@@ -1,5 +1,0 @@
-"""The model: MobileNetV2 encoder, three decoders, three variants."""
-
-from seg_core.model.segmenter import Segmenter, build_model, count_parameters
-
-__all__ = ["Segmenter", "build_model", "count_parameters"]

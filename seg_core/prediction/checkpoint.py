@@ -1,0 +1,94 @@
+"""Checkpoints: a trained model in one ``.safetensors`` file, with everything needed to rebuild and judge it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from seg_core.common.home import expanded
+from seg_core.config import Config
+from seg_core.data.folders import Pair
+from seg_core.data.image import Source, read_reduced, scaled
+from seg_core.prediction.checkpoint_file import checkpoint_label, damage_named, read_metadata, read_tensors
+from seg_core.prediction.metadata import CheckpointMetadata
+from seg_core.prediction.predictor import Prediction
+from seg_core.prediction.symmetry import in_all_views, in_one_view
+
+if TYPE_CHECKING:
+    from seg_core.prediction.engine import Engine
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A trained model, ready to predict on the CPU. Make it with `load_checkpoint`."""
+
+    path: Path
+    metadata: CheckpointMetadata
+    engine: Engine = field(repr=False)
+    tta: bool = False
+    """Test-time augmentation: whether probabilities are the mean over the square's eight symmetries, eight times the work."""
+
+    @cached_property
+    def config(self) -> Config:
+        """The settings it was trained with."""
+        return Config(**self.metadata["config"])
+
+    @property
+    def label(self) -> str:
+        """Its name in the app."""
+        return checkpoint_label(self.metadata)
+
+    @property
+    def threshold(self) -> float:
+        """The probability from which it calls a pixel lesion."""
+        return self.config.threshold
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Nothing: it predicts every photograph as it is."""
+        return ()
+
+    def missing(self, pairs: Sequence[Pair]) -> list[str]:
+        """None of the pairs: it can predict every photograph."""
+        return []
+
+    def predict_pair(self, pair: Pair) -> Prediction:
+        """Predict the photograph of a pair."""
+        return self.predict(pair.image)
+
+    def predict(self, image: Source, name: str = "") -> Prediction:
+        """Predict the lesion of one photograph of any size and kind (see `seg_core.data.image.read_image`).
+
+        Raises:
+            InputError: if the photograph cannot be read.
+        """
+        started, side = time.perf_counter(), self.config.image_size
+        photo, size = read_reduced(image, 2 * side, name)  # to be halved at least: JPEG's own halving is too sharp for the models
+        probabilities = self.probabilities(np.asarray(scaled(photo, (side, side)))[None])[0]
+        return Prediction(probabilities, size, self.threshold, time.perf_counter() - started)
+
+    def probabilities(self, images: np.ndarray) -> np.ndarray:
+        """Probabilities (B, S, S) float32 of photographs (B, S, S, 3) uint8 at the network's resolution."""
+        return (in_all_views if self.tta else in_one_view)(self.engine, images)
+
+
+def load_checkpoint(path: str | Path, name: str = "", *, tta: bool = False) -> Checkpoint:
+    """Read a checkpoint, ready to predict; an error calls it ``name``, or by its path. Torch is not needed.
+
+    With ``tta`` it predicts with test-time augmentation.
+
+    Raises:
+        InputError: if the file is missing, is no checkpoint of LesionLab, is damaged, or comes from a newer version.
+    """
+    from seg_core.prediction.engine import Engine
+
+    path = expanded(path)
+    metadata = read_metadata(path, name)
+    with damage_named(name or str(path)):
+        return Checkpoint(path, metadata, Engine(Config(**metadata["config"]), read_tensors(path)), tta)

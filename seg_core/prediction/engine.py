@@ -1,0 +1,53 @@
+"""What runs a model's graph: OpenVINO, on all cores of this machine. Torch is not needed."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from functools import cache
+
+import numpy as np
+
+# Importing this part of OpenVINO, which converts models of other kinds, reports to its maker that it was imported, unasked, and
+# leaves a number for this machine in the home folder. OpenVINO imports it with itself, and does without where it is missing.
+sys.modules.setdefault("openvino.tools.ovc", None)  # type: ignore[arg-type]
+
+import openvino  # noqa: E402
+
+from seg_core.config import Config  # noqa: E402
+from seg_core.prediction.onnx_graph import Tensors, build_graph  # noqa: E402
+
+# fp32, since bf16 moved probabilities by up to 0.3 where a lesion fades into the skin (docs/performance.md).
+# Threads that keep to their core wait there for a training that runs beside, while the other core may be free.
+_SETTINGS = {"INFERENCE_PRECISION_HINT": "f32", "PERFORMANCE_HINT": "LATENCY", "ENABLE_CPU_PINNING": False}
+
+
+@cache
+def _core() -> openvino.Core:
+    # One for the life of the process: each gives the thread that makes it a stack for signals, and of several that end in another
+    # order than they began, one leaves a stack behind that is gone. The next SIGTERM would then be a crash.
+    return openvino.Core()
+
+
+def compiled(graph: bytes) -> openvino.CompiledModel:
+    """An ONNX file, compiled for this machine's processor."""
+    return _core().compile_model(_core().read_model(graph), "CPU", _SETTINGS)
+
+
+class Engine:
+    """A model that is ready to predict. Safe to use from several threads, which take turns: each turn has all cores."""
+
+    def __init__(self, config: Config, tensors: Tensors) -> None:
+        """Build and compile the graph of a model.
+
+        Raises:
+            KeyError, ValueError, RuntimeError: if the tensors are not those of the config's model.
+        """
+        self._request = compiled(build_graph(config, tensors).SerializeToString()).create_infer_request()
+        self._lock = threading.Lock()
+
+    def __call__(self, photos: np.ndarray) -> np.ndarray:
+        """Probabilities (B, H, W) float32 of photographs (B, H, W, 3) uint8; H and W are multiples of 32."""
+        with self._lock:
+            result = self._request.infer([np.ascontiguousarray(photos)])
+            return np.array(result[0])

@@ -1,0 +1,157 @@
+"""A folder of masks that another program predicted, to be evaluated as a model is.
+
+Masks are matched to photographs by name. Their values may be 0 and 255, 0 and 1, or grey probabilities: 0 to 255, 0 to 65535 in
+16-bit files, 0 to 1 in floating TIFFs. What stands for probability 1 is one value for the whole folder, since a mask alone may
+hold next to nothing: the smallest of 1, 255 and 65535 that no value exceeds.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from seg_core.common.home import expanded
+from seg_core.common.text import legible
+from seg_core.data.folders import MASK_SUFFIXES, Pair, list_images
+from seg_core.data.image import open_image, read_grey, upright_size
+from seg_core.errors import InputError, some_of
+from seg_core.prediction.predictor import Prediction
+
+_SUFFIX = re.compile(f"_({'|'.join((*MASK_SUFFIXES, 'pred', 'prediction'))})$", re.I)
+_TOPS = (1, 255, 65535)
+
+
+@dataclass(frozen=True)
+class PredictedMasks:
+    """Masks by the id of their photograph, a `seg_core.prediction.predictor.Predictor`. Make it with `open_predicted_masks`."""
+
+    folder: Path
+    files: dict[str, Path] = field(repr=False)
+    deep: bool
+    """Whether some of the files have more than 8 bits."""
+    notes: tuple[str, ...] = ()
+
+    @property
+    def label(self) -> str:
+        """The folder's name."""
+        return self.folder.name
+
+    @property
+    def threshold(self) -> float:
+        """One half, which lies between 127 and 128."""
+        return 0.5
+
+    def missing(self, pairs: Sequence[Pair]) -> list[str]:
+        """The ids of those pairs that have no mask here."""
+        return [pair.id for pair in pairs if pair.id not in self.files]
+
+    def predict_pair(self, pair: Pair) -> Prediction:
+        """The mask of a pair's photograph, read as probabilities.
+
+        Raises:
+            InputError: if a file cannot be read, or the mask has colours or values below 0 or above 65535.
+        """
+        started = time.perf_counter()
+        size = _photo_size(pair)
+        probabilities = np.divide(_values(self.files[pair.id]), self.top, dtype=np.float32)
+        if ((probabilities == 0) | (probabilities == 1)).all():  # scaled as it is, so that it stays the same at every threshold
+            probabilities = np.asarray(Image.fromarray(probabilities).resize(size, Image.Resampling.NEAREST))
+        return Prediction(probabilities, size, self.threshold, time.perf_counter() - started)
+
+    @cached_property
+    def top(self) -> int:
+        """The value that stands for probability 1."""
+        highest = 0.0
+        for file in self.files.values():
+            highest = max(highest, float(_values(file).max()))
+            if highest > 1 and not self.deep:
+                break
+        return next(top for top in _TOPS if highest <= top)
+
+
+def open_predicted_masks(folder: str | Path, pairs: Sequence[Pair]) -> PredictedMasks:
+    """Match the masks of a folder to the photographs of ``pairs``, and look at all sizes; pixels are not read yet.
+
+    The mask of ``ISIC_1.jpg`` is called ``ISIC_1``, with or without ``_segmentation``, ``_mask``, ``_lesion``, ``_pred`` or
+    ``_prediction``, and may be of any usual kind of image. One of another size than its photograph will be scaled: to the nearest
+    pixel if it holds nothing but the probabilities 0 and 1, else bilinearly. Pairs without a mask are left to
+    `seg_core.evaluation.evaluate.evaluate`.
+
+    Raises:
+        InputError: if the folder or a file cannot be read, no mask belongs to a photograph, or several to the same.
+    """
+    folder = expanded(folder).absolute()
+    files, orphans = _match(folder, list_images(folder), pairs)
+    scaled, unreadable, deep = [], [], False
+    for pair in (pair for pair in pairs if pair.id in files):
+        file = files[pair.id]
+        try:
+            with open_image(file, file.name) as mask:
+                deep |= mask.mode[0] in "IF"
+                if mask.size != (size := _photo_size(pair)):
+                    scaled.append(f"{file.name} ({mask.width} × {mask.height} for {size[0]} × {size[1]})")
+        except InputError as error:
+            unreadable.append(str(error))
+    if unreadable:
+        raise InputError(" ".join(unreadable[:5]))
+    notes = []
+    if orphans:
+        notes.append(
+            f"Masks in {folder.name} that belong to none of the photographs, {len(orphans)}, are left out: {some_of(orphans)}."
+        )
+    if scaled:
+        notes.append(
+            f"Masks in {folder.name} of another size than their photographs, {len(scaled)}, are scaled: {some_of(scaled)}. "
+            "Export masks at the photographs' size to have them scored as they are."
+        )
+    return PredictedMasks(folder, files, deep, tuple(notes))
+
+
+def _match(folder: Path, found: Sequence[Path], pairs: Sequence[Pair]) -> tuple[dict[str, Path], list[str]]:
+    """The masks by the id of their photograph, and the names of those that belong to none."""
+    ids = {pair.id for pair in pairs}
+    files: dict[str, Path] = {}
+    orphans, double = [], []
+    for file in found:
+        id = _id_of(legible(file.stem), ids)
+        if id is None:
+            orphans.append(file.name)
+        elif id in files:
+            double.append(f"{files[id].name} and {file.name}")
+        else:
+            files[id] = file
+    if double:
+        raise InputError(f"Some photographs have two masks in {folder}: {some_of(double)}; keep one of each.")
+    if not files and pairs:
+        names = f"{pairs[0].id}.png or {pairs[0].id}_mask.png"
+        raise InputError(f"{folder} holds no mask of the {len(pairs)} photographs; name masks as photographs, such as {names}.")
+    return files, orphans
+
+
+def _id_of(stem: str, ids: Collection[str]) -> str | None:
+    while stem not in ids:
+        shorter = _SUFFIX.sub("", stem)
+        if shorter == stem:
+            return None
+        stem = shorter
+    return stem
+
+
+def _photo_size(pair: Pair) -> tuple[int, int]:
+    with open_image(pair.image, pair.image.name) as photo:
+        return upright_size(photo, pair.image.name)
+
+
+def _values(file: Path) -> np.ndarray:
+    values = read_grey(file, file.name, colours=False)
+    if not (values.min() >= 0 and values.max() <= _TOPS[-1]):  # so that NaN is refused too
+        ranges = f"outside of 0 to {_TOPS[-1]}; save probabilities from 0 to 1, or grey from 0 to 255"
+        raise InputError(f"{file.name} holds values {ranges}.")
+    return values

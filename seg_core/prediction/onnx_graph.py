@@ -1,0 +1,175 @@
+"""The model as an ONNX graph, built from a checkpoint's tensors alone: what predicts, and what is exported. Torch is not needed.
+
+It takes photographs (B, H, W, 3) uint8, H and W multiples of 32, and gives probabilities (B, H, W) float32. Normalisation and the
+sigmoid are part of it, and BatchNorm is folded into the convolutions. The tests hold it against the torch model that it mirrors.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from itertools import count, takewhile
+from typing import Any
+
+import numpy as np
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+
+from seg_core.config import Config
+from seg_core.data.image import MEAN, STD
+
+OPSET, IR_VERSION = 18, 9
+INPUT, OUTPUT = "photographs", "probabilities"
+EPSILON = 1e-5
+"""What torch's BatchNorm adds to the variance."""
+
+STRIDES = {0: 2, 2: 2, 4: 2, 7: 2, 14: 2}
+"""The layers of MobileNetV2 that halve the size (Sandler et al., 2018, table 2)."""
+TAPS, LAST = (1, 3, 6, 13), 18
+"""The layers whose maps the decoder gets beside the last one's, as in `seg_core.network.encoder`."""
+
+Tensors = Mapping[str, np.ndarray]
+"""A model's state: name to array, as `seg_core.network.Segmenter` names them."""
+
+
+def build_graph(config: Config, tensors: Tensors) -> onnx.ModelProto:
+    """The graph of a config's model with these tensors; batch, height and width are free.
+
+    Raises:
+        KeyError, ValueError: if the tensors are not those of the config's model.
+    """
+    builder = _Builder(tensors)
+    photos = builder.add("Transpose", builder.add("Cast", INPUT, to=TensorProto.FLOAT), perm=[0, 3, 1, 2])
+    mean, std = (np.array(values, np.float32).reshape(1, 3, 1, 1) for values in (MEAN, STD))
+    scaled = builder.add("Mul", photos, builder.constant(1 / (255 * std)))
+    logits = _decode(builder, config, _encode(builder, builder.add("Sub", scaled, builder.constant(mean / std))))
+    builder.add("Squeeze", builder.add("Sigmoid", logits), builder.constant(np.array([1])))
+    builder.nodes[-1].output[0] = OUTPUT
+    if foreign := builder.unused():
+        raise ValueError(f"the model has no {foreign[0]}")
+    sides = ("batch", "height", "width")
+    graph = helper.make_graph(
+        builder.nodes,
+        "segmenter",
+        [helper.make_tensor_value_info(INPUT, TensorProto.UINT8, [*sides, 3])],
+        [helper.make_tensor_value_info(OUTPUT, TensorProto.FLOAT, list(sides))],
+        builder.weights,
+    )
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION)
+
+
+def _encode(builder: _Builder, images: str) -> list[str]:
+    """The feature maps at 1/2 to 1/32 of the size."""
+    root = "encoder.features"
+    features = builder.relu6(builder.convolve(images, f"{root}.0.0", f"{root}.0.1", stride=2))
+    maps = []
+    for layer in range(1, LAST):
+        features = _inverted_residual(builder, features, f"{root}.{layer}.conv", STRIDES.get(layer, 1))
+        if layer in TAPS:
+            maps.append(features)
+    deepest = builder.relu6(builder.convolve(features, f"{root}.{LAST}.0", f"{root}.{LAST}.1"))
+    return [*maps, deepest]
+
+
+def _inverted_residual(builder: _Builder, features: str, name: str, stride: int) -> str:
+    """Widened by a 1×1 convolution (but in the first block), convolved depthwise, narrowed, and added where that fits."""
+    expands = builder.has(f"{name}.3.weight")
+    inside = features
+    if expands:
+        inside = builder.relu6(builder.convolve(inside, f"{name}.0.0", f"{name}.0.1"))
+    depthwise, pointwise = (1, 2) if expands else (0, 1)
+    inside = builder.relu6(builder.convolve(inside, f"{name}.{depthwise}.0", f"{name}.{depthwise}.1", stride))
+    inside = builder.convolve(inside, f"{name}.{pointwise}", f"{name}.{pointwise + 1}")
+    entering = builder.tensor(f"{name}.0.0.weight").shape[1 if expands else 0]
+    leaving = builder.tensor(f"{name}.{pointwise}.weight").shape[0]
+    return builder.add("Add", features, inside) if stride == 1 and entering == leaving else inside
+
+
+def _decode(builder: _Builder, config: Config, maps: list[str]) -> str:
+    """The logits, as `seg_core.network.decoders` computes them."""
+    *skips, features = maps
+    if config.decoder == "pyramid":
+        for level, skip in enumerate(reversed(skips)):
+            below = builder.doubled(builder.convolve(features, f"decoder.narrow.{level}"))
+            beside = builder.convolve(skip, f"decoder.lateral.{level}")
+            features = builder.block(builder.add("Add", below, beside), f"decoder.smooth.{level}")
+        return builder.doubled(builder.convolve(features, "decoder.head"))
+    for level in range(len(maps)):
+        features = builder.doubled(features)
+        if config.decoder == "unet" and level < len(skips):
+            features = builder.add("Concat", features, skips[-1 - level], axis=1)
+        features = builder.block(features, f"decoder.blocks.{level}.convolve")
+    return builder.convolve(features, "decoder.head")
+
+
+class _Builder:
+    """Collects nodes and their weights; each method gives the name of its result."""
+
+    def __init__(self, tensors: Tensors) -> None:
+        self._tensors = tensors
+        self._used: set[str] = set()
+        self._numbers = count()
+        self.nodes: list[onnx.NodeProto] = []
+        self.weights: list[onnx.TensorProto] = []
+
+    def has(self, name: str) -> bool:
+        """Whether there is a tensor of that name."""
+        return name in self._tensors
+
+    def tensor(self, name: str) -> np.ndarray:
+        """A tensor in fp32."""
+        self._used.add(name)
+        return self._tensors[name].astype(np.float32)
+
+    def unused(self) -> list[str]:
+        """The tensors that were not asked for, but for BatchNorm's counters, which only training needs."""
+        return [name for name in self._tensors if name not in self._used and not name.endswith("num_batches_tracked")]
+
+    def add(self, kind: str, *inputs: str, **attributes: Any) -> str:
+        """A node."""
+        name = f"{kind.lower()}_{next(self._numbers)}"
+        self.nodes.append(helper.make_node(kind, list(inputs), [name], name=name, **attributes))
+        return name
+
+    def constant(self, values: np.ndarray | np.float32) -> str:
+        """A weight or a setting."""
+        name = f"constant_{next(self._numbers)}"
+        self.weights.append(numpy_helper.from_array(np.asarray(values), name))
+        return name
+
+    def convolve(self, features: str, name: str, norm: str = "", stride: int = 1) -> str:
+        """The convolution ``name``, with the BatchNorm ``norm`` behind it folded in; depthwise if an output has one input."""
+        weight = self.tensor(f"{name}.weight")
+        outputs, inputs, side, _ = weight.shape
+        if norm:
+            scale, offset, mean, variance = (
+                self.tensor(f"{norm}.{what}") for what in ("weight", "bias", "running_mean", "running_var")
+            )
+            gain = scale / np.sqrt(variance + EPSILON)
+            weight, bias = weight * gain[:, None, None, None], offset - mean * gain
+        else:
+            bias = self.tensor(f"{name}.bias")
+        return self.add(
+            "Conv",
+            features,
+            self.constant(weight),
+            self.constant(bias),
+            kernel_shape=[side, side],
+            strides=[stride, stride],
+            pads=[side // 2] * 4,
+            group=outputs if inputs == 1 else 1,
+        )
+
+    def relu6(self, features: str) -> str:
+        """MobileNetV2's activation."""
+        return self.add("Clip", features, self.constant(np.float32(0)), self.constant(np.float32(6)))
+
+    def doubled(self, features: str) -> str:
+        """Twice the size, bilinearly, as torch does with ``align_corners=False``."""
+        scales = self.constant(np.array([1, 1, 2, 2], np.float32))
+        return self.add("Resize", features, "", scales, mode="linear", coordinate_transformation_mode="half_pixel")
+
+    def block(self, features: str, name: str) -> str:
+        """Convolution, BatchNorm and ReLU, as often as there are weights of that name."""
+        for place in takewhile(lambda place: self.has(f"{name}.{place}.0.weight"), count()):
+            features = self.add("Relu", self.convolve(features, f"{name}.{place}.0", f"{name}.{place}.1"))
+        return features

@@ -1,0 +1,69 @@
+"""The pictures of a run's fixed validation photographs: written after every epoch, looked through on the pages.
+
+They lie in ``masks/`` in the run's folder, K counting the photographs from 1: ``photo-K.jpg``, ``truth-K.png`` (0 and 255),
+and per epoch ``epoch-0001-K.png``, the probability as grey from 0 to 255; ``ids.json`` lists the photographs' ids in order. All
+pictures have the side that the network sees.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from PIL import Image
+
+from seg_core.common.atomic_file import whole_file
+
+if TYPE_CHECKING:
+    from seg_core.training.events import Sample
+
+
+def save_masks(folder: Path, epoch: int, samples: Sequence[Sample]) -> None:
+    """Write the pictures of one epoch; those of later epochs, left by an attempt that this one starts over, go."""
+    masks = folder / "masks"
+    masks.mkdir(parents=True, exist_ok=True)
+    for late in mask_epochs(folder):
+        if late > epoch:
+            for file in masks.glob(f"epoch-{late:04d}-*.png"):
+                file.unlink()
+    ids = masks / "ids.json"
+    if not ids.exists():
+        with whole_file(ids) as partial:
+            partial.write_text(json.dumps([sample.id for sample in samples]), encoding="utf-8")
+    for number, sample in enumerate(samples, start=1):
+        for path, pixels in (
+            (masks / f"photo-{number}.jpg", sample.photo),
+            (masks / f"truth-{number}.png", sample.truth.astype(np.uint8) * 255),
+        ):
+            if not path.exists():
+                _write(path, pixels)
+        _write(mask_file(folder, epoch, number), np.rint(sample.probability * 255).astype(np.uint8))
+
+
+def mask_epochs(folder: Path) -> list[int]:
+    """The epochs of a run that have pictures, in order."""
+    return sorted({int(file.name.split("-")[1]) for file in (folder / "masks").glob("epoch-*-*.png")})
+
+
+def mask_ids(folder: Path) -> list[str]:
+    """The ids of a run's photographs in the order of their numbers; empty before the first epoch is done."""
+    file = folder / "masks" / "ids.json"
+    return list(json.loads(file.read_text(encoding="utf-8"))) if file.exists() else []
+
+
+def mask_photos(folder: Path) -> list[Path]:
+    """The photographs of a run in the order of their numbers; empty before the first epoch is done."""
+    return sorted((folder / "masks").glob("photo-*.jpg"), key=lambda file: int(file.stem.split("-")[1]))
+
+
+def mask_file(folder: Path, epoch: int, number: int) -> Path:
+    """Where the probabilities of one epoch lie for the photograph with this number."""
+    return folder / "masks" / f"epoch-{epoch:04d}-{number}.png"
+
+
+def _write(path: Path, pixels: np.ndarray) -> None:
+    with whole_file(path) as partial, partial.open("wb") as file:
+        Image.fromarray(pixels).save(file, "JPEG" if path.suffix == ".jpg" else "PNG", quality=90)

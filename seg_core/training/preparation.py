@@ -1,0 +1,98 @@
+"""From a dataset to what a training reads: checked, split, cached."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from seg_core.config import Config
+from seg_core.data.cache.cached_pairs import CachedPairs
+from seg_core.data.cache.storage import cache_pairs
+from seg_core.data.check import check_names, describe, notes_on, refusal
+from seg_core.data.dataset import Dataset
+from seg_core.data.fingerprint import dataset_fingerprint, pair_facts
+from seg_core.errors import InputError
+from seg_core.prediction.metadata import DatasetSummary
+
+MOST_IDS = 10_000
+"""Ids of training photographs that a checkpoint names at most: they are read with it whenever models are listed."""
+
+WARM_UP_SECONDS = 60
+"""How long pairs are decoded before the training begins. In that time two cores decode several thousand photographs of 256 pixels
+or some hundred as they leave the camera: what is wrong with these is said before training begins. Nobody waits for 100,000."""
+
+
+@dataclass(frozen=True)
+class PreparedData:
+    """Training and validation pairs at network resolution, and lines for the log about what was found."""
+
+    dataset: Dataset
+    fingerprint: str
+    train: CachedPairs
+    val: CachedPairs
+    test_pairs: int
+    val_is_own: bool
+    notes: list[str]
+
+    def new_notes(self) -> list[str]:
+        """Lines for the log about what was found after the training began, since this was last asked."""
+        return self.train.new_notes() + self.val.new_notes()
+
+    def summary(self) -> DatasetSummary:
+        """What a checkpoint says of its data: no paths, they are the machine's own; the ids that train, if not too many."""
+        ids = [pair.id for pair in self.train.pairs]
+        return {
+            "name": self.dataset.name,
+            "fingerprint": self.fingerprint,
+            "train": self.train.usable,
+            "val": self.val.usable,
+            "test": self.test_pairs,
+            "val_is_own": self.val_is_own,
+            "train_ids": ids if len(ids) <= MOST_IDS else None,
+        }
+
+
+def prepare(dataset: Dataset, config: Config, on_progress: Callable[[int, int, str], None]) -> PreparedData:
+    """Check and cache the pairs that a training reads, for `WARM_UP_SECONDS` at most. ``on_progress`` gets (done, total, what).
+
+    Raises:
+        InputError: if pairs have errors and the config does not say to skip them, or too few are left.
+    """
+    problems = check_names(dataset)
+    errors = [problem for problem in problems if problem.is_error]
+    try:
+        split = dataset.split(config.drawing)
+    except InputError as error:
+        raise InputError(f"{error} {describe(errors)}".strip()) from None
+    facts = pair_facts(dataset.pairs)
+    rows = {pair: row for row, pair in enumerate(dataset.pairs)}
+    notes, cached = notes_on(problems), []
+    deadline = time.monotonic() + WARM_UP_SECONDS
+    for what, pairs in (("training photographs", split.train), ("validation photographs", split.val)):
+        one = cache_pairs(
+            pairs,
+            config.image_size,
+            lambda done, total, what=what: on_progress(done, total, what),  # type: ignore[misc]
+            seconds=deadline - time.monotonic(),
+            skip_problems=config.skip_problems,
+            facts=facts[[rows[pair] for pair in pairs]],
+        )
+        cached.append(one)
+        errors += one.errors
+        notes += one.new_notes() + _notes_on_cache(one, what)
+    if errors and not config.skip_problems:
+        raise refusal(errors)
+    train, val = cached
+    if not train.usable or not val.usable:
+        raise InputError(f"{dataset.name} has no usable pairs left to train or to validate with: {describe(errors)}")
+    fingerprint = dataset_fingerprint(dataset.pairs, facts)
+    return PreparedData(dataset, fingerprint, train, val, len(split.test), split.val_is_own, notes)
+
+
+def _notes_on_cache(pairs: CachedPairs, what: str) -> list[str]:
+    if pairs.uncached:
+        return [f"The {what} are decoded in every epoch, as they {pairs.uncached}."]
+    if pairs.ready < len(pairs):
+        return [f"{pairs.ready:,} of {len(pairs):,} {what} are decoded; the others follow when their batch first asks for them."]
+    return []

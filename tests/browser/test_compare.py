@@ -1,0 +1,199 @@
+"""The Compare page, with masks of another program, in the real app."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from urllib.request import urlopen
+
+import pytest
+from PIL import Image
+from playwright.sync_api import Page, expect
+
+from seg_core.common.home import SHIPPED_CHECKPOINTS
+from tests.app_process import AppProcess
+from tests.helpers import make_dataset, wait_until
+
+pytestmark = pytest.mark.browser
+
+
+SLOW = 90_000  # milliseconds that loading torch may take on a busy machine
+
+
+def test_a_model_and_masks_of_another_program_are_compared(
+    page: Page, app_server: AppProcess, small_dataset: Path, other_masks: Path
+) -> None:
+    page.goto(f"{app_server.url}/compare?data={small_dataset}&model=fine-tune-report&masks={other_masks}")
+    page.get_by_role("button", name="Evaluate 2 models on 5 photographs").click()
+    table = page.get_by_role("region", name="Mean scores of each model")
+    expect(table.get_by_role("row", name="masks: other-tool")).to_contain_text("0.7500", timeout=SLOW)
+    expect(table.get_by_role("row", name="Model 2")).to_be_visible(timeout=SLOW)
+    expect(page.get_by_text("masks: other-tool has no mask for 1 of the photographs")).to_be_visible()
+    drawn = page.locator(".mask-group canvas[data-drawn]")
+    expect(drawn).to_have_count(15)  # five photographs: the truth, the model, the folder
+    expect(page.get_by_text("Largest difference")).to_be_visible()
+    address = page.url
+    assert "masks=" in address
+    assert "model=fine-tune-report" in address
+
+    before = pixels(page)
+    page.get_by_role("slider", name="Threshold of all models").fill("0.9")
+    wait_until(lambda: pixels(page) != before, what="the masks are drawn at the new threshold")
+    expect(page.get_by_text("at threshold 0.90")).to_be_visible()
+    expect(table.get_by_role("row", name="masks: other-tool")).to_contain_text("0.7500")  # black and white at every threshold
+    page.get_by_role("button", name="Each model's own").click()
+    expect(page.get_by_text("at each model's own threshold")).to_be_visible()
+    for style in ("Fill", "Errors", "Probability"):
+        page.get_by_role("button", name=style, exact=True).click()
+        expect(page.locator(f'.mask-group canvas[data-drawn^="{style.lower()}"]').first).to_be_visible()
+
+    page.get_by_role("tab", name="Calibration").click()
+    expect(page.get_by_text("ECE 0.")).to_have_count(2)
+
+    page.goto(address)  # kept: nothing is evaluated again
+    expect(table.get_by_role("row", name="masks: other-tool")).to_be_visible(timeout=SLOW)
+    expect(page.get_by_role("button", name="Evaluate")).to_have_count(0)
+
+    page.get_by_text("Test-time augmentation", exact=True).click()
+    page.get_by_role("button", name="Evaluate 1 model on 5 photographs").click()  # the folder of masks stays what it is
+    expect(page.get_by_role("button", name="Evaluate")).to_have_count(0, timeout=SLOW)
+    expect(table.get_by_role("row", name="Model 2")).to_be_visible(timeout=SLOW)
+    assert "tta=1" in page.url
+
+
+def test_a_point_opens_its_photograph_and_arrow_keys_step_on(page: Page, app_server: AppProcess, tmp_path: Path) -> None:
+    data = make_dataset(tmp_path / "of its own", size=(80, 60), train=4, test=5)
+    page.goto(f"{app_server.url}/compare?data={data}&model=fine-tune-report&model=frozen-decoder-report")
+    page.get_by_role("button", name="Evaluate").click(timeout=SLOW)
+    expect(page.get_by_text("of the images; the mean gain of")).to_be_visible(timeout=SLOW)
+    viewer = page.get_by_role("group", name="One photograph, large")
+    expect(viewer).to_contain_text("1 of 5")
+    page.get_by_role("tab", name="One against the other").click()
+    chart = page.locator(".js-plotly-plot").first
+    expect(chart.locator(".points path").first).to_be_visible()
+    spots = [chart.evaluate(POINT, point) for point in (2, 0, 3)]
+    others = [point for point, (_, id) in zip((2, 0, 3), spots, strict=True) if id not in viewer.inner_text()]
+    for point in others[:2]:  # what is shown already is no news
+        chart.scroll_into_view_if_needed()
+        spot, wanted = chart.evaluate(POINT, point)
+        page.mouse.click(*spot)
+        expect(viewer).to_contain_text(f"{wanted} · ")
+        expect(viewer.locator(f"canvas[data-drawn='{wanted} outline']")).to_be_visible()
+
+    viewer.focus()
+    page.keyboard.press("Home")
+    expect(viewer).to_contain_text("1 of 5")
+    for number in (2, 3):
+        page.keyboard.press("ArrowRight")
+        expect(viewer).to_contain_text(f"{number} of 5")
+    page.keyboard.press("ArrowLeft")
+    expect(viewer).to_contain_text("2 of 5")
+    page.keyboard.press("+")
+    canvases = viewer.locator("canvas")
+    expect(canvases).to_have_count(5)  # all outlines, and errors and probabilities of both models
+    zoomed = {canvases.nth(place).evaluate("(one) => one.style.transform") for place in range(5)}
+    assert zoomed == {"translate(-25%, -25%) scale(1.5)"}
+    with page.expect_download() as download:
+        viewer.get_by_role("button", name="Save as PNG").click()
+    with Image.open(download.value.path()) as saved:
+        assert saved.size == (3 * 90 + 10, 2 * (60 + 26 + 10) + 10)  # outlines, two models; errors above probabilities
+    page.keyboard.press("0")
+    assert canvases.first.evaluate("(one) => one.style.transform") == "translate(0%, 0%) scale(1)"
+
+
+def test_file_names_that_are_no_text_are_shown(page: Page, app_server: AppProcess, tmp_path: Path) -> None:
+    data = make_dataset(tmp_path / "odd", size=(80, 60), train=4, test=2)
+    for kind in ("images", "masks"):
+        file = min((data / "test" / kind).iterdir())
+        file.rename(file.with_stem("odd\udcff"))
+    shutil.copy(data / "train" / "masks" / "ISIC_0000000.png", data / "train" / "masks" / "lonely\udcff.png")
+    page.goto(f"{app_server.url}/data?data={data}")
+    expect(page.get_by_text("1 × orphan mask")).to_be_visible(timeout=SLOW)
+    expect(page.get_by_role("group", name="Photographs with their masks")).to_contain_text("odd?")
+    expect(page.get_by_role("heading", name="Augmentation")).to_be_visible()  # the page goes on to its end
+
+    page.goto(f"{app_server.url}/compare?data={data}&model=fine-tune-report")
+    page.get_by_role("button", name="Evaluate 1 model on 2 photographs").click()
+    expect(page.locator(".mask-group canvas[data-drawn]")).to_have_count(4, timeout=SLOW)
+    expect(page.get_by_text("Scores of every photograph").last).to_be_visible()
+    expect(page.get_by_text("Masks of all photographs")).to_be_visible()
+
+
+def test_what_is_open_stays_open_when_another_model_comes(page: Page, app_server: AppProcess, tmp_path: Path) -> None:
+    data = make_dataset(tmp_path / "of its own", size=(80, 60), train=4, test=5)
+    page.goto(f"{app_server.url}/compare?data={data}&model=fine-tune-report")
+    page.get_by_role("button", name="Evaluate").click(timeout=SLOW)
+    expect(page.locator(".mask-group canvas[data-drawn]")).to_have_count(10, timeout=SLOW)
+    page.get_by_text("Scores of every photograph").last.click()
+    expect(page.get_by_test_id("stDataFrame")).to_be_visible()
+    page.get_by_text("Models and masks from elsewhere").click()
+    page.locator("input[type=file]").set_input_files(SHIPPED_CHECKPOINTS / "frozen-decoder-report.safetensors")
+    page.get_by_role("button", name="Evaluate 1 model").click()
+    expect(page.get_by_text("Which one is better?")).to_be_visible(timeout=SLOW)
+    expect(page.get_by_test_id("stDataFrame")).to_be_visible()
+    expect(page.locator("input[type=file]")).to_have_count(1)  # what is elsewhere is still open
+
+    page.get_by_role("slider", name="Threshold of all models").fill("0.9")
+    expect(page.get_by_text("at threshold 0.90")).to_be_visible()
+    page.get_by_role("link", name="Train").click()
+    expect(page.get_by_role("heading", name="Train")).to_be_visible()
+    page.go_back()
+    expect(page.get_by_text("at each model's own threshold")).to_be_visible(timeout=SLOW)
+
+
+def test_an_uploaded_model_is_compared_and_what_is_none_is_refused(page: Page, app_server: AppProcess, tmp_path: Path) -> None:
+    data = make_dataset(tmp_path / "of its own", size=(80, 60), train=4, test=2)
+    page.goto(f"{app_server.url}/compare?data={data}&model=fine-tune-report")
+    page.get_by_text("Models and masks from elsewhere").click(timeout=SLOW)
+    wrong = tmp_path / "notes.safetensors"
+    wrong.write_text("some words", encoding="utf-8")
+    page.locator("input[type=file]").set_input_files([wrong, SHIPPED_CHECKPOINTS / "frozen-decoder-report.safetensors"])
+    expect(page.get_by_text("notes.safetensors is no checkpoint of LesionLab")).to_be_visible()
+    page.get_by_role("button", name="Evaluate 2 models on 2 photographs").click()
+    table = page.get_by_role("region", name="Mean scores of each model")
+    expect(table.get_by_role("row", name="frozen-decoder-report.safetensors")).to_be_visible(timeout=SLOW)
+
+
+POINT = """
+(plot, number) => {
+  const trace = plot.calcdata.findIndex((points) => points[0].trace.mode === "markers"), point = plot.calcdata[trace][number];
+  const { xaxis, yaxis } = plot._fullLayout, box = plot.getBoundingClientRect();
+  return [[box.left + xaxis._offset + xaxis.c2p(point.x), box.top + yaxis._offset + yaxis.c2p(point.y)], point.data];
+}
+"""
+"""Of a scatter plot: where a point is on the page, and the id of its photograph."""
+
+
+def pixels(page: Page) -> str:
+    """What the pictures show."""
+    script = "(all) => all.map((one) => one.toDataURL()).join()"
+    return str(page.locator(".mask-group canvas[data-drawn]").evaluate_all(script))
+
+
+def test_an_evaluation_is_cancelled_and_a_folder_that_is_none_is_named(
+    page: Page, app_server: AppProcess, other_masks: Path
+) -> None:
+    page.goto(f"{app_server.url}/compare?model=trainable-decoder-report&masks=/nowhere/at/all")
+    expect(page.get_by_text("There is no folder /nowhere/at/all; check the path.")).to_be_visible(timeout=SLOW)
+    page.get_by_role("button", name="Evaluate 1 model on 40 photographs").click()
+    page.get_by_role("button", name="Cancel").last.click()  # the first may be that of the look for duplicates
+    expect(page.get_by_text("Cancelled.")).to_be_visible(timeout=SLOW)
+    expect(page.get_by_role("button", name="Evaluate 1 model on 40 photographs")).to_be_visible()
+
+
+def test_pictures_that_are_not_there_are_404(app_server: AppProcess) -> None:
+    for path in ("0" * 24 + "/1/photo.jpg", "../../etc/1/photo.jpg"):
+        with pytest.raises(OSError, match=r"404|422"):
+            urlopen(f"{app_server.url}/api/evaluations/{path}", timeout=20)
+
+
+def test_a_link_opens_the_split_of_its_seed(page: Page, app_server: AppProcess, small_dataset: Path) -> None:
+    page.goto(f"{app_server.url}/compare?data={small_dataset}&split=val&seed=7&model=fine-tune-report")
+    expect(page.get_by_role("spinbutton", name="Seed of the split")).to_have_value("7", timeout=SLOW)
+    expect(page.get_by_text("may have trained on some of these photographs")).to_be_visible()
+    page.wait_for_url("**seed=7**")
+    page.reload()
+    expect(page.get_by_role("spinbutton", name="Seed of the split")).to_have_value("7", timeout=SLOW)
+    page.get_by_role("button", name="Evaluate 1 model").click()
+    expect(page.get_by_text("Lowest IoU")).to_be_visible(timeout=SLOW)
+    expect(page.get_by_text("Largest difference")).to_have_count(0)  # there is none to another model

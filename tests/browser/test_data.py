@@ -1,0 +1,88 @@
+"""The Data page in the real app: filters, and a leak that it flags."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.app_process import AppProcess
+from tests.helpers import make_dataset
+
+pytestmark = pytest.mark.browser
+
+
+SLOW = 60_000
+
+
+@pytest.fixture(scope="module")
+def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AppProcess]:
+    app = AppProcess(tmp_path_factory.mktemp("data-home"), LESIONLAB_ISIC_URL="http://127.0.0.1:9")
+    yield app
+    errors = app.stop()
+    assert "Traceback" not in errors, errors
+
+
+def test_what_validates_and_tests_is_told_from_what_is_repeated(page: Page, app: AppProcess, tmp_path: Path) -> None:
+    folder = make_dataset(tmp_path / "twins", size=(96, 96), train=3, val=2, test=2)
+    for kind, ending in (("images", "jpg"), ("masks", "png")):
+        shutil.copy(folder / "val" / kind / f"ISIC_0000003.{ending}", folder / "test" / kind / f"twin.{ending}")
+        shutil.copy(folder / "train" / kind / f"ISIC_0000001.{ending}", folder / "train" / kind / f"again.{ending}")
+    page.goto(f"{app.url}/data?data={folder}")
+    expect(page.get_by_text("Some photographs validate and test")).to_be_visible(timeout=SLOW)
+    page.get_by_text("1 in validation and in test").click()
+    two = page.get_by_role("group", name="Photographs in validation and in test")
+    expect(two.locator("figcaption")).to_have_text([re.compile("ISIC_0000003.*val"), re.compile("twin.*test")])
+    expect(page.get_by_text("1 repeated within a part")).to_be_visible()
+
+
+def test_a_leak_is_flagged_with_the_pair_and_problems_are_named(page: Page, app: AppProcess, leaky_dataset: Path) -> None:
+    page.goto(f"{app.url}/data?data={leaky_dataset}")
+    expect(page.get_by_text("Leakage: 1 photograph that tests or validates trains too")).to_be_visible(timeout=SLOW)
+    two = page.get_by_role("group", name="Photographs in training and in test or validation")
+    expect(two.locator("figcaption")).to_have_text(
+        [re.compile("ISIC_0000002.*train"), re.compile("copy.*mirrored left to right")]
+    )
+    expect(page.get_by_text("1 × missing mask")).to_be_visible()
+    expect(page.get_by_text("9 of 9 pairs")).to_be_visible()
+
+    page.get_by_test_id("stButtonGroup").filter(has_text="Part").get_by_text("test", exact=True).click()
+    expect(page.get_by_text("4 of 9 pairs")).to_be_visible()
+    gallery = page.get_by_role("group", name="Photographs with their masks")
+    expect(gallery.locator("img")).to_have_count(4)
+    page.reload()
+    expect(page.get_by_text("Leakage: 1 photograph")).to_be_visible(timeout=SLOW)
+
+
+def test_datasets_that_are_known_are_chosen_one_after_the_other(page: Page, app: AppProcess, leaky_dataset: Path) -> None:
+    for query, said in (
+        (f"?data={leaky_dataset}", "9 pairs"),
+        ("", "200 pairs"),
+    ):  # surveyed, so that nothing draws the page once more
+        page.goto(f"{app.url}/data{query}")
+        expect(page.get_by_text(f"of {said}")).to_be_visible(timeout=SLOW)
+    page.goto(f"{app.url}/data?data={leaky_dataset}")
+    expect(page.get_by_text("of 9 pairs")).to_be_visible(timeout=SLOW)
+    page.get_by_text("Sample photographs", exact=True).click()
+    expect(page.get_by_text("of 200 pairs")).to_be_visible(timeout=SLOW)
+    page.get_by_text("My folders", exact=True).click()
+    folders = page.get_by_role("textbox", name="Folders")
+    folders.fill(str(leaky_dataset))
+    folders.press("Control+Enter")
+    expect(page.get_by_text("of 9 pairs")).to_be_visible(timeout=SLOW)
+
+
+def test_without_a_network_the_official_data_say_so_and_can_be_tried_again(page: Page, app: AppProcess, tmp_path: Path) -> None:
+    page.goto(f"{app.url}/data")
+    page.get_by_text("Get the official ISIC 2016 data").click()
+    folder = page.get_by_role("textbox", name="Folder for the data")
+    folder.fill(str(tmp_path / "isic"))
+    folder.press("Enter")
+    page.get_by_role("button", name="Fetch", exact=True).click()
+    expect(page.get_by_test_id("stAlertContentError").get_by_text("cannot be reached")).to_be_visible(timeout=SLOW)
+    expect(page.get_by_role("button", name="Fetch what is missing")).to_be_visible()
+    shutil.rmtree(tmp_path / "isic", ignore_errors=True)

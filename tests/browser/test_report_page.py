@@ -1,0 +1,63 @@
+"""The Report page: one button trains the three models of the student report."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+from urllib.request import urlopen
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from seg_core.config import VARIANTS
+from tests.app_process import AppProcess
+from tests.helpers import make_dataset, wait_until
+
+pytestmark = pytest.mark.browser
+
+
+SLOW = 120_000  # milliseconds that three short trainings may take on a busy machine
+
+
+def test_one_button_reproduces_the_report(page: Page, app_server: AppProcess, tmp_path: Path) -> None:
+    data = make_dataset(tmp_path / "tiny", train=6)
+    page.goto(f"{app_server.url}/report")
+    page.get_by_text("My folders").click()
+    folders = page.get_by_role("textbox", name="Folders")
+    folders.fill(str(data))
+    folders.press("Control+Enter")
+    expect(page.get_by_text("Every photograph has its mask")).to_be_visible(timeout=SLOW)
+    epochs = page.get_by_role("spinbutton", name="Epochs")
+    epochs.fill("1")
+    epochs.press("Enter")
+    page.get_by_role("button", name="Reproduce the report").click()
+
+    table = page.get_by_role("region", name="Figures beside those of the report")
+    expect(table.get_by_role("row", name="Model 2b · frozen decoder, run 3, epoch 1").first).to_be_visible(timeout=SLOW)
+    page.get_by_role("button", name="Make: report (HTML)").click(timeout=SLOW)
+    with page.expect_download(timeout=SLOW) as download:
+        page.get_by_role("button", name="Download: report (HTML)").click(timeout=SLOW)
+    assert download.value.suggested_filename == "lesionlab-report-1-2-3.html"
+    assert "Beside the student report" in Path(download.value.path()).read_text(encoding="utf-8")
+    (made,) = (app_server.home / "results").rglob("report.html")
+    before = made.stat()
+    page.get_by_role("button", name="Make again").click()  # the masks may have been mended
+    wait_until(lambda: made.exists() and made.stat().st_ino != before.st_ino, what="a new report")
+    expect(page.get_by_role("button", name="Download: report (HTML)")).to_be_visible(timeout=SLOW)
+    for run_id, variant in enumerate(VARIANTS, start=1):
+        run = get(app_server, f"/api/runs/{run_id}")
+        assert (run["config"]["variant"], run["config"]["recipe"], run["status"]) == (variant, "report", "finished")
+        points = get(app_server, f"/api/runs/{run_id}/metrics")["points"]
+        (iou,) = [point["value"] for point in points if (point["split"], point["name"]) == ("val", "report_iou")]
+        row = table.get_by_role("row", name=f"run {run_id}, epoch 1").nth(1)  # the first is training, the second validation
+        expect(row).to_contain_text(f"{iou:.4f}")
+    expect(page.locator(".live-charts .main-svg").first).to_be_visible()
+    assert page.url.endswith("?run=1&run=2&run=3")
+    page.reload()
+    expect(table.get_by_role("row", name="run 3, epoch 1").first).to_be_visible(timeout=SLOW)
+
+
+def get(app: AppProcess, path: str) -> Any:
+    with urlopen(app.url + path, timeout=20) as answer:
+        return json.load(answer)

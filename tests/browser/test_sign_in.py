@@ -1,0 +1,53 @@
+"""Signing in and out of the real app."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.app_process import AppProcess
+from tests.helpers import PASSWORD
+
+pytestmark = pytest.mark.browser
+
+
+def enter(page: Page, password: str) -> None:
+    page.get_by_label("Password").fill(password)
+    page.get_by_role("button", name="Sign in").click()
+
+
+def test_sign_in_use_and_sign_out(guarded_app: AppProcess, page: Page, problems: list[str]) -> None:
+    page.goto(f"{guarded_app.url}/monitor")
+    expect(page).to_have_title("Sign in · LesionLab")
+    expect(page.get_by_label("Password")).to_be_focused()
+    enter(page, "not it")
+    expect(page.get_by_role("alert")).to_have_text("That is not the password.")
+    assert [problem for problem in problems if "401" in problem]
+    problems.clear()
+
+    enter(page, PASSWORD)
+    page.wait_for_url(f"{guarded_app.url}/monitor")
+    expect(page.get_by_text("Sign out")).to_be_visible()
+
+    second = page.context.new_page()
+    with second.expect_event("websocket") as opened:
+        second.goto(f"{guarded_app.url}/monitor")
+    expect(second.get_by_role("heading", name="Monitor")).to_be_visible()
+    socket = opened.value
+    with socket.expect_event("close"):
+        page.get_by_text("Sign out").click()
+        expect(page).to_have_title("Sign in · LesionLab")
+    # What the other tab asks for from now on is refused, as it should be.
+    second.close()
+    problems[:] = [problem for problem in problems if "401" not in problem and "WebSocket" not in problem]
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_sign_in_page_fits_a_phone_and_both_modes(guarded_app: AppProcess, browser: Browser, scheme: str) -> None:
+    context = browser.new_context(viewport={"width": 420, "height": 800}, color_scheme="dark" if scheme == "dark" else "light")
+    page = context.new_page()
+    page.goto(guarded_app.url)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 420
+    colour = page.evaluate("getComputedStyle(document.querySelector('main')).backgroundColor")
+    assert colour == {"light": "rgb(255, 255, 255)", "dark": "rgb(18, 22, 28)"}[scheme]
+    context.close()

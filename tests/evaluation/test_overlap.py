@@ -1,0 +1,49 @@
+"""What a model has seen of the photographs that score it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from seg_core.data.folders import Pair
+from seg_core.data.scan.duplicates import Duplicate, Photograph
+from seg_core.evaluation.overlap import Overlap, overlap
+from seg_core.prediction.metadata import DatasetSummary
+
+
+def pairs(*ids: str) -> list[Pair]:
+    return [Pair(id, Path(f"{id}.jpg"), Path(f"{id}.png"), "test") for id in ids]
+
+
+def twins(one: str, other: str) -> Duplicate:
+    return Duplicate(Photograph(0, one, "train"), Photograph(1, other, "test"), 0.99, 0.9, "as it is")
+
+
+SUMMARY: DatasetSummary = {"name": "data", "fingerprint": "f", "train": 3, "val": 1, "test": 0, "val_is_own": False}
+TRAINED_ON: DatasetSummary = {**SUMMARY, "train_ids": ["a", "b", "c"]}
+
+
+def test_ids_that_trained_are_named() -> None:
+    found = overlap(TRAINED_ON, "f", pairs("c", "x", "a"))
+    assert found == Overlap(3, ("a", "c"), (), same_data=True)
+    assert found.sentences == ["trained on these: 2 of 3 (a, c)"]
+    nothing = overlap(TRAINED_ON, "f", pairs("x", "y"))
+    assert nothing
+    assert nothing.sentences == []
+
+
+def test_the_same_name_in_other_data_may_be_another_photograph() -> None:
+    found = overlap(TRAINED_ON, "g", pairs("c"))
+    assert found
+    assert found.sentences == ["trained on photographs with the names of these: 1 of 1 (c)"]
+
+
+def test_other_photographs_of_the_same_picture_are_named_whichever_comes_first() -> None:
+    twins_of_all = [twins("a", "x"), twins("y", "b"), twins("z", "w"), twins("c", "a")]
+    found = overlap(TRAINED_ON, "f", pairs("x", "y", "z", "c"), twins_of_all)
+    assert found == Overlap(4, ("c",), ("x", "y"), same_data=True)
+    assert found.sentences[1] == "trained on other photographs of the same slides as 2 of these (x, y)"
+
+
+def test_a_checkpoint_that_names_nothing_is_unknown() -> None:
+    assert overlap({**SUMMARY, "train_ids": None}, "f", pairs("a")) is None
+    assert overlap(SUMMARY, "f", pairs("a")) is None

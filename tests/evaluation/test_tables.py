@@ -1,0 +1,112 @@
+"""The table of scores and its three files, and who is better than whom."""
+
+from __future__ import annotations
+
+import csv
+import io
+
+import numpy as np
+import pytest
+
+from seg_core.evaluation.comparison import pairings, score_rows
+from seg_core.evaluation.evaluate import Evaluation
+from seg_core.evaluation.tables import COLUMNS, best, cell, margin, to_csv, to_latex, to_markdown
+from seg_core.prediction.cost import Cost
+
+ON = "my_data, test part, at threshold 0.50"
+COST = Cost(4_200_000, 1_500_000_000, 12.4)
+
+
+def evaluation(overlaps: dict[str, int], boundary: float = 0.5) -> Evaluation:
+    """Of images of 1,000 pixels, 100 of them lesion, of which so many were found and nothing else: an IoU in hundredths."""
+    found = np.array(list(overlaps.values()))[:, None]
+    count = len(found)
+    return Evaluation(
+        ids=tuple(overlaps),
+        thresholds=np.array([0.5]),
+        own=0.5,
+        true_positive=found,
+        false_positive=0 * found,
+        lesion=np.full(count, 100),
+        pixels=np.full(count, 1000),
+        probability=np.zeros((count, 2)),
+        boundary_iou=np.full(count, boundary),
+        hausdorff_95=np.full(count, 0.05 * boundary),
+    )
+
+
+IDS = [f"image{number:02d}" for number in range(40)]
+LOWER = {id: 50 + number for number, id in enumerate(IDS)}
+FIRST, SECOND = evaluation(LOWER), evaluation({id: value + 1 for id, value in LOWER.items()}, boundary=0.25)
+
+
+def test_a_row_holds_means_with_intervals() -> None:
+    (row,) = score_rows({"A": FIRST}, {"A": COST})
+    iou = row.scores["iou"]
+    assert iou.mean == pytest.approx(np.mean(list(LOWER.values())) / 100)
+    assert 0.65 < iou.low < iou.mean < iou.high < 0.74
+    texts = {column.name: (cell(row, column), margin(row, column)) for column in COLUMNS}
+    assert texts["iou"][0] == "0.6950"
+    assert texts["boundary_iou"] == ("0.5000", "0.500–0.500")
+    assert texts["hausdorff_95"] == ("2.50 %", "2.5–2.5 %")
+
+
+def test_outlines_are_known_at_the_own_threshold_alone() -> None:
+    (row,) = score_rows({"A": FIRST}, {}, 0.5)
+    (outline,) = [column for column in COLUMNS if column.name == "boundary_iou"]
+    assert (cell(row, outline), margin(row, outline)) == ("–", "")
+
+
+def test_the_best_is_what_the_shown_digits_say() -> None:
+    rows = score_rows({"A": FIRST, "B": SECOND, "C": SECOND}, {})
+    leaders = {column.name: best(rows, column) for column in COLUMNS}
+    assert leaders["iou"] == {"B", "C"}
+    assert leaders["boundary_iou"] == {"A"}
+    assert leaders["hausdorff_95"] == {"B", "C"}  # less is better
+    assert best(rows[:1], COLUMNS[0]) == set()
+    others = evaluation({f"other{number}": 90 for number in range(40)})
+    assert best(score_rows({"A": FIRST, "B": others}, {}), COLUMNS[0]) == set()  # as many, but other images
+
+
+def test_every_two_models_are_compared_on_the_images_of_both() -> None:
+    third = evaluation({"image00": 49, "image01": 53, "elsewhere": 10})
+    found = {(pairing.first, pairing.second): pairing for pairing in pairings({"A": FIRST, "B": SECOND, "C": third})}
+    assert {pair: pairing.images for pair, pairing in found.items()} == {("A", "B"): 40, ("A", "C"): 2, ("B", "C"): 2}
+    ours = found["A", "B"]
+    assert ours.difference.interval.mean == pytest.approx(-0.01)
+    assert ours.p == pytest.approx(3 * ours.difference.p)  # the smallest of three
+    assert ours.sentence == "B is better than A on 100 % of the images; the mean gain of 0.010 is beyond chance."
+    assert (found["A", "C"].difference.wins, found["A", "C"].difference.losses) == (1, 1)
+    assert pairings({"A": FIRST}) == []
+    assert pairings({"A": FIRST, "D": evaluation({"elsewhere": 3})}) == []
+
+
+def test_the_table_as_csv() -> None:
+    table = list(csv.DictReader(io.StringIO(to_csv(score_rows({"A, 1": FIRST, "B": SECOND}, {"B": COST}), ON))))
+    assert [row["model"] for row in table] == ["A, 1", "B"]
+    assert float(table[0]["iou"]) == pytest.approx(0.695)
+    assert float(table[0]["iou_low"]) < 0.695 < float(table[0]["iou_high"])
+    assert (table[0]["parameters"], table[1]["parameters"], table[1]["milliseconds"]) == ("", "4200000", "12.40")
+    assert {row["scored_on"] for row in table} == {ON}
+
+
+def test_the_table_as_markdown() -> None:
+    text = to_markdown(score_rows({"A|1*": FIRST, "B": SECOND}, {"B": COST}), ON)
+    head, rule, first, second, _, note = text.splitlines()
+    assert head.count("|") == rule.count("|") == second.count("|") == 14
+    assert first.startswith("| A\\|1\\* | 40 | 0.6950 (")
+    assert "| **0.7050** (" in second
+    assert second.endswith("| 4.2 M | 1.50 | 12 |")
+    assert first.endswith("| – | – | – |")
+    assert note == r"Scored on my\_data, test part, at threshold 0.50. In brackets: 95 % bootstrap intervals."
+
+
+def test_the_table_as_latex() -> None:
+    note, *lines = to_latex(score_rows({r"A & 1_x\~<": FIRST, "B": SECOND}, {}), ON).splitlines()
+    assert note == f"% Scored on {ON}. In brackets: 95 % bootstrap intervals."
+    assert lines[0] == r"\begin{tabular}{lrrrrrrrrrrrr}"
+    assert lines[4].startswith(r"A \& 1\_x\textbackslash{}\textasciitilde{}\textless{} & 40 & 0.6950 (")
+    assert r"& \textbf{0.7050} (" in lines[5]
+    assert r"\textbf{1.25 \%}" in lines[5]
+    assert all(line.endswith(r"\\") for line in (lines[2], lines[4], lines[5]))
+    assert lines[-1] == r"\end{tabular}"

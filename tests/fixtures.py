@@ -1,0 +1,80 @@
+"""Fixtures that tests of several rooms use: small datasets, masks of another program, trained runs and their report."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from seg_core.report import write_report
+from seg_core.runs.store import RunStore
+from seg_core.runs.worker import work
+from tests.app_process import AppProcess
+from tests.helpers import PASSWORD, make_dataset, tiny_config
+
+
+@pytest.fixture(scope="module")
+def guarded_app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AppProcess]:
+    """The running app behind a password."""
+    app = AppProcess(tmp_path_factory.mktemp("guarded-home"), LESIONLAB_PASSWORD=PASSWORD)
+    yield app
+    errors = app.stop()
+    assert "Traceback" not in errors, errors
+
+
+@pytest.fixture(scope="module")
+def small_dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Four photographs to train and five to test."""
+    return make_dataset(tmp_path_factory.mktemp("data") / "tiny", size=(80, 60), train=4, test=5)
+
+
+@pytest.fixture(scope="module")
+def other_masks(small_dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What another program predicted: the truth, of one photograph nothing, and of one no mask."""
+    folder = tmp_path_factory.mktemp("other") / "other-tool"
+    folder.mkdir()
+    first, second, *others = sorted((small_dataset / "test" / "masks").glob("*.png"))
+    for mask in (second, *others):
+        shutil.copy(mask, folder / f"{mask.stem}_pred.png")
+    with Image.open(second) as size:
+        Image.new("L", size.size).save(folder / f"{second.stem}_pred.png")
+    assert first.stem not in {file.stem for file in folder.iterdir()}
+    return folder
+
+
+@pytest.fixture(scope="module")
+def leaky_dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A photograph that trains stands in the test part too, mirrored; another one cannot be read, and one has no mask."""
+    folder = make_dataset(tmp_path_factory.mktemp("data") / "leaky", size=(96, 96), train=6, test=3)
+    for kind, ending in (("images", "jpg"), ("masks", "png")):
+        with Image.open(folder / "train" / kind / f"ISIC_0000002.{ending}") as picture:
+            picture.transpose(Image.Transpose.FLIP_LEFT_RIGHT).save(folder / "test" / kind / f"copy.{ending}", quality=95)
+    photo = folder / "train" / "images" / "ISIC_0000003.jpg"
+    photo.write_bytes(photo.read_bytes()[:400])
+    (folder / "train" / "masks" / "ISIC_0000004.png").unlink()
+    return folder
+
+
+@pytest.fixture(scope="module")
+def reported_runs(tmp_path_factory: pytest.TempPathFactory) -> RunStore:
+    """Two short runs, one by the recipe of the student report, and one that has not begun."""
+    home = tmp_path_factory.mktemp("report")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("LESIONLAB_HOME", str(home / "runs"))
+        data = make_dataset(home / "data", size=(80, 60), train=6, val=2, test=5)
+        store = RunStore()
+        for config in (tiny_config(), tiny_config("report", variant="trainable-decoder", seed=1)):
+            work(store.add_run("<first> & only" if config.recipe == "best" else "", config, str(data)).id)
+        store.add_run("", tiny_config(), str(data))
+    return store
+
+
+@pytest.fixture(scope="module")
+def report_file(reported_runs: RunStore, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The HTML report on the first two of them."""
+    file = tmp_path_factory.mktemp("written") / "report.html"
+    write_report([reported_runs.get_run(1), reported_runs.get_run(2)], reported_runs, file)
+    return file

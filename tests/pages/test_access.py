@@ -1,0 +1,337 @@
+"""The access guard: alone in front of a tiny app, then in front of the real one, in a browser."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import stat
+from collections.abc import Coroutine
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, TypeVar
+
+import httpx
+import pytest
+from itsdangerous import TimestampSigner
+from starlette.types import Message, Receive, Scope, Send
+
+from pages.server.access import AccessGuard, local_path
+from pages.server.sessions import SESSION_SECONDS, Guesses, Sessions, signing_key
+from tests.app_process import AppProcess
+from tests.helpers import PASSWORD
+
+T = TypeVar("T")
+
+AT_HOME = "http://localhost:8501"
+
+
+async def tiny_app(scope: Scope, receive: Receive, send: Send) -> None:
+    """Answers every request with its path; echoes on a websocket until the visitor leaves."""
+    if scope["type"] == "http":
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"text/plain")]})
+        await send({"type": "http.response.body", "body": scope["path"].encode()})
+    else:
+        await send({"type": "websocket.accept"})
+        while (message := await receive())["type"] != "websocket.disconnect":
+            if message["type"] == "websocket.receive":
+                await send({"type": "websocket.send", "text": message["text"]})
+
+
+def run(work: Coroutine[Any, Any, T]) -> T:
+    """Run a coroutine to its end, in a thread, because Playwright keeps a loop of its own running in this one."""
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(asyncio.run, work).result()
+
+
+def guard(password: str = PASSWORD) -> AccessGuard:
+    return AccessGuard(tiny_app, password, b"key")
+
+
+def ask(app: AccessGuard, path: str, method: str = "GET", base_url: str = AT_HOME, **options: Any) -> httpx.Response:
+    """One request of a fresh client."""
+
+    async def send() -> httpx.Response:
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=base_url) as client:
+            return await client.request(method, path, **options)
+
+    return run(send())
+
+
+def sign_in(app: AccessGuard, password: str = PASSWORD, **fields: str) -> httpx.Response:
+    return ask(app, "/sign-in", "POST", data={"password": password, **fields})
+
+
+def open_socket(app: AccessGuard, **headers: str) -> list[Message]:
+    """What a websocket is told when it is opened and left at once."""
+    told: list[Message] = []
+    incoming: list[Message] = [{"type": "websocket.connect"}, {"type": "websocket.disconnect", "code": 1000}]
+    raw = [(name.encode(), value.encode()) for name, value in {"host": "localhost:8501", **headers}.items()]
+    scope = {"type": "websocket", "path": "/_stcore/stream", "query_string": b"", "headers": raw, "server": ("localhost", 8501)}
+
+    async def receive() -> Message:
+        return incoming.pop(0)
+
+    async def send(message: Message) -> None:
+        told.append(message)
+
+    run(app(scope, receive, send))
+    return told
+
+
+# Without a password
+
+
+@pytest.mark.parametrize("host", ["localhost:8501", "127.0.0.1:8501", "[::1]:8501", "192.168.1.7"])
+def test_without_a_password_everyone_who_reaches_it_comes_in(host: str) -> None:
+    answer = ask(guard(""), "/api/runs", base_url=f"http://{host}")
+    assert (answer.status_code, answer.text) == (200, "/api/runs")
+
+
+@pytest.mark.parametrize("password", ["", PASSWORD])
+def test_no_other_site_may_frame_what_it_answers(password: str) -> None:
+    for path in ("/", "/sign-in", "/api/runs"):
+        assert ask(guard(password), path).headers["content-security-policy"] == "frame-ancestors 'self'"
+
+
+def test_a_name_that_was_rebound_to_this_machine_is_refused() -> None:
+    answer = ask(guard(""), "/api/runs", base_url="http://evil.example:8501")
+    assert answer.status_code == 403
+    assert "LESIONLAB_PASSWORD" in answer.json()["detail"]
+    assert open_socket(guard(""), host="evil.example") == [{"type": "websocket.close", "code": 1008, "reason": ""}]
+
+
+@pytest.mark.parametrize("password", ["", PASSWORD])
+@pytest.mark.parametrize("origin", ["http://evil.example", "null", "http://localhost:9999"])
+def test_another_site_cannot_use_the_app(password: str, origin: str) -> None:
+    app = guard(password)
+    cookie = app.sessions.begin() if password else ""
+    headers = {"origin": origin, "cookie": f"lesionlab_8501={cookie}"}
+    assert ask(app, "/api/runs/1/stop", "POST", headers=headers).status_code == 403
+    assert open_socket(app, **headers)[0]["type"] == "websocket.close"
+
+
+@pytest.mark.parametrize("headers", [{"host": "[::1"}, {"host": ""}, {"origin": "http://[::1"}])
+def test_malformed_headers_are_refused(headers: dict[str, str]) -> None:
+    assert ask(guard(""), "/", headers=headers).status_code == 403
+
+
+def test_the_app_itself_may_post_and_open_websockets() -> None:
+    assert ask(guard(""), "/api/runs/1/stop", "POST", headers={"origin": AT_HOME}).status_code == 200
+    assert open_socket(guard(""), origin=AT_HOME) == [{"type": "websocket.accept"}]
+
+
+# With a password: strangers
+
+
+PATHS = [
+    "/",
+    "/monitor",
+    "/predictor/",
+    "/predictor/gradio_api/queue/join",
+    "/api/runs",
+    "/assets/plotly.min.js",
+    "/_stcore/health",
+]
+
+
+@pytest.mark.parametrize("path", PATHS)
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_a_script_without_password_gets_401(path: str, method: str) -> None:
+    answer = ask(guard(), path, method)
+    assert answer.status_code == 401
+    assert answer.headers["www-authenticate"].startswith("Basic ")
+    assert "Sign in first" in answer.json()["detail"]
+
+
+def test_a_page_that_asks_in_the_background_opens_no_window_of_the_browser() -> None:
+    answer = ask(guard(), "/api/runs", headers={"sec-fetch-mode": "cors"})
+    assert (answer.status_code, "www-authenticate" in answer.headers) == (401, False)
+
+
+def test_a_person_without_password_is_sent_to_sign_in() -> None:
+    answer = ask(guard(), "/monitor?run=3&run=4", headers={"accept": "text/html,*/*"})
+    assert (answer.status_code, answer.headers["location"]) == (303, "/sign-in?next=/monitor%3Frun%3D3%26run%3D4")
+    page = ask(guard(), answer.headers["location"])
+    assert (page.status_code, page.headers["cache-control"]) == (200, "no-store")
+    assert 'value="/monitor?run=3&amp;run=4"' in page.text
+
+
+def test_a_strangers_websocket_is_refused() -> None:
+    assert open_socket(guard()) == [{"type": "websocket.close", "code": 1008, "reason": ""}]
+
+
+# With a password: signing in
+
+
+def test_the_right_password_opens_everything() -> None:
+    app = guard()
+    answer = sign_in(app, next="/monitor?run=3")
+    assert (answer.status_code, answer.headers["location"]) == (303, "/monitor?run=3")
+    flags = answer.headers["set-cookie"].lower()
+    assert "httponly" in flags
+    assert "samesite=lax" in flags
+    assert "secure" not in flags
+    cookie = answer.headers["set-cookie"].split(";")[0]
+    for path in PATHS:
+        assert ask(app, path, headers={"cookie": cookie}).text == path
+    assert open_socket(app, cookie=cookie) == [{"type": "websocket.accept"}]
+    assert ask(app, "/sign-in?next=/train", headers={"cookie": cookie}).headers["location"] == "/train"
+
+
+def test_over_https_the_cookie_stays_on_https() -> None:
+    answer = ask(guard(), "/sign-in", "POST", base_url="https://lab.example", data={"password": PASSWORD})
+    assert "secure" in answer.headers["set-cookie"].lower()
+
+
+def test_a_wrong_password_stays_outside() -> None:
+    answer = sign_in(guard(), "password")
+    assert answer.status_code == 401
+    assert "That is not the password." in answer.text
+    assert "set-cookie" not in answer.headers
+
+
+@pytest.mark.parametrize("form", [b"", b"password=", b"%ff%fe", b"password=" + b"x" * 100_000, b"password=\xff\xfe"])
+def test_a_malformed_form_is_a_wrong_password(form: bytes) -> None:
+    answer = ask(guard(), "/sign-in", "POST", content=form)
+    assert answer.status_code == 401
+
+
+def test_basic_authentication_lets_scripts_in() -> None:
+    app = guard()
+    assert ask(app, "/api/runs", auth=("anyone", PASSWORD)).text == "/api/runs"
+    assert ask(app, "/api/runs", auth=("", "wrong")).status_code == 401
+
+
+@pytest.mark.parametrize("header", ["Basic", "Basic !!!", "Basic /w==", "Bearer abc", ""])
+def test_a_malformed_authorization_is_401(header: str) -> None:
+    assert ask(guard(), "/api/runs", headers={"authorization": header}).status_code == 401
+
+
+@pytest.mark.parametrize(
+    "target",
+    ["//evil.example", "https://evil.example", "/\\evil.example", "/\t/evil.example", "/a\r\nSet-Cookie: x=1", "", "monitor"],
+)
+def test_signing_in_leads_nowhere_else(target: str) -> None:
+    assert local_path(target) == "/"
+    assert sign_in(guard(), next=target).headers["location"] == "/"
+
+
+def test_guessing_is_slowed_down(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pages.server.access.WRONG_PASSWORD_DELAY", 0)
+    app = guard()
+    assert [sign_in(app, f"guess {number}").status_code for number in range(7)] == [401] * 5 + [429] * 2
+    locked = sign_in(app)
+    assert locked.status_code == 429
+    assert re.search(r"Too many wrong passwords; try again in \d+ s\.", locked.text)
+    assert ask(app, "/api/runs", auth=("", PASSWORD)).status_code == 429
+    cookie = f"lesionlab_8501={app.sessions.begin()}"
+    assert ask(app, "/api/runs", headers={"cookie": cookie}).status_code == 200, "who is signed in does not suffer"
+
+
+def test_a_wrong_guess_keeps_nobody_else_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pages.server.access.WRONG_PASSWORD_DELAY", 30)
+    app = guard()
+
+    async def guess_and_visit() -> httpx.Response:
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=AT_HOME) as client:
+            guess = asyncio.create_task(client.get("/", auth=("", "wrong")))
+            while not app.guesses._records:
+                await asyncio.sleep(0)
+            answer = await client.get("/", auth=("", PASSWORD))
+            assert not guess.done()
+            guess.cancel()
+            return answer
+
+    assert run(guess_and_visit()).status_code == 200
+
+
+def test_waits_double_and_are_forgotten() -> None:
+    now = 0.0
+    guesses = Guesses(lambda: now)
+    waits = []
+    for _ in range(16):
+        guesses.wrong("10.0.0.1")
+        waits.append(guesses.wait("10.0.0.1"))
+        now += waits[-1]
+    assert waits == [0, 0, 0, 0, 1, 2, 4, 8, 16, 32, 64, 128, 256, 256, 256, 256]
+    assert guesses.wait("10.0.0.2") == 0
+    now += Guesses.FORGET_AFTER + 1
+    guesses.wrong("10.0.0.2")
+    guesses.wrong("10.0.0.1")
+    assert guesses.wait("10.0.0.1") == 0
+
+
+# Sessions
+
+
+def test_sessions_cannot_be_forged_and_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 1_000_000
+    monkeypatch.setattr(TimestampSigner, "get_timestamp", lambda signer: now)
+    sessions = Sessions(b"key")
+    cookie = sessions.begin()
+    name, time, signature = cookie.rsplit(".", 2)
+    assert sessions.check(cookie) == name
+    crafted = (f"{name}.AAAA.{signature}", f"{name}.{time}.", f"other.{time}.{signature}", cookie + "0")
+    for forged in ("", ".", "..", "a.b", "ü.1.ü", *crafted):
+        assert sessions.check(forged) is None
+    assert Sessions(b"other key").check(cookie) is None
+    now += SESSION_SECONDS - 1
+    assert sessions.check(cookie) == name
+    now += 2
+    assert sessions.check(cookie) is None
+
+
+def test_the_key_survives_a_restart_but_not_another_password(tmp_path: Path) -> None:
+    file = tmp_path / "session.key"
+    key = signing_key(file, PASSWORD)
+    assert signing_key(file, PASSWORD) == key
+    assert signing_key(file, "other") != key
+    assert signing_key(tmp_path / "other.key", PASSWORD) != key
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+
+
+def test_signing_out_ends_the_session_and_closes_its_websockets() -> None:
+    app = guard()
+    cookie = f"lesionlab_8501={app.sessions.begin()}"
+    told: list[Message] = []
+
+    async def scenario() -> httpx.Response:
+        incoming: asyncio.Queue[Message] = asyncio.Queue()
+
+        async def send(message: Message) -> None:
+            told.append(message)
+
+        headers = [(b"host", b"localhost:8501"), (b"cookie", cookie.encode())]
+        scope = {"type": "websocket", "path": "/", "query_string": b"", "headers": headers, "server": ("localhost", 8501)}
+        socket = asyncio.create_task(app(scope, incoming.get, send))
+        while not told:
+            await asyncio.sleep(0)
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=AT_HOME) as client:
+            answer = await client.get("/sign-out", headers={"cookie": cookie})
+        incoming.put_nowait({"type": "websocket.receive", "text": "still there?"})
+        incoming.put_nowait({"type": "websocket.disconnect", "code": 1008})
+        await socket
+        return answer
+
+    answer = run(scenario())
+    assert (answer.status_code, answer.headers["location"]) == (303, "/sign-in")
+    assert "Max-Age=0" in answer.headers["set-cookie"]
+    assert told == [{"type": "websocket.accept"}, {"type": "websocket.close", "code": 1008}]
+    assert ask(app, "/api/runs", headers={"cookie": cookie}).status_code == 401
+    assert not app.sockets
+
+
+def test_another_site_cannot_sign_anyone_out() -> None:
+    app = guard()
+    headers = {"cookie": f"lesionlab_8501={app.sessions.begin()}", "sec-fetch-site": "cross-site"}
+    assert ask(app, "/sign-out", headers=headers).status_code == 403
+    assert ask(app, "/", headers=headers).status_code == 200
+
+
+# The real app in a browser
+
+
+def test_the_real_apps_sessions_outlive_it(guarded_app: AppProcess) -> None:
+    port = httpx.URL(guarded_app.url).port
+    cookie = httpx.post(f"{guarded_app.url}/sign-in", data={"password": PASSWORD}).cookies[f"lesionlab_{port}"]
+    assert Sessions(signing_key(guarded_app.home / "session.key", PASSWORD)).check(cookie)

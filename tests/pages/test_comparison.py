@@ -1,0 +1,162 @@
+"""Comparing models: the table by hand, and the evaluations that it asks for."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from pages.comparison.compared import Compared, Table, mask_photos, scores_csv
+from pages.shared.tables import pairing_table, score_table
+from seg_core.config import Drawing
+from seg_core.data.dataset import SplitChoice, open_dataset
+from seg_core.errors import InputError
+from seg_core.evaluation.comparison import Pairing, Row
+from seg_core.evaluation.confidence import Interval, paired_difference
+from seg_core.evaluation.evaluate import METRICS, Evaluation
+from seg_core.jobs.job import Request
+from seg_core.jobs.requests import evaluation_request
+from seg_core.jobs.results import result_folder
+from seg_core.jobs.store import JobStore
+from seg_core.jobs.tasks import KINDS
+from seg_core.jobs.worker import work_on
+from seg_core.prediction.cost import Cost
+
+
+def compared(label: str, found: dict[str, list[int]], own: float = 0.5) -> Compared:
+    """A model on images of 16 pixels, 4 of them lesion: true positives at the thresholds 0.25, 0.5 and 0.75, no false ones."""
+    evaluation = Evaluation(
+        ids=tuple(found),
+        thresholds=np.array([0.25, 0.5, 0.75]),
+        own=own,
+        true_positive=np.array(list(found.values())),
+        false_positive=np.zeros((len(found), 3), int),
+        lesion=np.full(len(found), 4),
+        pixels=np.full(len(found), 16),
+        probability=np.zeros((len(found), 4)),
+        boundary_iou=np.full(len(found), 0.5),
+        hausdorff_95=np.full(len(found), 0.1),
+    )
+    return Compared(label, "#000000", (Request("evaluate", label, {}),), evaluation)
+
+
+ONE = compared("one", {"a": [4, 3, 1], "b": [4, 4, 4], "c": [2, 1, 0]})
+TWO = compared("two", {"b": [4, 2, 0], "a": [4, 3, 3]}, own=0.75)
+
+
+def test_scores_stand_beside_each_other_by_photograph_and_threshold() -> None:
+    own = Table.of([ONE, TWO], None)
+    assert own.ids == ["a", "b", "c"]
+    np.testing.assert_array_equal(own.scores["iou"], [[3 / 4, 3 / 4], [1, 0], [1 / 4, np.nan]])
+    low = Table.of([ONE, TWO], 0.25)
+    np.testing.assert_array_equal(low.scores["sensitivity"], [[1, 1], [1, 1], [1 / 2, np.nan]])
+
+
+def test_photographs_are_ordered_by_how_the_models_differ() -> None:
+    table = Table.of([ONE, TWO], None)
+    assert {order: table.in_order(order) for order in ("difference", "worst", "best", "name")} == {
+        "difference": [1, 0, 2],  # b: 1 against 0
+        "worst": [1, 2, 0],  # b: 0, c: 1/4, a: 3/4
+        "best": [1, 0, 2],  # b: 1, a: 3/4, c: 1/4
+        "name": [0, 1, 2],
+    }
+
+
+def test_pictures_are_those_of_each_models_own_evaluation() -> None:
+    a, c = mask_photos([ONE, TWO], Table.of([ONE, TWO], None), [0, 2])
+    assert (a.photo, a.masks) == (
+        "/api/evaluations/one/1/photo.jpg",
+        ["/api/evaluations/one/1/probability.png", "/api/evaluations/two/2/probability.png"],
+    )
+    assert (c.masks[1], c.scores) == (None, [0.25, None])
+
+
+def test_the_csv_holds_every_metric_of_every_photograph() -> None:
+    head, *rows = scores_csv([ONE, TWO], Table.of([ONE, TWO], None)).splitlines()
+    assert head.split(",")[:2] == ["image", "one accuracy"]
+    assert len(head.split(",")) == 1 + 2 * len(METRICS)
+    values = dict(zip(head.split(","), rows[2].split(","), strict=True))
+    assert (values["image"], values["one iou"], values["two iou"]) == ("c", "0.250000", "")
+
+
+IDS = frozenset(f"photo{number}" for number in range(1200))
+
+
+def test_the_best_of_several_is_bold() -> None:
+    means = dict.fromkeys(METRICS, Interval(0.5, 0.4, 0.6))
+    one, two = (
+        Row("<one>", IDS, means, None),
+        Row("two", IDS, means | {"iou": Interval(0.75, 0.7, 0.8)}, Cost(10**6, 10**9, 9.5)),
+    )
+    table = score_table([one, two])
+    assert "&lt;one&gt;" in table
+    assert "<td>1,200</td>" in table
+    assert table.count("<b>0.7500</b><br><small>0.700–0.800</small>") == 1
+    assert "<td>1.0 M</td><td>1.00</td><td>10</td>" in table
+    assert "<b>" not in score_table([replace(one, ids=frozenset("abc")), two])  # means of other photographs
+    assert "<b>" not in score_table([one])
+
+
+def test_a_table_says_how_models_differ() -> None:
+    iou = np.linspace(0.5, 0.9, 30)
+    difference = paired_difference(iou + 0.01, iou)
+    table = pairing_table([Pairing("<one>", "two", 30, difference, difference.p)])
+    assert "&lt;one&gt; − two" in table
+    assert "<td>+0.0100<br><small>+0.0100 to +0.0100</small></td><td>&lt; 0.0001</td><td>30</td><td>0</td><td>0</td>" in table
+
+
+# Jobs
+
+
+def test_an_evaluation_is_kept_by_model_and_data(
+    small_dataset: Path, other_masks: Path, lab_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("seg_core.jobs.worker.dispatch_jobs", lambda store: None)
+    store, split = JobStore(), SplitChoice(open_dataset(small_dataset), "test", Drawing())
+    request = evaluation_request(other_masks, split)
+    job = store.ask(request)
+    store.start_next()
+    work_on(job.id, store, KINDS)
+    assert store.get(job.id).message == "4 photographs evaluated."
+    folder = result_folder(request)
+    assert folder is not None
+    evaluation = Evaluation.load(folder / "evaluation.npz")
+    assert (evaluation.means["iou"], len(evaluation.missing)) == (3 / 4, 1)
+    images = json.loads((folder / "images.json").read_text())
+    assert [image["id"] for image in images] == list(evaluation.ids)
+    with Image.open(folder / "00002.png") as picture, Image.open(images[1]["mask"]) as truth:
+        assert picture.tobytes() == truth.tobytes()
+
+    assert evaluation_request(other_masks, split).key == request.key
+    assert evaluation_request(other_masks, SplitChoice(split.dataset, "train", Drawing())).key != request.key
+    with Image.open(other_masks / f"{images[0]['id']}_pred.png") as picture:
+        picture.rotate(90).save(other_masks / f"{images[0]['id']}_pred.png", compress_level=0)  # empty all the same
+    assert evaluation_request(other_masks, split).key != request.key
+    with pytest.raises(InputError, match="There is no split 'dev'"):
+        evaluation_request(other_masks, SplitChoice(split.dataset, "dev", Drawing()))
+
+
+@pytest.mark.usefixtures("lab_home")
+def test_a_result_never_stands_under_the_key_of_older_files(
+    small_dataset: Path, other_masks: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("seg_core.jobs.worker.dispatch_jobs", lambda store: None)
+    store, split = JobStore(), SplitChoice(open_dataset(small_dataset), "test", Drawing())
+    changing = Path(shutil.copytree(other_masks, tmp_path / "changing"))
+    request = evaluation_request(changing, split)
+    job = store.ask(request)
+    store.start_next()
+    next(changing.iterdir()).unlink()  # while the job waits for its turn
+    work_on(job.id, store, KINDS)
+    assert store.get(job.id).message == "The files have changed since this was asked for; ask for it again."
+    assert result_folder(request) is None
+
+    there = shutil.copytree(small_dataset, tmp_path / "moved", copy_function=shutil.copy2)
+    moved = SplitChoice(open_dataset(there), "test", Drawing())
+    # The result names files by their place.
+    assert evaluation_request(other_masks, moved).key != evaluation_request(other_masks, split).key

@@ -1,0 +1,236 @@
+"""The host: its routes, how it starts and stops, and what it says when it cannot."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator
+from dataclasses import asdict
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psutil
+import pytest
+
+from app import listen, main, what_goes_on
+from pages.live.plotly import PLOTLY_URL
+from pages.shared.theme import DARK, FONT, LIGHT, RADIUS
+from seg_core.common.home import PROJECT
+from seg_core.config import Config
+from seg_core.runs.store import RunStore
+from tests.app_process import AppProcess
+
+
+@pytest.fixture(scope="module")
+def client(app_server: AppProcess) -> Iterator[httpx.Client]:
+    with httpx.Client(base_url=app_server.url, timeout=30) as client:
+        yield client
+
+
+def python(code: str, folder: Path = PROJECT) -> str:
+    environment = os.environ | {"PYTHONPATH": str(PROJECT)}
+    done = subprocess.run([sys.executable, "-c", code], cwd=folder, env=environment, capture_output=True, text=True, timeout=100)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+# Routes
+
+
+def test_health_answers(client: httpx.Client) -> None:
+    answer = client.get("/api/health")
+    assert (answer.status_code, answer.json()["status"]) == (200, "ok")
+
+
+@pytest.mark.parametrize("method", ["GET", "POST", "PUT", "PATCH", "DELETE"])
+def test_unknown_api_addresses_are_404_in_json(client: httpx.Client, method: str) -> None:
+    answer = client.request(method, "/api/typo/42")
+    assert answer.status_code == 404
+    assert answer.json() == {"detail": "There is no /api/typo/42; /api/docs lists what there is."}
+
+
+def test_predictor_is_found_without_its_slash(client: httpx.Client) -> None:
+    answer = client.get("/predictor", follow_redirects=True)
+    assert (answer.status_code, answer.url.path) == (200, "/predictor/")
+    assert "gradio" in answer.text
+
+
+def test_the_first_page_is_found_by_its_name(client: httpx.Client) -> None:
+    assert client.get("/train?clone=3&x=a%20b").headers["location"] == "/?clone=3&x=a%20b"
+    assert client.get("/train").headers["location"] == "/"
+
+
+@pytest.mark.parametrize("path", ["/", "/monitor", "/predict", "/report"])
+def test_pages_are_served(client: httpx.Client, path: str) -> None:
+    answer = client.get(path)
+    assert (answer.status_code, answer.headers["content-type"]) == (200, "text/html; charset=utf-8")
+
+
+def test_plotly_is_our_own_and_kept(client: httpx.Client) -> None:
+    assert PLOTLY_URL.endswith(f"?v={version('plotly')}")
+    answer = client.get(PLOTLY_URL)
+    assert answer.status_code == 200
+    assert "max-age=31536000" in answer.headers["cache-control"]
+    assert answer.headers["content-type"].startswith("text/javascript")
+    assert "plotly.js v" in answer.text[:300]
+
+
+def test_drawings_are_served_and_nothing_else(client: httpx.Client) -> None:
+    assert client.get("/assets/mark.svg").headers["content-type"].startswith("image/svg+xml")
+    assert client.get("/assets/nothing.svg").status_code == 404
+    assert client.get("/assets/..%2F..%2Fdocs.svg").status_code in (400, 404)
+
+
+def test_api_documentation_loads_nothing_from_elsewhere(client: httpx.Client) -> None:
+    text = client.get("/api/docs").text
+    assert re.findall(r'(?:src|href)="(?!/)[^"]*"', text) == []
+    for asset in re.findall(r'(?:src|href)="(/[^"]*)"', text):
+        assert client.get(asset).status_code == 200
+    assert "/api/health" in client.get("/api/openapi.json").json()["paths"]
+
+
+def test_torch_is_not_loaded(client: httpx.Client, app_server: AppProcess) -> None:
+    assert client.get("/api/health").json()["torch_loaded"] is False
+    if hasattr(psutil.Process, "memory_maps"):
+        assert not [file.path for file in psutil.Process(app_server.process.pid).memory_maps() if "libtorch" in file.path]
+
+
+# Start and end
+
+
+def test_ctrl_c_ends_it_well_even_with_an_open_page(tmp_path: Path) -> None:
+    app = AppProcess(tmp_path)
+    try:
+        with httpx.stream("GET", f"{app.url}/predictor/gradio_api/heartbeat/one", timeout=30):  # an open page does this
+            status, printed = app.interrupt()
+    finally:
+        errors = app.stop()
+    assert (status, printed.strip(), errors) == (0, "LesionLab has stopped.", "")
+
+
+def test_ctrl_c_while_it_starts_ends_it_without_a_traceback(lab_home: Path) -> None:
+    app = subprocess.Popen([sys.executable, "-u", "app.py", "--port", "0"], cwd=PROJECT, stdout=-1, stderr=-1, text=True)
+    assert app.stdout
+    assert app.stdout.readline() == "LesionLab is starting …\n"
+    app.send_signal(signal.SIGINT)
+    printed, errors = app.communicate(timeout=30)
+    assert (app.returncode, printed.strip(), errors) == (0, "LesionLab has stopped.", "")
+
+
+def test_the_terminal_names_the_runs_that_go_on(lab_home: Path) -> None:
+    store = RunStore()
+    assert what_goes_on(store) == ""
+    run = store.add_run("first try", Config.of("report"), "sample")
+    store.add_run("second try", Config.of("report"), "sample")
+    assert store.claim(run.id)
+    said = what_goes_on(store)
+    store.close()
+    assert said == (
+        " 2 runs go on (1 training, 1 waiting); to stop one:"
+        "\n  #1 first try, running: python -m seg_core runs stop 1"
+        "\n  #2 second try, queued: python -m seg_core runs stop 2"
+    )
+
+
+def refusal(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
+    """What the app prints when it does not start: one sentence, with exit status 2."""
+    assert main(arguments) == 2
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    (line,) = printed.err.splitlines()
+    return line
+
+
+def test_a_port_that_is_taken_is_explained(capsys: pytest.CaptureFixture[str]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        line = refusal(capsys, "--port", str(port))
+    assert line.startswith(f"Port {port} is taken")
+    assert f"(process {psutil.Process().pid})" in line
+    assert line.endswith(f"`make app PORT={port + 1}`.")
+
+
+def test_answers_do_not_wait_for_the_browser_to_confirm_their_beginning() -> None:
+    with listen("127.0.0.1", 0, "") as listener, socket.create_connection(listener.getsockname()):
+        connection, _ = listener.accept()
+        with connection:
+            assert connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1", "myhost"])
+def test_other_machines_are_let_in_with_a_password_only(capsys: pytest.CaptureFixture[str], host: str) -> None:
+    line = refusal(capsys, "--host", host)
+    assert line == f"On {host} other machines reach LesionLab; set a password, as in LESIONLAB_PASSWORD=… make app HOST={host}"
+
+
+def test_an_address_of_another_machine_is_explained(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LESIONLAB_PASSWORD", "open sesame")
+    assert refusal(capsys, "--host", "192.0.2.1").startswith("LesionLab cannot listen on 192.0.2.1, port 8501 (")
+
+
+def test_a_broken_run_database_is_explained(capsys: pytest.CaptureFixture[str], lab_home: Path) -> None:
+    (lab_home / "lesionlab.db").write_bytes(b"no database at all" * 100)
+    assert "lesionlab.db" in refusal(capsys, "--port", "0")
+
+
+def test_streamlit_run_says_what_to_type(lab_home: Path) -> None:
+    command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.port", "0", "--server.headless", "true"]
+    done = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, timeout=100)
+    assert done.returncode == 1
+    assert (
+        done.stderr.splitlines()[-1] == "LesionLab is more than its Streamlit pages: start it with `python app.py` or `make app`."
+    )
+
+
+def test_importing_the_host_imports_no_face() -> None:
+    heavy = "torch", "streamlit", "gradio", "plotly", "pandas"
+    assert python(f"import app, sys; print([name for name in {heavy} if name in sys.modules])") == "[]"
+
+
+def test_building_the_app_imports_no_torch(lab_home: Path) -> None:
+    code = "import app, sys; from seg_core.runs.store import RunStore; app.create_app(RunStore()); print('torch' in sys.modules)"
+    assert python(code) == "False"
+
+
+# Settings
+
+
+@pytest.fixture(scope="module")
+def streamlit_toml() -> dict[str, Any]:
+    return tomllib.loads((PROJECT / "pages" / ".streamlit" / "config.toml").read_text())
+
+
+def test_streamlit_reads_our_settings(streamlit_toml: dict[str, Any], tmp_path: Path) -> None:
+    sections: dict[str, Any] = {}
+    for section, values in streamlit_toml.items():
+        for name, value in values.items():
+            if isinstance(value, dict):
+                sections |= {f"{section}.{name}.{inner}": each for inner, each in value.items()}
+            else:
+                sections[f"{section}.{name}"] = value
+    code = (
+        "import app; from seg_core.runs.store import RunStore; app.create_app(RunStore())\n"
+        f"from streamlit import config; print([name for name, value in {sections!r}.items() if config.get_option(name) != value])"
+    )
+    assert python(code, tmp_path) == "[]"
+    assert sections["browser.gatherUsageStats"] is False
+    assert sections["server.fileWatcherType"] == "none"
+
+
+def test_streamlit_has_the_colours_of_the_theme(streamlit_toml: dict[str, Any]) -> None:
+    theme = streamlit_toml["theme"]
+    for name, palette in (("light", LIGHT), ("dark", DARK)):
+        keys = ("backgroundColor", "secondaryBackgroundColor", "textColor", "borderColor", "primaryColor")
+        assert dict(zip(asdict(palette), (theme[name][key] for key in keys), strict=True)) == asdict(palette)
+    assert (theme["font"], theme["baseRadius"]) == (FONT, RADIUS)
+    assert "base" not in theme
+
+
+# In a browser

@@ -1,0 +1,81 @@
+"""What the Train page makes of settings: the command that it shows trains the same."""
+
+from __future__ import annotations
+
+import shlex
+from typing import Any
+
+import pytest
+import typer
+
+from pages.shared.markdown import plain
+from seg_core.cli import app
+from seg_core.config import Config
+from seg_core.training.command_line import command_line
+
+CHANGED: dict[str, Any] = {
+    "decoder": "plain",
+    "encoder_weights": "random",
+    "image_size": 192,
+    "batch_size": 7,
+    "epochs": 3,
+    "learning_rate": 0.0125,
+    "encoder_rate": 0.5,
+    "optimizer": "adam",
+    "schedule": "constant",
+    "swa_fraction": 0.25,
+    "loss": "bce",
+    "augmentation": "report",
+    "val_fraction": 0.3,
+    "folds": 4,
+    "fold": 3,
+    "threshold": 0.4,
+    "seed": 11,
+    "device": "cpu",
+    "precision": "32-true",
+    "log": "tensorboard",
+    "skip_problems": True,
+}
+
+
+def read_back(command: str) -> tuple[Config, list[str], str]:
+    """Config, sources and name that the command line makes of a command."""
+    words = shlex.split(command)
+    assert words[:4] == ["python", "-m", "seg_core", "train"]
+    train = typer.main.get_command(app).commands["train"]  # type: ignore[attr-defined]
+    given = train.make_context("train", words[4:]).params
+    given["learning_rate"] = given.pop("lr")
+    given.pop("as_json")
+    given.pop("seeds")
+    sources, name, recipe = given.pop("data"), given.pop("name"), given.pop("recipe")
+    return Config.of(recipe, **given), list(sources), name
+
+
+@pytest.mark.parametrize("settings", [{}, *({name: value} for name, value in CHANGED.items() if name != "fold"), CHANGED])
+def test_the_shown_command_trains_the_same(settings: dict[str, Any]) -> None:
+    config = Config.of("best", variant="trainable-decoder", **settings)
+    sources = ["sample", "/data/with space/[a]"]
+    assert read_back(command_line(config, sources, "it's mine")) == (config, sources, "it's mine")
+
+
+def test_the_command_of_a_group_says_how_often() -> None:
+    assert command_line(Config.of(), ["sample"], "", seeds=3).endswith(" --recipe best --seeds 3")
+    assert "--fold " not in command_line(Config.of(folds=3, fold=2), ["sample"], "", folds=5)
+    assert command_line(Config.of(seed=4), ["sample"], "x", folds=5).endswith(" --recipe best --seed 4 --folds 5 --name x")
+
+
+def test_the_command_of_a_run_that_was_continued_has_a_second_line() -> None:
+    first, more = command_line(Config.of(epochs=50, schedule_from=40), ["sample"], "longer").splitlines()
+    assert read_back(first) == (Config.of(epochs=40), ["sample"], "longer")
+    assert more == "python -m seg_core runs continue RUN --epochs 10"
+
+
+def test_every_setting_is_tried() -> None:
+    assert set(CHANGED) == set(Config.model_fields) - {"variant", "recipe", "schedule_from"}
+    assert [name for name, value in CHANGED.items() if value == getattr(Config.of("best"), name)] == []
+
+
+def test_names_are_shown_as_they_are() -> None:
+    assert plain("![x](http://a/b.png) *b* $c$") == "\\!\\[x\\]\\(http\\:/\u2060/a/b\\.png\\) \\*b\\* \\$c\\$"
+    assert plain("www.a.b me@a.b") == "www\u2060\\.a\\.b me@\u2060a\\.b"
+    assert plain("ISIC 2016, 7 px") == "ISIC 2016, 7 px"

@@ -1,0 +1,105 @@
+"""The report: what stands in it are the runs' own figures, and it opens and prints without a network."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from seg_core.data.dataset import open_dataset
+from seg_core.errors import InputError
+from seg_core.evaluation.evaluate import evaluate
+from seg_core.prediction.checkpoint import load_checkpoint
+from seg_core.prediction.checkpoint_file import read_metadata
+from seg_core.report import write_report
+from seg_core.report.content import gather
+from seg_core.runs.store import RunStore
+from seg_core.runs.worker import work
+from tests.helpers import make_dataset, tiny_config
+
+pytestmark = pytest.mark.usefixtures("thin_decoder")
+
+
+@pytest.fixture(name="store")
+def _store(reported_runs: RunStore) -> RunStore:
+    return reported_runs
+
+
+def words(report_file: Path) -> str:
+    """The text of a report without what the browser runs."""
+    text = re.sub(r"<script>.*?</script>|<style>.*?</style>", "", report_file.read_text(encoding="utf-8"), flags=re.DOTALL)
+    return " ".join(text.split())
+
+
+def test_it_says_what_the_runs_were_and_what_they_score(store: RunStore, report_file: Path) -> None:
+    text = words(report_file)
+    assert "#1 &lt;first&gt; &amp; only" in text  # a run's name is text, never markup
+    assert "<first>" not in text
+    first = store.get_run(1)
+    model = load_checkpoint(store.folder(1) / "best.safetensors")
+    scores = evaluate(model, open_dataset(first.sources).test).means
+    assert f"{scores['iou']:.4f}" in text
+    assert re.search(r"#[12] .{10,40} reaches a mean IoU of 0\.\d{3} .*? on 5 test photographs\.", text)
+    kept = store.epoch_metrics(1, 2)
+    for part in ("train", "val"):
+        for name in ("loss", "accuracy", "iou", "dice"):
+            assert f"<td>{kept[part][name]:.4f}</td>" in text
+    column_wise = store.epoch_metrics(2, 2)["val"]["report_iou"]
+    assert f"<td>{column_wise:.4f}</td>" in text  # beside the figures of the student report
+    assert "<td>0.6934</td>" in text
+    assert re.search(r"on \d+ % of the images; the mean gain of \d\.\d{3} |score the same on every image", text)
+    assert "python -m seg_core train --data" in text
+    assert "MobileNetV2 (Sandler et al., 2018)" in text
+    assert "fingerprint " + model.metadata["dataset"]["fingerprint"] in text
+    assert text.count("data:image/jpeg;base64,") == 5  # as many samples as there are photographs
+
+
+def test_progress_names_the_models(store: RunStore, tmp_path: Path) -> None:
+    told: list[tuple[int, int, str]] = []
+    write_report([store.get_run(2)], store, tmp_path / "one.html", lambda *step: told.append(step))
+    assert told[-1] == (5, 5, "Evaluating #2 Model 1 · trainable decoder")
+    assert "Differences" not in words(tmp_path / "one.html")
+    assert [file.name for file in tmp_path.glob("*.html")] == ["one.html"]
+
+
+def test_a_group_stands_as_one_beside_its_runs(tmp_path: Path, lab_home: Path) -> None:
+    store = RunStore()
+    data = make_dataset(tmp_path / "data", size=(80, 60), train=6, val=2, test=5)
+    runs = store.add_group("both", tiny_config(epochs=1).repeated(seeds=2), str(data))
+    for run in runs:
+        work(run.id, store)
+    write_report([store.get_run(run.id) for run in runs], store, tmp_path / "group.html")
+    text = words(tmp_path / "group.html")
+    assert f"<th>Group {runs[0].id} · both, 2 seeds</th>" in text
+    assert f"<th>#{runs[1].id} both</th>" in text
+    assert "standard deviation between models" in text
+    assert "Differences" not in text  # the runs of one group are not set against each other
+    assert re.search(r"Group \d+ · both, 2 seeds reaches a mean IoU of 0\.\d{3}", text)
+
+
+def test_of_a_cross_validation_each_model_is_scored_on_what_it_did_not_train_on(tmp_path: Path, lab_home: Path) -> None:
+    store = RunStore()
+    data = make_dataset(tmp_path / "data", size=(80, 60), train=9, val=0, test=0)
+    runs = store.add_group("folds", tiny_config(epochs=1).repeated(folds=3), str(data))
+    for run in runs:
+        work(run.id, store)
+    content = gather([store.get_run(run.id) for run in runs], store, lambda *_: None)
+    rows = {row.label: row for row in content.rows}
+    for run in runs:
+        trained = read_metadata(store.folder(run.id) / "best.safetensors")["dataset"]["train_ids"]
+        assert trained is not None
+        assert len(trained) == 6
+        assert rows[run.label].ids.isdisjoint(trained)
+    assert (content.images, rows[f"Group {runs[0].id} · folds, 3 folds"].images) == (9, 9)
+    assert content.warnings == []
+    assert list(content.drawn) == [runs[0].label]  # the others trained on the photographs of its fold
+    assert [len(sample.scores) for sample in content.samples] == [1] * 3
+
+
+def test_runs_without_an_epoch_or_without_data_are_refused(store: RunStore, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"^#3 .* has no whole epoch yet; report on it when it has\.$"):
+        write_report([store.get_run(1), store.get_run(3)], store, tmp_path / "a.html")
+    with pytest.raises(InputError, match="No run was named"):
+        write_report([], store, tmp_path / "a.html")
+    assert not list(tmp_path.glob("*.html"))

@@ -1,0 +1,261 @@
+"""Augmentation: photographs and masks move together, by torch's seed, and evaluation changes nothing."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from colorsys import rgb_to_hsv
+
+import numpy as np
+import pytest
+import torch
+from torchvision.models import MobileNet_V2_Weights
+from torchvision.transforms.v2 import functional as theirs
+
+from seg_core.config import Config
+from seg_core.data.image import MEAN, STD
+from seg_core.network.normalisation import normalise, to_uint8
+from seg_core.training import augmentation as augmentation_module
+from seg_core.training.augmentation import Augment, plain
+from tests.helpers import lesion
+
+NAMES = ("report", "standard")
+
+
+def augment(augmentation: str) -> Augment:
+    return Augment(Config.of("best", augmentation=augmentation, image_size=64))
+
+
+def batch(*pairs: tuple[np.ndarray, np.ndarray]) -> tuple[torch.Tensor, torch.Tensor]:
+    """Photographs and boolean masks as the cache gives them."""
+    photos, masks = zip(*pairs, strict=True)
+    return torch.from_numpy(np.stack(photos)), torch.from_numpy(np.stack(masks).astype(np.uint8) * 255)
+
+
+@pytest.fixture
+def drawn(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[float]]:
+    """Values that stand in for what is drawn from ranges, in order; all have to be used."""
+    values: list[float] = []
+    monkeypatch.setattr(
+        augmentation_module,
+        "_uniform",
+        lambda shape, low, high: torch.full((shape,) if isinstance(shape, int) else shape, values.pop(0)),
+    )
+    yield values
+    assert not values
+
+
+@pytest.mark.parametrize("augmentation", NAMES)
+def test_photograph_and_mask_are_augmented_together(augmentation: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(augmentation_module, "BARE_SKIN", 0)  # one empty mask is like another
+    # The photograph shows its own mask: after any turn, flip and crop, what is bright in it is what the mask says.
+    _, mask = lesion((64, 64), seed=3)
+    mask[:24, :24] = True  # no symmetry left
+    shown = np.repeat(mask[..., None].astype(np.uint8) * 255, 3, axis=2)
+    torch.manual_seed(0)
+    photos, truths = augment(augmentation)(*batch(*[(shown, mask)] * 20))
+    bright = to_uint8(photos).float().mean(dim=-1) >= 110
+    # Only along the edges may they differ, where both are interpolated and only the mask is cut.
+    assert ((bright == (truths[:, 0] > 0)).float().mean(dim=(1, 2)) > 0.97).all()
+    assert not any(torch.equal(truth[0] > 0, torch.from_numpy(mask)) for truth in truths)
+    assert len({tuple(truth.flatten().tolist()) for truth in truths}) == 20  # each drawn for itself
+
+
+@pytest.mark.parametrize("augmentation", NAMES)
+def test_masks_stay_binary_and_everything_has_the_shape_that_the_model_takes(augmentation: str) -> None:
+    torch.manual_seed(1)
+    for prepare in (augment(augmentation), plain):
+        images, truths = prepare(*batch(lesion((64, 64), seed=1), lesion((64, 64), seed=2)))
+        assert (images.shape, images.dtype) == ((2, 3, 64, 64), torch.float32)
+        assert (truths.shape, truths.dtype) == ((2, 1, 64, 64), torch.float32)
+        assert set(truths.flatten().tolist()) == {0.0, 1.0}
+
+
+@pytest.mark.parametrize("augmentation", NAMES)
+def test_torchs_seed_decides(augmentation: str) -> None:
+    def of(seed: int) -> torch.Tensor:
+        torch.manual_seed(seed)
+        return torch.cat(augment(augmentation)(*batch(lesion((64, 64), seed=1))), dim=1)
+
+    assert torch.equal(of(5), of(5))
+    assert not torch.equal(of(5), of(6))
+
+
+def without_crop_and_turn(drawn: list[float], augmentation: str, squares: torch.Tensor) -> torch.Tensor:
+    """What mirror images and quarter turns alone make of squares (B, S, S)."""
+    drawn += [1, 0, 0]  # all of the area, no stretch, the middle
+    drawn += [0]  # no turn
+    drawn += [1, 0, 1] if augmentation == "standard" else []  # squares of bare skin and less detail, of which there are none
+    drawn += [1, 1, 1, 0]  # the colours as they are
+    photos = squares[..., None].expand(-1, -1, -1, 3)
+    return to_uint8(augment(augmentation)(photos, squares)[0])[..., 0]
+
+
+@pytest.mark.parametrize(("augmentation", "symmetries"), [("report", 2), ("standard", 8)])
+def test_mirror_images_and_quarter_turns_move_pixels_and_are_equally_likely(
+    augmentation: str, symmetries: int, drawn: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(augmentation_module, "BARE_SKIN", 0)
+    monkeypatch.setattr(augmentation_module, "SOFT", 0)
+    square = torch.arange(1, 65, dtype=torch.uint8).view(1, 8, 8) * 3
+    torch.manual_seed(0)
+    found = Counter(tuple(one.flatten().tolist()) for one in without_crop_and_turn(drawn, augmentation, square.repeat(800, 1, 1)))
+    turned = [torch.rot90(one, turns, (1, 2)) for turns in range(4) for one in (square, square.flip(2))]
+    assert set(found) == {tuple(one.flatten().tolist()) for one in turned[:symmetries]}
+    expected = 800 / symmetries
+    spread = 4 * (800 / symmetries * (1 - 1 / symmetries)) ** 0.5  # four standard deviations
+    assert all(abs(count - expected) <= spread for count in found.values())
+
+
+def test_a_turn_and_a_crop_are_torchvisions(drawn: list[float]) -> None:
+    photo, mask = lesion((64, 64), seed=3)
+    images, masks = batch((photo, mask))
+    torch.manual_seed(1)  # no mirror image
+    assert torch.rand(1) >= 0.5
+    torch.manual_seed(1)
+    drawn += [1, 0, 0, np.radians(10), 1, 1, 1, 0]
+    turned = to_uint8(augment("report")(images, masks)[0])[0].permute(2, 0, 1).float()
+    expected = theirs.rotate(images[0].permute(2, 0, 1), 10, interpolation=theirs.InterpolationMode.BILINEAR).float()
+    inside = theirs.rotate(torch.ones(1, 64, 64), 10)[0] > 0
+    assert (turned - expected)[:, inside].abs().mean() < 1
+
+    torch.manual_seed(1)
+    drawn += [0.5625, 0, 1, 0, 1, 1, 1, 0]  # three quarters of each side, as far right and down as can be
+    cropped = to_uint8(augment("report")(images, masks)[0])[0].permute(2, 0, 1).float()
+    expected = theirs.resized_crop(images[0].permute(2, 0, 1), 16, 16, 48, 48, [64, 64]).float()
+    assert (cropped - expected).abs().mean() < 1
+
+
+def test_crops_keep_between_60_and_100_percent_of_the_area_and_stay_within_the_photograph() -> None:
+    torch.manual_seed(0)
+    planes = augmentation_module._planes(*augmentation_module._crops(2000), quarter_turns=False)
+    sizes = planes[:, :, :2].norm(dim=2)  # the rows of a turned and mirrored unit square, stretched
+    area, stretch = sizes.prod(dim=1), sizes[:, 0] / sizes[:, 1]
+    assert 0.6 <= area.min() < 0.61 < 0.99 < area.max() <= 1.0001
+    assert 3 / 4 - 1e-4 <= stretch.min() < 0.8 < 1.25 < stretch.max() <= 4 / 3 + 1e-4
+    assert (planes[:, :, 2].abs() + sizes <= 1 + 1e-5).all()
+
+
+def corner_lesions(count: int) -> torch.Tensor:
+    """Masks (count, 64, 64) whose lesion is all but the upper left quarter."""
+    masks = torch.full((count, 64, 64), 255, dtype=torch.uint8)
+    masks[:, :32, :32] = 0
+    return masks
+
+
+def test_some_of_the_photographs_give_a_square_without_lesion() -> None:
+    torch.manual_seed(0)
+    photos, middle, half = augmentation_module._bare_squares(corner_lesions(2000))
+    assert 88 < len(photos) < 152  # 6 %, within three standard deviations; nearly all find a square
+    assert photos.tolist() == sorted(set(photos.tolist()))
+    pixels = half * 64 + 1  # from the middle of the first pixel to that of the last is one less than there are
+    assert ((pixels[:, 0] - pixels[:, 1]).abs() <= 1).all()  # edges are rounded to pixels
+    assert 9 <= pixels.min() < 11 < 26 < pixels.max() <= 32
+    assert (middle - half >= -1 + 1 / 64 - 1e-6).all()
+    assert (middle + half <= -1 / 64 + 1e-6).all()  # the middle of the last pixel of the upper left quarter
+
+
+def test_where_all_is_lesion_there_is_no_square_without() -> None:
+    assert len(augmentation_module._bare_squares(torch.full((200, 64, 64), 255, dtype=torch.uint8))[0]) == 0
+
+
+def test_bare_skin_is_shown_over_and_over_without_lesion_and_in_detail(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(augmentation_module, "BARE_SKIN", 1)
+    torch.manual_seed(0)
+    masks = corner_lesions(200)
+    places = torch.nn.functional.affine_grid(torch.eye(2, 3).repeat(200, 1, 1), [200, 1, 64, 64], align_corners=False)
+    straight = places[0].clone()
+    augmentation_module._fold_onto_bare_skin(places, masks)
+    folded = places[(places != straight).any(dim=-1).flatten(1).any(dim=1)]
+    assert len(folded) > 150  # some find no square
+    assert (folded >= -1 + 1 / 64 - 1e-6).all()
+    assert (folded <= -1 / 64 + 1e-6).all()  # nowhere is lesion
+    steps = (folded[:, 32, 1:, 0] - folded[:, 32, :-1, 0]).abs().amax(dim=1) * 32  # pixels from one place to the next
+    assert 8 / 64 - 1e-4 <= steps.min() < 0.3  # a square has 9 pixels at least
+    assert 0.9 < steps.max() <= 1 + 1e-4
+    turns = ((folded[:, 32, 1:, 0] - folded[:, 32, :-1, 0]).sign().diff(dim=1) != 0).sum(dim=1)
+    assert turns.min() <= 2
+    assert turns.max() >= 4
+
+
+@pytest.mark.parametrize(("augmentation", "some"), [("report", False), ("standard", True)])
+def test_what_the_model_learns_from_has_bare_skin_only_in_standard(augmentation: str, some: bool) -> None:
+    _, mask = lesion((64, 64), seed=3)
+    torch.manual_seed(0)
+    _, truths = augment(augmentation)(*batch(*[(np.repeat(mask[..., None].astype(np.uint8), 3, axis=2), mask)] * 100))
+    assert (truths.sum(dim=(1, 2, 3)) == 0).any().item() is some
+
+
+def recoloured(photos: torch.Tensor) -> torch.Tensor:
+    """What the jitter of colours makes of photographs (B, 3, S, S) in [0, 1]; back from their normalisation."""
+    mean, std = (torch.tensor(values)[:, None, None] for values in (MEAN, STD))
+    return augmentation_module._recoloured(photos * 255) * std + mean
+
+
+def test_brightness_contrast_and_saturation_are_torchvisions(drawn: list[float]) -> None:
+    torch.manual_seed(0)
+    photos = 0.3 + 0.4 * torch.rand(2, 3, 16, 16)  # nothing that would be clipped on the way
+    drawn += [1.1, 0.85, 1.15, 0]
+    expected = theirs.adjust_saturation(theirs.adjust_contrast(theirs.adjust_brightness(photos, 1.1), 0.85), 1.15)
+    assert torch.allclose(recoloured(photos), expected, atol=1e-3)
+
+
+def test_a_change_of_hue_keeps_greys_and_brightness_and_turns_as_torchvision_does(drawn: list[float]) -> None:
+    skin = torch.tensor([0.7, 0.5, 0.4])[None, :, None, None].expand(1, 3, 4, 4)
+    grey = torch.full((1, 3, 4, 4), 0.5)
+    drawn += [1, 1, 1, 0.02] * 2
+    moved, same = recoloured(skin), recoloured(grey)
+    assert torch.allclose(same, grey, atol=1e-3)
+    luma = torch.tensor([0.299, 0.587, 0.114])[:, None, None]
+    assert torch.allclose((moved * luma).sum(1), (skin * luma).sum(1), atol=1e-4)
+    hues = [rgb_to_hsv(*photos[0, :, 0, 0].tolist())[0] for photos in (skin, moved, theirs.adjust_hue(skin, 0.02))]
+    assert hues[1] - hues[0] == pytest.approx(0.02, abs=0.002)
+    assert hues[2] - hues[0] == pytest.approx(0.02, abs=0.002)
+
+
+def test_some_photographs_lose_detail_and_no_light(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(augmentation_module, "_uniform", lambda shape, low, high: torch.full((shape,), low))  # as much as can be
+    torch.manual_seed(0)
+    fine = torch.arange(64).bitwise_xor(torch.arange(64)[:, None]).bitwise_and(1) * 255.0  # a chessboard of pixels
+    photos = fine.expand(400, 3, 64, 64).clone()
+    augmentation_module._soften(photos)
+    softened = photos[(photos != fine).flatten(1).any(dim=1)]
+    assert 22 < len(softened) < 58  # a tenth, within three standard deviations
+    assert softened.std() < 0.5 * fine.std()
+    torch.testing.assert_close(softened.mean(), fine.mean(), atol=1, rtol=0)
+
+
+def test_colours_are_jittered_a_little() -> None:
+    grey = np.full((64, 64, 3), 128, np.uint8), np.ones((64, 64), bool)
+    torch.manual_seed(0)
+    means = to_uint8(augment("report")(*batch(*[grey] * 40))[0])[:, 28:36, 28:36].float().mean(dim=(1, 2, 3))
+    assert 100 < means.min() < 110 < 145 < means.max() < 156  # 128 × 0.8 and 128 × 1.2 at most
+
+
+def test_evaluation_only_normalises() -> None:
+    photo, mask = lesion((64, 64), seed=2)
+    images, truths = plain(*batch((photo, mask)))
+    expected = (photo / 255 - np.array(MEAN)) / np.array(STD)
+    np.testing.assert_allclose(images[0].permute(1, 2, 0).numpy(), expected, atol=1e-5)
+    assert torch.equal(images, normalise(torch.from_numpy(photo)[None]))
+    np.testing.assert_array_equal(truths[0, 0].numpy(), mask)
+
+
+def test_normalisation_is_the_one_that_the_encoders_weights_expect() -> None:
+    expected = MobileNet_V2_Weights.IMAGENET1K_V1.transforms()
+    assert (list(MEAN), list(STD)) == (expected.mean, expected.std)
+
+
+def test_normalised_photographs_come_back_to_be_looked_at() -> None:
+    photos, _ = batch(lesion((64, 64), seed=2))
+    assert torch.equal(to_uint8(normalise(photos)), photos)
+
+
+def test_what_comes_from_the_cache_is_never_written_to() -> None:
+    photos, masks = batch(lesion((64, 64), seed=2))
+    before = photos.clone(), masks.clone()
+    torch.manual_seed(0)
+    augment("standard")(photos, masks)
+    plain(photos, masks)
+    assert torch.equal(photos, before[0])
+    assert torch.equal(masks, before[1])
