@@ -32,7 +32,7 @@ COLUMNS = {
     "key": "cache key and fingerprint, s",
     "first": "all of it until the first batch, s",
     "decoded": "decoded by then",
-    "batch": "the last 16 of the training part read, ms",
+    "batch": "the last 16 of the training split read, ms",
     "memory": "more memory than without data, MB",
     "cache": "cache on the disk by then, MB",
     "full": "and when it is filled, MB",

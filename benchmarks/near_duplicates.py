@@ -20,7 +20,7 @@ from PIL import Image, ImageDraw, ImageEnhance
 from benchmarks.measuring import peak_memory, timed_result
 from seg_core.data.dataset import open_dataset
 from seg_core.data.image import read_image, write_mask
-from seg_core.data.scan.dataset_scan import FINGERPRINT_SIZE, Survey, survey
+from seg_core.data.scan.dataset_scan import FINGERPRINT_SIZE, Scan, scan_dataset
 from seg_core.data.scan.duplicates import AGREEMENT, CORRELATION, Duplicate, near_duplicates
 from seg_core.data.scan.similarity import TRANSFORMATIONS
 
@@ -93,7 +93,7 @@ def main() -> None:
     parser.add_argument("--sheet", metavar="FILE", type=Path)
     options = parser.parse_args()
     dataset = open_dataset(options.folders)
-    seconds, real = timed_result(lambda: survey(dataset))
+    seconds, real = timed_result(lambda: scan_dataset(dataset))
     print(f"{len(real)} photographs surveyed in {seconds:.2f} s", flush=True)
     among_real = _real_ones(real)
     if options.sheet:
@@ -107,13 +107,13 @@ def main() -> None:
         with tempfile.TemporaryDirectory() as folder:
             _recall(name, real.fingerprints, _copies(photos, Path(folder), change, quality), expected)
     if options.originals:
-        originals = survey(open_dataset(options.originals))
+        originals = scan_dataset(open_dataset(options.originals))
         places = [real.ids.index(id) for id in originals.ids]
         name = f"originals of up to {originals.sizes.max():,} pixels ({len(places)} photographs)"
         _recall(name, real.fingerprints[places], originals.fingerprints, TRANSFORMATIONS[0])
 
 
-def _real_ones(real: Survey) -> list[Duplicate]:
+def _real_ones(real: Scan) -> list[Duplicate]:
     """Say how many of the real pairs are found, rightly and wrongly; all pairs that correlate, those that agree most first."""
     seconds, found = timed_result(lambda: near_duplicates(real, least_agreement=-1))
     found = sorted(found, key=lambda each: -each.agreement)
@@ -149,7 +149,7 @@ def _copies(photos: Sequence[Path], folder: Path, change: Change, quality: int) 
         copy = change(read_image(photo))
         copy.save(folder / "images" / f"{place:06d}.jpg", quality=quality)
         write_mask(np.ones(copy.size[::-1]), folder / "masks" / f"{place:06d}.png")
-    return survey(open_dataset(folder)).fingerprints
+    return scan_dataset(open_dataset(folder)).fingerprints
 
 
 def _recall(name: str, real: np.ndarray, copies: np.ndarray, expected: str) -> None:
@@ -163,14 +163,14 @@ def _recall(name: str, real: np.ndarray, copies: np.ndarray, expected: str) -> N
     print(f"| {name} | {' | '.join(f'{100 * len(each) / count:.1f}' for each in kept)} |", flush=True)
 
 
-def _survey_of(fingerprints: np.ndarray) -> Survey:
+def _survey_of(fingerprints: np.ndarray) -> Scan:
     """Nothing but fingerprints, with ids of their own."""
     count = len(fingerprints)
     ids, sizes, areas = [str(place) for place in range(count)], np.full((count, 2), 256, np.int32), np.full(count, 0.2)
-    return Survey(ids, ["train"] * count, sizes, areas, fingerprints, [[] for _ in ids], [])
+    return Scan(ids, ["train"] * count, sizes, areas, fingerprints, [[] for _ in ids], [])
 
 
-def _synthetic(real: Survey, count: int) -> None:
+def _synthetic(real: Scan, count: int) -> None:
     """Time on a large dataset: mixtures of two real photographs each, one of them turned."""
     draw = random.Random(0)
     fingerprints = np.empty((count, FINGERPRINT_SIZE, FINGERPRINT_SIZE), np.uint8)

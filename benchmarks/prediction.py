@@ -36,7 +36,7 @@ REPEATS = 9
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description="Measure predictions.")
-    parser.add_argument("--data", default=SAMPLE, help="the dataset whose test part is evaluated (default: the sample)")
+    parser.add_argument("--data", default=SAMPLE, help="the dataset whose test split is evaluated (default: the sample)")
     parser.add_argument("--originals", help="a dataset of photographs of several megapixels")
     options = parser.parse_args()
     head()

@@ -23,7 +23,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from seg_core.config import Config, Drawing
+from seg_core.config import Config, SplitSpec
 from seg_core.data.dataset import open_dataset
 
 SIZE, BATCH = 256, 16
@@ -98,7 +98,7 @@ def _some_of(source: str, target: Path) -> Path:
     """A dataset in the generic layout of links to photographs of another one."""
     for kind in ("images", "masks"):
         (target / kind).mkdir(parents=True)
-    for pair in open_dataset(source).split(Drawing()).train[:PHOTOS]:
+    for pair in open_dataset(source).split(SplitSpec()).train[:PHOTOS]:
         (target / "images" / pair.image.name).symlink_to(pair.image)
         (target / "masks" / f"{pair.image.stem}{pair.mask.suffix}").symlink_to(pair.mask)
     return target
@@ -113,7 +113,7 @@ def peer(data: str, variant: str) -> list[float]:
     from torchvision import tv_tensors
     from torchvision.transforms import v2
 
-    pairs = open_dataset(data).split(Drawing()).train
+    pairs = open_dataset(data).split(SplitSpec()).train
     augment = v2.Compose(
         [
             v2.RandomResizedCrop(SIZE, scale=(0.6, 1.0)),
@@ -167,7 +167,7 @@ def ours(data: str, variant: str) -> list[float]:
 
     config = Config.of("best", variant=variant, image_size=SIZE, batch_size=BATCH, epochs=EPOCHS)
     dataset = open_dataset(data)
-    photos = len(dataset.split(config.drawing).train)
+    photos = len(dataset.split(config.split_spec).train)
     speeds: list[float] = []
     started = time.perf_counter()
 

@@ -20,14 +20,14 @@ from pages.shared.models import MOST_COMPARED, model_names, short_name
 from pages.shared.stores import store
 from pages.shared.tables import pairing_table, score_table
 from seg_core.common.colours import run_colour
-from seg_core.config import Config, Drawing
+from seg_core.config import Config, SplitSpec
 from seg_core.data.dataset import Dataset, SplitChoice
 from seg_core.data.folders import SAMPLE, clean_source
 from seg_core.errors import InputError
 from seg_core.evaluation.comparison import pairings, score_rows
 from seg_core.evaluation.overlap import overlap
 from seg_core.evaluation.tables import PAIRING_NOTE, to_csv, to_latex, to_markdown
-from seg_core.jobs.requests import evaluation_request, survey_request
+from seg_core.jobs.requests import evaluation_request, scan_request
 from seg_core.jobs.results import result_folder
 from seg_core.prediction.catalogue import available_checkpoints
 from seg_core.prediction.checkpoint_file import read_metadata
@@ -61,7 +61,7 @@ def choose_split(dataset: Dataset) -> SplitChoice | None:
                 *("Seed of the split", 0, 2**31 - 1, _linked_seed()), key="compare-seed", help=warning, persist_state="page"
             )
         )
-    split = SplitChoice(dataset, name, Drawing(seed))
+    split = SplitChoice(dataset, name, SplitSpec(seed))
     try:
         st.caption(f"{len(split.pairs):,} photographs, scored at their stored resolution, as the ISIC challenge does.")
     except InputError as error:
@@ -88,8 +88,8 @@ def checkpoints_of(model: Model, split: SplitChoice) -> list[tuple[Path, SplitCh
     """
     if isinstance(model, Path):
         return [(model, split)]
-    folders = [(store().folder(run.id) / "best.safetensors", run.config.drawing) for run in model.runs]
-    return [(path, split if split.name == "test" else replace(split, drawing=drawing)) for path, drawing in folders]
+    folders = [(store().folder(run.id) / "best.safetensors", run.config.split_spec) for run in model.runs]
+    return [(path, split if split.name == "test" else replace(split, spec=drawing)) for path, drawing in folders]
 
 
 def warn_of_overlap(models: dict[str, Model], split: SplitChoice) -> None:
@@ -118,8 +118,8 @@ def _may_have_trained(metadata: CheckpointMetadata, split: SplitChoice) -> str:
     if split.name == "test":
         return ""
     same_data = metadata["dataset"]["fingerprint"] == split.dataset.fingerprint
-    drawing = Config.model_construct(**metadata["config"]).drawing
-    same_split = metadata["dataset"]["val_is_own"] or drawing == split.drawing
+    drawing = Config.model_construct(**metadata["config"]).split_spec
+    same_split = metadata["dataset"]["val_is_own"] or drawing == split.spec
     if same_data and same_split and split.name == "val":
         return ""
     sure = same_data and same_split and split.name == "train"
@@ -208,7 +208,7 @@ def remember(dataset: Dataset, split: SplitChoice, models: dict[str, Model], *, 
     wanted: dict[str, list[str]] = {
         "data": list(dataset.sources),
         "split": [split.name],
-        "seed": [str(split.drawing.seed)] if split.drawing.seed else [],
+        "seed": [str(split.spec.seed)] if split.spec.seed else [],
         "model": [name for name in named if name],
         "masks": [str(model) for model in models.values() if isinstance(model, Path) and model.is_dir()],
         "tta": ["1"] if tta else [],
@@ -238,7 +238,7 @@ def pictures(models: list[Compared], table: Table, threshold: float | None) -> N
     only = ids_box.multiselect("Only these photographs", table.ids, placeholder="all", key="compare-only")
     # By each model's own threshold: while the slider moves, the photographs stay where they are.
     steady = Table.of(models, None)
-    rows = [row for row in steady.in_order(order) if not only or steady.ids[row] in only]
+    rows = [row for row in steady.rows_in(order) if not only or steady.ids[row] in only]
     pages = max(1, -(-len(rows) // A_PAGE))
     page = int(page_box.number_input(f"Page of {pages}", 1, pages, 1, key=f"page-{order}-{len(rows)}"))
     shown = rows[(page - 1) * A_PAGE : page * A_PAGE]
@@ -362,8 +362,8 @@ if own_parts:
     left.caption("Of a group, each run is scored on the part of this name that its own seed or fold drew.")
 with right:
     if wanting:
-        survey = survey_request(dataset)  # it finds photographs of the same slide
-        asked = wanting if result_folder(survey) else {"Looking for duplicates": survey, **wanting}
+        scan = scan_request(dataset)  # it finds photographs of the same slide
+        asked = wanting if result_folder(scan) else {"Looking for duplicates": scan, **wanting}
         if not job_panel(asked):
             count = f"{len(wanting)} model{'s' if len(wanting) > 1 else ''}"
             if not own_parts:

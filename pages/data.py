@@ -11,14 +11,14 @@ from pages.dataset.choose import choose_dataset
 from pages.dataset.gallery import gallery, gallery_of_twos
 from pages.dataset.histograms import histogram
 from pages.dataset.panel import preview_panel, show_problems
-from pages.dataset.scan import surveyed
+from pages.dataset.scan import scanned
 from pages.dataset.view import PROBLEM_FILTERS, Filter, View
 from pages.shared.job_panel import ask, job_panel
 from pages.shared.markdown import plain
 from pages.shared.stores import jobs
 from seg_core.config import RECIPES, Config
 from seg_core.data.dataset import Dataset
-from seg_core.data.folders import SAMPLE, Part
+from seg_core.data.folders import SAMPLE, SplitName
 from seg_core.data.scan.duplicates import Duplicate
 from seg_core.data.scan.similarity import TRANSFORMATIONS
 from seg_core.errors import InputError
@@ -58,10 +58,10 @@ def fetch_panel() -> None:
 def leakage(view: View) -> None:
     """Photographs that stand in the dataset more than once."""
     leaks = [found for found in view.duplicates if found.is_leakage]
-    between = [found for found in view.duplicates if not found.is_leakage and found.first.part != found.second.part]
-    within = [found for found in view.duplicates if found.first.part == found.second.part]
+    between = [found for found in view.duplicates if not found.is_leakage and found.first.split != found.second.split]
+    within = [found for found in view.duplicates if found.first.split == found.second.split]
     if leaks:
-        count = len({photo.index for found in leaks for photo in (found.first, found.second) if photo.part != "train"})
+        count = len({photo.index for found in leaks for photo in (found.first, found.second) if photo.split != "train"})
         which = "photograph that tests or validates trains" if count == 1 else "photographs that test or validate train"
         st.error(
             f"Leakage: {count:,} {which} too. Scores on such photographs say nothing; remove one of each two.",
@@ -92,7 +92,7 @@ def duplicates(view: View, found: list[Duplicate], label: str) -> None:
 
 def _captions(found: Duplicate) -> tuple[str, str]:
     how = "" if found.transformation == TRANSFORMATIONS[0] else f" · {found.transformation}"
-    return found.first.part or "", f"{found.second.part or ''}{how} · agreement {found.agreement:.2f}"
+    return found.first.split or "", f"{found.second.split or ''}{how} · agreement {found.agreement:.2f}"
 
 
 def charts(view: View) -> None:
@@ -112,7 +112,7 @@ def charts(view: View) -> None:
 def browse(view: View) -> None:
     """The photographs, filtered, some at a time."""
     part_box, problem_box, area_box, page_box = st.columns([2, 2, 2, 1], vertical_alignment="bottom")
-    parts: dict[str, Part | None] = {"all": None, **{part: part for part in view.parts}}
+    parts: dict[str, SplitName | None] = {"all": None, **{part: part for part in view.parts}}
     part = part_box.segmented_control("Part", list(parts), default="all", required=True)
     problem = problem_box.selectbox("Problem", [*PROBLEM_FILTERS, *view.problem_kinds])
     low, high = area_box.slider("Lesion area, %", 0, 100, (0, 100))
@@ -147,14 +147,14 @@ with st.container():  # a place that stays: what is open below it stays open
 fetch_panel()
 if dataset is None:
     st.stop()
-view = surveyed(dataset)
+view = scanned(dataset)
 if view is None:
     st.stop()
 counts = ", ".join(f"**{count:,}** {part}" for part, count in dataset.counts.items() if count)
-areas = view.areas[view.survey.readable]
+areas = view.areas[view.scan.readable]
 middle = f", median lesion area **{np.median(areas) * 100:.1f} %** of the photograph" if len(areas) else ""
 st.markdown(f"{counts or '**0**'} pairs{middle}")
-show_problems(view.survey.problems)
+show_problems(view.scan.problems)
 if not view.pairs:
     st.stop()
 leakage(view)

@@ -132,7 +132,7 @@ if launched and dataset:
     try:
         for group in groups:
             if len(group) > 1:
-                dataset.split(group[-1].drawing)  # the last fold is the smallest: if it is empty, none is begun
+                dataset.split(group[-1].split_spec)  # the last fold is the smallest: if it is empty, none is begun
     except InputError as error:
         st.error(plain(str(error)))
         st.stop()

@@ -43,7 +43,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Search for a recipe.")
     commands = parser.add_subparsers(dest="command", required=True)
     run = commands.add_parser("run", help="train candidates on the folds")
-    run.add_argument("--data", required=True, help="the dataset; its test part is left alone")
+    run.add_argument("--data", required=True, help="the dataset; its test split is left alone")
     run.add_argument("--only", type=int, default=FOLDS, help=f"on how many of the {FOLDS} folds")
     run.add_argument("--common", default="", help="settings of all of them")
     run.add_argument("--seeds", default="0", help="seeds, joined by commas")
@@ -93,7 +93,7 @@ def finished(store: RunStore) -> Iterator[Run]:
 
 
 def table(store: RunStore) -> str:
-    """Candidates with the means of what the last epochs of their runs score on the validation parts, at stored resolution.
+    """Candidates with the means of what the last epochs of their runs score on the validation splits, at stored resolution.
 
     Behind ± stands the standard deviation over seeds of the mean over folds, where there are several.
     """
@@ -122,7 +122,7 @@ def differences(run: Run) -> str:
 
 
 def _validation(run: Run) -> list[Pair]:
-    return open_dataset(run.sources).split(run.config.drawing).val
+    return open_dataset(run.sources).split(run.config.split_spec).val
 
 
 def _means(values: Sequence[float], groups: Sequence[Any]) -> list[float]:
@@ -131,7 +131,7 @@ def _means(values: Sequence[float], groups: Sequence[Any]) -> list[float]:
 
 
 def afterwards(runs: Sequence[Run]) -> str:
-    """What the masks of some runs score on their validation parts at stored resolution, treated in several ways."""
+    """What the masks of some runs score on their validation splits at stored resolution, treated in several ways."""
     scores: dict[str, list[float]] = {}
     for run in runs:
         pairs = _validation(run)

@@ -2,10 +2,10 @@
 
     make models DATA=DIR MORE=DIR ORIGINALS=DIR
 
-DATA is ISIC 2016: its test part is for the cards alone, the photographs named in validation.txt validate, and the others train.
+DATA is ISIC 2016: its test split is for the cards alone, the photographs named in validation.txt validate, and the others train.
 MORE are further photographs, all to train on, for `fine-tune-best-plus`; without it that model is left out. ORIGINALS holds the
 validation photographs at their original size; with it the cards score them at that size too. A photograph that shows a slide of
-the validation or the test part anew is not trained on.
+the validation or the test split anew is not trained on.
 
 Each training is an ordinary run: it waits its turn and shows in Monitor, and its command stands in its card.
 """
@@ -26,7 +26,7 @@ from seg_core.common.home import SHIPPED_CHECKPOINTS, home
 from seg_core.config import VARIANTS, Variant
 from seg_core.data.dataset import Dataset, open_dataset
 from seg_core.data.folders import Pair
-from seg_core.data.scan.dataset_scan import survey
+from seg_core.data.scan.dataset_scan import scan_dataset
 from seg_core.data.scan.duplicates import near_duplicates
 from seg_core.errors import InputError, some_of
 
@@ -52,7 +52,7 @@ def main() -> None:
         if options.more:
             known = {pair.id for pairs in parts.values() for pair in pairs}
             further = open_dataset(options.more)
-            more = [replace(pair, part="train") for pair in further.unique_pairs if pair.id not in known]
+            more = [replace(pair, split="train") for pair in further.unique_pairs if pair.id not in known]
             print(f"{len(more)} of the {len(further.unique_pairs)} photographs of {further.name} are further ones.")
             both = parts | {"train": [*parts["train"], *more]}
             wide = link(folder / f"{data.name}-and-{further.name}", without_leaks(folder, both))
@@ -79,7 +79,7 @@ def link(folder: Path, parts: Mapping[str, Sequence[Pair]]) -> Dataset:
 def parts_of(dataset: Dataset) -> dict[str, list[Pair]]:
     """The parts that the models train, validate and are tested on."""
     named = VALIDATION.read_text(encoding="utf-8").split()
-    pairs = {pair.id: pair for pair in dataset.unique_pairs if pair.part != "test"}
+    pairs = {pair.id: pair for pair in dataset.unique_pairs if pair.split != "test"}
     if missing := [id for id in named if id not in pairs]:
         raise InputError(f"{dataset.name} lacks photographs that the models validate with: {some_of(missing)}; name ISIC 2016.")
     return {
@@ -91,8 +91,8 @@ def parts_of(dataset: Dataset) -> dict[str, list[Pair]]:
 
 def without_leaks(folder: Path, parts: dict[str, list[Pair]]) -> dict[str, list[Pair]]:
     """The parts without those training photographs that show a slide of another part anew."""
-    found = near_duplicates(survey(link(folder / "all", parts)))
-    leaks = {each.id for one in found if one.is_leakage for each in (one.first, one.second) if each.part == "train"}
+    found = near_duplicates(scan_dataset(link(folder / "all", parts)))
+    leaks = {each.id for one in found if one.is_leakage for each in (one.first, one.second) if each.split == "train"}
     if leaks:
         print(f"Not trained on, since validation or test photographs show the same slide: {', '.join(sorted(leaks))}.")
     return parts | {"train": [pair for pair in parts["train"] if pair.id not in leaks]}
@@ -102,7 +102,7 @@ def make(dataset: Dataset, variant: Variant, publish: list[str]) -> None:
     """Train a model and publish it as it is after its last epoch.
 
     The epoch that is best on 60 photographs is so by chance, and often from when the learning rate was still high: masks of
-    mirror images agree less then, and the validation part would no longer be one that no epoch was chosen on.
+    mirror images agree less then, and the validation split would no longer be one that no epoch was chosen on.
     """
     (source,) = dataset.sources
     run = lesionlab("train", "--data", source, "--variant", variant, "--recipe", "best")

@@ -53,7 +53,7 @@ RECIPE_SETTINGS: dict[Recipe, dict[str, Any]] = {
 }
 
 
-class Drawing(NamedTuple):
+class SplitSpec(NamedTuple):
     """What decides which photographs validate: see the settings of `Config` of these names."""
 
     seed: int = 0
@@ -126,10 +126,10 @@ class Config(BaseModel):
         description="report: the four kinds that the report names. standard: those, quarter turns, blur, and bare skin.",
     )
     val_fraction: float = Field(
-        default=Drawing().val_fraction,
+        default=SplitSpec().val_fraction,
         gt=0,
         lt=1,
-        description="Share of the training part that validates, where the dataset has no validation part of its own.",
+        description="Share of the training split that validates, where the dataset has no validation split of its own.",
     )
     folds: int = Field(
         default=1,
@@ -184,9 +184,9 @@ class Config(BaseModel):
         return self
 
     @property
-    def drawing(self) -> Drawing:
+    def split_spec(self) -> SplitSpec:
         """What `seg_core.data.dataset.Dataset.split` takes."""
-        return Drawing(self.seed, self.val_fraction, self.folds, self.fold)
+        return SplitSpec(self.seed, self.val_fraction, self.folds, self.fold)
 
     @property
     def averaged_from(self) -> int:

@@ -47,7 +47,7 @@ def other_masks(small_dataset: Path, tmp_path_factory: pytest.TempPathFactory) -
 
 @pytest.fixture(scope="module")
 def leaky_dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A photograph that trains stands in the test part too, mirrored; another one cannot be read, and one has no mask."""
+    """A photograph that trains stands in the test split too, mirrored; another one cannot be read, and one has no mask."""
     folder = make_dataset(tmp_path_factory.mktemp("data") / "leaky", size=(96, 96), train=6, test=3)
     for kind, ending in (("images", "jpg"), ("masks", "png")):
         with Image.open(folder / "train" / kind / f"ISIC_0000002.{ending}") as picture:

@@ -21,13 +21,13 @@ SHARED_DATA = Path(__file__).resolve().parent.parent.parent / "shared" / "data"
 """Real photographs, for the tests that use them where they are present."""
 
 # Of a layout: the folder of photographs, the folder of masks, what is added to a mask's name, and what each part is called.
-_ISIC_PARTS = {"train": "Training", "val": "Validation", "test": "Test"}
+_ISIC_SPLITS = {"train": "Training", "val": "Validation", "test": "Test"}
 LAYOUTS: dict[str, tuple[str, str, str, dict[str, str]]] = {
     "generic": ("{}/images", "{}/masks", "", {"train": "train", "val": "val", "test": "test"}),
     "flat": ("images", "masks", "", {"train": ""}),
-    "isic2016": ("ISBI2016_ISIC_Part1_{}_Data", "ISBI2016_ISIC_Part1_{}_GroundTruth", "_Segmentation", _ISIC_PARTS),
-    "isic2017": ("ISIC-2017_{}_Data", "ISIC-2017_{}_Part1_GroundTruth", "_segmentation", {**_ISIC_PARTS, "test": "Test_v2"}),
-    "isic2018": ("ISIC2018_Task1-2_{}_Input", "ISIC2018_Task1_{}_GroundTruth", "_segmentation", _ISIC_PARTS),
+    "isic2016": ("ISBI2016_ISIC_Part1_{}_Data", "ISBI2016_ISIC_Part1_{}_GroundTruth", "_Segmentation", _ISIC_SPLITS),
+    "isic2017": ("ISIC-2017_{}_Data", "ISIC-2017_{}_Part1_GroundTruth", "_segmentation", {**_ISIC_SPLITS, "test": "Test_v2"}),
+    "isic2018": ("ISIC2018_Task1-2_{}_Input", "ISIC2018_Task1_{}_GroundTruth", "_segmentation", _ISIC_SPLITS),
 }
 
 

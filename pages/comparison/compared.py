@@ -117,7 +117,7 @@ class Table:
                     scores[metric][rows, column] = values
         return cls(ids, scores)
 
-    def in_order(self, order: str) -> list[int]:
+    def rows_in(self, order: str) -> list[int]:
         """The rows, sorted as `ORDERS` says."""
         if order == "name":
             return sorted(range(len(self.ids)), key=self.ids.__getitem__)

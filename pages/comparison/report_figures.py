@@ -16,7 +16,7 @@ from seg_core.report.student_report import REPORT, REPORT_METRICS, REPORT_TITLES
 from seg_core.runs.run import Run
 from seg_core.runs.store import RunStore
 
-PARTS = {"train": "training", "val": "validation"}
+SPLITS = {"train": "training", "val": "validation"}
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ def _points(epochs: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     return [
         {"epoch": number, "split": part, "name": name, "value": value}
         for number, epoch in enumerate(epochs, start=1)
-        for part in PARTS
+        for part in SPLITS
         for name, value in epoch[part].items()
     ]
 
@@ -87,7 +87,7 @@ def figures_table(histories: Sequence[History]) -> str:
     body = "".join(
         f"<tr class='part'><th scope='rowgroup' colspan='{len(REPORT_TITLES) + 1}'>{title.capitalize()}</th></tr>"
         + "".join(_row(*row) for row in _rows(part, histories))
-        for part, title in PARTS.items()
+        for part, title in SPLITS.items()
     )
     return wide_table(f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody>", "Figures beside those of the report")
 

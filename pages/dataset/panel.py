@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import streamlit as st
 
 from pages.dataset.choose import choose_dataset
-from pages.dataset.scan import surveyed
+from pages.dataset.scan import scanned
 from pages.shared.markdown import plain
 from seg_core.common.text import legible
 from seg_core.config import Config
@@ -31,17 +31,17 @@ def data_panel(start: Sequence[str], key: str) -> tuple[Dataset | None, list[Pro
         return None, []
     counts = dataset.counts
     split = ", ".join(f"**{count:,}** {part}" for part, count in counts.items() if count)
-    st.markdown(f"{split} pairs. " + ("" if counts["val"] else "Validation is split off the training part by seed. "))
+    st.markdown(f"{split} pairs. " + ("" if counts["val"] else "Validation is split off the training split by seed. "))
     if not counts["test"]:
-        st.caption("There is no test part, and none is invented: figures are measured on validation, and labelled so.")
+        st.caption("There is no test split, and none is invented: figures are measured on validation, and labelled so.")
     if not counts["train"]:
-        st.error("There are no pairs to train with; give a folder that holds photographs with masks beside its test part.")
+        st.error("There are no pairs to train with; give a folder that holds photographs with masks beside its test split.")
         return None, []
-    view = surveyed(dataset)
+    view = scanned(dataset)
     if view is None:
         return dataset, []
-    show_problems(view.survey.problems + leakage(dataset, view.duplicates))
-    return dataset, refused(dataset, view.survey.problems)
+    show_problems(view.scan.problems + leakage(dataset, view.duplicates))
+    return dataset, refused(dataset, view.scan.problems)
 
 
 def show_problems(problems: list[Problem]) -> None:

@@ -10,14 +10,14 @@ from pages.shared.markdown import plain
 from pages.shared.stores import jobs
 from seg_core.data.dataset import Dataset
 from seg_core.errors import InputError
-from seg_core.jobs.requests import survey_request
+from seg_core.jobs.requests import scan_request
 from seg_core.jobs.results import forget, result_folder
 
 
-def surveyed(dataset: Dataset) -> View | None:
+def scanned(dataset: Dataset) -> View | None:
     """What a survey saw of the dataset; while that is not known, how far it is, and None."""
     try:
-        request = survey_request(dataset)
+        request = scan_request(dataset)
     except InputError as error:
         st.error(plain(str(error)))
         return None

@@ -11,11 +11,11 @@ import numpy as np
 
 from seg_core.data.check import Problem
 from seg_core.data.dataset import Dataset
-from seg_core.data.folders import PARTS, Pair, Part
-from seg_core.data.scan.dataset_scan import Survey
+from seg_core.data.folders import SPLITS, Pair, SplitName
+from seg_core.data.scan.dataset_scan import Scan
 from seg_core.data.scan.duplicates import Duplicate
 from seg_core.errors import InputError
-from seg_core.jobs.requests import load_survey, survey_request
+from seg_core.jobs.requests import load_scan, scan_request
 from seg_core.jobs.results import result_folder
 
 ANY, SOUND, TROUBLED = "any or none", "none", "any"
@@ -26,7 +26,7 @@ PROBLEM_FILTERS = (ANY, SOUND, TROUBLED)
 class Filter:
     """Which pairs to show; lesion areas as shares of the photograph, both ends included."""
 
-    part: Part | None
+    split: SplitName | None
     problem: str
     least_area: float
     most_area: float
@@ -37,35 +37,35 @@ class View:
     """The pairs of a dataset with what was seen of them, row by row."""
 
     pairs: list[Pair]
-    survey: Survey
+    scan: Scan
     duplicates: list[Duplicate]
 
     @property
     def areas(self) -> np.ndarray:
         """(N,) lesion areas as shares of the photograph, NaN where a pair cannot be read."""
-        return self.survey.areas
+        return self.scan.areas
 
     @property
     def longest_sides(self) -> np.ndarray:
         """(N,) pixels on the longer side, NaN where a photograph cannot be read."""
-        longest: np.ndarray = self.survey.sizes.max(axis=1).astype(float)
+        longest: np.ndarray = self.scan.sizes.max(axis=1).astype(float)
         longest[longest == 0] = np.nan
         return longest
 
     @property
-    def parts(self) -> list[Part]:
+    def parts(self) -> list[SplitName]:
         """The parts that have pairs."""
-        return [part for part in PARTS if part in self.survey.parts]
+        return [part for part in SPLITS if part in self.scan.parts]
 
     @cached_property
     def problems(self) -> list[list[Problem]]:
         """The problems of each row, those of names included."""
         of_file: dict[Path, list[Problem]] = {}
-        for problem in self.survey.name_problems:
+        for problem in self.scan.name_problems:
             of_file.setdefault(problem.file, []).append(problem)
         return [
             [*own, *of_file.get(pair.image, []), *of_file.get(pair.mask, [])]
-            for pair, own in zip(self.pairs, self.survey.pair_problems, strict=True)
+            for pair, own in zip(self.pairs, self.scan.pair_problems, strict=True)
         ]
 
     @property
@@ -75,7 +75,7 @@ class View:
 
     def by_part(self, values: np.ndarray) -> dict[str, np.ndarray]:
         """Values of all rows (N,) as one array a part, without NaN."""
-        parts = np.array(self.survey.parts)
+        parts = np.array(self.scan.parts)
         return {part: values[(parts == part) & ~np.isnan(values)] for part in self.parts}
 
     def rows(self, wanted: Filter) -> list[int]:
@@ -83,41 +83,41 @@ class View:
         return [
             row
             for row, (pair, problems) in enumerate(zip(self.pairs, self.problems, strict=True))
-            if wanted.part in (None, pair.part)
+            if wanted.split in (None, pair.split)
             and _has(problems, wanted.problem)
             and not (self.areas[row] < wanted.least_area or self.areas[row] > wanted.most_area)
         ]
 
     def caption(self, row: int) -> str:
         """What stands below a photograph: part, size, lesion area, problems."""
-        width, height = self.survey.sizes[row]
+        width, height = self.scan.sizes[row]
         area = "" if np.isnan(self.areas[row]) else f"lesion {self.areas[row] * 100:.1f} %"
         size = f"{width} × {height}" if width else ""
-        return " · ".join(filter(None, [self.pairs[row].part, size, area, *(problem.kind for problem in self.problems[row])]))
+        return " · ".join(filter(None, [self.pairs[row].split, size, area, *(problem.kind for problem in self.problems[row])]))
 
 
 def open_view(dataset: Dataset, folder: Path) -> View:
-    """A dataset with the result of its survey.
+    """A dataset with the result of its scan.
 
     Raises:
         InputError: if the result is damaged.
     """
-    survey, duplicates = _loaded(folder)
-    return View(dataset.pairs, survey, duplicates)
+    scan, duplicates = _loaded(folder)
+    return View(dataset.pairs, scan, duplicates)
 
 
 def known_duplicates(dataset: Dataset) -> list[Duplicate]:
     """The duplicates that a survey of a dataset found; none where it was not looked at yet."""
     try:
-        folder = result_folder(survey_request(dataset))
+        folder = result_folder(scan_request(dataset))
         return _loaded(folder)[1] if folder else []
     except InputError:
         return []
 
 
 @lru_cache(maxsize=4)
-def _loaded(folder: Path) -> tuple[Survey, list[Duplicate]]:
-    return load_survey(folder)  # the folder's name holds the key: other files are another folder
+def _loaded(folder: Path) -> tuple[Scan, list[Duplicate]]:
+    return load_scan(folder)  # the folder's name holds the key: other files are another folder
 
 
 def _has(problems: list[Problem], wanted: str) -> bool:

@@ -22,7 +22,7 @@ def plotly_script() -> FileResponse:
 
 
 @router.get("/{name}.svg")
-def drawing(name: str) -> FileResponse:
+def split_spec(name: str) -> FileResponse:
     """One of our own drawings."""
     file = ASSETS / f"{name}.svg"
     if file.parent != ASSETS or not file.is_file():

@@ -22,12 +22,12 @@ def check_data(
     Photographs of which one trains and another validates or tests are compared, and named where they look the same.
     """
     from seg_core.data.dataset import open_dataset
-    from seg_core.data.scan.dataset_scan import survey
+    from seg_core.data.scan.dataset_scan import scan_dataset
     from seg_core.data.scan.duplicates import leakage, near_duplicates
 
     dataset = open_dataset(sources)
     with progress("Checking") as advance:
-        seen = survey(dataset, advance)
+        seen = scan_dataset(dataset, advance)
     with progress("Comparing") as advance:
         problems = seen.problems + leakage(dataset, near_duplicates(seen, on_progress=advance))
     counts = dataset.counts

@@ -32,7 +32,7 @@ def evaluate(
     as_json: JsonOption = False,
 ) -> None:
     """Score a checkpoint, or a folder of masks named like the photographs, on a split; every image at its stored resolution."""
-    from seg_core.config import Drawing
+    from seg_core.config import SplitSpec
     from seg_core.data.dataset import open_dataset
     from seg_core.evaluation.evaluate import evaluate as score
     from seg_core.prediction.checkpoint import load_checkpoint
@@ -44,8 +44,8 @@ def evaluate(
     checkpoint = None if model.is_dir() else load_checkpoint(model, tta=tta)
     dataset = open_dataset(data)
     chosen = split or ("test" if dataset.test else "val")
-    drawing = checkpoint.config.drawing if checkpoint else Drawing()
-    pairs = dataset.part(chosen, drawing)
+    drawing = checkpoint.config.split_spec if checkpoint else SplitSpec()
+    pairs = dataset.pairs_of(chosen, drawing)
     if checkpoint is None and chosen != "test" and not dataset.counts["val"]:
         screen.print(f"Validation is {drawing.words}.")
     if checkpoint and chosen != "test" and checkpoint.metadata["dataset"]["fingerprint"] != dataset.fingerprint:
@@ -74,7 +74,7 @@ def predict(
     tta: TtaOption = False,
 ) -> None:
     """Write the mask of each photograph as STEM_mask.png: 0 and 255, the photograph's own size."""
-    from seg_core.common.parallel import in_order
+    from seg_core.common.parallel import ordered_map
     from seg_core.data.folders import list_images
     from seg_core.prediction.checkpoint import load_checkpoint
 
@@ -101,7 +101,7 @@ def predict(
         return target, mask.mean()
 
     failed = []
-    with progress("Predicting") as advance, closing(in_order(write_mask, images)) as results:
+    with progress("Predicting") as advance, closing(ordered_map(write_mask, images)) as results:
         for done, result in enumerate(results, start=1):
             if isinstance(result, InputError):
                 failed.append(str(result))
@@ -127,7 +127,7 @@ def publish(
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Write a model in fp16 with a card: scored on the validation and the test part of the data it was trained on."""
+    """Write a model in fp16 with a card: scored on the validation and the test split of the data it was trained on."""
     from seg_core.data.dataset import open_dataset
     from seg_core.report.publishing import publish as write
 

@@ -97,7 +97,7 @@ def train(
         dataset = open_dataset(data, advance)
     configs = config.repeated(seeds=seeds, folds=folds if folds is not None and fold is None else 1)
     if len(configs) > 1:
-        dataset.split(configs[-1].drawing)  # the last fold is the smallest: if it is empty, the first is not begun either
+        dataset.split(configs[-1].split_spec)  # the last fold is the smallest: if it is empty, the first is not begun either
     _train_in_turn(name, configs, dataset.sources, as_json)
 
 

@@ -15,7 +15,7 @@ MOST_WORKERS = 8
 """Each may hold a photograph at its stored size and what is computed of it, up to some hundred megabytes."""
 
 
-def in_order(function: Callable[[Item], Result], items: Iterable[Item]) -> Generator[Result, None, None]:
+def ordered_map(function: Callable[[Item], Result], items: Iterable[Item]) -> Generator[Result, None, None]:
     """Like `map`, on all cores: for what lets go of the interpreter's lock, as Pillow, NumPy and OpenVINO do while they work.
 
     No more is begun than two items a core ahead of the one that is taken next. When the caller stops taking (`contextlib.closing`

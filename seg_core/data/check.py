@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from seg_core.common.parallel import in_order
+from seg_core.common.parallel import ordered_map
 from seg_core.data.dataset import Dataset
 from seg_core.data.folders import Pair
 from seg_core.data.image import MASK_CUT, read_mask, read_reduced, scaled, scaled_mask
@@ -73,7 +73,7 @@ def check_names(dataset: Dataset) -> list[Problem]:
             if first.image == pair.image:
                 file, text = pair.mask, f"{pair.image.name} has two masks, {first.mask.name} and {pair.mask.name}"
             else:
-                where = f"{first.image} ({first.part}) and {pair.image} ({pair.part})"
+                where = f"{first.image} ({first.split}) and {pair.image} ({pair.split})"
                 file, text = pair.image, f"{pair.id} stands twice, as {where}"
             problems.append(Problem("duplicate id", file, f"{text}; keep one of the two."))
         else:
@@ -94,7 +94,7 @@ def load_pairs(
     pairs: list[Pair], size: int, on_progress: Callable[[int, int], None] | None = None
 ) -> Generator[LoadedPair, None, None]:
     """Decode pairs on all cores, in order."""
-    with closing(in_order(partial(load_pair, size=size), pairs)) as decoded:
+    with closing(ordered_map(partial(load_pair, size=size), pairs)) as decoded:
         for done, loaded in enumerate(decoded, start=1):
             yield loaded
             if on_progress:

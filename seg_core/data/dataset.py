@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from seg_core.config import Drawing
+from seg_core.config import SplitSpec
 from seg_core.data.fingerprint import dataset_fingerprint, pair_facts
-from seg_core.data.folders import PARTS, SAMPLE, Listing, Pair, clean_source, list_folder
+from seg_core.data.folders import SAMPLE, SPLITS, Listing, Pair, clean_source, list_folder
 from seg_core.data.sample.folder import sample_folder
 from seg_core.errors import InputError
 
@@ -44,8 +44,8 @@ class Dataset:
 
     @property
     def test(self) -> list[Pair]:
-        """The pairs of the dataset's own test part, which no split touches."""
-        return [pair for pair in self.unique_pairs if pair.part == "test"]
+        """The pairs of the dataset's own test split, which no split touches."""
+        return [pair for pair in self.unique_pairs if pair.split == "test"]
 
     @cached_property
     def unique_pairs(self) -> list[Pair]:
@@ -58,7 +58,7 @@ class Dataset:
     @property
     def counts(self) -> dict[str, int]:
         """The number of pairs of each part, train, val and test."""
-        return {part: sum(pair.part == part for pair in self.pairs) for part in PARTS}
+        return {part: sum(pair.split == part for pair in self.pairs) for part in SPLITS}
 
     @cached_property
     def fingerprint(self) -> str:
@@ -69,18 +69,18 @@ class Dataset:
         """
         return dataset_fingerprint(self.pairs, pair_facts(self.pairs))
 
-    def split(self, drawing: Drawing) -> Split:
+    def split(self, spec: SplitSpec) -> Split:
         """Split into training, validation and test.
 
-        The test part is the dataset's own or empty, and is never trained on. Validation is the dataset's own part where there is
-        one, else ``val_fraction`` of the training part, drawn by ``seed`` from the sorted ids. With several ``folds`` it is the
+        The test split is the dataset's own or empty, and is never trained on. Validation is the dataset's own part where there is
+        one, else ``val_fraction`` of the training split, drawn by ``seed`` from the sorted ids. With several ``folds`` it is the
         ``fold``-th, from 1, of as many equal parts of both together, drawn likewise.
 
         Raises:
             InputError: if no pair would be left to train or none to validate with.
         """
-        seed, val_fraction, folds, fold = drawing
-        train, val = ([pair for pair in self.unique_pairs if pair.part == part] for part in ("train", "val"))
+        seed, val_fraction, folds, fold = spec
+        train, val = ([pair for pair in self.unique_pairs if pair.split == part] for part in ("train", "val"))
         val_is_own = bool(val) and folds == 1
         if not val_is_own:
             shuffled = sorted(train + val, key=lambda pair: pair.id)
@@ -97,15 +97,15 @@ class Dataset:
             raise InputError(f"{self.name} has {found}; each needs at least one.")
         return split
 
-    def part(self, name: str, drawing: Drawing) -> list[Pair]:
+    def pairs_of(self, name: str, spec: SplitSpec) -> list[Pair]:
         """The pairs of ``train``, ``val`` or ``test``, as `split` gives them.
 
         Raises:
             InputError: if there is no such part, or it is empty.
         """
-        if name not in PARTS:
-            raise InputError(f"There is no split {name!r}; choose {', '.join(PARTS[:-1])} or {PARTS[-1]}.")
-        pairs = self.test if name == "test" else getattr(self.split(drawing), name)
+        if name not in SPLITS:
+            raise InputError(f"There is no split {name!r}; choose {', '.join(SPLITS[:-1])} or {SPLITS[-1]}.")
+        pairs = self.test if name == "test" else getattr(self.split(spec), name)
         if not pairs:
             raise InputError(f"{self.name} has no {name} part; use val, which is drawn by seed.")
         return list(pairs)
@@ -136,7 +136,7 @@ class SplitChoice:
 
     dataset: Dataset
     name: str
-    drawing: Drawing
+    spec: SplitSpec
 
     @cached_property
     def pairs(self) -> list[Pair]:
@@ -145,4 +145,4 @@ class SplitChoice:
         Raises:
             InputError: if there is no such part, or it is empty.
         """
-        return self.dataset.part(self.name, self.drawing)
+        return self.dataset.pairs_of(self.name, self.spec)

@@ -42,7 +42,7 @@ def dataset_fingerprint(pairs: Sequence[Pair], facts: np.ndarray) -> str:
         facts: what `pair_facts` says of them.
     """
     sizes = facts[:, [0, 2]].tolist()
-    lines = sorted(f"{pair.part} {pair.id} {photo} {mask}" for pair, (photo, mask) in zip(pairs, sizes, strict=True))
+    lines = sorted(f"{pair.split} {pair.id} {photo} {mask}" for pair, (photo, mask) in zip(pairs, sizes, strict=True))
     return digest(lines, 12)
 
 

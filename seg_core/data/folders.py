@@ -13,8 +13,8 @@ from seg_core.common.home import expanded
 from seg_core.common.text import legible
 from seg_core.errors import InputError
 
-Part = Literal["train", "val", "test"]
-PARTS: tuple[Part, ...] = ("train", "val", "test")
+SplitName = Literal["train", "val", "test"]
+SPLITS: tuple[SplitName, ...] = ("train", "val", "test")
 PHOTO_ENDINGS = {".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp", ".webp"}
 MASK_ENDINGS = {".png", ".bmp", ".tif", ".tiff", ".gif", ".jpg", ".jpeg"}
 MASK_SUFFIXES = ("segmentation", "mask", "lesion")
@@ -26,7 +26,7 @@ _ISIC = re.compile(
     r"(?:ISBI2016_ISIC_Part1|ISIC-2017|ISIC2018_Task1(?:-2)?)_(Training|Validation|Test)(?:_v\d)?(?:_Part1)?_(Data|Input|GroundTruth)",
     re.I,
 )
-_ISIC_PARTS: dict[str, Part] = {"training": "train", "validation": "val", "test": "test"}
+_ISIC_SPLITS: dict[str, SplitName] = {"training": "train", "validation": "val", "test": "test"}
 _MASK_SUFFIX = re.compile(f"_({'|'.join(MASK_SUFFIXES)})$", re.I)
 
 LAYOUTS = (
@@ -42,7 +42,7 @@ class Pair:
     id: str
     image: Path
     mask: Path
-    part: Part
+    split: SplitName
 
 
 @dataclass(frozen=True)
@@ -88,23 +88,23 @@ def list_images(folder: Path) -> list[Path]:
         raise InputError(f"The folder {folder} cannot be read ({error.strerror}); check the path.") from None
 
 
-def _part_folders(folder: Path) -> Iterator[tuple[Part, list[Path], list[Path]]]:
+def _part_folders(folder: Path) -> Iterator[tuple[SplitName, list[Path], list[Path]]]:
     """The folders of photographs and of masks of each part that is there."""
     subfolders = sorted(path for path in folder.iterdir() if path.is_dir())
     named = [(found, path) for path in subfolders if (found := _ISIC.fullmatch(path.name))]
-    for part in PARTS:
-        of_part = [(found[2].lower(), path) for found, path in named if _ISIC_PARTS[found[1].lower()] == part]
+    for part in SPLITS:
+        of_part = [(found[2].lower(), path) for found, path in named if _ISIC_SPLITS[found[1].lower()] == part]
         if of_part:
             masks = [path for kind, path in of_part if kind == "groundtruth"]
             yield part, [path for kind, path in of_part if kind != "groundtruth"], masks
     if (folder / "images").is_dir():
         yield "train", [folder / "images"], [folder / "masks"]
-    for part in PARTS:
+    for part in SPLITS:
         if (folder / part / "images").is_dir():
             yield part, [folder / part / "images"], [folder / part / "masks"]
 
 
-def _match(part: Part, photo_folders: list[Path], mask_folders: list[Path], listing: Listing) -> None:
+def _match(split: SplitName, photo_folders: list[Path], mask_folders: list[Path], listing: Listing) -> None:
     photos = [path for path in _files(photo_folders, PHOTO_ENDINGS) if not path.stem.endswith("_superpixels")]
     photos.sort(key=lambda path: path.stem)
     stems = {path.stem for path in photos}
@@ -113,7 +113,7 @@ def _match(part: Part, photo_folders: list[Path], mask_folders: list[Path], list
         id = path.stem if path.stem in stems else _MASK_SUFFIX.sub("", path.stem)
         masks.setdefault(id, []).append(path)
     # Two photographs or two masks of one id make two pairs, which `seg_core.data.check` names.
-    listing.pairs.extend(Pair(legible(photo.stem), photo, mask, part) for photo in photos for mask in masks.get(photo.stem, []))
+    listing.pairs.extend(Pair(legible(photo.stem), photo, mask, split) for photo in photos for mask in masks.get(photo.stem, []))
     listing.without_mask.extend(photo for photo in photos if photo.stem not in masks)
     listing.without_photo.extend(mask for id in sorted(masks.keys() - stems) for mask in masks[id])
 

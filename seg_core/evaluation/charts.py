@@ -16,7 +16,7 @@ import numpy as np
 from seg_core.evaluation.group import Scored
 from seg_core.training.history import EPOCH_METRICS
 
-PARTS = {"train": (", training", "dash"), "val": ("", "solid")}
+SPLITS = {"train": (", training", "dash"), "val": ("", "solid")}
 SMALLEST = 0.01
 """Lesions that cover less of an image, in percent, are drawn at this: a logarithmic axis has no 0."""
 
@@ -57,7 +57,7 @@ def curves(histories: Mapping[str, Sequence[Mapping[str, Mapping[str, float]]]],
                 "marker": {"symbol": "circle" if part == "val" else "circle-open"},  # of a single epoch there is no line
             }
             for label, epochs in histories.items()
-            for part, (words, dash) in PARTS.items()
+            for part, (words, dash) in SPLITS.items()
         ]
         charts.append(Chart(title, "", _figure(traces, "epoch", title)))
     return charts

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 
 from seg_core import metrics
-from seg_core.common.atomic_file import whole_file
-from seg_core.common.parallel import in_order
+from seg_core.common.atomic_file import atomic_file
+from seg_core.common.parallel import ordered_map
 from seg_core.data.folders import Pair
 from seg_core.data.image import read_mask
 from seg_core.errors import InputError, some_of
@@ -156,7 +156,7 @@ class Evaluation:
         """Write all of it as a NumPy archive (``.npz``), whole or not at all."""
         texts = {name: np.array(getattr(self, name), np.str_) for name in _TEXTS}
         counted = {name: getattr(self, name) for name in _ARRAYS}
-        with whole_file(path) as partial, partial.open("wb") as file:
+        with atomic_file(path) as partial, partial.open("wb") as file:
             np.savez_compressed(file, allow_pickle=False, format=FORMAT_VERSION, own=self.own, **texts, **counted)
 
     @classmethod
@@ -230,7 +230,7 @@ def evaluate(
         outlines[:, row] = outline_scores(prediction, truth)
         return prediction
 
-    with closing(in_order(score, range(len(scored)))) as predictions:
+    with closing(ordered_map(score, range(len(scored)))) as predictions:
         for row, pair in enumerate(scored):
             prediction = next(predictions)
             if on_prediction:

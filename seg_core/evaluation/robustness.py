@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image
 
 from seg_core import metrics
-from seg_core.common.parallel import in_order
+from seg_core.common.parallel import ordered_map
 from seg_core.data.folders import Pair
 from seg_core.data.image import read_image, read_mask
 from seg_core.prediction.checkpoint import Checkpoint
@@ -54,7 +54,7 @@ def robustness(model: Checkpoint, pairs: Sequence[Pair], on_progress: Callable[[
         InputError: if a file cannot be read.
     """
     rows = []
-    with closing(in_order(partial(_measure, model), pairs)) as results:
+    with closing(ordered_map(partial(_measure, model), pairs)) as results:
         for done, row in enumerate(results, start=1):
             rows.append(row)
             if on_progress:

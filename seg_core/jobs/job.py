@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from seg_core.runs.processes import Owner
 
-Kind = Literal["survey", "evaluate", "fetch", "report", "masks", "card"]
+Kind = Literal["scan", "evaluate", "fetch", "report", "masks", "card"]
 JobStatus = Literal["queued", "running", "stopping", "stopped", "finished", "failed"]
 
 AT_WORK: tuple[JobStatus, ...] = ("running", "stopping")

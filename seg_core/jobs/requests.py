@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from seg_core.common.versions import VERSION
-from seg_core.config import Drawing
+from seg_core.config import SplitSpec
 from seg_core.data.dataset import Dataset, SplitChoice, open_dataset
 from seg_core.data.fingerprint import digest, file_facts
 from seg_core.data.folders import SAMPLE, clean_source
-from seg_core.data.scan.dataset_scan import SURVEY_VERSION, Survey
+from seg_core.data.scan.dataset_scan import SCAN_VERSION, Scan
 from seg_core.data.scan.duplicates import AGREEMENT, CORRELATION, Duplicate, Photograph
 from seg_core.errors import InputError
 from seg_core.evaluation.key import EVALUATION_VERSION, evaluation_key, mask_folder_digest
@@ -23,20 +23,20 @@ from seg_core.runs.store import RunStore
 KEY_DIGITS = 24
 
 
-def survey_request(dataset: Dataset) -> Request:
-    """Asks for a look at every pair of a dataset. Its result is read by `load_survey`.
+def scan_request(dataset: Dataset) -> Request:
+    """Asks for a look at every pair of a dataset. Its result is read by `load_scan`.
 
     Raises:
         InputError: if a file is gone.
     """
     alone = [file for listing in dataset.listings for file in (*listing.without_mask, *listing.without_photo)]
     files = [*(file for pair in dataset.pairs for file in (pair.image, pair.mask)), *alone]
-    lines = [f"{SURVEY_VERSION} {CORRELATION} {AGREEMENT}", *(f"{file} {file_facts(file)}" for file in files)]
-    return Request("survey", digest(lines, KEY_DIGITS), {"sources": list(dataset.sources)})
+    lines = [f"{SCAN_VERSION} {CORRELATION} {AGREEMENT}", *(f"{file} {file_facts(file)}" for file in files)]
+    return Request("scan", digest(lines, KEY_DIGITS), {"sources": list(dataset.sources)})
 
 
-def load_survey(folder: Path) -> tuple[Survey, list[Duplicate]]:
-    """The result of a survey: what was seen, and which photographs stand there more than once.
+def load_scan(folder: Path) -> tuple[Scan, list[Duplicate]]:
+    """The result of a scan: what was seen, and which photographs stand there more than once.
 
     Raises:
         InputError: if it is damaged.
@@ -48,7 +48,7 @@ def load_survey(folder: Path) -> tuple[Survey, list[Duplicate]]:
         ]
     except (OSError, ValueError, TypeError, KeyError):
         raise InputError("What was seen of this dataset is damaged; look at it again.") from None
-    return Survey.load(folder / "survey.npz"), duplicates
+    return Scan.load(folder / "scan.npz"), duplicates
 
 
 def evaluation_request(model: Path, split: SplitChoice, *, tta: bool = False) -> Request:
@@ -72,7 +72,7 @@ def evaluation_request(model: Path, split: SplitChoice, *, tta: bool = False) ->
         "model": str(model),
         "sources": list(split.dataset.sources),
         "split": split.name,
-        "drawing": list(split.drawing),
+        "drawing": list(split.spec),
         "tta": tta,
     }
     return Request("evaluate", key, arguments)
@@ -85,7 +85,7 @@ def split_of(request: Request) -> SplitChoice:
         InputError: if the dataset is gone.
     """
     given = request.arguments
-    return SplitChoice(open_dataset(given["sources"]), given["split"], Drawing(*given["drawing"]))
+    return SplitChoice(open_dataset(given["sources"]), given["split"], SplitSpec(*given["drawing"]))
 
 
 def masks_request(evaluation: Request) -> Request:

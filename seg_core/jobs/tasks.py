@@ -13,7 +13,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from seg_core.common.parallel import in_order
+from seg_core.common.parallel import ordered_map
 from seg_core.data.dataset import open_dataset
 from seg_core.data.folders import Pair
 from seg_core.data.image import write_mask
@@ -21,7 +21,7 @@ from seg_core.data.scan.duplicates import near_duplicates
 from seg_core.errors import InputError
 from seg_core.jobs.job import Job, Kind, Request
 from seg_core.jobs.progress import Advance, Cancelled, Work
-from seg_core.jobs.requests import card_request, evaluation_request, masks_request, report_request, split_of, survey_request
+from seg_core.jobs.requests import card_request, evaluation_request, masks_request, report_request, scan_request, split_of
 from seg_core.jobs.results import new_result
 from seg_core.prediction.checkpoint import Checkpoint, load_checkpoint
 from seg_core.prediction.predictor import Prediction, Predictor
@@ -30,16 +30,16 @@ PICTURE_SIDE = 512
 """Longest side of the pictures of probabilities that an evaluation keeps, in pixels."""
 
 
-def _survey(job: Job, advance: Advance) -> str:
-    from seg_core.data.scan.dataset_scan import survey
+def _scan(job: Job, advance: Advance) -> str:
+    from seg_core.data.scan.dataset_scan import scan_dataset
 
     dataset = open_dataset(job.arguments["sources"], lambda done, total: advance(done, total, "Drawing the sample photographs"))
-    seen = survey(dataset, lambda done, total: advance(done, total, "Looking at the photographs"))
+    seen = scan_dataset(dataset, lambda done, total: advance(done, total, "Looking at the photographs"))
     found = near_duplicates(seen, on_progress=lambda done, total: advance(done, total, "Comparing the photographs"))
     with new_result(job.request) as folder:
-        seen.save(folder / "survey.npz")
+        seen.save(folder / "scan.npz")
         (folder / "duplicates.json").write_text(json.dumps([asdict(each) for each in found]), encoding="utf-8")
-        _require_same(job.request, survey_request(open_dataset(dataset.sources)))
+        _require_same(job.request, scan_request(open_dataset(dataset.sources)))
     return f"{len(seen)} pairs seen."
 
 
@@ -103,7 +103,7 @@ def _masks(job: Job, advance: Advance) -> str:
         return file.getvalue()
 
     with new_result(job.request) as folder:
-        with zipfile.ZipFile(folder / "masks.zip", "w") as archive, closing(in_order(png, split.pairs)) as masks:
+        with zipfile.ZipFile(folder / "masks.zip", "w") as archive, closing(ordered_map(png, split.pairs)) as masks:
             for done, (pair, content) in enumerate(zip(split.pairs, masks, strict=True), start=1):
                 archive.writestr(f"{pair.id}_mask.png", content)
                 advance(done, len(split.pairs), f"Predicting with {predictor.label}")
@@ -141,7 +141,7 @@ def _report(job: Job, advance: Advance) -> str:
 
 
 KINDS: Mapping[Kind, Work] = {
-    "survey": _survey,
+    "scan": _scan,
     "evaluate": _evaluate,
     "fetch": _fetch,
     "report": _report,

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
-from seg_core.common.atomic_file import whole_file
+from seg_core.common.atomic_file import atomic_file
 from seg_core.common.home import expanded
 from seg_core.config import Config
 from seg_core.errors import InputError
@@ -123,7 +123,7 @@ def write_tensors(path: Path, tensors: Mapping[str, torch.Tensor], metadata: Map
 
     contiguous = {name: tensor.contiguous() for name, tensor in tensors.items()}
     content = save(contiguous, {METADATA_KEY: json.dumps(metadata, allow_nan=False)})
-    with whole_file(path) as partial:
+    with atomic_file(path) as partial:
         partial.write_bytes(content)  # save_file would make a file that nobody else may read, whatever the umask is
 
 

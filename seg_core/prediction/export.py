@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import onnx
 
-from seg_core.common.atomic_file import whole_file
+from seg_core.common.atomic_file import atomic_file
 from seg_core.config import Config
 from seg_core.errors import InputError
 from seg_core.prediction.checkpoint_file import checkpoint_label, damage_named, load_model, read_metadata, read_tensors
@@ -76,7 +76,7 @@ def export_onnx(path: Path, target: Path | None = None) -> dict[str, Any]:
     if not max(differences) <= TOLERANCE:
         raise InputError(f"The exported model differs from {path} by {max(differences):.2g}; nothing was written.")
     try:
-        with whole_file(target) as partial:
+        with atomic_file(target) as partial:
             partial.write_bytes(content)
     except OSError as error:
         raise InputError(f"{target} cannot be written ({error.strerror}); choose another --output.") from None

@@ -19,7 +19,7 @@ class DatasetSummary(TypedDict):
     val: int
     test: int
     val_is_own: bool
-    """Whether the dataset has a validation part of its own, so that none was drawn."""
+    """Whether the dataset has a validation split of its own, so that none was drawn."""
     train_ids: NotRequired[list[str] | None]
     """Which photographs trained; None where they are too many."""
 
@@ -41,7 +41,7 @@ class Published(TypedDict, total=False):
     evaluation_tta: dict[str, PartScores]
     """With test-time augmentation."""
     reliability: dict[str, list[Any]]
-    """As `seg_core.evaluation.evaluate.Reliability`, of the validation part; None for NaN."""
+    """As `seg_core.evaluation.evaluate.Reliability`, of the validation split; None for NaN."""
     robustness: dict[str, Any]
     """By part, as `seg_core.evaluation.robustness.Robustness`."""
     beside: dict[str, Any]

@@ -12,7 +12,7 @@ from pathlib import Path
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 from markupsafe import Markup
 
-from seg_core.common.atomic_file import whole_file
+from seg_core.common.atomic_file import atomic_file
 from seg_core.common.colours import run_colour
 from seg_core.evaluation.tables import PAIRING_NOTE, PAIRING_TITLES, best, cell, cost_cells, margin, pairing_cells
 from seg_core.report.content import gather
@@ -50,5 +50,5 @@ def write_report(
     environment.globals.update(colour=run_colour, best=best, cell=cell, margin=margin, cost_cells=cost_cells)
     environment.globals.update(pairing_cells=pairing_cells, pairing_titles=PAIRING_TITLES, pairing_note=PAIRING_NOTE)
     text = environment.get_template("template.html").render(content=content, plotly=library)
-    with whole_file(target) as partial:
+    with atomic_file(target) as partial:
         partial.write_text(text, encoding="utf-8", errors="replace")  # a file name may contain bytes that are no text

@@ -43,7 +43,7 @@ PICTURE_SIDE = 420
 FEWEST_EPOCHS = 5
 CLEARLY = 0.1
 """Share of a loss from which a difference is spoken of."""
-PARTS = {"train": "training", "val": "validation", "test": "test"}
+SPLITS = {"train": "training", "val": "validation", "test": "test"}
 Advance = Callable[[int, int, str], None]
 
 AUGMENTATION = {
@@ -117,7 +117,7 @@ def gather(runs: Sequence[Run], store: RunStore, on_progress: Advance) -> Conten
     grouped = [run for group in groups for run in group.runs]
     parts = dict.fromkeys(models, split)
     if split.name == "val":  # each run of a group is scored on the photographs that it did not train on
-        parts |= {run.label: replace(split, drawing=run.config.drawing) for run in grouped}
+        parts |= {run.label: replace(split, spec=run.config.split_spec) for run in grouped}
     evaluations = {label: _evaluation(label, model, parts[label], on_progress) for label, model in models.items()}
     own_colours = {label: run_colour(place) for place, label in enumerate(models)}
     colours = own_colours | {group.label: own_colours[group.runs[0].label] for group in groups}
@@ -132,9 +132,9 @@ def gather(runs: Sequence[Run], store: RunStore, on_progress: Advance) -> Conten
         created=time.strftime("%Y-%m-%d %H:%M"),
         machine=f"{platform.platform()}, Python {platform.python_version()}",
         dataset=split.dataset.name,
-        part=PARTS[split.name],
+        part=SPLITS[split.name],
         images=len({id for evaluation in as_one.values() for id in evaluation.ids}),
-        conclusion=_conclusion([row for row in rows if row.label in as_one], found, told, PARTS[split.name]),
+        conclusion=_conclusion([row for row in rows if row.label in as_one], found, told, SPLITS[split.name]),
         warnings=_warnings(models, parts),
         runs=told,
         rows=rows,
@@ -263,7 +263,7 @@ def _sample(pair: Pair, why: str, models: dict[str, Checkpoint], colours: dict[s
 
 
 def report_split(runs: Sequence[Run]) -> SplitChoice:
-    """What a report compares runs on: the test part of the first one's dataset, or where there is none, its validation part.
+    """What a report compares runs on: the test split of the first one's dataset, or where there is none, its validation split.
 
     Raises:
         InputError: if there are no runs, one has no whole epoch, or the dataset is gone.
@@ -274,4 +274,4 @@ def report_split(runs: Sequence[Run]) -> SplitChoice:
         raise InputError(f"{unfit[0]} has no whole epoch yet; report on it when it has.")
     first = runs[0]
     dataset = open_dataset(first.sources)
-    return SplitChoice(dataset, "test" if dataset.test else "val", first.config.drawing)
+    return SplitChoice(dataset, "test" if dataset.test else "val", first.config.split_spec)

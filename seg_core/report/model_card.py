@@ -14,7 +14,7 @@ from seg_core.training.command_line import command_line
 
 DATA = "DIR"
 ORIGINALS = "validation, original size"
-"""The name of the validation part at its original size, among what a model is scored on."""
+"""The name of the validation split at its original size, among what a model is scored on."""
 SCORES = (*METRICS, *OUTLINE_METRICS)
 
 
@@ -30,7 +30,7 @@ def model_card(config: Config, metadata: CheckpointMetadata, recipe: str) -> str
     millions = metadata["parameters"] / 1e6
     minutes = sum(epoch["seconds"] for epoch in epochs) / 60
     threads = "1 thread" if metadata["threads"] == 1 else f"{metadata['threads']} threads"
-    split = "a part of its own" if data["val_is_own"] else config.drawing.words
+    split = "a part of its own" if data["val_is_own"] else config.split_spec.words
     test = f" The {data['test']} test photographs were never trained or chosen on." if data["test"] else ""
     is_last = metadata["epoch"] == len(epochs)
     why = "the last one" if is_last else "the one with the highest validation IoU"
@@ -70,14 +70,14 @@ With test-time augmentation, the mean over the eight symmetries of the square, e
 {_beside(metadata.get("beside"))}
 During training, at network resolution ({config.image_size} px), in the epoch that is kept:
 
-{_table(["part", *_EPOCH.values()], [[part, *(f"{kept[key][name]:.4f}" for name in _EPOCH)] for part, key in _PARTS.items()])}
+{_table(["part", *_EPOCH.values()], [[part, *(f"{kept[key][name]:.4f}" for name in _EPOCH)] for part, key in _SPLITS.items()])}
 
 The column-wise figures are on the scale of the student report (see the README) and compare with nothing else.
 
 ## What its probabilities mean
 
 The threshold is {config.threshold:g}. The expected calibration error, over ten bins and with every photograph counting alike, is
-{_errors(metadata["evaluation"])}. On the validation part:
+{_errors(metadata["evaluation"])}. On the validation split:
 
 {_reliability(metadata["reliability"])}
 
@@ -117,7 +117,7 @@ _EPOCH = {
     "report_iou": "IoU, column-wise",
     "report_dice": "Dice, column-wise",
 }
-_PARTS = {"train": "train", "validation": "val"}
+_SPLITS = {"train": "train", "validation": "val"}
 
 
 def _scores(evaluation: Mapping[str, PartScores]) -> str:

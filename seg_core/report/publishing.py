@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from seg_core.common.atomic_file import whole_file
+from seg_core.common.atomic_file import atomic_file
 from seg_core.config import Config
 from seg_core.data.dataset import Dataset
 from seg_core.data.folders import Pair
@@ -39,7 +39,7 @@ def publish(
 ) -> tuple[Path, CheckpointMetadata]:
     """Write ``VARIANT-RECIPE.safetensors`` in fp16 and ``VARIANT-RECIPE.md`` into ``folder``.
 
-    The model is scored as published, at stored resolution, on the validation and the test part of ``dataset``, with and without
+    The model is scored as published, at stored resolution, on the validation and the test split of ``dataset``, with and without
     test-time augmentation, and its robustness is measured on each.
 
     Args:
@@ -48,7 +48,7 @@ def publish(
         folder: where both files go.
         on_progress: gets how many photographs of a step are done, and how many there are.
         suffix: set behind the recipe in the files' names and in the label, for a further model of the same recipe.
-        originals: the photographs of the validation part at their original size, to be scored on too.
+        originals: the photographs of the validation split at their original size, to be scored on too.
         beside: another published model, whose scores on the same photographs are set beside.
 
     Returns:
@@ -80,7 +80,7 @@ def publish(
         metadata = {**metadata, **_measured(published, parts, other, on_progress)}
     try:
         save_checkpoint(target, model, metadata, half=True)
-        with whole_file(target.with_suffix(".md")) as card:
+        with atomic_file(target.with_suffix(".md")) as card:
             card.write_text(model_card(config, metadata, recipe), encoding="utf-8")
     except OSError as error:
         raise InputError(f"{target} cannot be written ({error.strerror}); choose another folder.") from None
@@ -89,7 +89,7 @@ def publish(
 
 def _parts(dataset: Dataset, config: Config, originals: Dataset | None) -> dict[str, list[Pair]]:
     """What a model is scored on, by name."""
-    split = dataset.split(config.drawing)
+    split = dataset.split(config.split_spec)
     parts = {"validation": split.val, "test": split.test}
     if originals:
         parts[ORIGINALS] = _originals(split.val, originals)
@@ -115,7 +115,7 @@ def _measured(path: Path, parts: dict[str, list[Pair]], other: Checkpoint | None
 def _originals(pairs: Sequence[Pair], originals: Dataset) -> list[Pair]:
     there = {pair.id: pair for pair in originals.unique_pairs}
     if missing := [pair.id for pair in pairs if pair.id not in there]:
-        raise InputError(f"{originals.name} lacks photographs of the validation part: {some_of(missing)}; name another folder.")
+        raise InputError(f"{originals.name} lacks photographs of the validation split: {some_of(missing)}; name another folder.")
     return [there[pair.id] for pair in pairs]
 
 

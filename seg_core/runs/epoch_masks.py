@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image
 
-from seg_core.common.atomic_file import whole_file
+from seg_core.common.atomic_file import atomic_file
 
 if TYPE_CHECKING:
     from seg_core.training.events import Sample
@@ -31,7 +31,7 @@ def save_masks(folder: Path, epoch: int, samples: Sequence[Sample]) -> None:
                 file.unlink()
     ids = masks / "ids.json"
     if not ids.exists():
-        with whole_file(ids) as partial:
+        with atomic_file(ids) as partial:
             partial.write_text(json.dumps([sample.id for sample in samples]), encoding="utf-8")
     for number, sample in enumerate(samples, start=1):
         for path, pixels in (
@@ -65,5 +65,5 @@ def mask_file(folder: Path, epoch: int, number: int) -> Path:
 
 
 def _write(path: Path, pixels: np.ndarray) -> None:
-    with whole_file(path) as partial, partial.open("wb") as file:
+    with atomic_file(path) as partial, partial.open("wb") as file:
         Image.fromarray(pixels).save(file, "JPEG" if path.suffix == ".jpg" else "PNG", quality=90)

@@ -25,7 +25,7 @@ def preview_grid(dataset: Dataset, config: Config) -> Image.Image:
     Raises:
         InputError: if the dataset cannot be split.
     """
-    pairs = dataset.split(config.drawing).train
+    pairs = dataset.split(config.split_spec).train
     chosen = [pairs[index] for index in np.linspace(0, len(pairs) - 1, min(ROWS, len(pairs))).astype(int)]
     augment = Augment(config)
     step = SIDE + GAP

@@ -30,7 +30,7 @@ class Batch(NamedTuple):
     number: int
 
 
-class Feed:
+class Batches:
     """The batches of an epoch. Pixels travel to the device as bytes and are augmented there; a GPU keeps them where they fit."""
 
     def __init__(self, pairs: CachedPairs, config: Config, device: torch.device) -> None:
@@ -45,7 +45,7 @@ class Feed:
         """All pairs in an order drawn from torch's random numbers, augmented."""
         return self._batches(torch.randperm(len(self.pairs)).tolist(), self.augment)
 
-    def in_order(self) -> Iterator[Batch]:
+    def sequential(self) -> Iterator[Batch]:
         """All pairs in their order, as they are."""
         return self._batches(range(len(self.pairs)), plain)
 

@@ -23,7 +23,7 @@ from seg_core.network import Segmenter, build_model, count_parameters
 from seg_core.prediction.checkpoint_file import save_checkpoint
 from seg_core.prediction.metadata import FORMAT_VERSION, CheckpointMetadata
 from seg_core.training.averaging import WeightAverage
-from seg_core.training.batches import Feed
+from seg_core.training.batches import Batches
 from seg_core.training.device import choose_precision, find_device
 from seg_core.training.events import BatchDone, EpochDone, Event, Message, Preparing, Sample
 from seg_core.training.history import EpochRecord, History
@@ -117,7 +117,7 @@ class _Training:
         self.optimizer = kind(_parameter_groups(self.network, config), lr=config.learning_rate)
         self.model, self.fabric_optimizer = fabric.setup(self.network, self.optimizer)
         self.average: WeightAverage | None = None  # from the first epoch on that is averaged
-        self.train_feed, self.val_feed = (Feed(pairs, config, fabric.device) for pairs in (data.train, data.val))
+        self.train_batches, self.val_batches = (Batches(pairs, config, fabric.device) for pairs in (data.train, data.val))
         self.loss = LOSSES[config.loss]
         self.history = History()
         self.images_per_second: float | None = None
@@ -174,9 +174,9 @@ class _Training:
 
     def _train_epoch(self, epoch: int, on_event: Callable[[Event], None], should_stop: Callable[[], bool]) -> dict[str, float]:
         self.model.train()
-        batches = len(self.train_feed)
+        batches = len(self.train_batches)
         means, started = _Means(), time.perf_counter()
-        for images, masks, _, batch in self.train_feed.shuffled():
+        for images, masks, _, batch in self.train_batches.shuffled():
             factor = schedule_factor(self.config, (epoch - 1) * batches + batch - 1, batches)
             for group in self.optimizer.param_groups:
                 group["lr"] = self.config.learning_rate * group["share"] * factor
@@ -203,7 +203,7 @@ class _Training:
         return self.average.model
 
     def _training_images(self, should_stop: Callable[[], bool]) -> Iterator[torch.Tensor]:
-        for batch in self.train_feed.shuffled():
+        for batch in self.train_batches.shuffled():
             if should_stop():
                 raise _Stopped
             yield batch.images
@@ -213,7 +213,7 @@ class _Training:
         means, samples = _Means(), []
         chosen = set(np.linspace(0, len(self.data.val) - 1, min(SAMPLES, len(self.data.val))).round().astype(int).tolist())
         with torch.no_grad():
-            for images, masks, indices, _ in self.val_feed.in_order():
+            for images, masks, indices, _ in self.val_batches.sequential():
                 if should_stop():
                     raise _Stopped
                 logits = model(images).float()

@@ -62,7 +62,7 @@ def prepare(dataset: Dataset, config: Config, on_progress: Callable[[int, int, s
     problems = check_names(dataset)
     errors = [problem for problem in problems if problem.is_error]
     try:
-        split = dataset.split(config.drawing)
+        split = dataset.split(config.split_spec)
     except InputError as error:
         raise InputError(f"{error} {describe(errors)}".strip()) from None
     facts = pair_facts(dataset.pairs)

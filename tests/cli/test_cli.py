@@ -152,7 +152,7 @@ def test_evaluate_gives_the_agreed_numbers(checkpoint: Checkpoint, data: Path, l
     result = lab("evaluate", checkpoint.path, "--data", data, "--json").json
     assert set(result) == {"n", "accuracy", "iou", "dice", "sensitivity", "specificity", "thresholded_iou"}
     assert result == {"n": 2, **evaluate(checkpoint, open_dataset(data).test).means}
-    split = open_dataset(data).split(CONFIG.drawing)
+    split = open_dataset(data).split(CONFIG.split_spec)
     for name, pairs in (("train", split.train), ("val", split.val)):
         chosen = lab("evaluate", checkpoint.path, "--data", data, "--split", name, "--json")
         assert (chosen.json, chosen.err) == ({"n": len(pairs), **evaluate(checkpoint, pairs).means}, "")

@@ -9,7 +9,7 @@ from threading import Barrier, Event
 
 import pytest
 
-from seg_core.common.parallel import in_order
+from seg_core.common.parallel import ordered_map
 
 
 @pytest.fixture(autouse=True)
@@ -27,13 +27,13 @@ def test_results_come_in_order_although_the_first_ends_last() -> None:
             second.set()
         return number**2
 
-    assert list(in_order(square, range(9))) == [number**2 for number in range(9)]
-    assert list(in_order(square, [])) == []
+    assert list(ordered_map(square, range(9))) == [number**2 for number in range(9)]
+    assert list(ordered_map(square, [])) == []
 
 
 def test_as_many_run_at_once_as_there_are_cores() -> None:
     both = Barrier(2, timeout=60)
-    assert len(list(in_order(lambda _: both.wait(), range(6)))) == 6
+    assert len(list(ordered_map(lambda _: both.wait(), range(6)))) == 6
 
 
 def test_items_are_taken_no_further_ahead_than_two_a_core() -> None:
@@ -44,7 +44,7 @@ def test_items_are_taken_no_further_ahead_than_two_a_core() -> None:
             taken.append(number)
             yield number
 
-    with closing(in_order(lambda number: number, items())) as results:
+    with closing(ordered_map(lambda number: number, items())) as results:
         assert [next(results), next(results)] == [0, 1]
         assert len(taken) == 5  # four are ahead when one is given out
     assert len(taken) == 5
@@ -59,7 +59,7 @@ def test_an_error_comes_in_its_turn_and_nothing_begins_after_it() -> None:
             raise ValueError("two")
         return number
 
-    results = in_order(refuse_two, range(100))
+    results = ordered_map(refuse_two, range(100))
     assert [next(results), next(results)] == [0, 1]
     with pytest.raises(ValueError, match="two"):
         next(results)

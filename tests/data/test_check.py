@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from seg_core.config import Drawing
+from seg_core.config import SplitSpec
 from seg_core.data.cache.cached_pairs import CachedPairs
 from seg_core.data.cache.storage import cache_pairs
 from seg_core.data.check import Problem, describe, load_pair, refused
 from seg_core.data.dataset import open_dataset
 from seg_core.data.folders import Pair
-from seg_core.data.scan.dataset_scan import survey
+from seg_core.data.scan.dataset_scan import scan_dataset
 from seg_core.errors import InputError
 from seg_core.training import preparation
 from seg_core.training.preparation import PreparedData, prepare
@@ -74,13 +74,13 @@ def all_ids(data: PreparedData) -> set[str]:
 
 
 def test_faultless_data_has_no_problems(data: Path) -> None:
-    assert survey(open_dataset(data)).problems == []
+    assert scan_dataset(open_dataset(data)).problems == []
 
 
 def test_what_a_training_stops_at_is_known_before(data: Path, tmp_path: Path) -> None:
     break_pairs(data)
     dataset = open_dataset(data)
-    errors = refused(dataset, survey(dataset).problems)
+    errors = refused(dataset, scan_dataset(dataset).problems)
     assert {problem.kind for problem in errors} == ERRORS
     with pytest.raises(InputError, match=f"{len(errors)} of the pairs cannot be trained on"):
         prepared(data)
@@ -88,15 +88,15 @@ def test_what_a_training_stops_at_is_known_before(data: Path, tmp_path: Path) ->
     tested = make_dataset(tmp_path / "tested", train=4, val=1, test=2)
     (tested / "test" / "images" / "ISIC_0000005.jpg").write_bytes(b"no photograph")
     dataset = open_dataset(tested)
-    assert [problem.kind for problem in survey(dataset).problems] == ["unreadable"]
-    assert refused(dataset, survey(dataset).problems) == []
+    assert [problem.kind for problem in scan_dataset(dataset).problems] == ["unreadable"]
+    assert refused(dataset, scan_dataset(dataset).problems) == []
     assert prepared(tested).train.usable == 4
 
 
 def test_every_kind_of_problem_is_named_with_its_file_all_at_once(data: Path) -> None:
     expected = break_pairs(data)
     progress: list[tuple[int, int]] = []
-    problems = survey(open_dataset(data), lambda done, total: progress.append((done, total))).problems
+    problems = scan_dataset(open_dataset(data), lambda done, total: progress.append((done, total))).problems
     assert {problem.file.name: problem.kind for problem in problems} == expected
     assert len(problems) == len(expected)
     assert progress == [(done, 10) for done in range(1, 11)]  # nine photographs with a mask, one of them twice
@@ -110,7 +110,7 @@ def test_every_kind_of_problem_is_named_with_its_file_all_at_once(data: Path) ->
 
 def test_messages_tell_what_to_do(data: Path) -> None:
     break_pairs(data)
-    messages = {problem.file.name: problem.message for problem in survey(open_dataset(data)).problems}
+    messages = {problem.file.name: problem.message for problem in scan_dataset(open_dataset(data)).problems}
     assert messages["ISIC_0000000.jpg"] == (
         "ISIC_0000000.jpg has no mask; add ISIC_0000000_segmentation.png or remove the photograph."
     )
@@ -122,11 +122,11 @@ def test_messages_tell_what_to_do(data: Path) -> None:
 
 def test_the_same_id_in_two_folders_or_parts_is_a_duplicate(data: Path, tmp_path: Path) -> None:
     other = make_dataset(tmp_path / "other", test=2, first=9)  # ISIC_0000009 would be trained and tested on
-    (problem,) = survey(open_dataset([data, other])).problems
+    (problem,) = scan_dataset(open_dataset([data, other])).problems
     assert (problem.kind, problem.file) == ("duplicate id", other / "test" / "images" / "ISIC_0000009.jpg")
     assert "(train)" in problem.message
     assert "(test)" in problem.message
-    split = open_dataset([data, other]).split(Drawing(0, 0.2))
+    split = open_dataset([data, other]).split(SplitSpec(0, 0.2))
     assert [pair.id[-2:] for pair in split.test] == ["10"]  # with --skip-problems too nobody is tested on what was trained
 
 
@@ -189,7 +189,7 @@ def test_what_training_reads_is_the_split_at_the_networks_size(data: Path) -> No
     steps: list[tuple[int, int, str]] = []
     dataset = open_dataset(data)
     found = prepare(dataset, tiny_config(seed=3), lambda *step: steps.append(step))
-    split = dataset.split(Drawing(3, 0.2))
+    split = dataset.split(SplitSpec(3, 0.2))
     assert (found.train.pairs, found.val.pairs) == (split.train, split.val)
     assert found.train[0][0].shape == (64, 64, 3)
     assert found.summary() == {

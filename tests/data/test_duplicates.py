@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 from PIL import Image, ImageEnhance
 
 from seg_core.data.dataset import open_dataset
-from seg_core.data.folders import Part
+from seg_core.data.folders import SplitName
 from seg_core.data.image import write_mask
 from seg_core.data.sample.painter import paint
 from seg_core.data.scan import duplicates
-from seg_core.data.scan.dataset_scan import FINGERPRINT_SIZE, Survey, survey
+from seg_core.data.scan.dataset_scan import FINGERPRINT_SIZE, Scan, scan_dataset
 from seg_core.data.scan.duplicates import OTHER_PICTURE, Duplicate, leakage, near_duplicates
 from seg_core.data.scan.similarity import TRANSFORMATIONS, agreement, coarse, details, turn
 from tests.helpers import SHARED_DATA
@@ -47,12 +47,12 @@ def save_pair(folder: Path, photo: Image.Image, id: str, part: str, quality: int
     write_mask(np.ones(photo.size[::-1], bool), masks / f"{id}.png")
 
 
-def survey_of(fingerprints: Sequence[np.ndarray], parts: Sequence[Part] = (), ids: Sequence[str] = ()) -> Survey:
+def survey_of(fingerprints: Sequence[np.ndarray], parts: Sequence[SplitName] = (), ids: Sequence[str] = ()) -> Scan:
     """A survey with these fingerprints, all training unless told."""
     count = len(fingerprints)
     names = list(ids) or [str(place) for place in range(count)]
     sizes, areas = np.full((count, 2), 64, np.int32), np.full(count, 0.5)
-    return Survey(names, list(parts) or ["train"] * count, sizes, areas, np.stack(fingerprints), [[] for _ in names], [])
+    return Scan(names, list(parts) or ["train"] * count, sizes, areas, np.stack(fingerprints), [[] for _ in names], [])
 
 
 def noise(seed: int) -> np.ndarray:
@@ -76,20 +76,20 @@ def test_copies_under_all_eight_symmetries_are_found_and_named(tmp_path: Path) -
         changed = ImageEnhance.Brightness(copy.resize((copy.width * 2 // 3, copy.height * 2 // 3))).enhance(0.85)
         save_pair(tmp_path, changed, f"{number} {name}", "test", quality=60)
     dataset = open_dataset(tmp_path)
-    found = near_duplicates(survey(dataset))
+    found = near_duplicates(scan_dataset(dataset))
     assert named(found) == {(f"{number}", f"{number} {name}", name) for number, name in enumerate(TURNS)}
     assert all(each.is_leakage and each.correlation > 0.95 and each.agreement > 0.6 for each in found)
     assert [each.agreement for each in found] == sorted((each.agreement for each in found), reverse=True)
     for each in found:
         for one in (each.first, each.second):
             pair = dataset.pairs[one.index]
-            assert (pair.id, pair.part) == (one.id, one.part)
+            assert (pair.id, pair.split) == (one.id, one.split)
 
 
 def test_other_photographs_are_not(tmp_path: Path) -> None:
     for number in range(40):
         save_pair(tmp_path, painting(number), f"{number}", "train" if number % 2 else "test")
-    seen = survey(open_dataset(tmp_path))
+    seen = scan_dataset(open_dataset(tmp_path))
     assert near_duplicates(seen) == []
     assert near_duplicates(seen, least_agreement=-1)  # though some of them correlate, so that their details were asked
 
@@ -172,9 +172,9 @@ def test_pairs_with_errors_are_left_out() -> None:
         (("val", "test"), False),
     ],
 )
-def test_leakage_is_between_what_trains_and_what_does_not(parts: tuple[Part, Part], leaks: bool) -> None:
+def test_leakage_is_between_what_trains_and_what_does_not(parts: tuple[SplitName, SplitName], leaks: bool) -> None:
     (found,) = near_duplicates(survey_of([noise(0), noise(0)], parts))
-    assert (found.first.part, found.second.part, found.is_leakage) == (*parts, leaks)
+    assert (found.first.split, found.second.split, found.is_leakage) == (*parts, leaks)
 
 
 def test_leakage_comes_first() -> None:
@@ -206,17 +206,17 @@ def test_warnings_name_what_judges_and_what_it_looks_like(tmp_path: Path) -> Non
     save_pair(tmp_path, painting(1).transpose(Image.Transpose.ROTATE_90), "c", "test")
     save_pair(tmp_path, painting(3), "same", "test")
     dataset = open_dataset(tmp_path)
-    (problem,) = leakage(dataset, near_duplicates(survey(dataset)))
+    (problem,) = leakage(dataset, near_duplicates(scan_dataset(dataset)))
     assert (problem.kind, problem.is_error, problem.file) == ("leakage", False, tmp_path / "test" / "images" / "c.jpg")
     seen = "c.jpg (test) looks like the same photograph as a.jpg (train), mirrored or turned"
     assert problem.message == f"{seen}; compare them, and remove one of the two."
-    assert [other.kind for other in survey(dataset).problems] == ["duplicate id"]  # "same" is named there
+    assert [other.kind for other in scan_dataset(dataset).problems] == ["duplicate id"]  # "same" is named there
 
 
 @pytest.mark.skipif(not SHARED_DATA.is_dir(), reason="the real photographs (../shared/data) are not here")
 def test_real_photographs() -> None:
     dataset = open_dataset([SHARED_DATA / "isic2016-256", SHARED_DATA / "isic2017-extra-256"])
-    found = near_duplicates(survey(dataset))
+    found = near_duplicates(scan_dataset(dataset))
     leaks = {(each.first.id, each.second.id) for each in found if each.is_leakage}
     # Judged by eye: the same slides, scanned anew. The other ten stand within the training photographs.
     assert leaks == {("ISIC_0000157", "ISIC_0014946"), ("ISIC_0000215", "ISIC_0015313")}

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from seg_core.config import Drawing
+from seg_core.config import SplitSpec
 from seg_core.data.check import check_names
 from seg_core.data.dataset import Dataset, open_dataset
 from seg_core.data.folders import clean_source, list_folder
@@ -18,7 +18,7 @@ from tests.helpers import SHARED_DATA, find_pairs, make_dataset
 def parts_of(folder: Path) -> dict[str, list[str]]:
     """The last digit of each id, by part."""
     pairs = find_pairs(folder)
-    return {part: [pair.id[-1] for pair in pairs if pair.part == part] for part in ("train", "val", "test")}
+    return {part: [pair.id[-1] for pair in pairs if pair.split == part] for part in ("train", "val", "test")}
 
 
 def touch(*files: Path) -> None:
@@ -151,7 +151,7 @@ def test_the_fingerprint_is_the_datas_and_not_the_places(tmp_path: Path) -> None
 
 
 def ids(dataset: Dataset, seed: int, fraction: float = 0.2) -> tuple[list[str], ...]:
-    split = dataset.split(Drawing(seed, fraction))
+    split = dataset.split(SplitSpec(seed, fraction))
     return tuple([pair.id for pair in part] for part in (split.train, split.val, split.test))
 
 
@@ -174,31 +174,31 @@ def test_the_parts_are_disjoint_and_whole_and_test_stays_out(seed: int, fraction
 
 def test_a_validation_part_of_the_datasets_own_is_kept(tmp_path: Path) -> None:
     dataset = open_dataset(make_dataset(tmp_path, train=4, val=2, test=1))
-    split = dataset.split(Drawing(seed=3, val_fraction=0.5))
+    split = dataset.split(SplitSpec(seed=3, val_fraction=0.5))
     assert split.val_is_own
     assert [pair.id[-1] for pair in split.val] == ["4", "5"]
     assert [pair.id[-1] for pair in split.train] == ["0", "1", "2", "3"]
-    assert not open_dataset(make_dataset(tmp_path / "flat", layout="flat", train=4)).split(Drawing(3, 0.5)).val_is_own
+    assert not open_dataset(make_dataset(tmp_path / "flat", layout="flat", train=4)).split(SplitSpec(3, 0.5)).val_is_own
 
 
 def test_each_photograph_validates_on_one_of_the_folds(tmp_path: Path) -> None:
     dataset = open_dataset(make_dataset(tmp_path, train=8, val=3, test=2))
-    splits = [dataset.split(Drawing(5, 0.2, 4, fold)) for fold in (1, 2, 3, 4)]
-    everyone = sorted(pair.id for pair in dataset.unique_pairs if pair.part != "test")
+    splits = [dataset.split(SplitSpec(5, 0.2, 4, fold)) for fold in (1, 2, 3, 4)]
+    everyone = sorted(pair.id for pair in dataset.unique_pairs if pair.split != "test")
     assert sorted(pair.id for split in splits for pair in split.val) == everyone
     assert [len(split.val) for split in splits] == [3, 3, 3, 2]
     for split in splits:
         assert sorted(pair.id for pair in split.train + split.val) == everyone
         assert not split.val_is_own
         assert len(split.test) == 2
-    assert dataset.split(Drawing(6, 0.2, 4, 1)).val != splits[0].val
+    assert dataset.split(SplitSpec(6, 0.2, 4, 1)).val != splits[0].val
 
 
 @pytest.mark.parametrize(("train", "val", "held_out"), [(1, 0, 1), (0, 0, 0), (0, 3, 3)])
 def test_too_few_pairs_to_train_and_validate_are_refused(train: int, val: int, held_out: int, tmp_path: Path) -> None:
     dataset = open_dataset(make_dataset(tmp_path, train=train, val=val, test=5))
     with pytest.raises(InputError, match=f"has 0 pairs to train and {held_out} to validate with; each needs at least one"):
-        dataset.split(Drawing(0, 0.2))
+        dataset.split(SplitSpec(0, 0.2))
 
 
 @pytest.mark.skipif(not SHARED_DATA.is_dir(), reason="the real photographs (../shared/data) are not here")

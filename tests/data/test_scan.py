@@ -19,7 +19,7 @@ from seg_core.common.home import PROJECT
 from seg_core.data import check
 from seg_core.data.dataset import open_dataset
 from seg_core.data.image import write_mask
-from seg_core.data.scan.dataset_scan import FINGERPRINT_SIZE, Survey, survey
+from seg_core.data.scan.dataset_scan import FINGERPRINT_SIZE, Scan, scan_dataset
 from seg_core.errors import InputError
 from tests.helpers import SHARED_DATA, make_dataset
 
@@ -31,9 +31,9 @@ def data(tmp_path: Path) -> Path:
     return tmp_path / "data"
 
 
-def add_pair(data: Path, name: str, mask: np.ndarray, part: str = "train", ending: str = "png") -> tuple[Path, Path]:
+def add_pair(data: Path, name: str, mask: np.ndarray, split: str = "train", ending: str = "png") -> tuple[Path, Path]:
     """A plain grey photograph of the size of ``mask`` (H, W) bool, and the mask."""
-    photo, outline = data / part / "images" / f"{name}.{ending}", data / part / "masks" / f"{name}.png"
+    photo, outline = data / split / "images" / f"{name}.{ending}", data / split / "masks" / f"{name}.png"
     for path in (photo, outline):
         path.parent.mkdir(parents=True, exist_ok=True)
     Image.new("RGB", mask.shape[::-1], (GREY, GREY, GREY)).save(photo)
@@ -48,7 +48,7 @@ def rectangle(size: tuple[int, int], box: tuple[int, int, int, int]) -> np.ndarr
     return mask
 
 
-def same(first: Survey, second: Survey) -> bool:
+def same(first: Scan, second: Scan) -> bool:
     arrays = ("sizes", "areas", "fingerprints")
     lists = ("ids", "parts", "pair_problems", "name_problems")
     for name in arrays:
@@ -61,9 +61,9 @@ def same(first: Survey, second: Survey) -> bool:
 def test_every_pair_has_its_id_part_size_and_area(data: Path) -> None:
     add_pair(data, "a", rectangle((64, 48), (8, 4, 24, 16)))  # 16 × 12 of 64 × 48 pixels
     add_pair(data, "b", rectangle((1000, 800), (0, 0, 1000, 1)), ending="jpg")  # one row of 800: gone at any smaller size
-    add_pair(data, "c", rectangle((30, 50), (0, 0, 30, 50)), part="val")
-    add_pair(data, "d", rectangle((40, 20), (0, 0, 0, 0)), part="test")
-    seen = survey(open_dataset(data))
+    add_pair(data, "c", rectangle((30, 50), (0, 0, 30, 50)), split="val")
+    add_pair(data, "d", rectangle((40, 20), (0, 0, 0, 0)), split="test")
+    seen = scan_dataset(open_dataset(data))
     assert (len(seen), seen.ids, seen.parts) == (4, ["a", "b", "c", "d"], ["train", "train", "val", "test"])
     assert seen.sizes.tolist() == [[64, 48], [1000, 800], [30, 50], [40, 20]]
     assert seen.areas.tolist() == [1 / 16, 1 / 800, 1, 0]
@@ -75,7 +75,7 @@ def test_every_pair_has_its_id_part_size_and_area(data: Path) -> None:
 def test_the_area_of_an_ellipse_is_pi_times_its_half_axes(data: Path) -> None:
     y, x = np.mgrid[:600, :800]
     add_pair(data, "a", ((x - 399.5) / 200) ** 2 + ((y - 299.5) / 150) ** 2 <= 1)
-    assert survey(open_dataset(data)).areas[0] == pytest.approx(math.pi * 200 * 150 / (800 * 600), rel=1e-3)
+    assert scan_dataset(open_dataset(data)).areas[0] == pytest.approx(math.pi * 200 * 150 / (800 * 600), rel=1e-3)
 
 
 def test_a_photograph_turned_by_exif_is_seen_upright(data: Path) -> None:
@@ -86,7 +86,7 @@ def test_a_photograph_turned_by_exif_is_seen_upright(data: Path) -> None:
     exif = stored.getexif()
     exif[0x0112] = 6
     stored.save(photo, exif=exif, quality=95)
-    seen = survey(open_dataset(data))
+    seen = scan_dataset(open_dataset(data))
     assert seen.problems == []
     assert (seen.sizes.tolist(), seen.areas.tolist()) == ([[96, 64]], [0.5])
     assert seen.fingerprints[0, :, :30].max() < 20
@@ -98,7 +98,7 @@ def test_a_fingerprint_is_the_photograph_in_grey_at_64_pixels(data: Path) -> Non
     pixels = np.zeros((256, 128, 3), np.uint8)
     pixels[:, 64:] = (255, 0, 0)  # red weighs 0.299 in grey (ITU-R 601)
     Image.fromarray(pixels).save(photo)
-    (fingerprint,) = survey(open_dataset(data)).fingerprints
+    (fingerprint,) = scan_dataset(open_dataset(data)).fingerprints
     assert (fingerprint.shape, fingerprint.dtype) == ((FINGERPRINT_SIZE, FINGERPRINT_SIZE), np.uint8)
     assert set(fingerprint[:, :31].ravel().tolist()) == {0}
     assert set(fingerprint[:, 33:].ravel().tolist()) == {76}
@@ -112,10 +112,10 @@ def test_pairs_with_errors_have_neither_area_nor_fingerprint(data: Path) -> None
     (photos / "a.png").write_bytes(b"no photograph")
     (masks / "b.png").write_bytes(b"no mask")
     write_mask(rectangle((64, 64), (0, 0, 9, 9)), masks / "c.png")
-    add_pair(data, "d", box, part="test")
+    add_pair(data, "d", box, split="test")
     (photos / "lone.png").write_bytes((photos / "d.png").read_bytes())
     dataset = open_dataset(data)
-    seen = survey(dataset)
+    seen = scan_dataset(dataset)
     assert [[problem.kind for problem in problems] for problems in seen.pair_problems] == [
         ["unreadable"],
         ["unreadable"],
@@ -135,11 +135,11 @@ def test_a_saved_survey_is_the_same_when_loaded(data: Path, tmp_path: Path) -> N
     make_dataset(data, train=3, val=1, test=2)
     (data / "train" / "images" / "ISIC_0000001.jpg").write_bytes(b"no photograph")
     (data / "train" / "masks" / "ISIC_0000000.png").rename(data / "train" / "masks" / "Ä\udcff.png")  # a name that is no UTF-8
-    seen = survey(open_dataset(data))
+    seen = scan_dataset(open_dataset(data))
     assert {problem.kind for problem in seen.problems} == {"missing mask", "orphan mask", "unreadable"}
     path = tmp_path / "new" / "seen.npz"
     seen.save(path)
-    assert same(Survey.load(path), seen)
+    assert same(Scan.load(path), seen)
     seen.save(path)  # over the first one
     assert [file.name for file in path.parent.iterdir()] == ["seen.npz"]
     with np.load(path, allow_pickle=False) as saved:
@@ -150,13 +150,13 @@ def test_what_is_no_survey_is_refused(data: Path, tmp_path: Path, monkeypatch: p
     make_dataset(data, train=2)
     path = tmp_path / "seen.npz"
     with pytest.raises(InputError, match=r"seen\.npz does not exist; look at the dataset again\."):
-        Survey.load(path)
+        Scan.load(path)
     with monkeypatch.context() as patch:
-        patch.setattr("seg_core.data.scan.dataset_scan.SURVEY_VERSION", 999)
-        survey(open_dataset(data)).save(path)
+        patch.setattr("seg_core.data.scan.dataset_scan.SCAN_VERSION", 999)
+        scan_dataset(open_dataset(data)).save(path)
     with pytest.raises(InputError, match="was written by another version"):
-        Survey.load(path)
-    survey(open_dataset(data)).save(path)
+        Scan.load(path)
+    scan_dataset(open_dataset(data)).save(path)
     whole = path.read_bytes()
     np.savez(tmp_path / "other.npz", words=np.zeros(3))
     np.savez(tmp_path / "pickled.npz", words=np.array([{}], object))
@@ -164,7 +164,7 @@ def test_what_is_no_survey_is_refused(data: Path, tmp_path: Path, monkeypatch: p
     for content in (b"", b"no survey", whole[: len(whole) // 2], *foreign):
         path.write_bytes(content)
         with pytest.raises(InputError, match="is no survey of a dataset, or is damaged"):
-            Survey.load(path)
+            Scan.load(path)
     assert zipfile.is_zipfile(tmp_path / "pickled.npz")  # so it was refused for what is in it
 
 
@@ -172,7 +172,7 @@ def test_progress_is_told_and_stopping_ends_it_early(data: Path, monkeypatch: py
     make_dataset(data, train=5)
     dataset = open_dataset(data)
     told: list[tuple[int, int]] = []
-    survey(dataset, lambda done, total: told.append((done, total)))
+    scan_dataset(dataset, lambda done, total: told.append((done, total)))
     assert told == [(1, 5), (2, 5), (3, 5), (4, 5), (5, 5)]
 
     def stop_at_two(done: int, total: int) -> None:
@@ -182,7 +182,7 @@ def test_progress_is_told_and_stopping_ends_it_early(data: Path, monkeypatch: py
 
     told.clear()
     with pytest.raises(KeyboardInterrupt):
-        survey(dataset, stop_at_two)
+        scan_dataset(dataset, stop_at_two)
     assert told == [(1, 5), (2, 5)]
 
 
@@ -206,14 +206,14 @@ def test_every_pair_is_decoded_once(data: Path, monkeypatch: pytest.MonkeyPatch)
 
     for name in ("read_reduced", "read_mask"):
         monkeypatch.setattr(check, name, counting(getattr(check, name)))
-    survey(open_dataset(data))
+    scan_dataset(open_dataset(data))
     photos_and_masks = [f"ISIC_000000{number}.{ending}" for number in (0, 1, 2) for ending in ("jpg", "png")]
     assert sorted(opened) == [name for name in photos_and_masks if name != "ISIC_0000001.png"]
 
 
 @pytest.mark.skipif(not SHARED_DATA.is_dir(), reason="the real photographs (../shared/data) are not here")
 def test_real_photographs_at_two_resolutions_look_the_same() -> None:
-    originals, small = (survey(open_dataset(SHARED_DATA / f"isic2016-{kind}")) for kind in ("fullres", "256"))
+    originals, small = (scan_dataset(open_dataset(SHARED_DATA / f"isic2016-{kind}")) for kind in ("fullres", "256"))
     places = [small.ids.index(id) for id in originals.ids]
     assert (originals.problems, small.problems) == ([], [])
     assert len(originals) == 60

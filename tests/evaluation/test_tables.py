@@ -13,7 +13,7 @@ from seg_core.evaluation.evaluate import Evaluation
 from seg_core.evaluation.tables import COLUMNS, best, cell, margin, to_csv, to_latex, to_markdown
 from seg_core.prediction.cost import Cost
 
-ON = "my_data, test part, at threshold 0.50"
+ON = "my_data, test split, at threshold 0.50"
 COST = Cost(4_200_000, 1_500_000_000, 12.4)
 
 
@@ -98,7 +98,7 @@ def test_the_table_as_markdown() -> None:
     assert "| **0.7050** (" in second
     assert second.endswith("| 4.2 M | 1.50 | 12 |")
     assert first.endswith("| – | – | – |")
-    assert note == r"Scored on my\_data, test part, at threshold 0.50. In brackets: 95 % bootstrap intervals."
+    assert note == r"Scored on my\_data, test split, at threshold 0.50. In brackets: 95 % bootstrap intervals."
 
 
 def test_the_table_as_latex() -> None:

@@ -27,7 +27,7 @@ from seg_core.runs.processes import Owner
 from tests.archive_server import TRAINING_DATA, Handler, Server
 from tests.helpers import wait_until
 
-A, B = Request("survey", "a", {"sources": ["sample"]}), Request("survey", "b", {})
+A, B = Request("scan", "a", {"sources": ["sample"]}), Request("scan", "b", {})
 SLEEP = (sys.executable, "-c", "import signal; signal.pause()")
 
 
@@ -130,7 +130,7 @@ def test_a_process_does_a_job_and_starts_the_next(store: JobStore, monkeypatch: 
         return f"Counted {job.arguments['sources'][0]}."
 
     job = started(store)
-    work_on(job.id, store, {"survey": count})
+    work_on(job.id, store, {"scan": count})
     done = store.get(job.id)
     assert (done.status, done.message, done.done, done.total, done.owner and done.owner.pid) == (
         "finished",
@@ -157,7 +157,7 @@ def test_a_failure_is_one_sentence(
 
     monkeypatch.setattr("seg_core.jobs.worker.dispatch_jobs", lambda store: None)
     job = started(store)
-    work_on(job.id, store, {"survey": fail})
+    work_on(job.id, store, {"scan": fail})
     assert (store.get(job.id).status, store.get(job.id).message) == ("failed", message)
     assert ("Traceback" in capsys.readouterr().err) == isinstance(error, KeyError)
 
@@ -176,7 +176,7 @@ def test_a_cancelled_job_and_a_terminated_one_stop(store: JobStore, monkeypatch:
 
     for request, stop in ((A, store.cancel), (B, lambda job_id: os.kill(os.getpid(), signal.SIGTERM))):
         job = started(store, request)
-        work_on(job.id, store, {"survey": forever(stop)})
+        work_on(job.id, store, {"scan": forever(stop)})
         assert (store.get(job.id).status, store.get(job.id).message) == ("stopped", "Cancelled.")
 
 
@@ -230,7 +230,7 @@ def test_the_results_unused_for_longest_go(lab_home: Path, monkeypatch: pytest.M
         assert folder is not None
         os.utime(folder, (folder.stat().st_mtime - age,) * 2)
     assert result_folder(A)  # used just now
-    with new_result(Request("survey", "c", {})):
+    with new_result(Request("scan", "c", {})):
         pass
     assert result_folder(B) is None
     assert result_folder(A)

@@ -13,7 +13,7 @@ from PIL import Image
 
 from pages.comparison.compared import Compared, Table, mask_photos, scores_csv
 from pages.shared.tables import pairing_table, score_table
-from seg_core.config import Drawing
+from seg_core.config import SplitSpec
 from seg_core.data.dataset import SplitChoice, open_dataset
 from seg_core.errors import InputError
 from seg_core.evaluation.comparison import Pairing, Row
@@ -59,7 +59,7 @@ def test_scores_stand_beside_each_other_by_photograph_and_threshold() -> None:
 
 def test_photographs_are_ordered_by_how_the_models_differ() -> None:
     table = Table.of([ONE, TWO], None)
-    assert {order: table.in_order(order) for order in ("difference", "worst", "best", "name")} == {
+    assert {order: table.rows_in(order) for order in ("difference", "worst", "best", "name")} == {
         "difference": [1, 0, 2],  # b: 1 against 0
         "worst": [1, 2, 0],  # b: 0, c: 1/4, a: 3/4
         "best": [1, 0, 2],  # b: 1, a: 3/4, c: 1/4
@@ -117,7 +117,7 @@ def test_an_evaluation_is_kept_by_model_and_data(
     small_dataset: Path, other_masks: Path, lab_home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("seg_core.jobs.worker.dispatch_jobs", lambda store: None)
-    store, split = JobStore(), SplitChoice(open_dataset(small_dataset), "test", Drawing())
+    store, split = JobStore(), SplitChoice(open_dataset(small_dataset), "test", SplitSpec())
     request = evaluation_request(other_masks, split)
     job = store.ask(request)
     store.start_next()
@@ -133,12 +133,12 @@ def test_an_evaluation_is_kept_by_model_and_data(
         assert picture.tobytes() == truth.tobytes()
 
     assert evaluation_request(other_masks, split).key == request.key
-    assert evaluation_request(other_masks, SplitChoice(split.dataset, "train", Drawing())).key != request.key
+    assert evaluation_request(other_masks, SplitChoice(split.dataset, "train", SplitSpec())).key != request.key
     with Image.open(other_masks / f"{images[0]['id']}_pred.png") as picture:
         picture.rotate(90).save(other_masks / f"{images[0]['id']}_pred.png", compress_level=0)  # empty all the same
     assert evaluation_request(other_masks, split).key != request.key
     with pytest.raises(InputError, match="There is no split 'dev'"):
-        evaluation_request(other_masks, SplitChoice(split.dataset, "dev", Drawing()))
+        evaluation_request(other_masks, SplitChoice(split.dataset, "dev", SplitSpec()))
 
 
 @pytest.mark.usefixtures("lab_home")
@@ -146,7 +146,7 @@ def test_a_result_never_stands_under_the_key_of_older_files(
     small_dataset: Path, other_masks: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("seg_core.jobs.worker.dispatch_jobs", lambda store: None)
-    store, split = JobStore(), SplitChoice(open_dataset(small_dataset), "test", Drawing())
+    store, split = JobStore(), SplitChoice(open_dataset(small_dataset), "test", SplitSpec())
     changing = Path(shutil.copytree(other_masks, tmp_path / "changing"))
     request = evaluation_request(changing, split)
     job = store.ask(request)
@@ -157,6 +157,6 @@ def test_a_result_never_stands_under_the_key_of_older_files(
     assert result_folder(request) is None
 
     there = shutil.copytree(small_dataset, tmp_path / "moved", copy_function=shutil.copy2)
-    moved = SplitChoice(open_dataset(there), "test", Drawing())
+    moved = SplitChoice(open_dataset(there), "test", SplitSpec())
     # The result names files by their place.
     assert evaluation_request(other_masks, moved).key != evaluation_request(other_masks, split).key

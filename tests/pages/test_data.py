@@ -12,7 +12,7 @@ from pages.dataset.gallery import outlined
 from pages.dataset.view import ANY, SOUND, TROUBLED, Filter, open_view
 from seg_core.data.dataset import open_dataset
 from seg_core.data.folders import Pair
-from seg_core.jobs.requests import survey_request
+from seg_core.jobs.requests import scan_request
 from seg_core.jobs.results import result_folder
 from seg_core.jobs.store import JobStore
 from seg_core.jobs.tasks import KINDS
@@ -23,7 +23,7 @@ from seg_core.jobs.worker import work_on
 def test_rows_are_filtered_by_part_problem_and_lesion_area(leaky_dataset: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("seg_core.jobs.worker.dispatch_jobs", lambda store: None)
     dataset, store = open_dataset(leaky_dataset), JobStore()
-    request = survey_request(dataset)
+    request = scan_request(dataset)
     job = store.ask(request)
     store.start_next()
     work_on(job.id, store, KINDS)
@@ -46,7 +46,7 @@ def test_rows_are_filtered_by_part_problem_and_lesion_area(leaky_dataset: Path, 
     assert {(d.first.id, d.second.id, d.is_leakage) for d in view.duplicates} == {("ISIC_0000002", "copy", True)}
 
     (leaky_dataset / "train" / "masks" / "ISIC_0000004.png").write_bytes(b"new")
-    assert survey_request(open_dataset(leaky_dataset)).key != request.key
+    assert scan_request(open_dataset(leaky_dataset)).key != request.key
     (leaky_dataset / "train" / "masks" / "ISIC_0000004.png").unlink()
 
 

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from seg_core.common.home import SHIPPED_CHECKPOINTS
-from seg_core.config import Drawing
+from seg_core.config import SplitSpec
 from seg_core.data.dataset import SplitChoice, open_dataset
 from seg_core.jobs.job import Request
 from seg_core.jobs.requests import card_request, evaluation_request, masks_request
@@ -58,7 +58,7 @@ def test_metrics_have_a_row_for_each_epoch_and_the_later_value_of_one_that_was_t
 
 @pytest.mark.usefixtures("lab_home")
 def test_the_masks_of_a_split_are_those_that_predict_writes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    split = SplitChoice(open_dataset(make_dataset(tmp_path / "data", size=(90, 70), train=2, test=3)), "test", Drawing())
+    split = SplitChoice(open_dataset(make_dataset(tmp_path / "data", size=(90, 70), train=2, test=3)), "test", SplitSpec())
     request = masks_request(evaluation_request(MODEL, split))
     assert request.key == evaluation_request(MODEL, split).key
     assert masks_request(evaluation_request(MODEL, split, tta=True)).key != request.key

@@ -68,7 +68,7 @@ def photo_file(tmp_path: Path) -> Path:
     return file
 
 
-# Drawing
+# SplitSpec
 
 
 def test_tint_colours_the_mask_and_nothing_else() -> None:

@@ -97,6 +97,6 @@ def test_what_was_published_stays_until_the_new_one_is_measured(run: Path, datas
 
 def test_originals_have_to_be_all_there(run: Path, dataset: Dataset, tmp_path: Path) -> None:
     other = open_dataset(make_dataset(tmp_path / "originals", train=4, first=50))
-    with pytest.raises(InputError, match="originals lacks photographs of the validation part: ISIC_"):
+    with pytest.raises(InputError, match="originals lacks photographs of the validation split: ISIC_"):
         publish(run / "best.safetensors", dataset, tmp_path, originals=other)
     assert not list(tmp_path.glob("*.safetensors"))

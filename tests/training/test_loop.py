@@ -18,7 +18,7 @@ from safetensors.torch import load_file
 from tensorboardX.proto.event_pb2 import Event as Logged
 
 from seg_core import metrics
-from seg_core.config import VARIANTS, Config, Drawing
+from seg_core.config import VARIANTS, Config, SplitSpec
 from seg_core.data.cache.cached_pairs import CachedPairs
 from seg_core.data.cache.storage import cache_pairs
 from seg_core.data.dataset import Dataset, open_dataset
@@ -313,7 +313,7 @@ def test_a_loss_of_an_epoch_is_the_mean_over_its_images(trained: Trained) -> Non
 
 def test_samples_are_fixed_validation_photographs_with_their_truth(trained: Trained, dataset: Dataset) -> None:
     first, second = (event.samples for event in trained.log.of(EpochDone))
-    val = cache_pairs(dataset.split(Drawing(0, 0.2)).val, 64)
+    val = cache_pairs(dataset.split(SplitSpec(0, 0.2)).val, 64)
     assert [sample.id for sample in first] == [sample.id for sample in second] == [pair.id for pair in val.pairs]
     for index, sample in enumerate(second):
         photo, truth = val[index]
@@ -344,7 +344,7 @@ def test_reported_metrics_are_those_of_the_saved_weights(trained: Trained, datas
     assert (metadata["epoch"], metadata["name"]) == (2, "a try")
 
     model = load_model(folder / "last.safetensors")
-    pairs = cache_pairs(dataset.split(Drawing(0, 0.2)).val, 64)
+    pairs = cache_pairs(dataset.split(SplitSpec(0, 0.2)).val, 64)
     images, truths = plain(*(torch.from_numpy(pixels) for pixels in pairs.read(range(VAL))[:2]))
     with torch.no_grad():
         logits = model(images)

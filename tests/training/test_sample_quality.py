@@ -20,8 +20,8 @@ def test_a_model_trained_on_the_sample_carries_over(tmp_path: Path) -> None:
     config = Config.of("best")
     model = load_checkpoint(train(config, sample, folder=tmp_path).checkpoint)
 
-    on_sample = evaluate(model, sample.split(config.drawing).test).means["iou"]
-    on_real = evaluate(model, open_dataset(REAL).split(config.drawing).test).means["iou"]
+    on_sample = evaluate(model, sample.split(config.split_spec).test).means["iou"]
+    on_real = evaluate(model, open_dataset(REAL).split(config.split_spec).test).means["iou"]
 
     assert on_real >= 0.50, f"IoU {on_real:.3f} on real test photographs"
-    assert 0.85 <= on_sample < 0.97, f"IoU {on_sample:.3f} on its own test part"
+    assert 0.85 <= on_sample < 0.97, f"IoU {on_sample:.3f} on its own test split"

@@ -12,21 +12,21 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from seg_core.common.atomic_file import whole_file
+from seg_core.common.atomic_file import atomic_file
 from seg_core.data.check import Problem, check_names, load_pairs
 from seg_core.data.dataset import Dataset
-from seg_core.data.folders import Part
+from seg_core.data.folders import SplitName
 from seg_core.errors import InputError
 
 FINGERPRINT_SIZE = 64
 """At 32 pixels smooth lesions on plain skin look alike; what tells them apart shows at 64 (docs/data.md has the figures)."""
 
-SURVEY_VERSION = 1
+SCAN_VERSION = 1
 _ARRAYS = ("sizes", "areas", "fingerprints")
 
 
 @dataclass(frozen=True, eq=False)
-class Survey:
+class Scan:
     """What was seen of the N pairs of a dataset, in the order of `Dataset.pairs`. Make it with `survey`.
 
     ``sizes`` (N, 2) int32 are the photographs' width and height when upright, 0 where the photograph is unreadable. ``areas``
@@ -35,7 +35,7 @@ class Survey:
     """
 
     ids: list[str]
-    parts: list[Part]
+    parts: list[SplitName]
     sizes: np.ndarray
     areas: np.ndarray
     fingerprints: np.ndarray
@@ -59,27 +59,27 @@ class Survey:
     def save(self, path: Path) -> None:
         """Write everything to one ``.npz`` file, which appears whole or not at all; nothing in it is pickled."""
         words = {
-            "version": SURVEY_VERSION,
+            "version": SCAN_VERSION,
             "ids": self.ids,
             "parts": self.parts,
             "pair_problems": [[problem.to_json() for problem in problems] for problems in self.pair_problems],
             "name_problems": [problem.to_json() for problem in self.name_problems],
         }
         arrays = {name: getattr(self, name) for name in _ARRAYS}
-        with whole_file(path) as partial, partial.open("wb") as file:
+        with atomic_file(path) as partial, partial.open("wb") as file:
             np.savez(file, allow_pickle=False, words=np.frombuffer(json.dumps(words).encode(), np.uint8), **arrays)
 
     @classmethod
-    def load(cls, path: Path) -> Survey:
+    def load(cls, path: Path) -> Scan:
         """Read what `save` wrote.
 
         Raises:
-            InputError: if the file is missing, is no survey, or was written by another version.
+            InputError: if the file is missing, is no scan, or was written by another version.
         """
         try:
             with path.open("rb") as file, np.load(file, allow_pickle=False) as saved:
                 words = json.loads(saved["words"].tobytes())
-                if words["version"] != SURVEY_VERSION:
+                if words["version"] != SCAN_VERSION:
                     raise InputError(f"{path} was written by another version; look at the dataset again.")
                 arrays = {name: saved[name] for name in _ARRAYS}
             pair_problems = [[Problem.from_json(entry) for entry in entries] for entries in words["pair_problems"]]
@@ -93,7 +93,7 @@ class Survey:
         return cls(words["ids"], words["parts"], **arrays, pair_problems=pair_problems, name_problems=name_problems)
 
 
-def survey(dataset: Dataset, on_progress: Callable[[int, int], None] | None = None) -> Survey:
+def scan_dataset(dataset: Dataset, on_progress: Callable[[int, int], None] | None = None) -> Scan:
     """Look at every pair once, on all cores; what ``on_progress`` raises ends it.
 
     Files that cannot be used are no error here: they stand among the problems.
@@ -106,5 +106,5 @@ def survey(dataset: Dataset, on_progress: Callable[[int, int], None] | None = No
         sizes[index], areas[index] = loaded.photo_size, loaded.lesion_area
         fingerprints[index] = np.asarray(Image.fromarray(loaded.image).convert("L"))
         pair_problems.append(loaded.problems)
-    ids, parts = [pair.id for pair in pairs], [pair.part for pair in pairs]
-    return Survey(ids, parts, sizes, areas, fingerprints, pair_problems, check_names(dataset))
+    ids, parts = [pair.id for pair in pairs], [pair.split for pair in pairs]
+    return Scan(ids, parts, sizes, areas, fingerprints, pair_problems, check_names(dataset))

@@ -19,8 +19,8 @@ import numpy as np
 
 from seg_core.data.check import Problem
 from seg_core.data.dataset import Dataset
-from seg_core.data.folders import Part
-from seg_core.data.scan.dataset_scan import Survey
+from seg_core.data.folders import SplitName
+from seg_core.data.scan.dataset_scan import Scan
 from seg_core.data.scan.similarity import TRANSFORMATIONS, agreement, coarse, details, turn
 
 CORRELATION = 0.85
@@ -36,11 +36,11 @@ _BLOCK = 512  # photographs of a block, compared with those of another
 
 @dataclass(frozen=True)
 class Photograph:
-    """One of two duplicates: where it stands in the survey, and its part."""
+    """One of two duplicates: where it stands in the scan, and its part."""
 
     index: int
     id: str
-    part: Part
+    split: SplitName
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ class Duplicate:
     @property
     def is_leakage(self) -> bool:
         """Whether one of the two trains and the other validates or tests."""
-        parts = {self.first.part, self.second.part}
+        parts = {self.first.split, self.second.split}
         return "train" in parts and len(parts) == 2
 
 
@@ -93,7 +93,7 @@ class _Forms(NamedTuple):
 
 
 def near_duplicates(
-    survey: Survey,
+    scan: Scan,
     on_progress: Callable[[int, int], None] | None = None,
     least_agreement: float = AGREEMENT,
 ) -> list[Duplicate]:
@@ -102,12 +102,12 @@ def near_duplicates(
     Pairs with an error have no fingerprint and are left out. Memory beside the survey is about 20 KB a photograph and 20 MB a
     core; time grows with the square of the number of photographs.
     """
-    photographs = [Photograph(*each) for each in zip(range(len(survey)), survey.ids, survey.parts, strict=True)]
+    photographs = [Photograph(*each) for each in zip(range(len(scan)), scan.ids, scan.parts, strict=True)]
     duplicates: list[Duplicate] = []
-    for found in _matches(survey, on_progress):
+    for found in _matches(scan, on_progress):
         duplicates += _duplicates(found.where(found.agreement >= least_agreement), photographs)
     known = {(duplicate.first.index, duplicate.second.index) for duplicate in duplicates}
-    duplicates += _same_ids(survey, photographs, known)
+    duplicates += _same_ids(scan, photographs, known)
     return sorted(duplicates, key=lambda found: (not found.is_leakage, -found.agreement, found.first.index, found.second.index))
 
 
@@ -119,18 +119,18 @@ def leakage(dataset: Dataset, duplicates: Sequence[Duplicate]) -> list[Problem]:
     problems = []
     for found in duplicates:
         if found.is_leakage and found.first.id != found.second.id:
-            trains, judges = (found.first, found.second) if found.first.part == "train" else (found.second, found.first)
+            trains, judges = (found.first, found.second) if found.first.split == "train" else (found.second, found.first)
             seen, file = (dataset.pairs[one.index].image for one in (trains, judges))
             how = "" if found.transformation == TRANSFORMATIONS[0] else ", mirrored or turned"
-            text = f"{file.name} ({judges.part}) looks like the same photograph as {seen.name} ({trains.part}){how}"
+            text = f"{file.name} ({judges.split}) looks like the same photograph as {seen.name} ({trains.split}){how}"
             problems.append(Problem("leakage", file, f"{text}; compare them, and remove one of the two."))
     return problems
 
 
-def _matches(survey: Survey, on_progress: Callable[[int, int], None] | None) -> Iterator[_Matches]:
+def _matches(scan: Scan, on_progress: Callable[[int, int], None] | None) -> Iterator[_Matches]:
     """The pairs of photographs that correlate, block by block, judged in detail."""
-    indices = np.flatnonzero(survey.readable)
-    fingerprints = survey.fingerprints[indices]
+    indices = np.flatnonzero(scan.readable)
+    fingerprints = scan.fingerprints[indices]
     forms = _Forms(coarse(fingerprints), details(fingerprints))
     blocks = [np.arange(start, min(start + _BLOCK, len(indices))) for start in range(0, len(indices), _BLOCK)]
     with ThreadPoolExecutor(os.cpu_count()) as pool:
@@ -152,15 +152,15 @@ def _compare(forms: _Forms, turned: np.ndarray, columns: np.ndarray, rows: np.nd
     return _Matches(first, second, symmetry, best[row, column], forms.agreement(first, second, symmetry))
 
 
-def _same_ids(survey: Survey, photographs: list[Photograph], known: set[tuple[int, int]]) -> Iterator[Duplicate]:
+def _same_ids(scan: Scan, photographs: list[Photograph], known: set[tuple[int, int]]) -> Iterator[Duplicate]:
     """Photographs of the same id in different parts that are not ``known`` to look alike."""
     of_id: dict[str, list[Photograph]] = {}
     for photograph in photographs:
-        if photograph.part and survey.readable[photograph.index]:
+        if photograph.split and scan.readable[photograph.index]:
             of_id.setdefault(photograph.id, []).append(photograph)
     for first, second in (two for group in of_id.values() for two in combinations(group, 2)):
-        if first.part != second.part and (first.index, second.index) not in known:
-            fingerprints = survey.fingerprints[[first.index, second.index]]
+        if first.split != second.split and (first.index, second.index) not in known:
+            fingerprints = scan.fingerprints[[first.index, second.index]]
             forms = _Forms(coarse(fingerprints), details(fingerprints))
             correlations = [float((forms.coarse[0] * turn(forms.coarse[1], symmetry)).sum()) for symmetry in range(8)]
             best = int(np.argmax(correlations))
