@@ -55,6 +55,11 @@ class Dataset:
             first.setdefault(pair.id, pair)
         return list(first.values())
 
+    @cached_property
+    def trainable(self) -> list[Pair]:
+        """The pairs that train or validate in some split, by id: the same ones for every seed and fold."""
+        return sorted((pair for pair in self.unique_pairs if pair.split != "test"), key=lambda pair: pair.id)
+
     @property
     def counts(self) -> dict[str, int]:
         """The number of pairs of each part, train, val and test."""
@@ -83,7 +88,7 @@ class Dataset:
         train, val = ([pair for pair in self.unique_pairs if pair.split == part] for part in ("train", "val"))
         val_is_own = bool(val) and folds == 1
         if not val_is_own:
-            shuffled = sorted(train + val, key=lambda pair: pair.id)
+            shuffled = list(self.trainable)
             random.Random(seed).shuffle(shuffled)
             if folds > 1:
                 drawn = shuffled[fold - 1 :: folds], [pair for place, pair in enumerate(shuffled) if place % folds != fold - 1]

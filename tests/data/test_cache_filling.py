@@ -66,7 +66,7 @@ def test_without_warming_up_each_pair_is_decoded_when_it_is_first_asked_for(pair
 
 def test_warming_up_ends_when_its_time_is_over(pairs: list[Pair], decoded: list[Pair], monkeypatch: pytest.MonkeyPatch) -> None:
     clock = iter(range(100))
-    monkeypatch.setattr("seg_core.data.cache.cached_pairs.time.monotonic", lambda: next(clock))
+    monkeypatch.setattr("seg_core.data.cache.image_cache.time.monotonic", lambda: next(clock))
     seen: list[int] = []
     cached = cache_pairs(pairs, SIZE, lambda done, total: seen.append(done), seconds=5)
     assert 0 < cached.ready < COUNT

@@ -1,7 +1,7 @@
-"""The image cache: every pair is decoded and resized once, when it is first asked for, and then read through a memory map.
+"""The folders of the image caches: each is named after its pairs and their size, and opened, limited and deleted here.
 
-A cache lives in a folder named by a hash over the paths, sizes and times of all its files and the side they are resized to, so
-a changed file simply asks for another cache; the oldest ones go when all together would exceed `cache_limit`.
+The name is a hash over the paths, sizes and times of all files and the side they are resized to, so a changed file simply asks
+for another cache. The least recently used caches are deleted when all together would exceed `cache_limit`.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from filelock import FileLock
 from seg_core.common.home import home
 from seg_core.data.cache import pixel_store
 from seg_core.data.cache.cached_pairs import CachedPairs
+from seg_core.data.cache.image_cache import ImageCache
 from seg_core.data.cache.pixel_store import PixelStore
 from seg_core.data.fingerprint import pair_facts
 from seg_core.data.folders import Pair
@@ -76,22 +77,24 @@ def cache_pairs(
     skip_problems: bool = False,
     facts: np.ndarray | None = None,
 ) -> CachedPairs:
-    """Pairs as squares of ``size`` pixels, which are decoded for ``seconds`` now, and the rest when they are asked for.
+    """Open or make the cache of these pairs at ``size`` pixels, decode for ``seconds``, and leave the rest until it is read.
+
+    To decode a pair once for all splits of a dataset, give `Dataset.trainable` and read splits by `CachedPairs.select`.
 
     Args:
-        pairs: what to decode; those that the cache holds from an earlier time are not decoded again.
+        pairs: the cache is theirs, in this order; pairs that it holds already are not decoded again.
         size: the side S in pixels.
         on_progress: gets how many pairs are decoded and how many there are.
         seconds: how long to decode now; the running pairs are finished.
-        skip_problems: whether pairs with an error drop out of what is read, instead of being an error then.
-        facts: what `pair_facts` says of the pairs, if that is known already.
+        skip_problems: True to leave pairs with an error out of what is read, instead of raising then.
+        facts: `pair_facts` of the pairs, if known already.
 
     Raises:
         InputError: if a file went away since the dataset was opened.
     """
     facts = pair_facts(pairs) if facts is None else facts
     store, reason = _open(pairs, size, facts)
-    cached = CachedPairs(pairs, size, facts, store, reason, skip_problems)
+    cached = CachedPairs(ImageCache(pairs, size, facts, store, reason), np.arange(len(pairs)), skip_problems)
     cached.warm_up(seconds, on_progress)
     return cached
 
