@@ -94,7 +94,7 @@ def main() -> None:
     options = parser.parse_args()
     dataset = open_dataset(options.folders)
     seconds, real = timed_result(lambda: scan_dataset(dataset))
-    print(f"{len(real)} photographs surveyed in {seconds:.2f} s", flush=True)
+    print(f"{len(real)} photographs scanned in {seconds:.2f} s", flush=True)
     among_real = _real_ones(real)
     if options.sheet:
         _sheet([pair.image for pair in dataset.pairs], among_real[:48]).save(options.sheet)
@@ -133,7 +133,7 @@ def _real_ones(real: Scan) -> list[Duplicate]:
         print(f"{name}: agreement {_ends(agreements)}, correlation {_ends(correlations)}")
     for each in found:
         if each.is_leakage and each.agreement >= AGREEMENT:
-            print(f"in two parts: {each}")
+            print(f"in two splits: {each}")
     return found
 
 
@@ -155,7 +155,7 @@ def _copies(photos: Sequence[Path], folder: Path, change: Change, quality: int) 
 def _recall(name: str, real: np.ndarray, copies: np.ndarray, expected: str) -> None:
     """Look for the copies among the real photographs, and print a row of the table."""
     count = len(real)
-    found = near_duplicates(_survey_of(np.concatenate([real, copies])), least_agreement=-1)
+    found = near_duplicates(_scan_of(np.concatenate([real, copies])), least_agreement=-1)
     pairs = [each for each in found if each.second.index == each.first.index + count]
     agreeing = [each for each in pairs if each.agreement >= AGREEMENT]
     kept = [[each for each in pairs if each.correlation >= least] for least in (*GREY_ALONE, CORRELATION)]
@@ -163,7 +163,7 @@ def _recall(name: str, real: np.ndarray, copies: np.ndarray, expected: str) -> N
     print(f"| {name} | {' | '.join(f'{100 * len(each) / count:.1f}' for each in kept)} |", flush=True)
 
 
-def _survey_of(fingerprints: np.ndarray) -> Scan:
+def _scan_of(fingerprints: np.ndarray) -> Scan:
     """Nothing but fingerprints, with ids of their own."""
     count = len(fingerprints)
     ids, sizes, areas = [str(place) for place in range(count)], np.full((count, 2), 256, np.int32), np.full(count, 0.2)
@@ -178,7 +178,7 @@ def _synthetic(real: Scan, count: int) -> None:
         one, other = (real.fingerprints[draw.randrange(len(real))].astype(np.float32) for _ in range(2))
         share = draw.uniform(0.2, 0.8)
         fingerprints[place] = share * one + (1 - share) * np.rot90(other, draw.randrange(4))
-    large = _survey_of(fingerprints)
+    large = _scan_of(fingerprints)
     before = peak_memory()
     seconds, found = timed_result(lambda: near_duplicates(large))
     print(f"{count:,} mixtures: {seconds:.1f} s, {peak_memory() - before:.0f} MB more memory at most; {len(found)} found")

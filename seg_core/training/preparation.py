@@ -1,4 +1,4 @@
-"""From a dataset to what a training reads: checked, split, cached."""
+"""Preparation of the data of a training: checks, split and image cache."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from seg_core.errors import InputError
 from seg_core.prediction.metadata import DatasetSummary
 
 MOST_IDS = 10_000
-"""Ids of training photographs that a checkpoint names at most: they are read with it whenever models are listed."""
+"""Most ids of training photographs that a checkpoint names: they are read whenever models are listed."""
 
 WARM_UP_SECONDS = 60
-"""How long pairs are decoded before the training begins. In that time two cores decode several thousand photographs of 256 pixels
-or some hundred as they leave the camera: what is wrong with these is said before training begins. Nobody waits for 100,000."""
+"""Longest time to decode before the training begins. Two cores decode several thousand photographs of 256 pixels in it, or some
+hundred camera originals, and their problems show before training begins. Nobody waits for 100,000."""
 
 
 @dataclass(frozen=True)
@@ -38,11 +38,11 @@ class PreparedData:
     notes: list[str]
 
     def new_notes(self) -> list[str]:
-        """Lines for the log about what was found after the training began, since this was last asked."""
+        """Lines for the log about what was found since the last call, as pairs are decoded while the training runs."""
         return self.train.new_notes() + self.val.new_notes()
 
     def summary(self) -> DatasetSummary:
-        """What a checkpoint says of its data: no paths, they are the machine's own; the ids that train, if not too many."""
+        """Return what a checkpoint says about its data: the ids that train, if not too many, and no paths."""
         ids = [pair.id for pair in self.train.pairs]
         return {
             "name": self.dataset.name,

@@ -183,7 +183,7 @@ def test_another_process_that_fills_the_cache_is_noticed(pairs: list[Pair], deco
     subprocess.run(command, cwd=PROJECT, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, check=True)
     assert_batch(cached, [0, 1, 2, 3, 4])
     assert [pair.id for pair in decoded] == [pairs[4].id]
-    assert cached.new_notes() == ["ISIC_0000002.png marks no lesion; check that this is meant."]
+    assert cached.new_notes() == ["ISIC_0000002.png marks no lesion; check that this is intended."]
 
 
 def test_two_fillers_at_once_write_the_same(pairs: list[Pair], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -223,7 +223,7 @@ def test_a_bad_pair_met_late_is_refused_with_what_to_do(pairs: list[Pair]) -> No
         cached.read([7, 8, 9])
     assert str(refused.value) == (
         "1 of the pairs cannot be trained on: ISIC_0000008.jpg is not an image that can be read; "
-        "use JPEG, PNG, TIFF, BMP or WebP. Mend them, or skip pairs with problems (--skip-problems)."
+        "use JPEG, PNG, TIFF, BMP or WebP. Fix them, or skip pairs with problems (--skip-problems)."
     )
     assert_batch(cached, [7, 9])
 

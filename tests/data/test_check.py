@@ -70,7 +70,7 @@ def prepared(data: Path | list[Path], **settings: Any) -> PreparedData:
 
 def all_ids(data: PreparedData) -> set[str]:
     """The ids of all pairs that a training is given."""
-    return {part.pairs[index].id for part in (data.train, data.val) for index in part.read(range(len(part)))[2]}
+    return {pairs.pairs[index].id for pairs in (data.train, data.val) for index in pairs.read(range(len(pairs)))[2]}
 
 
 def test_faultless_data_has_no_problems(data: Path) -> None:
@@ -148,9 +148,9 @@ def test_skip_problems_leaves_out_exactly_the_pairs_with_errors(data: Path) -> N
     assert all_ids(found) == {f"ISIC_{number:07d}" for number in (2, 3, 7, 8, 9)}
     assert [pair.image.name for pair in found.train.pairs + found.val.pairs if pair.id == "ISIC_0000007"] == ["ISIC_0000007.jpg"]
     assert found.train.usable + found.val.usable == found.summary()["train"] + found.summary()["val"] == 5
-    for part in (found.train, found.val):
-        for image, mask, index in zip(*part.read(range(len(part))), strict=True):
-            expected = load_pair(part.pairs[index], 64)
+    for pairs in (found.train, found.val):
+        for image, mask, index in zip(*pairs.read(range(len(pairs))), strict=True):
+            expected = load_pair(pairs.pairs[index], 64)
             np.testing.assert_array_equal(image, expected.image)
             np.testing.assert_array_equal(mask, expected.mask)
     assert sum(note.startswith("Left out: ") for note in found.notes) == 6
@@ -160,7 +160,7 @@ def test_warnings_train_and_stand_in_the_notes(data: Path) -> None:
     save_mask(data / "masks" / "ISIC_0000003.png", np.zeros((64, 64)))
     found = prepared(data)
     assert len(all_ids(found)) == 10
-    assert found.notes == ["ISIC_0000003.png marks no lesion; check that this is meant."]
+    assert found.notes == ["ISIC_0000003.png marks no lesion; check that this is intended."]
 
 
 def test_problems_of_the_test_part_do_not_stop_a_training_that_never_reads_it(tmp_path: Path) -> None:

@@ -39,20 +39,20 @@ def painting(seed: int, size: tuple[int, int] = (240, 180)) -> Image.Image:
     return Image.fromarray(paint(np.random.default_rng(seed)).photo).resize(size)
 
 
-def save_pair(folder: Path, photo: Image.Image, id: str, part: str, quality: int = 92) -> None:
-    images, masks = folder / part / "images", folder / part / "masks"
+def save_pair(folder: Path, photo: Image.Image, id: str, split: str, quality: int = 92) -> None:
+    images, masks = folder / split / "images", folder / split / "masks"
     for path in (images, masks):
         path.mkdir(parents=True, exist_ok=True)
     photo.save(images / f"{id}.jpg", quality=quality)
     write_mask(np.ones(photo.size[::-1], bool), masks / f"{id}.png")
 
 
-def survey_of(fingerprints: Sequence[np.ndarray], parts: Sequence[SplitName] = (), ids: Sequence[str] = ()) -> Scan:
-    """A survey with these fingerprints, all training unless told."""
+def scan_of(fingerprints: Sequence[np.ndarray], splits: Sequence[SplitName] = (), ids: Sequence[str] = ()) -> Scan:
+    """A scan with these fingerprints, all training unless told."""
     count = len(fingerprints)
     names = list(ids) or [str(place) for place in range(count)]
     sizes, areas = np.full((count, 2), 64, np.int32), np.full(count, 0.5)
-    return Scan(names, list(parts) or ["train"] * count, sizes, areas, np.stack(fingerprints), [[] for _ in names], [])
+    return Scan(names, list(splits) or ["train"] * count, sizes, areas, np.stack(fingerprints), [[] for _ in names], [])
 
 
 def noise(seed: int) -> np.ndarray:
@@ -96,7 +96,7 @@ def test_other_photographs_are_not(tmp_path: Path) -> None:
 
 def test_plain_photographs_are_like_nothing() -> None:
     plain = [np.full((FINGERPRINT_SIZE, FINGERPRINT_SIZE), value, np.uint8) for value in (0, 0, 255, 90)]
-    assert near_duplicates(survey_of(plain), least_agreement=-1) == []
+    assert near_duplicates(scan_of(plain), least_agreement=-1) == []
 
 
 @settings(max_examples=60, deadline=None)
@@ -114,7 +114,7 @@ def test_any_turn_shade_and_small_shift_is_found(
     moved = np.roll(np.clip(first * gain + offset, 0, 255).astype(np.uint8), shift, (0, 1))
     method = TURNS[TRANSFORMATIONS[symmetry]]
     second = moved if method is None else np.asarray(Image.fromarray(moved).transpose(method))
-    (found,) = near_duplicates(survey_of([first, noise(seed + 1), second]))
+    (found,) = near_duplicates(scan_of([first, noise(seed + 1), second]))
     assert (found.first.index, found.second.index, found.transformation) == (0, 2, TRANSFORMATIONS[symmetry])
 
 
@@ -144,7 +144,7 @@ def test_details_agree_with_themselves_also_when_they_moved_by_four_pixels() -> 
 
 def test_blocks_leave_nothing_out(monkeypatch: pytest.MonkeyPatch) -> None:
     originals = [noise(seed) for seed in range(9)]
-    seen = survey_of([*originals, *[each[:, ::-1] for each in originals]])
+    seen = scan_of([*originals, *[each[:, ::-1] for each in originals]])
     expected = near_duplicates(seen)
     assert named(expected) == {(str(place), str(place + 9), "mirrored left to right") for place in range(9)}
     progress: list[tuple[int, int]] = []
@@ -155,13 +155,13 @@ def test_blocks_leave_nothing_out(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_pairs_with_errors_are_left_out() -> None:
-    seen = survey_of([noise(0), noise(0), noise(1), noise(0)], ["train", "train", "train", "test"])
+    seen = scan_of([noise(0), noise(0), noise(1), noise(0)], ["train", "train", "train", "test"])
     seen.areas[1] = np.nan
     assert [(each.first.index, each.second.index) for each in near_duplicates(seen)] == [(0, 3)]
 
 
 @pytest.mark.parametrize(
-    ("parts", "leaks"),
+    ("splits", "leaks"),
     [
         (("train", "test"), True),
         (("test", "train"), True),
@@ -172,27 +172,27 @@ def test_pairs_with_errors_are_left_out() -> None:
         (("val", "test"), False),
     ],
 )
-def test_leakage_is_between_what_trains_and_what_does_not(parts: tuple[SplitName, SplitName], leaks: bool) -> None:
-    (found,) = near_duplicates(survey_of([noise(0), noise(0)], parts))
-    assert (found.first.split, found.second.split, found.is_leakage) == (*parts, leaks)
+def test_leakage_is_between_what_trains_and_what_does_not(splits: tuple[SplitName, SplitName], leaks: bool) -> None:
+    (found,) = near_duplicates(scan_of([noise(0), noise(0)], splits))
+    assert (found.first.split, found.second.split, found.is_leakage) == (*splits, leaks)
 
 
 def test_leakage_comes_first() -> None:
     dim = (noise(0) * 0.6).astype(np.uint8)
     dim[20:30, 20:30] = 90
-    found = near_duplicates(survey_of([noise(1), noise(1), noise(0), dim], ["train", "train", "train", "test"]))
+    found = near_duplicates(scan_of([noise(1), noise(1), noise(0), dim], ["train", "train", "train", "test"]))
     assert [(each.first.index, each.is_leakage) for each in found] == [(2, True), (0, False)]
     assert found[0].agreement < found[1].agreement
 
 
 def test_the_same_id_in_two_parts_is_leakage_whatever_it_shows() -> None:
     pictures = [noise(0), noise(1), noise(0), noise(2), noise(3)]
-    found = near_duplicates(survey_of(pictures, ["train", "train", "test", "test", "train"], ["a", "b", "a", "b", "b"]))
+    found = near_duplicates(scan_of(pictures, ["train", "train", "test", "test", "train"], ["a", "b", "a", "b", "b"]))
     shown = {(each.first.index, each.second.index): each for each in found}
     assert {places: each.transformation for places, each in shown.items()} == {
         (0, 2): "unchanged",
         (1, 3): OTHER_PICTURE,
-        (3, 4): OTHER_PICTURE,  # but not 1 and 4, which are in the same part
+        (3, 4): OTHER_PICTURE,  # but not 1 and 4, which are in the same split
     }
     assert all(each.is_leakage for each in found)
     assert shown[1, 3].agreement < duplicates.AGREEMENT < shown[0, 2].agreement

@@ -16,9 +16,9 @@ from tests.helpers import SHARED_DATA, find_pairs, make_dataset
 
 
 def parts_of(folder: Path) -> dict[str, list[str]]:
-    """The last digit of each id, by part."""
+    """The last digit of each id, by split."""
     pairs = find_pairs(folder)
-    return {part: [pair.id[-1] for pair in pairs if pair.split == part] for part in ("train", "val", "test")}
+    return {split: [pair.id[-1] for pair in pairs if pair.split == split] for split in ("train", "val", "test")}
 
 
 def touch(*files: Path) -> None:
@@ -152,7 +152,7 @@ def test_the_fingerprint_is_the_datas_and_not_the_places(tmp_path: Path) -> None
 
 def ids(dataset: Dataset, seed: int, fraction: float = 0.2) -> tuple[list[str], ...]:
     split = dataset.split(SplitSpec(seed, fraction))
-    return tuple([pair.id for pair in part] for part in (split.train, split.val, split.test))
+    return tuple([pair.id for pair in pairs] for pairs in (split.train, split.val, split.test))
 
 
 def test_the_split_is_drawn_by_seed_alone(tmp_path: Path) -> None:

@@ -61,7 +61,7 @@ def test_a_photograph_depends_on_its_number_alone(index: int) -> None:
 
 def test_the_dataset_has_160_training_and_40_test_pairs(whole: Path) -> None:
     pairs = find_pairs(whole)
-    assert [sum(pair.split == part for pair in pairs) for part in ("train", "val", "test")] == [160, 0, 40]
+    assert [sum(pair.split == split for pair in pairs) for split in ("train", "val", "test")] == [160, 0, 40]
     assert {pair.id for pair in pairs} == {f"sample_{number:04d}" for number in range(1, 201)}
     assert len(files(whole)) == 400
 

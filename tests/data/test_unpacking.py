@@ -106,10 +106,10 @@ def test_a_bomb_that_lies_about_its_size_comes_to_nothing(tmp_path: Path) -> Non
 def test_packing_that_is_not_usual_is_refused(tmp_path: Path) -> None:
     strange = ZipInfo("strange.txt")
     strange.compress_type = ZIP_BZIP2
-    assert refused(tmp_path, pack_one(strange)) == "is packed in a way that is not supported ('strange.txt')"
+    assert refused(tmp_path, pack_one(strange)) == "is packed in an unsupported way ('strange.txt')"
     secret = pack(GOOD)
     at = secret.index(b"PK\x01\x02") + 8  # the flags of the first entry in the list at the archive's end
-    assert refused(tmp_path, secret[:at] + b"\x01" + secret[at + 1 :]).startswith("is packed in a way that is not supported")
+    assert refused(tmp_path, secret[:at] + b"\x01" + secret[at + 1 :]).startswith("is packed in an unsupported way")
 
 
 def test_two_files_of_one_name_are_refused(tmp_path: Path) -> None:

@@ -29,10 +29,10 @@ CACHE_VERSION = 2
 
 
 def cache_limit() -> int:
-    """Bytes that all caches together may take: ``$LESIONLAB_CACHE_GB`` gigabytes, 20 by default.
+    """Return the bytes that all caches together may take: ``$LESIONLAB_CACHE_GB`` gigabytes, 20 by default.
 
     Raises:
-        InputError: if the setting is no number, or negative.
+        InputError: if the setting is not a number, or negative.
     """
     text = os.environ.get("LESIONLAB_CACHE_GB", "20")
     try:
@@ -45,20 +45,20 @@ def cache_limit() -> int:
 
 
 def cache_folder() -> Path:
-    """The folder that holds all image caches."""
+    """Return the folder that holds all image caches."""
     return home() / "cache" / "pairs"
 
 
 def cache_bytes() -> int:
-    """Disk space that all image caches take now; one that is not yet filled takes less than it will."""
+    """Return the bytes that all image caches take on the disk now; they take more as they fill."""
     return sum(_allocated(folder) for folder in _caches())
 
 
 def clear_cache() -> int:
-    """Delete all image caches; the bytes freed. They are made again when a training needs them.
+    """Delete all image caches and return the bytes freed. A cache is made again when a training needs it.
 
-    A training that has one open reads on from the deleted files, whose space the system frees when the training ends; what it
-    still decodes is lost with them.
+    A training that has one open continues to read the deleted files, whose space the system frees when the training ends; what
+    it decodes after the deletion is lost with them.
     """
     before = cache_bytes()
     if before:
@@ -100,7 +100,7 @@ def cache_pairs(
 
 
 def cache_key(pairs: list[Pair], size: int, facts: np.ndarray) -> str:
-    """The name of the folder for these pairs at this size: twenty-four hex digits, others when a file changes."""
+    """Return the name of the folder for these pairs at this size: 24 hex digits, which differ when a file changes."""
     digest = hashlib.sha256(f"{CACHE_VERSION} {size}".encode())
     for pair in pairs:
         digest.update(f"\n{pair.image}\n{pair.mask}".encode(errors="surrogateescape"))
@@ -109,7 +109,10 @@ def cache_key(pairs: list[Pair], size: int, facts: np.ndarray) -> str:
 
 
 def _open(pairs: list[Pair], size: int, facts: np.ndarray) -> tuple[PixelStore | None, str]:
-    """The store of these pairs, or None and why there is none. Stores are made, opened and deleted by one process at a time."""
+    """Open or make the store of these pairs; return None and the reason if there cannot be one.
+
+    One process at a time makes, opens or deletes stores.
+    """
     folder = cache_folder() / cache_key(pairs, size, facts)
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
@@ -138,7 +141,7 @@ def _open_alone(folder: Path, count: int, size: int) -> tuple[PixelStore | None,
 
 
 def _existing(folder: Path, count: int, size: int) -> PixelStore | None:
-    """The store in this folder; one that is damaged, as a power cut can leave it, is deleted."""
+    """Open the store in this folder, if there is one. A damaged one, as a power cut can leave it, is deleted."""
     try:
         return PixelStore(folder, count, size)
     except (FileNotFoundError, ValueError):
@@ -147,9 +150,9 @@ def _existing(folder: Path, count: int, size: int) -> PixelStore | None:
 
 
 def _make_room(needed: int, limit: int, keep: Path) -> bool:
-    """Delete caches that nobody uses, the least recently used first, until another one fits in. False: it cannot.
+    """Delete caches not in use, the least recently used first, until ``needed`` bytes fit; return False if they cannot.
 
-    Counted is the size that a cache has when it is filled, not what it takes now: else those that fill up side by side would
+    A cache counts at the size it has when it is filled, not at what it takes now: otherwise caches that fill side by side would
     exceed the limit together, and none of them could tell.
     """
     sizes = {folder: _full_size(folder) for folder in _caches() if folder != keep}
@@ -168,7 +171,7 @@ def _make_room(needed: int, limit: int, keep: Path) -> bool:
 
 
 def _remove_leftovers() -> None:
-    """Delete what killed builders, deletions that were cut off and earlier versions left."""
+    """Delete what killed processes, interrupted deletions and earlier versions left."""
     for folder in cache_folder().iterdir():
         if folder.is_dir() and not pixel_store.is_store(folder):
             shutil.rmtree(folder, ignore_errors=True)
