@@ -2,7 +2,7 @@
 
     python -m benchmarks.folds --data ../shared/data/isic2016-256 [--folds 5] [--size 256]
 
-Prints what docs/performance.md says of it, in Markdown. Each fold is prepared by a process of its own, one after the other; all
+Prints the figures of docs/performance.md, in Markdown. Each fold is prepared by a process of its own, one after the other; all
 of them share an image cache that is empty at first.
 """
 

@@ -1,4 +1,4 @@
-"""The image cache: decoded once, never stale, never half made, never beyond its limit."""
+"""The image cache: every pair is decoded once; no cache is stale, incomplete or beyond the limit."""
 
 from __future__ import annotations
 

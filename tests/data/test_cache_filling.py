@@ -1,4 +1,4 @@
-"""The image cache fills as training goes: in any order, by several at once, and whatever happens to them."""
+"""The image cache fills while trainings run: in any order, by several processes at once, also if they are killed."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def assert_batch(cached: CachedPairs, indices: list[int]) -> None:
 
 
 def marks() -> np.ndarray:
-    """Which rows of the only cache are done, as it stands on the disk."""
+    """The marks of the only cache's rows, as they are on the disk."""
     (file,) = cache_folder().glob("*/done.npy")
     return np.asarray(np.load(file))
 

@@ -90,7 +90,7 @@ def test_the_order_of_joined_folders_does_not_matter(tmp_path: Path, decoded: li
     assert (len(decoded), len(caches())) == (8, 1)
 
 
-def test_test_photographs_are_neither_decoded_nor_part_of_the_key(dataset: Dataset, decoded: list[Pair]) -> None:
+def test_test_photographs_are_not_decoded_and_not_in_the_key(dataset: Dataset, decoded: list[Pair]) -> None:
     prepared(dataset)
     (tested, *_) = dataset.test
     os.utime(tested.image, (1, 1))
@@ -145,7 +145,7 @@ def test_two_trainings_that_are_open_at_once_fill_one_cache(
     assert len(decoded) == COUNT
 
 
-def test_a_selection_is_indexed_by_its_own_places(dataset: Dataset) -> None:
+def test_a_selection_is_indexed_by_itself(dataset: Dataset) -> None:
     whole = cache_pairs(dataset.trainable, SIZE, seconds=0)
     chosen = whole.select([dataset.trainable[7], dataset.trainable[2]])
     assert_reads_pair(chosen[0], dataset.trainable[7])

@@ -1,4 +1,4 @@
-"""What is wrong with which file: every kind of problem is named, keeps a training from starting, or is left out on request."""
+"""Checks of a dataset: every kind of problem is named with its file, and stops a training or is skipped on request."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def save_mask(file: Path, values: np.ndarray) -> None:
 
 
 def break_pairs(data: Path) -> dict[str, str]:
-    """Give seven of the ten pairs one problem each, and tell which file has which."""
+    """Give eight of the ten pairs one problem each, and return the kind of problem by file."""
     photos, masks = data / "images", data / "masks"
     _, truth = lesion(seed=2)
     (masks / "ISIC_0000000.png").rename(masks / "ISIC_0000077.png")
@@ -69,7 +69,7 @@ def prepared(data: Path | list[Path], **settings: Any) -> PreparedData:
 
 
 def all_ids(data: PreparedData) -> set[str]:
-    """The ids of all pairs that a training is given."""
+    """Return the ids of all pairs that a training reads."""
     return {pairs.pairs[index].id for pairs in (data.train, data.val) for index in pairs.read(range(len(pairs)))[2]}
 
 
@@ -120,7 +120,7 @@ def test_messages_tell_what_to_do(data: Path) -> None:
     assert "keep one of the two" in messages["ISIC_0000007.png"]
 
 
-def test_the_same_id_in_two_folders_or_parts_is_a_duplicate(data: Path, tmp_path: Path) -> None:
+def test_the_same_id_in_two_folders_or_splits_is_a_duplicate(data: Path, tmp_path: Path) -> None:
     other = make_dataset(tmp_path / "other", test=2, first=9)  # ISIC_0000009 would be trained and tested on
     (problem,) = scan_dataset(open_dataset([data, other])).problems
     assert (problem.kind, problem.file) == ("duplicate id", other / "test" / "images" / "ISIC_0000009.jpg")
@@ -163,7 +163,7 @@ def test_warnings_train_and_stand_in_the_notes(data: Path) -> None:
     assert found.notes == ["ISIC_0000003.png marks no lesion; check that this is intended."]
 
 
-def test_problems_of_the_test_part_do_not_stop_a_training_that_never_reads_it(tmp_path: Path) -> None:
+def test_problems_of_the_test_split_do_not_stop_a_training_that_never_reads_it(tmp_path: Path) -> None:
     data = make_dataset(tmp_path / "data", train=4, test=2)
     (data / "test" / "images" / "ISIC_0000004.jpg").write_bytes(b"no photograph")
     assert len(all_ids(prepared(data))) == 4

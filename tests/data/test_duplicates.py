@@ -1,4 +1,4 @@
-"""Near-duplicates: copies, however turned or mirrored, are found and named, other photographs are not; leakage and repetition."""
+"""Near-duplicates: copies under all symmetries are found and named, other photographs are not; leakage and repetition."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ TURNS = {
 
 
 def painting(seed: int, size: tuple[int, int] = (240, 180)) -> Image.Image:
-    """A photograph as the sample dataset has them, not square."""
+    """A photograph like those of the sample dataset, but not square."""
     return Image.fromarray(paint(np.random.default_rng(seed)).photo).resize(size)
 
 
@@ -56,7 +56,7 @@ def scan_of(fingerprints: Sequence[np.ndarray], splits: Sequence[SplitName] = ()
 
 
 def noise(seed: int) -> np.ndarray:
-    """A fingerprint of large soft patches and small ones, 45 to 195, like no other."""
+    """A fingerprint of large and small soft patches, 45 to 195, similar to no other."""
     random, side = np.random.default_rng(seed), (FINGERPRINT_SIZE, FINGERPRINT_SIZE)
     large, small = (random.integers(low, high + 1, (cells, cells)) for cells, low, high in ((4, 60, 180), (32, -15, 15)))
     wide = [np.asarray(Image.fromarray(each.astype(np.float32)).resize(side)) for each in (large, small)]
@@ -185,7 +185,7 @@ def test_leakage_comes_first() -> None:
     assert found[0].agreement < found[1].agreement
 
 
-def test_the_same_id_in_two_parts_is_leakage_whatever_it_shows() -> None:
+def test_the_same_id_in_two_splits_is_leakage_whatever_it_shows() -> None:
     pictures = [noise(0), noise(1), noise(0), noise(2), noise(3)]
     found = near_duplicates(scan_of(pictures, ["train", "train", "test", "test", "train"], ["a", "b", "a", "b", "b"]))
     shown = {(each.first.index, each.second.index): each for each in found}
@@ -198,7 +198,7 @@ def test_the_same_id_in_two_parts_is_leakage_whatever_it_shows() -> None:
     assert shown[1, 3].agreement < duplicates.AGREEMENT < shown[0, 2].agreement
 
 
-def test_warnings_name_what_judges_and_what_it_looks_like(tmp_path: Path) -> None:
+def test_warnings_name_both_photographs(tmp_path: Path) -> None:
     save_pair(tmp_path, painting(1), "a", "train")
     save_pair(tmp_path, painting(2), "b", "train")
     save_pair(tmp_path, painting(2), "again", "train")

@@ -1,4 +1,4 @@
-"""Fetching the official data: from a server that is well, and from servers and networks that are not."""
+"""Fetching of the official data from a sound server, and from servers and networks with faults."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def fetch(server: Server, tmp_path: Path) -> Callable[..., Path]:
 
 
 def refused(fetch: Callable[..., Path], **options: Any) -> str:
-    """The message with which fetching ends, which is one line."""
+    """Return the error message of a fetch, which must be one line."""
     with pytest.raises(InputError) as error:
         fetch(**options)
     assert "\n" not in str(error.value)
@@ -72,7 +72,7 @@ def refused(fetch: Callable[..., Path], **options: Any) -> str:
 
 
 def assert_complete(folder: Path) -> None:
-    """The four folders hold their files and nothing else does, and they are the dataset."""
+    """Assert that the four folders hold exactly their files, and form the dataset."""
     expected: dict[str, bytes] = {}
     for split in PAIRS:
         expected |= {f"ISBI2016_ISIC_Part1_{split}_Data/{id}.jpg": content(f"{id}.jpg") for id in ids(split)}

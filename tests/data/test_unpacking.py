@@ -1,4 +1,4 @@
-"""Unpacking archives that are damaged, or made to do harm."""
+"""Unpacking of archives that are damaged or malicious."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ GOOD = {f"photos/ISIC_000000{number}.jpg": content(str(number)) for number in ra
 
 
 def unpack_here(folder: Path, archive: bytes, count: int = 3) -> dict[str, bytes]:
-    """The files that came out; whatever went wrong, nothing else is left in the folder."""
+    """Unpack and return the files by name; whatever happens, nothing else may be left in the folder."""
     (folder / "archive.zip").write_bytes(archive)
     try:
         unpack(folder / "archive.zip", folder / "out", PHOTO, count, lambda: False)
@@ -39,7 +39,7 @@ def refused(folder: Path, archive: bytes, count: int = 3) -> str:
 
 
 def pack_one(info: ZipInfo, data: bytes = b"data") -> bytes:
-    """The good files and one more of any kind."""
+    """Return an archive of the good files and one more member."""
     buffer = io.BytesIO()
     with ZipFile(buffer, "w", ZIP_DEFLATED) as archive:
         for path, photo in GOOD.items():
