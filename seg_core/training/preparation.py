@@ -89,7 +89,7 @@ def prepare(dataset: Dataset, config: Config, on_progress: Callable[[int, int, s
 
 
 def _open_cache(dataset: Dataset, config: Config, facts: np.ndarray) -> CachedPairs:
-    """All pairs that train or validate in some split, nothing decoded yet.
+    """Open the cache of all pairs that train or validate in some split, without decoding any.
 
     Test pairs stay out: no training reads them, their pixels would count against the cache's limit, and a changed test file
     would ask for another cache.

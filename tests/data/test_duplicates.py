@@ -218,6 +218,6 @@ def test_real_photographs() -> None:
     dataset = open_dataset([SHARED_DATA / "isic2016-256", SHARED_DATA / "isic2017-extra-256"])
     found = near_duplicates(scan_dataset(dataset))
     leaks = {(each.first.id, each.second.id) for each in found if each.is_leakage}
-    # Judged by eye: the same slides, scanned anew. The other ten stand within the training photographs.
+    # The same slides scanned again, as judged by eye. The other ten pairs are within the training photographs.
     assert leaks == {("ISIC_0000157", "ISIC_0014946"), ("ISIC_0000215", "ISIC_0015313")}
     assert len(found) == 12

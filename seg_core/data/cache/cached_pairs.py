@@ -17,7 +17,7 @@ from seg_core.errors import InputError
 class CachedPairs:
     """A view of some rows of an `ImageCache`, by index: a split, or the whole. It copies no pixels until they are read.
 
-    `seg_core.data.cache.storage.cache_pairs` makes the view of the whole, and `select` that of a split.
+    `seg_core.data.cache.storage.cache_pairs` makes the view of the whole cache, and `select` the view of a split.
     """
 
     def __init__(self, cache: ImageCache, rows: np.ndarray, skip_problems: bool) -> None:
@@ -50,7 +50,7 @@ class CachedPairs:
 
     @property
     def errors(self) -> list[Problem]:
-        """Those of the problems that keep their pair from training."""
+        """The problems that keep their pair from training."""
         return [problem for problem in self.problems if problem.is_error]
 
     @property

@@ -41,7 +41,7 @@ class ImageCache:
             self._look_again()
 
     def missing(self, rows: np.ndarray | None = None) -> np.ndarray:
-        """True for each of B rows, or of all, that would have to be decoded: (B,) bool."""
+        """Return (B,) bool for B rows, or for all: True where the pair would have to be decoded."""
         chosen = slice(None) if rows is None else rows
         present = self.faulty[chosen]
         return ~(present if self._store is None else present | self._store.done[chosen])
@@ -53,7 +53,7 @@ class ImageCache:
         return self._decode(rows)
 
     def pixels(self, rows: np.ndarray, decoded: dict[int, LoadedPair]) -> tuple[np.ndarray, np.ndarray]:
-        """Photographs (B, S, S, 3) and masks (B, S, S) of 0 and 255, both uint8, of B rows without errors.
+        """Return photographs (B, S, S, 3) and masks (B, S, S) of 0 and 255, both uint8, of B rows without errors.
 
         Args:
             rows: rows that are in the store or in ``decoded``.
@@ -73,7 +73,7 @@ class ImageCache:
     def warm_up(self, rows: np.ndarray, seconds: float, on_progress: Callable[[int, int], None] | None = None) -> None:
         """Decode missing rows, in the order given, for ``seconds``. Without a store this finds the problems and keeps no pixels.
 
-        ``on_progress`` gets how many of the rows are there, and how many rows were given.
+        ``on_progress`` gets how many of these rows need no decoding any more, and of how many.
         """
         deadline = time.monotonic() + seconds
         missing = rows[self.missing(rows)].tolist()

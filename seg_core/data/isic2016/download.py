@@ -98,7 +98,7 @@ class Downloader:
         uploaded in one piece).
 
         Raises:
-            InputError: as `size_of`, and if the content is not that of the server.
+            InputError: as `size_of`, and if the content is not what the server states.
             FetchStopped: if ``should_stop`` returned True.
             OSError: if the file cannot be written.
         """

@@ -27,7 +27,7 @@ _ARRAYS = ("sizes", "areas", "fingerprints")
 
 @dataclass(frozen=True, eq=False)
 class Scan:
-    """What is known of the N pairs of a dataset, in the order of `Dataset.pairs`. Make it with `scan_dataset`.
+    """Sizes, areas, fingerprints and problems of a dataset's N pairs, in the order of `Dataset.pairs`, from `scan_dataset`.
 
     ``sizes`` (N, 2) int32 are width and height of the upright photographs, 0 where the photograph is unreadable. ``areas`` (N,)
     float64 are the lesions' shares of the photographs at stored resolution, 0 to 1, NaN where the pair has an error.

@@ -47,9 +47,8 @@ class Photograph:
 class Duplicate:
     """Two photographs that are the same picture, or have the same id in two splits.
 
-    ``correlation`` (-1 to 1) is that of the 32×32 grey pictures, and ``agreement`` (-1 to 1) that of their details, once the
-    second is turned like the first. ``transformation`` makes the second from the first: one of `TRANSFORMATIONS`, or
-    `OTHER_PICTURE`.
+    Their 32×32 grey pictures have ``correlation`` (-1 to 1) and their details ``agreement`` (-1 to 1) once the second is turned
+    like the first. ``transformation`` makes the second from the first: one of `TRANSFORMATIONS`, or `OTHER_PICTURE`.
     """
 
     first: Photograph
