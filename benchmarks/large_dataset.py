@@ -1,10 +1,10 @@
-"""How long a training of 1,000 to 100,000 photographs waits for its first batch, and what that takes in memory and on the disk.
+"""Time until the first batch of a training of 1,000 to 100,000 photographs, with the memory and disk space it takes.
 
     python -m benchmarks.large_dataset [--photos 100000] [--size 128] [--folder DIR]
 
-Prints what docs/performance.md says of it, in Markdown. The photographs are some hundred generated ones of 256 × 256 pixels under
-many names (hard links), every fiftieth with a mask that is worth a note. Each row is measured by a process and with an image
-cache of its own.
+Prints a table of docs/performance.md, in Markdown. The photographs are some hundred generated ones of 256 × 256 pixels under many
+names (hard links); every fiftieth has a grey mask, which is worth a note. Each row is measured by a process of its own, with an
+image cache of its own.
 """
 
 from __future__ import annotations
@@ -43,9 +43,9 @@ COLUMNS = {
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--photos", type=int, default=100_000, metavar="N", help="how many photographs the largest dataset has")
+    parser.add_argument("--photos", type=int, default=100_000, metavar="N", help="photographs of the largest dataset")
     parser.add_argument("--size", type=int, default=128, metavar="PIXELS", help="the network's resolution")
-    parser.add_argument("--folder", type=Path, metavar="DIR", help="where to make it all, and remove it again")
+    parser.add_argument("--folder", type=Path, metavar="DIR", help="where to make the datasets, which are removed at the end")
     parser.add_argument("--measure", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.measure:
@@ -61,7 +61,7 @@ def main() -> None:
 
 
 def _paint(folder: Path) -> list[tuple[Path, Path]]:
-    """Photographs of a dark ellipse on noise, which is as hard to decode as skin with hair, and their masks."""
+    """Make photographs of a dark ellipse on noise, which is as hard to decode as skin with hair, and their masks."""
     draw = np.random.default_rng(0)
     y, x = np.mgrid[:256, :256]
     folder.mkdir()

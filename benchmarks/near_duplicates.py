@@ -1,9 +1,9 @@
-"""How well near-duplicates are found: changed copies of real photographs, the real ones among themselves, and the time it takes.
+"""Recall and speed of the search for near-duplicates: changed copies of real photographs, and the real ones among themselves.
 
     python -m benchmarks.near_duplicates DIR [DIR ...] [--originals DIR] [--sheet FILE]
 
-Prints what docs/data.md says of them, in Markdown. ``--originals`` names a folder that holds some of the photographs at another
-size. ``--sheet`` draws the pairs of real photographs whose details agree most, side by side, to be judged by eye.
+Prints the tables of docs/data.md, in Markdown. ``--originals`` names a folder that holds some of the photographs at another size.
+``--sheet`` draws the pairs of real photographs whose details agree most, side by side, to be judged by eye.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ from seg_core.data.scan.similarity import TRANSFORMATIONS
 Change = Callable[[Image.Image], Image.Image]
 
 GREY_ALONE = (0.95, 0.975)
-"""Correlations in 32×32 grey at which that alone would decide."""
+"""Least correlations in 32×32 grey of a search without details, for comparison."""
 
-# ISIC 2016 and 2017 photographs judged by eye: the same picture, encoded, coloured or framed anew.
+# ISIC 2016 and 2017 photographs that are the same picture as judged by eye, encoded, coloured or framed differently.
 SAME_PICTURE = {
     ("ISIC_0012290", "ISIC_0013594"),
     ("ISIC_0012756", "ISIC_0013184"),
@@ -47,7 +47,7 @@ SAME_PICTURE = {
 
 
 def _crop(share: float, left: float, top: float) -> Change:
-    """Cut ``share`` of the width and the height off, ``left`` and ``top`` of it on these sides."""
+    """Cut off ``share`` of width and height; ``left`` and ``top`` are the shares of it that come off these sides."""
 
     def change(photo: Image.Image) -> Image.Image:
         width, height = (round(side * (1 - share)) for side in photo.size)
@@ -65,7 +65,7 @@ def _turn(method: Image.Transpose) -> Change:
     return lambda photo: photo.transpose(method)
 
 
-# By name: what is done, the JPEG quality it is saved with, and what should be found.
+# By name: the change, the JPEG quality of the copy, and the transformation to be found.
 CHANGES: dict[str, tuple[Change, int, str]] = {
     "mirrored": (_turn(Image.Transpose.FLIP_LEFT_RIGHT), 92, TRANSFORMATIONS[4]),
     "turned by 90°": (_turn(Image.Transpose.ROTATE_270), 92, TRANSFORMATIONS[1]),
@@ -94,13 +94,13 @@ def main() -> None:
     options = parser.parse_args()
     dataset = open_dataset(options.folders)
     seconds, real = timed_result(lambda: scan_dataset(dataset))
-    print(f"{len(real)} photographs surveyed in {seconds:.2f} s", flush=True)
+    print(f"{len(real)} photographs scanned in {seconds:.2f} s", flush=True)
     among_real = _real_ones(real)
     if options.sheet:
         _sheet([pair.image for pair in dataset.pairs], among_real[:48]).save(options.sheet)
     for count in (2_000, 12_000):
         _synthetic(real, count)
-    heads = [f"grey ≥ {least:g} alone" for least in GREY_ALONE] + [f"grey ≥ {CORRELATION:g}", "and details", "named rightly"]
+    heads = [f"grey ≥ {least:g} alone" for least in GREY_ALONE] + [f"grey ≥ {CORRELATION:g}", "and details", "named correctly"]
     print(f"| copies, found in % | {' | '.join(heads)} |\n|{' --- |' * (len(heads) + 1)}")
     photos = [pair.image for pair in dataset.pairs]
     for name, (change, quality, expected) in CHANGES.items():
@@ -114,7 +114,7 @@ def main() -> None:
 
 
 def _real_ones(real: Scan) -> list[Duplicate]:
-    """Say how many of the real pairs are found, rightly and wrongly; all pairs that correlate, those that agree most first."""
+    """Print how many real pairs are found, correctly and wrongly; return all that correlate, the highest agreement first."""
     seconds, found = timed_result(lambda: near_duplicates(real, least_agreement=-1))
     found = sorted(found, key=lambda each: -each.agreement)
     same = [each for each in found if (each.first.id, each.second.id) in SAME_PICTURE]
@@ -133,7 +133,7 @@ def _real_ones(real: Scan) -> list[Duplicate]:
         print(f"{name}: agreement {_ends(agreements)}, correlation {_ends(correlations)}")
     for each in found:
         if each.is_leakage and each.agreement >= AGREEMENT:
-            print(f"in two parts: {each}")
+            print(f"in two splits: {each}")
     return found
 
 
@@ -142,7 +142,7 @@ def _ends(values: Sequence[float]) -> str:
 
 
 def _copies(photos: Sequence[Path], folder: Path, change: Change, quality: int) -> np.ndarray:
-    """The fingerprints of changed copies of these photographs, in their order."""
+    """Return the fingerprints of changed copies of these photographs, in their order."""
     for kind in ("images", "masks"):
         (folder / kind).mkdir()
     for place, photo in enumerate(photos):
@@ -155,7 +155,7 @@ def _copies(photos: Sequence[Path], folder: Path, change: Change, quality: int) 
 def _recall(name: str, real: np.ndarray, copies: np.ndarray, expected: str) -> None:
     """Look for the copies among the real photographs, and print a row of the table."""
     count = len(real)
-    found = near_duplicates(_survey_of(np.concatenate([real, copies])), least_agreement=-1)
+    found = near_duplicates(_scan_of(np.concatenate([real, copies])), least_agreement=-1)
     pairs = [each for each in found if each.second.index == each.first.index + count]
     agreeing = [each for each in pairs if each.agreement >= AGREEMENT]
     kept = [[each for each in pairs if each.correlation >= least] for least in (*GREY_ALONE, CORRELATION)]
@@ -163,29 +163,29 @@ def _recall(name: str, real: np.ndarray, copies: np.ndarray, expected: str) -> N
     print(f"| {name} | {' | '.join(f'{100 * len(each) / count:.1f}' for each in kept)} |", flush=True)
 
 
-def _survey_of(fingerprints: np.ndarray) -> Scan:
-    """Nothing but fingerprints, with ids of their own."""
+def _scan_of(fingerprints: np.ndarray) -> Scan:
+    """A scan of these fingerprints with ids of their own, and nothing else."""
     count = len(fingerprints)
     ids, sizes, areas = [str(place) for place in range(count)], np.full((count, 2), 256, np.int32), np.full(count, 0.2)
     return Scan(ids, ["train"] * count, sizes, areas, fingerprints, [[] for _ in ids], [])
 
 
 def _synthetic(real: Scan, count: int) -> None:
-    """Time on a large dataset: mixtures of two real photographs each, one of them turned."""
+    """Print the time for a large dataset: mixtures of two real photographs each, one of them turned."""
     draw = random.Random(0)
     fingerprints = np.empty((count, FINGERPRINT_SIZE, FINGERPRINT_SIZE), np.uint8)
     for place in range(count):
         one, other = (real.fingerprints[draw.randrange(len(real))].astype(np.float32) for _ in range(2))
         share = draw.uniform(0.2, 0.8)
         fingerprints[place] = share * one + (1 - share) * np.rot90(other, draw.randrange(4))
-    large = _survey_of(fingerprints)
+    large = _scan_of(fingerprints)
     before = peak_memory()
     seconds, found = timed_result(lambda: near_duplicates(large))
     print(f"{count:,} mixtures: {seconds:.1f} s, {peak_memory() - before:.0f} MB more memory at most; {len(found)} found")
 
 
 def _sheet(photos: Sequence[Path], found: Sequence[Duplicate], columns: int = 4, side: int = 200) -> Image.Image:
-    """Both photographs of each pair beside each other, as stored."""
+    """Draw both photographs of each pair side by side, as stored."""
     rows = -(-len(found) // columns)
     sheet = Image.new("RGB", (columns * (2 * side + 20), rows * (side + 30)), "white")
     draw = ImageDraw.Draw(sheet)

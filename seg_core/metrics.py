@@ -1,9 +1,9 @@
 """Segmentation metrics per image, by the rules of the ISIC challenge.
 
-Every function takes boolean masks of shape (..., H, W), NumPy arrays or torch tensors alike, and returns one value per
-image, shape (...), in [0, 1]. Averages over images are taken by the caller, never over pooled pixels.
+Every function takes boolean masks of shape (..., H, W), NumPy arrays or torch tensors, and returns one value per image, shape
+(...), in [0, 1]. The caller averages over images; pixels of several images are never pooled.
 
-Where a ratio is 0/0 (no lesion in the truth and none predicted, say) it scores 1, as in the challenge's own scoring code
+A ratio of 0/0, such as with no lesion in the truth and none predicted, scores 1, as in the challenge's own scoring code
 (isic-challenge-scoring, ``metrics.py``).
 """
 
@@ -27,7 +27,7 @@ class Counts(NamedTuple):
 
 
 def counts(prediction: Masks, truth: Masks) -> Counts:
-    """Count the pixels of boolean masks (..., H, W) per image.
+    """Count the pixels of each image by outcome, from boolean masks (..., H, W).
 
     Raises:
         ValueError: if the masks differ in shape.
@@ -52,27 +52,27 @@ def _ratio(part: Masks, whole: Masks) -> Masks:
 
 
 def accuracy(prediction: Masks, truth: Masks) -> Masks:
-    """Share of pixels that are right."""
+    """Share of pixels that are classified correctly."""
     return _accuracy(counts(prediction, truth))
 
 
 def iou(prediction: Masks, truth: Masks) -> Masks:
-    """Intersection over union, the Jaccard index."""
+    """Intersection over union: the Jaccard index."""
     return _iou(counts(prediction, truth))
 
 
 def dice(prediction: Masks, truth: Masks) -> Masks:
-    """Dice coefficient, the F1 score of the lesion's pixels."""
+    """Dice coefficient: the F1 score of lesion pixels."""
     return _dice(counts(prediction, truth))
 
 
 def sensitivity(prediction: Masks, truth: Masks) -> Masks:
-    """Share of the lesion's pixels that are found."""
+    """Share of lesion pixels that are predicted as lesion: the recall."""
     return _sensitivity(counts(prediction, truth))
 
 
 def specificity(prediction: Masks, truth: Masks) -> Masks:
-    """Share of the pixels outside the lesion that are left out."""
+    """Share of pixels outside the lesion that are predicted as such."""
     return _specificity(counts(prediction, truth))
 
 
@@ -82,12 +82,12 @@ def thresholded_iou(prediction: Masks, truth: Masks) -> Masks:
 
 
 def all_metrics(prediction: Masks, truth: Masks) -> dict[str, Masks]:
-    """The six metrics of an evaluation, from one count of the pixels: name to values per image."""
+    """Return the six metrics of an evaluation by name, as one value per image; pixels are counted once."""
     return from_counts(counts(prediction, truth))
 
 
 def from_counts(outcome: Counts) -> dict[str, Masks]:
-    """The six metrics of an evaluation from counted pixels of any shape: name to values of that shape."""
+    """Return the six metrics of an evaluation by name, from counts of any shape, as values of that shape."""
     overlap = _iou(outcome)
     return {
         "accuracy": _accuracy(outcome),
@@ -100,16 +100,16 @@ def from_counts(outcome: Counts) -> dict[str, Masks]:
 
 
 def report_iou(prediction: Masks, truth: Masks) -> Masks:
-    """IoU on the scale of the student report: per pixel column, an empty column counting 1, then averaged over the columns.
+    """IoU as computed in the student report: per pixel column, where an empty column scores 1, then averaged over columns.
 
-    Only for setting a run beside the report's figures; it rates an empty prediction at the share of columns without lesion.
+    Only for comparison with the figures of the student report: an empty prediction scores the share of columns without lesion.
     """
     both, either, _ = _columns(prediction, truth)
     return _ratio(both, either).mean(axis=-1)
 
 
 def report_dice(prediction: Masks, truth: Masks) -> Masks:
-    """Dice on the scale of the student report, column by column as `report_iou`."""
+    """Dice as computed in the student report, column by column as in `report_iou`."""
     both, _, total = _columns(prediction, truth)
     return _ratio(2 * both, total).mean(axis=-1)
 

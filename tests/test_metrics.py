@@ -1,4 +1,4 @@
-"""The metrics, against the challenge's own scoring code, torchmetrics, and values worked out by hand."""
+"""Metrics against the challenge's own scoring code, torchmetrics, and values worked out by hand."""
 
 from __future__ import annotations
 
@@ -36,14 +36,14 @@ few_examples = settings(max_examples=60, deadline=None, derandomize=True)
 
 @st.composite
 def mask_pairs(draw: st.DrawFn) -> tuple[np.ndarray, np.ndarray]:
-    """Two boolean masks of one small shape; hypothesis is fond of empty and of full ones."""
+    """Draw two boolean masks of the same small shape; hypothesis often draws empty and full ones."""
     shape = draw(st.tuples(st.integers(1, 9), st.integers(1, 9)))
     masks = arrays(np.bool_, shape)
     return draw(masks), draw(masks)
 
 
 def mask(*rows: str) -> np.ndarray:
-    """A mask drawn with # for lesion."""
+    """Make a mask from text, in which # is lesion."""
     return np.array([[pixel == "#" for pixel in row] for row in rows])
 
 

@@ -55,7 +55,7 @@ class View:
     @property
     def parts(self) -> list[SplitName]:
         """The parts that have pairs."""
-        return [part for part in SPLITS if part in self.scan.parts]
+        return [part for part in SPLITS if part in self.scan.splits]
 
     @cached_property
     def problems(self) -> list[list[Problem]]:
@@ -75,7 +75,7 @@ class View:
 
     def by_part(self, values: np.ndarray) -> dict[str, np.ndarray]:
         """Values of all rows (N,) as one array a part, without NaN."""
-        parts = np.array(self.scan.parts)
+        parts = np.array(self.scan.splits)
         return {part: values[(parts == part) & ~np.isnan(values)] for part in self.parts}
 
     def rows(self, wanted: Filter) -> list[int]:

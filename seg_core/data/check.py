@@ -1,4 +1,4 @@
-"""Looking at every pair of a dataset before training: what is wrong with which file, and what to do about it."""
+"""Checks of every pair of a dataset: problems, the files that have them, and what to do about each."""
 
 from __future__ import annotations
 
@@ -32,20 +32,20 @@ class Problem:
     file: Path
     message: str
     is_passing: bool = False
-    """Whether it may be gone though the file stays as it is."""
+    """True if it may be gone although the file stays as it is, such as a drive that does not answer."""
 
     @property
     def is_error(self) -> bool:
-        """Whether the pair cannot be trained on."""
+        """True if the pair cannot be trained on."""
         return self.kind in ("missing mask", "different sizes", "unreadable", "duplicate id")
 
     def to_json(self) -> dict[str, str]:
-        """Plain values, to keep it."""
+        """Return plain values, from which `from_json` makes it again."""
         return {"kind": self.kind, "file": str(self.file), "message": self.message}
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> Problem:
-        """Back from `to_json`."""
+        """Make a problem from the values of `to_json`."""
         return cls(**{**values, "file": Path(values["file"])})
 
 
@@ -53,8 +53,8 @@ class Problem:
 class LoadedPair:
     """A decoded pair at one square size: photograph (S, S, 3) and mask (S, S) of 0 and 255, uint8; zeros if it has an error.
 
-    ``photo_size`` is the stored photograph's (width, height) when upright, (0, 0) if it is unreadable; ``lesion_area`` the share
-    of the stored mask that is lesion, 0 to 1, NaN if the pair has an error.
+    ``photo_size`` is the upright size (width, height) of the stored photograph, (0, 0) if it is unreadable; ``lesion_area`` is
+    the share of the stored mask that is lesion, 0 to 1, NaN if the pair has an error.
     """
 
     image: np.ndarray
@@ -65,7 +65,7 @@ class LoadedPair:
 
 
 def check_names(dataset: Dataset) -> list[Problem]:
-    """The problems that file names alone show: missing and orphan masks, and ids that stand twice."""
+    """Find the problems that file names alone show: missing and orphan masks, and duplicate ids."""
     problems: list[Problem] = []
     seen: dict[str, Pair] = {}
     for pair in dataset.pairs:
@@ -74,7 +74,7 @@ def check_names(dataset: Dataset) -> list[Problem]:
                 file, text = pair.mask, f"{pair.image.name} has two masks, {first.mask.name} and {pair.mask.name}"
             else:
                 where = f"{first.image} ({first.split}) and {pair.image} ({pair.split})"
-                file, text = pair.image, f"{pair.id} stands twice, as {where}"
+                file, text = pair.image, f"{pair.id} is there twice, as {where}"
             problems.append(Problem("duplicate id", file, f"{text}; keep one of the two."))
         else:
             seen[pair.id] = pair
@@ -93,7 +93,7 @@ def check_names(dataset: Dataset) -> list[Problem]:
 def load_pairs(
     pairs: list[Pair], size: int, on_progress: Callable[[int, int], None] | None = None
 ) -> Generator[LoadedPair, None, None]:
-    """Decode pairs on all cores, in order."""
+    """Decode pairs on all cores, in order; ``on_progress`` gets how many are done, and of how many."""
     with closing(ordered_map(partial(load_pair, size=size), pairs)) as decoded:
         for done, loaded in enumerate(decoded, start=1):
             yield loaded
@@ -102,7 +102,7 @@ def load_pairs(
 
 
 def load_pair(pair: Pair, size: int) -> LoadedPair:
-    """Decode one pair and resize it to a square of ``size`` pixels; what is wrong with it stands in ``problems``."""
+    """Decode one pair and resize it to a square of ``size`` pixels; errors are not raised but listed in ``problems``."""
     nothing = np.zeros((size, size, 3), np.uint8), np.zeros((size, size), np.uint8)
     try:
         photo, photo_size = read_reduced(pair.image, size)
@@ -123,7 +123,7 @@ def load_pair(pair: Pair, size: int) -> LoadedPair:
         problems.append(Problem("grey mask", pair.mask, text))
     lesion_area = np.count_nonzero(mask) / mask.size
     if not lesion_area:
-        text = f"{pair.mask.name} marks no lesion; check that this is meant."
+        text = f"{pair.mask.name} marks no lesion; check that this is intended."
         problems.append(Problem("no lesion", pair.mask, text))
     image, small = np.asarray(scaled(photo, (size, size))), scaled_mask(mask, (size, size))
     return LoadedPair(image, np.where(small, np.uint8(255), np.uint8(0)), problems, photo_size, lesion_area)
@@ -134,14 +134,14 @@ def _unreadable(file: Path, error: InputError) -> Problem:
 
 
 def describe(problems: Iterable[Problem], most: int = 5) -> str:
-    """Problems as one text: the first ``most`` messages, then how many more there are."""
+    """Join problems into one text: the first ``most`` messages, then how many more there are."""
     messages = [problem.message for problem in problems]
     more = f" … and {len(messages) - most} more." if len(messages) > most else ""
     return " ".join(messages[:most]) + more
 
 
 def notes_on(problems: Iterable[Problem], most: int = 20) -> list[str]:
-    """Lines for a log, of each kind the first ``most`` and how many more there are: a dataset may have 100,000 grey masks."""
+    """Return lines for a log: the first ``most`` of each kind, then how many more. A dataset may have 100,000 grey masks."""
     notes, seen = [], Counter[Kind]()
     for problem in problems:
         seen[problem.kind] += 1
@@ -152,13 +152,13 @@ def notes_on(problems: Iterable[Problem], most: int = 20) -> list[str]:
 
 
 def refused(dataset: Dataset, problems: Iterable[Problem]) -> list[Problem]:
-    """Those of a dataset's problems at which a training that skips none stops: all errors but those within files that test."""
+    """Return the problems that stop a training which skips none: all errors, except those within test files."""
     tests = {file for pair in dataset.test for file in (pair.image, pair.mask)}
     of_names = ("missing mask", "duplicate id")
     return [problem for problem in problems if problem.is_error and (problem.kind in of_names or problem.file not in tests)]
 
 
 def refusal(errors: Sequence[Problem]) -> InputError:
-    """What to raise where pairs with these errors are not to be skipped."""
+    """Return the exception for pairs with these errors where none is to be skipped."""
     found = f"{len(errors)} of the pairs cannot be trained on: {describe(errors)}"
-    return InputError(f"{found} Mend them, or skip pairs with problems (--skip-problems).")
+    return InputError(f"{found} Fix them, or skip pairs with problems (--skip-problems).")

@@ -1,4 +1,4 @@
-"""A dataset: the pairs of one or several folders, and how they split into training, validation and test."""
+"""A dataset: the pairs of one or several folders, and their split into training, validation and test."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from seg_core.errors import InputError
 
 @dataclass(frozen=True)
 class Split:
-    """Who trains, who validates, who tests; ``val_is_own`` says that validation is a part of the dataset's own, not split off."""
+    """The pairs that train, validate and test; ``val_is_own`` if the dataset has a validation split of its own."""
 
     train: list[Pair]
     val: list[Pair]
@@ -34,7 +34,7 @@ class Dataset:
 
     @property
     def name(self) -> str:
-        """A short name: the folders' own names, joined."""
+        """The folders' own names, joined."""
         return " + ".join(Path(source).name or source for source in self.sources)
 
     @cached_property
@@ -44,25 +44,30 @@ class Dataset:
 
     @property
     def test(self) -> list[Pair]:
-        """The pairs of the dataset's own test split, which no split touches."""
+        """The pairs of the dataset's own test split, which never trains or validates."""
         return [pair for pair in self.unique_pairs if pair.split == "test"]
 
     @cached_property
     def unique_pairs(self) -> list[Pair]:
-        """The pairs with each id once, the first that has it: what is trained and scored on."""
+        """The first pair of each id: what is trained and scored on."""
         first: dict[str, Pair] = {}
         for pair in self.pairs:
             first.setdefault(pair.id, pair)
         return list(first.values())
 
+    @cached_property
+    def trainable(self) -> list[Pair]:
+        """The pairs that train or validate in some split, by id: the same ones for every seed and fold."""
+        return sorted((pair for pair in self.unique_pairs if pair.split != "test"), key=lambda pair: pair.id)
+
     @property
     def counts(self) -> dict[str, int]:
-        """The number of pairs of each part, train, val and test."""
-        return {part: sum(pair.split == part for pair in self.pairs) for part in SPLITS}
+        """The number of pairs in the dataset's own train, val and test splits."""
+        return {split: sum(pair.split == split for pair in self.pairs) for split in SPLITS}
 
     @cached_property
     def fingerprint(self) -> str:
-        """As `dataset_fingerprint`.
+        """Twelve hex digits, from `dataset_fingerprint`.
 
         Raises:
             InputError: if a file went away since the dataset was opened.
@@ -72,25 +77,25 @@ class Dataset:
     def split(self, spec: SplitSpec) -> Split:
         """Split into training, validation and test.
 
-        The test split is the dataset's own or empty, and is never trained on. Validation is the dataset's own part where there is
-        one, else ``val_fraction`` of the training split, drawn by ``seed`` from the sorted ids. With several ``folds`` it is the
-        ``fold``-th, from 1, of as many equal parts of both together, drawn likewise.
+        The test split is the dataset's own or empty, and never trains. Validation is the dataset's own split if it has one, else
+        ``val_fraction`` of the training split, drawn by ``seed`` from the sorted ids. With several ``folds``, training and
+        validation split together into that many equal folds, drawn likewise, and validation is the ``fold``-th, from 1.
 
         Raises:
             InputError: if no pair would be left to train or none to validate with.
         """
         seed, val_fraction, folds, fold = spec
-        train, val = ([pair for pair in self.unique_pairs if pair.split == part] for part in ("train", "val"))
+        train, val = ([pair for pair in self.unique_pairs if pair.split == own] for own in ("train", "val"))
         val_is_own = bool(val) and folds == 1
         if not val_is_own:
-            shuffled = sorted(train + val, key=lambda pair: pair.id)
+            shuffled = list(self.trainable)
             random.Random(seed).shuffle(shuffled)
             if folds > 1:
                 drawn = shuffled[fold - 1 :: folds], [pair for place, pair in enumerate(shuffled) if place % folds != fold - 1]
             else:
                 held_out = max(1, round(val_fraction * len(shuffled)))
                 drawn = shuffled[:held_out], shuffled[held_out:]
-            val, train = (sorted(part, key=lambda pair: pair.id) for part in drawn)
+            val, train = (sorted(pairs, key=lambda pair: pair.id) for pairs in drawn)
         split = Split(train, val, self.test, val_is_own)
         if not split.train or not split.val:
             found = f"{len(split.train)} pairs to train and {len(split.val)} to validate with"
@@ -98,27 +103,49 @@ class Dataset:
         return split
 
     def pairs_of(self, name: str, spec: SplitSpec) -> list[Pair]:
-        """The pairs of ``train``, ``val`` or ``test``, as `split` gives them.
+        """Return the pairs of ``train``, ``val`` or ``test`` as drawn by `split`.
 
         Raises:
-            InputError: if there is no such part, or it is empty.
+            InputError: if there is no such split, or it is empty.
         """
         if name not in SPLITS:
             raise InputError(f"There is no split {name!r}; choose {', '.join(SPLITS[:-1])} or {SPLITS[-1]}.")
         pairs = self.test if name == "test" else getattr(self.split(spec), name)
         if not pairs:
-            raise InputError(f"{self.name} has no {name} part; use val, which is drawn by seed.")
+            raise InputError(f"{self.name} has no {name} split; use val, which is drawn by seed.")
         return list(pairs)
 
 
+@dataclass(frozen=True)
+class SplitChoice:
+    """A split of a dataset by its name; ``spec`` says how it is drawn if the dataset has none of its own."""
+
+    dataset: Dataset
+    name: str
+    spec: SplitSpec
+
+    @cached_property
+    def pairs(self) -> list[Pair]:
+        """The pairs of the split.
+
+        Raises:
+            InputError: if there is no such split, or it is empty.
+        """
+        return self.dataset.pairs_of(self.name, self.spec)
+
+
 def open_dataset(sources: str | Path | Sequence[str | Path], on_progress: Callable[[int, int], None] | None = None) -> Dataset:
-    """Open one folder, several folders joined, or the built-in ``sample`` (made at first use, which ``on_progress`` follows).
+    """Open one folder, several folders joined, or the built-in ``sample``, which is made at its first use.
 
     Only file names are read here; `seg_core.data.check` reads the files.
 
+    Args:
+        sources: a folder, several, or ``sample``.
+        on_progress: gets how many pairs of the sample are made, and how many there will be.
+
     Raises:
-        InputError: if no source is given, one is given twice, or a folder is missing or has none of the known layouts,
-            or the sample cannot be written.
+        InputError: if no source is given, one is given twice, a folder is missing or has none of the known layouts, or the
+            sample cannot be written.
     """
     given = [sources] if isinstance(sources, str | Path) else list(sources)
     if not given:
@@ -128,21 +155,3 @@ def open_dataset(sources: str | Path | Sequence[str | Path], on_progress: Callab
         raise InputError(f"{twice[0]} is given twice; name each folder once.")
     listings = tuple(list_folder(sample_folder(on_progress) if source == SAMPLE else Path(source)) for source in cleaned)
     return Dataset(tuple(cleaned), listings)
-
-
-@dataclass(frozen=True)
-class SplitChoice:
-    """A part of a dataset: its name, and what draws it where it is split off."""
-
-    dataset: Dataset
-    name: str
-    spec: SplitSpec
-
-    @cached_property
-    def pairs(self) -> list[Pair]:
-        """Its pairs.
-
-        Raises:
-            InputError: if there is no such part, or it is empty.
-        """
-        return self.dataset.pairs_of(self.name, self.spec)

@@ -1,4 +1,4 @@
-"""What tells models and data apart without loading them, so that results can be kept and found again. Torch is not needed."""
+"""Fingerprints of data from names, sizes and times of files, by which results are kept and found again."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from seg_core.errors import InputError
 
 
 def file_facts(file: Path) -> str:
-    """Size and time of the last change of a file: other facts, other content.
+    """Return size and modification time of a file: if they differ, so does the content.
 
     Raises:
-        InputError: if it is not there.
+        InputError: if the file is not there.
     """
     size, modified = _size_and_time(file)
     return f"{size} {modified}"
 
 
 def pair_facts(pairs: Sequence[Pair]) -> np.ndarray:
-    """What `file_facts` says of N pairs: (N, 4) int64, the photograph's size in bytes and time in ns, and the mask's.
+    """Return (N, 4) int64 for N pairs: the photograph's size in bytes and modification time in ns, then the mask's.
 
     Raises:
         InputError: if a file went away since the dataset was opened.
@@ -35,11 +35,11 @@ def pair_facts(pairs: Sequence[Pair]) -> np.ndarray:
 
 
 def dataset_fingerprint(pairs: Sequence[Pair], facts: np.ndarray) -> str:
-    """Twelve hex digits over the ids, the parts and the files' sizes: the same data gives the same ones on any machine.
+    """Return twelve hex digits over ids, splits and file sizes: the same data gives the same ones on any machine.
 
     Args:
         pairs: all pairs of a dataset, in any order.
-        facts: what `pair_facts` says of them.
+        facts: their `pair_facts`.
     """
     sizes = facts[:, [0, 2]].tolist()
     lines = sorted(f"{pair.split} {pair.id} {photo} {mask}" for pair, (photo, mask) in zip(pairs, sizes, strict=True))
@@ -55,5 +55,5 @@ def _size_and_time(file: Path) -> tuple[int, int]:
 
 
 def digest(lines: Sequence[str], digits: int) -> str:
-    """That many hex digits over some lines of text."""
+    """Return the first ``digits`` hex digits of the SHA-256 of lines of text."""
     return hashlib.sha256("\n".join(lines).encode(errors="surrogateescape")).hexdigest()[:digits]

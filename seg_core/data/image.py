@@ -1,4 +1,4 @@
-"""Reading photographs and masks of any kind into the two forms that everything else uses."""
+"""Reading, scaling and writing of photographs (8-bit RGB, upright) and masks (booleans), from files of many kinds."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from seg_core.errors import InputError, PassingError
 MAX_SIDE = 20_000
 MAX_PIXELS = 150_000_000
 MASK_CUT = 128
-"""A mask value from which a pixel is lesion, of 0 to 255."""
+"""Mask values from this one on, of 0 to 255, are lesion."""
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
-"""Of red, green and blue in [0, 1] (torchvision, ``MobileNet_V2_Weights.IMAGENET1K_V1``)."""
+"""Mean and standard deviation of red, green and blue in [0, 1] (torchvision, ``MobileNet_V2_Weights.IMAGENET1K_V1``)."""
 
 _SIDEWAYS = range(5, 9)  # EXIF orientations that swap width and height
 _ORIENTATION = 0x0112
 
-# Pillow reads more, but some of it through other programs (EPS through Ghostscript), which nobody needs for photographs.
+# Pillow reads more formats, but some of them by other programs (EPS by Ghostscript), which photographs do not need.
 _FORMATS = ("JPEG", "PNG", "TIFF", "BMP", "WEBP", "GIF")
 
 Source = Path | str | bytes | Image.Image | np.ndarray
@@ -34,10 +34,10 @@ def read_image(source: Source, name: str = "") -> Image.Image:
 
     Takes a path, the bytes of a file, a Pillow image, or an array (H, W), (H, W, 3) or (H, W, 4): bool, float in [0, 1],
     uint16 up to 65535, or other integers up to 255. EXIF orientation is applied, transparency is laid over white; CMYK,
-    palette, grey and 16-bit images are converted. ``name`` is what messages call it; by default the file's name.
+    palette, grey and 16-bit images are converted. Messages call it ``name``, by default the file's name.
 
     Raises:
-        InputError: if it is no image, broken, empty, or beyond 20,000 pixels a side or 150 megapixels.
+        InputError: if it is not an image, damaged, empty, or beyond 20,000 pixels a side or 150 megapixels.
     """
     name = name or (Path(source).name if isinstance(source, Path | str) else "The image")
     if isinstance(source, np.ndarray):
@@ -49,10 +49,10 @@ def read_image(source: Source, name: str = "") -> Image.Image:
 
 
 def read_reduced(source: Source, side: int, name: str = "") -> tuple[Image.Image, tuple[int, int]]:
-    """Read a photograph to make it smaller: as `read_image`, but of a JPEG file no more is decoded than ``side`` pixels need.
+    """Read a photograph that will be made smaller: as `read_image`, but a JPEG file is decoded at no more than ``side`` needs.
 
     Returns:
-        The photograph, at least ``side`` pixels wide and high where it was, and its own (width, height).
+        The photograph, at least ``side`` pixels wide and high if it is so in the file, and its full (width, height).
 
     Raises:
         InputError: as `read_image`.
@@ -68,10 +68,10 @@ def read_reduced(source: Source, side: int, name: str = "") -> tuple[Image.Image
 
 
 def open_image(source: Path | str | bytes, name: str) -> Image.Image:
-    """Open an image file without decoding it: its size and kind are known, its pixels are not yet.
+    """Open an image file without decoding it: size and mode are known, pixels are not read yet.
 
     Raises:
-        InputError: if it is missing, empty, no image, or too large.
+        InputError: if it is missing, empty, not an image, or too large.
     """
     try:
         with warnings.catch_warnings():
@@ -100,10 +100,10 @@ def open_image(source: Path | str | bytes, name: str) -> Image.Image:
 
 
 def upright_size(image: Image.Image, name: str) -> tuple[int, int]:
-    """Width and height of an opened image after its EXIF orientation is applied. Pillow decodes a PNG for it, nothing else.
+    """Return width and height of an opened image once turned upright. Pillow decodes a PNG for it, but no other format.
 
     Raises:
-        InputError: if that shows that the file is broken.
+        InputError: if the file turns out to be damaged.
     """
     try:
         turned = image.getexif().get(_ORIENTATION) in _SIDEWAYS and image.format != "TIFF"  # Pillow gives these upright
@@ -113,13 +113,13 @@ def upright_size(image: Image.Image, name: str) -> tuple[int, int]:
 
 
 def read_mask(source: Path | bytes, name: str = "") -> tuple[np.ndarray, bool]:
-    """Read a mask as booleans (H, W), cut at 128, and say whether it held values other than 0 and the highest.
+    """Read a mask as booleans (H, W), cut at 128, and True if it held values other than 0 and the highest.
 
     Raises:
         InputError: as `read_image`.
     """
     values = read_grey(source, name or (source.name if isinstance(source, Path) else "The mask"))
-    scale = 257 if values.max(initial=0) > 255 else 1  # a 16-bit mask uses its whole range, or just that of 8 bits
+    scale = 257 if values.max(initial=0) > 255 else 1  # a 16-bit mask uses the whole range, or that of 8 bits
     mask = values >= MASK_CUT * scale
     if not mask.any() and values.max(initial=0) == 1:  # a mask written as 0 and 1
         mask = values == 1
@@ -129,12 +129,12 @@ def read_mask(source: Path | bytes, name: str = "") -> tuple[np.ndarray, bool]:
 
 
 def read_grey(source: Path | bytes, name: str, *, colours: bool = True) -> np.ndarray:
-    """Read the grey values (H, W) of a mask as they are stored: up to 255, in 16-bit files up to 65535, in floating TIFFs any.
+    """Read the grey values (H, W) of a mask as stored: up to 255, in 16-bit files up to 65535, in floating-point TIFFs any.
 
-    Two dark colours are read as 0 and 255. Other colours are read as the grey that is as bright, or refused.
+    Two dark colours are read as 0 and 255. Other colours are read as grey of the same brightness, or refused.
 
     Raises:
-        InputError: as `read_image`, and for a picture with colours where ``colours`` is False.
+        InputError: as `read_image`, and for a picture with colours if ``colours`` is False.
     """
     with open_image(source, name) as image:
         try:
@@ -153,7 +153,7 @@ def _mask_values(image: Image.Image) -> np.ndarray:
         return np.asarray(image)
     if image.mode == "P":
         indices, grey = np.asarray(image), np.asarray(image.convert("L"))
-        if len(np.unique(indices)) == 2 and grey.max() < MASK_CUT:  # lesion in a dark colour: it is what is not the first one
+        if len(np.unique(indices)) == 2 and grey.max() < MASK_CUT:  # lesion in a dark colour: all but the first one
             return np.where(indices > indices.min(), 255, 0)
     if image.mode == "RGB":
         grey = np.asarray(image.convert("L"))
@@ -166,19 +166,19 @@ def _mask_values(image: Image.Image) -> np.ndarray:
 
 
 def _has_colours(image: Image.Image) -> bool:
-    """Whether some pixel's red, green and blue differ by more than compression makes them."""
+    """True if red, green and blue of some pixel differ by more than compression explains."""
     if image.mode in ("1", "L", "LA", "F") or image.mode.startswith("I"):
         return False
     return bool(np.ptp(np.asarray(image.convert("RGB")), axis=2).max() > 32)
 
 
 def scaled(photo: Image.Image, size: tuple[int, int]) -> Image.Image:
-    """A photograph at another (width, height), the way that every network and every page gets it."""
+    """Scale a photograph to (width, height), in the one way that networks and pages use."""
     return photo.resize(size, Image.Resampling.BILINEAR, reducing_gap=2.0)
 
 
 def scaled_mask(mask: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """A boolean mask (H, W) at another (width, height): true where at least half of what a pixel covers was."""
+    """Scale a boolean mask (H, W) to (width, height): True where at least half of the area that a pixel covers was."""
     grey = Image.fromarray(mask.astype(np.uint8) * 255).resize(size, Image.Resampling.BOX)
     return np.asarray(grey) >= MASK_CUT
 
@@ -198,7 +198,7 @@ def _decode(image: Image.Image, name: str) -> Image.Image:
 def _to_rgb(image: Image.Image) -> Image.Image:
     if image.mode.startswith("I") or image.mode == "F":
         values = np.nan_to_num(np.asarray(image, dtype=np.float64))
-        # 32-bit and floating images name no range: theirs is the smallest usual one that holds all values.
+        # 32-bit and floating-point images state no range: take the smallest usual one that holds all values.
         ranges = (65535,) if image.mode.startswith("I;16") else (1, 255, 65535, values.max())
         top = next(top for top in ranges if values.max() <= top)
         return Image.fromarray(_to_8_bit(values, top)).convert("RGB")
@@ -228,7 +228,7 @@ def _from_array(pixels: np.ndarray, name: str) -> Image.Image:
 
 
 def _broken(name: str, error: Exception) -> InputError:
-    if isinstance(error, OSError) and error.errno:  # Pillow's own have no number
+    if isinstance(error, OSError) and error.errno:  # errors of Pillow have no number
         return PassingError(f"{name} cannot be read ({error.strerror}); check its permissions and its drive.")
     truncated = "truncated" in str(error).lower() or "broken" in str(error).lower()
     what = "is cut off before its end" if truncated else "is damaged and cannot be decoded"

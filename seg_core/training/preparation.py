@@ -1,10 +1,12 @@
-"""From a dataset to what a training reads: checked, split, cached."""
+"""Preparation of the data of a training: checks, split and image cache."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+
+import numpy as np
 
 from seg_core.config import Config
 from seg_core.data.cache.cached_pairs import CachedPairs
@@ -16,11 +18,11 @@ from seg_core.errors import InputError
 from seg_core.prediction.metadata import DatasetSummary
 
 MOST_IDS = 10_000
-"""Ids of training photographs that a checkpoint names at most: they are read with it whenever models are listed."""
+"""Most ids of training photographs that a checkpoint names: they are read whenever models are listed."""
 
 WARM_UP_SECONDS = 60
-"""How long pairs are decoded before the training begins. In that time two cores decode several thousand photographs of 256 pixels
-or some hundred as they leave the camera: what is wrong with these is said before training begins. Nobody waits for 100,000."""
+"""Longest time to decode before the training begins. Two cores decode several thousand photographs of 256 pixels in it, or some
+hundred camera originals, and their problems show before training begins. Nobody waits for 100,000."""
 
 
 @dataclass(frozen=True)
@@ -36,11 +38,11 @@ class PreparedData:
     notes: list[str]
 
     def new_notes(self) -> list[str]:
-        """Lines for the log about what was found after the training began, since this was last asked."""
+        """Lines for the log about what was found since the last call, as pairs are decoded while the training runs."""
         return self.train.new_notes() + self.val.new_notes()
 
     def summary(self) -> DatasetSummary:
-        """What a checkpoint says of its data: no paths, they are the machine's own; the ids that train, if not too many."""
+        """Return what a checkpoint says about its data: the ids that train, if not too many, and no paths."""
         ids = [pair.id for pair in self.train.pairs]
         return {
             "name": self.dataset.name,
@@ -54,7 +56,10 @@ class PreparedData:
 
 
 def prepare(dataset: Dataset, config: Config, on_progress: Callable[[int, int, str], None]) -> PreparedData:
-    """Check and cache the pairs that a training reads, for `WARM_UP_SECONDS` at most. ``on_progress`` gets (done, total, what).
+    """Check the pairs of a training, and decode for at most `WARM_UP_SECONDS` those that the dataset's cache lacks.
+
+    ``on_progress`` gets (done, total, what), first of the training split and then of the validation split, so that a short
+    warm-up serves the first batches.
 
     Raises:
         InputError: if pairs have errors and the config does not say to skip them, or too few are left.
@@ -66,33 +71,44 @@ def prepare(dataset: Dataset, config: Config, on_progress: Callable[[int, int, s
     except InputError as error:
         raise InputError(f"{error} {describe(errors)}".strip()) from None
     facts = pair_facts(dataset.pairs)
-    rows = {pair: row for row, pair in enumerate(dataset.pairs)}
-    notes, cached = notes_on(problems), []
+    cached = _open_cache(dataset, config, facts)
+    train, val = cached.select(split.train), cached.select(split.val)
+    notes = notes_on(problems)
+    if cached.uncached:
+        notes.append(f"The photographs are decoded in every epoch, as they {cached.uncached}.")
     deadline = time.monotonic() + WARM_UP_SECONDS
-    for what, pairs in (("training photographs", split.train), ("validation photographs", split.val)):
-        one = cache_pairs(
-            pairs,
-            config.image_size,
-            lambda done, total, what=what: on_progress(done, total, what),  # type: ignore[misc]
-            seconds=deadline - time.monotonic(),
-            skip_problems=config.skip_problems,
-            facts=facts[[rows[pair] for pair in pairs]],
-        )
-        cached.append(one)
-        errors += one.errors
-        notes += one.new_notes() + _notes_on_cache(one, what)
+    for what, pairs in (("training photographs", train), ("validation photographs", val)):
+        notes += _warm_up(pairs, what, deadline - time.monotonic(), on_progress)
+        errors += pairs.errors
     if errors and not config.skip_problems:
         raise refusal(errors)
-    train, val = cached
     if not train.usable or not val.usable:
         raise InputError(f"{dataset.name} has no usable pairs left to train or to validate with: {describe(errors)}")
     fingerprint = dataset_fingerprint(dataset.pairs, facts)
     return PreparedData(dataset, fingerprint, train, val, len(split.test), split.val_is_own, notes)
 
 
-def _notes_on_cache(pairs: CachedPairs, what: str) -> list[str]:
-    if pairs.uncached:
-        return [f"The {what} are decoded in every epoch, as they {pairs.uncached}."]
-    if pairs.ready < len(pairs):
-        return [f"{pairs.ready:,} of {len(pairs):,} {what} are decoded; the others follow when their batch first asks for them."]
-    return []
+def _open_cache(dataset: Dataset, config: Config, facts: np.ndarray) -> CachedPairs:
+    """Open the cache of all pairs that train or validate in some split, without decoding any.
+
+    Test pairs stay out: no training reads them, their pixels would count against the cache's limit, and a changed test file
+    would ask for another cache.
+    """
+    rows = {pair: row for row, pair in enumerate(dataset.pairs)}
+    return cache_pairs(
+        dataset.trainable,
+        config.image_size,
+        seconds=0,
+        skip_problems=config.skip_problems,
+        facts=facts[[rows[pair] for pair in dataset.trainable]],
+    )
+
+
+def _warm_up(pairs: CachedPairs, what: str, seconds: float, on_progress: Callable[[int, int, str], None]) -> list[str]:
+    """Decode for ``seconds``, and return lines for the log about what was found and what is left."""
+    pairs.warm_up(seconds, lambda done, total: on_progress(done, total, what))
+    notes = pairs.new_notes()
+    if not pairs.uncached and pairs.ready < len(pairs):
+        rest = "the others follow when their batch first asks for them"
+        notes.append(f"{pairs.ready:,} of {len(pairs):,} {what} are decoded; {rest}.")
+    return notes

@@ -1,4 +1,4 @@
-"""The image cache: decoded once, never stale, never half made, never beyond its limit."""
+"""The image cache: every pair is decoded once; no cache is stale, incomplete or beyond the limit."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ import pytest
 from seg_core.data import check
 from seg_core.data.cache import pixel_store
 from seg_core.data.cache.cached_pairs import CachedPairs
+from seg_core.data.cache.image_cache import ImageCache
 from seg_core.data.cache.storage import cache_bytes, cache_folder, cache_limit, cache_pairs, clear_cache
 from seg_core.data.check import load_pair
 from seg_core.data.folders import Pair
@@ -71,7 +72,7 @@ def test_what_is_all_there_is_read_without_looking_at_a_file(pairs: list[Pair], 
     def fail(*_: object) -> None:
         raise AssertionError("decoded")
 
-    monkeypatch.setattr(CachedPairs, "_decode", fail)
+    monkeypatch.setattr(ImageCache, "_decode", fail)
     shutil.rmtree(pairs[0].image.parent)
     images, masks, given = cached.read([2, 0, 2])
     assert images.shape == (3, SIZE, SIZE, 3)

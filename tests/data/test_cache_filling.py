@@ -1,4 +1,4 @@
-"""The image cache fills as training goes: in any order, by several at once, and whatever happens to them."""
+"""The image cache fills while trainings run: in any order, by several processes at once, also if they are killed."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def assert_batch(cached: CachedPairs, indices: list[int]) -> None:
 
 
 def marks() -> np.ndarray:
-    """Which rows of the only cache are done, as it stands on the disk."""
+    """The marks of the only cache's rows, as they are on the disk."""
     (file,) = cache_folder().glob("*/done.npy")
     return np.asarray(np.load(file))
 
@@ -66,7 +66,7 @@ def test_without_warming_up_each_pair_is_decoded_when_it_is_first_asked_for(pair
 
 def test_warming_up_ends_when_its_time_is_over(pairs: list[Pair], decoded: list[Pair], monkeypatch: pytest.MonkeyPatch) -> None:
     clock = iter(range(100))
-    monkeypatch.setattr("seg_core.data.cache.cached_pairs.time.monotonic", lambda: next(clock))
+    monkeypatch.setattr("seg_core.data.cache.image_cache.time.monotonic", lambda: next(clock))
     seen: list[int] = []
     cached = cache_pairs(pairs, SIZE, lambda done, total: seen.append(done), seconds=5)
     assert 0 < cached.ready < COUNT
@@ -183,7 +183,7 @@ def test_another_process_that_fills_the_cache_is_noticed(pairs: list[Pair], deco
     subprocess.run(command, cwd=PROJECT, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, check=True)
     assert_batch(cached, [0, 1, 2, 3, 4])
     assert [pair.id for pair in decoded] == [pairs[4].id]
-    assert cached.new_notes() == ["ISIC_0000002.png marks no lesion; check that this is meant."]
+    assert cached.new_notes() == ["ISIC_0000002.png marks no lesion; check that this is intended."]
 
 
 def test_two_fillers_at_once_write_the_same(pairs: list[Pair], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -223,7 +223,7 @@ def test_a_bad_pair_met_late_is_refused_with_what_to_do(pairs: list[Pair]) -> No
         cached.read([7, 8, 9])
     assert str(refused.value) == (
         "1 of the pairs cannot be trained on: ISIC_0000008.jpg is not an image that can be read; "
-        "use JPEG, PNG, TIFF, BMP or WebP. Mend them, or skip pairs with problems (--skip-problems)."
+        "use JPEG, PNG, TIFF, BMP or WebP. Fix them, or skip pairs with problems (--skip-problems)."
     )
     assert_batch(cached, [7, 9])
 

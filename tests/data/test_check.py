@@ -1,4 +1,4 @@
-"""What is wrong with which file: every kind of problem is named, keeps a training from starting, or is left out on request."""
+"""Checks of a dataset: every kind of problem is named with its file, and stops a training or is skipped on request."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def save_mask(file: Path, values: np.ndarray) -> None:
 
 
 def break_pairs(data: Path) -> dict[str, str]:
-    """Give seven of the ten pairs one problem each, and tell which file has which."""
+    """Give eight of the ten pairs one problem each, and return the kind of problem by file."""
     photos, masks = data / "images", data / "masks"
     _, truth = lesion(seed=2)
     (masks / "ISIC_0000000.png").rename(masks / "ISIC_0000077.png")
@@ -69,8 +69,8 @@ def prepared(data: Path | list[Path], **settings: Any) -> PreparedData:
 
 
 def all_ids(data: PreparedData) -> set[str]:
-    """The ids of all pairs that a training is given."""
-    return {part.pairs[index].id for part in (data.train, data.val) for index in part.read(range(len(part)))[2]}
+    """Return the ids of all pairs that a training reads."""
+    return {pairs.pairs[index].id for pairs in (data.train, data.val) for index in pairs.read(range(len(pairs)))[2]}
 
 
 def test_faultless_data_has_no_problems(data: Path) -> None:
@@ -120,7 +120,7 @@ def test_messages_tell_what_to_do(data: Path) -> None:
     assert "keep one of the two" in messages["ISIC_0000007.png"]
 
 
-def test_the_same_id_in_two_folders_or_parts_is_a_duplicate(data: Path, tmp_path: Path) -> None:
+def test_the_same_id_in_two_folders_or_splits_is_a_duplicate(data: Path, tmp_path: Path) -> None:
     other = make_dataset(tmp_path / "other", test=2, first=9)  # ISIC_0000009 would be trained and tested on
     (problem,) = scan_dataset(open_dataset([data, other])).problems
     assert (problem.kind, problem.file) == ("duplicate id", other / "test" / "images" / "ISIC_0000009.jpg")
@@ -148,9 +148,9 @@ def test_skip_problems_leaves_out_exactly_the_pairs_with_errors(data: Path) -> N
     assert all_ids(found) == {f"ISIC_{number:07d}" for number in (2, 3, 7, 8, 9)}
     assert [pair.image.name for pair in found.train.pairs + found.val.pairs if pair.id == "ISIC_0000007"] == ["ISIC_0000007.jpg"]
     assert found.train.usable + found.val.usable == found.summary()["train"] + found.summary()["val"] == 5
-    for part in (found.train, found.val):
-        for image, mask, index in zip(*part.read(range(len(part))), strict=True):
-            expected = load_pair(part.pairs[index], 64)
+    for pairs in (found.train, found.val):
+        for image, mask, index in zip(*pairs.read(range(len(pairs))), strict=True):
+            expected = load_pair(pairs.pairs[index], 64)
             np.testing.assert_array_equal(image, expected.image)
             np.testing.assert_array_equal(mask, expected.mask)
     assert sum(note.startswith("Left out: ") for note in found.notes) == 6
@@ -160,10 +160,10 @@ def test_warnings_train_and_stand_in_the_notes(data: Path) -> None:
     save_mask(data / "masks" / "ISIC_0000003.png", np.zeros((64, 64)))
     found = prepared(data)
     assert len(all_ids(found)) == 10
-    assert found.notes == ["ISIC_0000003.png marks no lesion; check that this is meant."]
+    assert found.notes == ["ISIC_0000003.png marks no lesion; check that this is intended."]
 
 
-def test_problems_of_the_test_part_do_not_stop_a_training_that_never_reads_it(tmp_path: Path) -> None:
+def test_problems_of_the_test_split_do_not_stop_a_training_that_never_reads_it(tmp_path: Path) -> None:
     data = make_dataset(tmp_path / "data", train=4, test=2)
     (data / "test" / "images" / "ISIC_0000004.jpg").write_bytes(b"no photograph")
     assert len(all_ids(prepared(data))) == 4

@@ -1,4 +1,4 @@
-"""Near-duplicates: copies, however turned or mirrored, are found and named, other photographs are not; leakage and repetition."""
+"""Near-duplicates: copies under all symmetries are found and named, other photographs are not; leakage and repetition."""
 
 from __future__ import annotations
 
@@ -35,28 +35,28 @@ TURNS = {
 
 
 def painting(seed: int, size: tuple[int, int] = (240, 180)) -> Image.Image:
-    """A photograph as the sample dataset has them, not square."""
+    """A photograph like those of the sample dataset, but not square."""
     return Image.fromarray(paint(np.random.default_rng(seed)).photo).resize(size)
 
 
-def save_pair(folder: Path, photo: Image.Image, id: str, part: str, quality: int = 92) -> None:
-    images, masks = folder / part / "images", folder / part / "masks"
+def save_pair(folder: Path, photo: Image.Image, id: str, split: str, quality: int = 92) -> None:
+    images, masks = folder / split / "images", folder / split / "masks"
     for path in (images, masks):
         path.mkdir(parents=True, exist_ok=True)
     photo.save(images / f"{id}.jpg", quality=quality)
     write_mask(np.ones(photo.size[::-1], bool), masks / f"{id}.png")
 
 
-def survey_of(fingerprints: Sequence[np.ndarray], parts: Sequence[SplitName] = (), ids: Sequence[str] = ()) -> Scan:
-    """A survey with these fingerprints, all training unless told."""
+def scan_of(fingerprints: Sequence[np.ndarray], splits: Sequence[SplitName] = (), ids: Sequence[str] = ()) -> Scan:
+    """A scan with these fingerprints, all training unless told."""
     count = len(fingerprints)
     names = list(ids) or [str(place) for place in range(count)]
     sizes, areas = np.full((count, 2), 64, np.int32), np.full(count, 0.5)
-    return Scan(names, list(parts) or ["train"] * count, sizes, areas, np.stack(fingerprints), [[] for _ in names], [])
+    return Scan(names, list(splits) or ["train"] * count, sizes, areas, np.stack(fingerprints), [[] for _ in names], [])
 
 
 def noise(seed: int) -> np.ndarray:
-    """A fingerprint of large soft patches and small ones, 45 to 195, like no other."""
+    """A fingerprint of large and small soft patches, 45 to 195, similar to no other."""
     random, side = np.random.default_rng(seed), (FINGERPRINT_SIZE, FINGERPRINT_SIZE)
     large, small = (random.integers(low, high + 1, (cells, cells)) for cells, low, high in ((4, 60, 180), (32, -15, 15)))
     wide = [np.asarray(Image.fromarray(each.astype(np.float32)).resize(side)) for each in (large, small)]
@@ -96,7 +96,7 @@ def test_other_photographs_are_not(tmp_path: Path) -> None:
 
 def test_plain_photographs_are_like_nothing() -> None:
     plain = [np.full((FINGERPRINT_SIZE, FINGERPRINT_SIZE), value, np.uint8) for value in (0, 0, 255, 90)]
-    assert near_duplicates(survey_of(plain), least_agreement=-1) == []
+    assert near_duplicates(scan_of(plain), least_agreement=-1) == []
 
 
 @settings(max_examples=60, deadline=None)
@@ -114,7 +114,7 @@ def test_any_turn_shade_and_small_shift_is_found(
     moved = np.roll(np.clip(first * gain + offset, 0, 255).astype(np.uint8), shift, (0, 1))
     method = TURNS[TRANSFORMATIONS[symmetry]]
     second = moved if method is None else np.asarray(Image.fromarray(moved).transpose(method))
-    (found,) = near_duplicates(survey_of([first, noise(seed + 1), second]))
+    (found,) = near_duplicates(scan_of([first, noise(seed + 1), second]))
     assert (found.first.index, found.second.index, found.transformation) == (0, 2, TRANSFORMATIONS[symmetry])
 
 
@@ -144,7 +144,7 @@ def test_details_agree_with_themselves_also_when_they_moved_by_four_pixels() -> 
 
 def test_blocks_leave_nothing_out(monkeypatch: pytest.MonkeyPatch) -> None:
     originals = [noise(seed) for seed in range(9)]
-    seen = survey_of([*originals, *[each[:, ::-1] for each in originals]])
+    seen = scan_of([*originals, *[each[:, ::-1] for each in originals]])
     expected = near_duplicates(seen)
     assert named(expected) == {(str(place), str(place + 9), "mirrored left to right") for place in range(9)}
     progress: list[tuple[int, int]] = []
@@ -155,13 +155,13 @@ def test_blocks_leave_nothing_out(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_pairs_with_errors_are_left_out() -> None:
-    seen = survey_of([noise(0), noise(0), noise(1), noise(0)], ["train", "train", "train", "test"])
+    seen = scan_of([noise(0), noise(0), noise(1), noise(0)], ["train", "train", "train", "test"])
     seen.areas[1] = np.nan
     assert [(each.first.index, each.second.index) for each in near_duplicates(seen)] == [(0, 3)]
 
 
 @pytest.mark.parametrize(
-    ("parts", "leaks"),
+    ("splits", "leaks"),
     [
         (("train", "test"), True),
         (("test", "train"), True),
@@ -172,33 +172,33 @@ def test_pairs_with_errors_are_left_out() -> None:
         (("val", "test"), False),
     ],
 )
-def test_leakage_is_between_what_trains_and_what_does_not(parts: tuple[SplitName, SplitName], leaks: bool) -> None:
-    (found,) = near_duplicates(survey_of([noise(0), noise(0)], parts))
-    assert (found.first.split, found.second.split, found.is_leakage) == (*parts, leaks)
+def test_leakage_is_between_what_trains_and_what_does_not(splits: tuple[SplitName, SplitName], leaks: bool) -> None:
+    (found,) = near_duplicates(scan_of([noise(0), noise(0)], splits))
+    assert (found.first.split, found.second.split, found.is_leakage) == (*splits, leaks)
 
 
 def test_leakage_comes_first() -> None:
     dim = (noise(0) * 0.6).astype(np.uint8)
     dim[20:30, 20:30] = 90
-    found = near_duplicates(survey_of([noise(1), noise(1), noise(0), dim], ["train", "train", "train", "test"]))
+    found = near_duplicates(scan_of([noise(1), noise(1), noise(0), dim], ["train", "train", "train", "test"]))
     assert [(each.first.index, each.is_leakage) for each in found] == [(2, True), (0, False)]
     assert found[0].agreement < found[1].agreement
 
 
-def test_the_same_id_in_two_parts_is_leakage_whatever_it_shows() -> None:
+def test_the_same_id_in_two_splits_is_leakage_whatever_it_shows() -> None:
     pictures = [noise(0), noise(1), noise(0), noise(2), noise(3)]
-    found = near_duplicates(survey_of(pictures, ["train", "train", "test", "test", "train"], ["a", "b", "a", "b", "b"]))
+    found = near_duplicates(scan_of(pictures, ["train", "train", "test", "test", "train"], ["a", "b", "a", "b", "b"]))
     shown = {(each.first.index, each.second.index): each for each in found}
     assert {places: each.transformation for places, each in shown.items()} == {
         (0, 2): "unchanged",
         (1, 3): OTHER_PICTURE,
-        (3, 4): OTHER_PICTURE,  # but not 1 and 4, which are in the same part
+        (3, 4): OTHER_PICTURE,  # but not 1 and 4, which are in the same split
     }
     assert all(each.is_leakage for each in found)
     assert shown[1, 3].agreement < duplicates.AGREEMENT < shown[0, 2].agreement
 
 
-def test_warnings_name_what_judges_and_what_it_looks_like(tmp_path: Path) -> None:
+def test_warnings_name_both_photographs(tmp_path: Path) -> None:
     save_pair(tmp_path, painting(1), "a", "train")
     save_pair(tmp_path, painting(2), "b", "train")
     save_pair(tmp_path, painting(2), "again", "train")
@@ -218,6 +218,6 @@ def test_real_photographs() -> None:
     dataset = open_dataset([SHARED_DATA / "isic2016-256", SHARED_DATA / "isic2017-extra-256"])
     found = near_duplicates(scan_dataset(dataset))
     leaks = {(each.first.id, each.second.id) for each in found if each.is_leakage}
-    # Judged by eye: the same slides, scanned anew. The other ten stand within the training photographs.
+    # The same slides scanned again, as judged by eye. The other ten pairs are within the training photographs.
     assert leaks == {("ISIC_0000157", "ISIC_0014946"), ("ISIC_0000215", "ISIC_0015313")}
     assert len(found) == 12

@@ -1,4 +1,4 @@
-"""What tells models and data apart: the same while nothing changes, another as soon as something does."""
+"""Fingerprints of models and data: they stay while nothing changes, and differ as soon as something does."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tests.helpers import find_pairs, make_dataset
 
 
 def age(file: Path, seconds: float) -> None:
-    """Make a file so many seconds older; what is in it stays."""
+    """Make a file older by some seconds; its content stays."""
     facts = file.stat()
     os.utime(file, ns=(facts.st_atime_ns, facts.st_mtime_ns - round(seconds * 1e9)))
 

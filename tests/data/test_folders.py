@@ -15,10 +15,10 @@ from seg_core.errors import InputError
 from tests.helpers import SHARED_DATA, find_pairs, make_dataset
 
 
-def parts_of(folder: Path) -> dict[str, list[str]]:
-    """The last digit of each id, by part."""
+def splits_of(folder: Path) -> dict[str, list[str]]:
+    """The last digit of each id, by split."""
     pairs = find_pairs(folder)
-    return {part: [pair.id[-1] for pair in pairs if pair.split == part] for part in ("train", "val", "test")}
+    return {split: [pair.id[-1] for pair in pairs if pair.split == split] for split in ("train", "val", "test")}
 
 
 def touch(*files: Path) -> None:
@@ -28,26 +28,26 @@ def touch(*files: Path) -> None:
 
 
 @pytest.mark.parametrize("layout", ["generic", "isic2016", "isic2017", "isic2018"])
-def test_every_layout_with_parts_is_found(layout: str, tmp_path: Path) -> None:
+def test_every_layout_with_splits_is_found(layout: str, tmp_path: Path) -> None:
     make_dataset(tmp_path, layout=layout, train=3, test=2, val=1)
-    assert parts_of(tmp_path) == {"train": ["0", "1", "2"], "val": ["5"], "test": ["3", "4"]}
+    assert splits_of(tmp_path) == {"train": ["0", "1", "2"], "val": ["5"], "test": ["3", "4"]}
     for pair in find_pairs(tmp_path):
         assert pair.id.startswith("ISIC_000000")
         assert pair.image.stem == pair.id
         assert pair.mask.stem.lower() in (pair.id.lower(), f"{pair.id.lower()}_segmentation")
 
 
-def test_images_and_masks_alone_are_the_training_part(tmp_path: Path) -> None:
+def test_images_and_masks_alone_are_the_training_split(tmp_path: Path) -> None:
     make_dataset(tmp_path, layout="flat", train=3)
-    assert parts_of(tmp_path) == {"train": ["0", "1", "2"], "val": [], "test": []}
+    assert splits_of(tmp_path) == {"train": ["0", "1", "2"], "val": [], "test": []}
 
 
-def test_parts_of_some_are_enough(tmp_path: Path) -> None:
+def test_one_split_is_enough(tmp_path: Path) -> None:
     make_dataset(tmp_path, layout="isic2016", test=2)
-    assert parts_of(tmp_path) == {"train": [], "val": [], "test": ["0", "1"]}
+    assert splits_of(tmp_path) == {"train": [], "val": [], "test": ["0", "1"]}
 
 
-def test_superpixels_and_other_files_of_the_challenge_are_passed_over(tmp_path: Path) -> None:
+def test_superpixels_and_other_files_of_the_challenge_are_ignored(tmp_path: Path) -> None:
     make_dataset(tmp_path, layout="isic2017", train=2)
     photos, masks = tmp_path / "ISIC-2017_Training_Data", tmp_path / "ISIC-2017_Training_Part1_GroundTruth"
     touch(photos / "ISIC_0000000_superpixels.png", photos / "ISIC-2017_Training_Data_metadata.csv", photos / "LICENSE.txt")
@@ -152,7 +152,7 @@ def test_the_fingerprint_is_the_datas_and_not_the_places(tmp_path: Path) -> None
 
 def ids(dataset: Dataset, seed: int, fraction: float = 0.2) -> tuple[list[str], ...]:
     split = dataset.split(SplitSpec(seed, fraction))
-    return tuple([pair.id for pair in part] for part in (split.train, split.val, split.test))
+    return tuple([pair.id for pair in pairs] for pairs in (split.train, split.val, split.test))
 
 
 def test_the_split_is_drawn_by_seed_alone(tmp_path: Path) -> None:
@@ -164,7 +164,7 @@ def test_the_split_is_drawn_by_seed_alone(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("seed", range(4))
 @pytest.mark.parametrize(("fraction", "held_out"), [(0.2, 2), (0.01, 1), (0.95, 10), (0.5, 6)])
-def test_the_parts_are_disjoint_and_whole_and_test_stays_out(seed: int, fraction: float, held_out: int, tmp_path: Path) -> None:
+def test_splits_are_disjoint_and_complete_and_test_stays_out(seed: int, fraction: float, held_out: int, tmp_path: Path) -> None:
     dataset = open_dataset(make_dataset(tmp_path, train=11, test=3))
     train, val, test = ids(dataset, seed, fraction)
     assert (len(train), len(val), len(test)) == (11 - held_out, held_out, 3)
@@ -172,7 +172,7 @@ def test_the_parts_are_disjoint_and_whole_and_test_stays_out(seed: int, fraction
     assert test == [f"ISIC_{number:07d}" for number in range(11, 14)]
 
 
-def test_a_validation_part_of_the_datasets_own_is_kept(tmp_path: Path) -> None:
+def test_a_validation_split_of_the_datasets_own_is_kept(tmp_path: Path) -> None:
     dataset = open_dataset(make_dataset(tmp_path, train=4, val=2, test=1))
     split = dataset.split(SplitSpec(seed=3, val_fraction=0.5))
     assert split.val_is_own
@@ -185,6 +185,7 @@ def test_each_photograph_validates_on_one_of_the_folds(tmp_path: Path) -> None:
     dataset = open_dataset(make_dataset(tmp_path, train=8, val=3, test=2))
     splits = [dataset.split(SplitSpec(5, 0.2, 4, fold)) for fold in (1, 2, 3, 4)]
     everyone = sorted(pair.id for pair in dataset.unique_pairs if pair.split != "test")
+    assert [pair.id for pair in dataset.trainable] == everyone
     assert sorted(pair.id for split in splits for pair in split.val) == everyone
     assert [len(split.val) for split in splits] == [3, 3, 3, 2]
     for split in splits:

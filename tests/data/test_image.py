@@ -1,4 +1,4 @@
-"""Reading photographs and masks of every kind, and refusing what is none in one sentence."""
+"""Photographs and masks of every kind are read; other files are refused in one sentence."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Fetching the official data: from a server that is well, and from servers and networks that are not."""
+"""Fetching of the official data from a sound server, and from servers and networks with faults."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ from tests.archive_server import (
 
 @pytest.fixture(autouse=True)
 def no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No proxy of whoever runs the tests stands between."""
+    """Use no proxy of the machine that runs the tests."""
     for name in [name for name in os.environ if name.lower().endswith("_proxy")]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("no_proxy", "127.0.0.1")
@@ -64,7 +64,7 @@ def fetch(server: Server, tmp_path: Path) -> Callable[..., Path]:
 
 
 def refused(fetch: Callable[..., Path], **options: Any) -> str:
-    """The message with which fetching ends, which is one line."""
+    """Return the error message of a fetch, which must be one line."""
     with pytest.raises(InputError) as error:
         fetch(**options)
     assert "\n" not in str(error.value)
@@ -72,12 +72,12 @@ def refused(fetch: Callable[..., Path], **options: Any) -> str:
 
 
 def assert_complete(folder: Path) -> None:
-    """The four folders hold their files and nothing else does, and they are the dataset."""
+    """Assert that the four folders hold exactly their files, and form the dataset."""
     expected: dict[str, bytes] = {}
-    for part in PAIRS:
-        expected |= {f"ISBI2016_ISIC_Part1_{part}_Data/{id}.jpg": content(f"{id}.jpg") for id in ids(part)}
-        masks = (f"{id}_Segmentation.png" for id in ids(part))
-        expected |= {f"ISBI2016_ISIC_Part1_{part}_GroundTruth/{name}": content(name) for name in masks}
+    for split in PAIRS:
+        expected |= {f"ISBI2016_ISIC_Part1_{split}_Data/{id}.jpg": content(f"{id}.jpg") for id in ids(split)}
+        masks = (f"{id}_Segmentation.png" for id in ids(split))
+        expected |= {f"ISBI2016_ISIC_Part1_{split}_GroundTruth/{name}": content(name) for name in masks}
     files = [path for path in folder.rglob("*") if path.is_file() and path.name != ".fetching.lock"]
     assert {path.relative_to(folder).as_posix(): path.read_bytes() for path in files} == expected
     assert len([path for path in folder.iterdir() if path.is_dir()]) == 4
@@ -302,7 +302,7 @@ def test_a_server_without_ranges_that_always_breaks_is_given_up(
 def test_another_content_than_the_etag_states_is_not_kept(server: Server, fetch: Callable[..., Path], tmp_path: Path) -> None:
     server.etags[TRAINING_DATA] = f'"{"0123456789abcdef" * 2}"'
     message = refused(fetch)
-    assert message.startswith(f"{TRAINING_DATA} arrived damaged, its MD5 is not the one that 127.0.0.1 states")
+    assert message.startswith(f"{TRAINING_DATA} arrived damaged: its MD5 is not the one that 127.0.0.1 states")
     assert not (tmp_path / "data" / f"{TRAINING_DATA}.part").exists()
     assert not (tmp_path / "data" / TRAINING_DATA).exists()
     del server.etags[TRAINING_DATA]
@@ -320,7 +320,7 @@ PAGE = b"<!DOCTYPE html><title>Welcome to our hotel</title>"
 def test_a_web_page_in_place_of_the_archive_spoils_nothing(server: Server, fetch: Callable[..., Path], tmp_path: Path) -> None:
     server.faults["GET", TRAINING_DATA] = [breaks_after(1000), answers(200, PAGE, Content_Type="text/html; charset=utf-8")]
     message = refused(fetch)
-    assert message.startswith(f"127.0.0.1 sent a web page in place of {TRAINING_DATA}")
+    assert message.startswith(f"127.0.0.1 sent a web page instead of {TRAINING_DATA}")
     assert "challenge.isic-archive.com" in message
     assert (tmp_path / "data" / f"{TRAINING_DATA}.part").stat().st_size == 1000
     assert_complete(fetch())
@@ -331,7 +331,7 @@ def test_a_web_page_in_place_of_the_archive_spoils_nothing(server: Server, fetch
 def test_what_is_no_archive_is_deleted(cut: bool, server: Server, fetch: Callable[..., Path], tmp_path: Path) -> None:
     good = server.files[TRAINING_DATA]
     server.files[TRAINING_DATA] = good[:3000] if cut else PAGE
-    assert refused(fetch).startswith(f"{TRAINING_DATA} is no zip archive, or not a whole one; it was deleted")
+    assert refused(fetch).startswith(f"{TRAINING_DATA} is not a zip archive, or not a complete one; it was deleted")
     assert [path.name for path in (tmp_path / "data").iterdir()] == [".fetching.lock"]
     server.files[TRAINING_DATA] = good
     assert_complete(fetch())
@@ -341,7 +341,7 @@ def test_a_damaged_member_is_noticed_and_the_archive_deleted(server: Server, fet
     good = server.files[TRAINING_MASKS]
     at = good.index(content("ISIC_0000001_Segmentation.png")[:100])
     server.files[TRAINING_MASKS] = good[:at] + bytes([good[at] ^ 1]) + good[at + 1 :]
-    message = f"{TRAINING_MASKS} is damaged at 'ISIC_0000001_Segmentation.png'; it was deleted: start again to fetch it anew."
+    message = f"{TRAINING_MASKS} is damaged at 'ISIC_0000001_Segmentation.png'; it was deleted: start again to fetch it again."
     assert refused(fetch) == message
     names = sorted(path.name for path in (tmp_path / "data").iterdir())
     assert names == [".fetching.lock", "ISBI2016_ISIC_Part1_Training_Data"]  # which was well, and stays
@@ -366,7 +366,7 @@ def test_too_few_files_are_refused(server: Server, fetch: Callable[..., Path], t
 
 def test_a_photograph_without_a_mask_is_named(server: Server, fetch: Callable[..., Path], tmp_path: Path) -> None:
     server.files[TRAINING_MASKS] = pack({f"ISIC_000000{number}_Segmentation.png": b"mask" for number in (0, 2, 7)})
-    message = f"1 of the training photographs in {tmp_path / 'data'} have no mask, ISIC_0000001 the first of them; delete"
+    message = f"1 of the training photographs in {tmp_path / 'data'} have no mask, ISIC_0000001 is the first; delete"
     assert refused(fetch).startswith(message)
     server.seen.clear()
     assert refused(fetch).startswith(message)  # it does not pass the next time
@@ -377,7 +377,7 @@ def test_a_folder_that_someone_made_is_left_alone(server: Server, fetch: Callabl
     photo = tmp_path / "data" / "ISBI2016_ISIC_Part1_Test_Data" / "ISIC_0000003.jpg"
     photo.parent.mkdir(parents=True)
     photo.write_bytes(b"mine")
-    assert refused(fetch) == f"{photo.parent} holds 1 test photographs in place of 2; move it away or choose another folder."
+    assert refused(fetch) == f"{photo.parent} holds 1 test photographs instead of 2; move it away or choose another folder."
     assert photo.read_bytes() == b"mine"
     assert server.seen == []
 

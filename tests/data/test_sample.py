@@ -20,7 +20,7 @@ from tests.helpers import find_pairs
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """The dataset as it is made for users; a few seconds, once for all tests that only read it."""
+    """The dataset as users get it, made once (a few seconds) for all tests that only read it."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("LESIONLAB_HOME", str(tmp_path_factory.mktemp("home")))
         yield sample_folder()
@@ -28,7 +28,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 @pytest.fixture
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A fresh home, where the dataset has 2 + 1 pairs; the folder that caches are made in."""
+    """The cache folder of a fresh home, in which the sample has 2 + 1 pairs."""
     monkeypatch.setenv("LESIONLAB_HOME", str(tmp_path))
     monkeypatch.setattr(folder_module, "TRAIN_COUNT", 2)
     monkeypatch.setattr(folder_module, "TEST_COUNT", 1)
@@ -61,7 +61,7 @@ def test_a_photograph_depends_on_its_number_alone(index: int) -> None:
 
 def test_the_dataset_has_160_training_and_40_test_pairs(whole: Path) -> None:
     pairs = find_pairs(whole)
-    assert [sum(pair.split == part for pair in pairs) for part in ("train", "val", "test")] == [160, 0, 40]
+    assert [sum(pair.split == split for pair in pairs) for split in ("train", "val", "test")] == [160, 0, 40]
     assert {pair.id for pair in pairs} == {f"sample_{number:04d}" for number in range(1, 201)}
     assert len(files(whole)) == 400
 

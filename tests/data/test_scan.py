@@ -1,4 +1,4 @@
-"""The survey of a dataset: sizes, areas and problems worked out by hand, and saved whole."""
+"""The scan of a dataset: sizes, areas and problems worked out by hand, and saved whole."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def rectangle(size: tuple[int, int], box: tuple[int, int, int, int]) -> np.ndarr
 
 def same(first: Scan, second: Scan) -> bool:
     arrays = ("sizes", "areas", "fingerprints")
-    lists = ("ids", "parts", "pair_problems", "name_problems")
+    lists = ("ids", "splits", "pair_problems", "name_problems")
     for name in arrays:
         one, other = getattr(first, name), getattr(second, name)
         assert one.dtype == other.dtype
@@ -58,13 +58,13 @@ def same(first: Scan, second: Scan) -> bool:
     return all(getattr(first, name) == getattr(second, name) for name in lists)
 
 
-def test_every_pair_has_its_id_part_size_and_area(data: Path) -> None:
+def test_every_pair_has_its_id_split_size_and_area(data: Path) -> None:
     add_pair(data, "a", rectangle((64, 48), (8, 4, 24, 16)))  # 16 × 12 of 64 × 48 pixels
     add_pair(data, "b", rectangle((1000, 800), (0, 0, 1000, 1)), ending="jpg")  # one row of 800: gone at any smaller size
     add_pair(data, "c", rectangle((30, 50), (0, 0, 30, 50)), split="val")
     add_pair(data, "d", rectangle((40, 20), (0, 0, 0, 0)), split="test")
     seen = scan_dataset(open_dataset(data))
-    assert (len(seen), seen.ids, seen.parts) == (4, ["a", "b", "c", "d"], ["train", "train", "val", "test"])
+    assert (len(seen), seen.ids, seen.splits) == (4, ["a", "b", "c", "d"], ["train", "train", "val", "test"])
     assert seen.sizes.tolist() == [[64, 48], [1000, 800], [30, 50], [40, 20]]
     assert seen.areas.tolist() == [1 / 16, 1 / 800, 1, 0]
     assert seen.readable.all()
@@ -131,7 +131,7 @@ def test_pairs_with_errors_have_neither_area_nor_fingerprint(data: Path) -> None
     assert [set(fingerprint.ravel().tolist()) for fingerprint in seen.fingerprints] == [{0}, {0}, {0}, {GREY}, {GREY}]
 
 
-def test_a_saved_survey_is_the_same_when_loaded(data: Path, tmp_path: Path) -> None:
+def test_a_saved_scan_is_the_same_when_loaded(data: Path, tmp_path: Path) -> None:
     make_dataset(data, train=3, val=1, test=2)
     (data / "train" / "images" / "ISIC_0000001.jpg").write_bytes(b"no photograph")
     (data / "train" / "masks" / "ISIC_0000000.png").rename(data / "train" / "masks" / "Ä\udcff.png")  # a name that is no UTF-8
@@ -146,10 +146,10 @@ def test_a_saved_survey_is_the_same_when_loaded(data: Path, tmp_path: Path) -> N
         assert all(saved[name].dtype != object for name in saved.files)
 
 
-def test_what_is_no_survey_is_refused(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_no_scan_is_refused(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     make_dataset(data, train=2)
     path = tmp_path / "seen.npz"
-    with pytest.raises(InputError, match=r"seen\.npz does not exist; look at the dataset again\."):
+    with pytest.raises(InputError, match=r"seen\.npz does not exist; scan the dataset again\."):
         Scan.load(path)
     with monkeypatch.context() as patch:
         patch.setattr("seg_core.data.scan.dataset_scan.SCAN_VERSION", 999)
@@ -161,9 +161,9 @@ def test_what_is_no_survey_is_refused(data: Path, tmp_path: Path, monkeypatch: p
     np.savez(tmp_path / "other.npz", words=np.zeros(3))
     np.savez(tmp_path / "pickled.npz", words=np.array([{}], object))
     foreign = [(tmp_path / name).read_bytes() for name in ("other.npz", "pickled.npz")]
-    for content in (b"", b"no survey", whole[: len(whole) // 2], *foreign):
+    for content in (b"", b"no scan", whole[: len(whole) // 2], *foreign):
         path.write_bytes(content)
-        with pytest.raises(InputError, match="is no survey of a dataset, or is damaged"):
+        with pytest.raises(InputError, match="is not a scan of a dataset, or is damaged"):
             Scan.load(path)
     assert zipfile.is_zipfile(tmp_path / "pickled.npz")  # so it was refused for what is in it
 

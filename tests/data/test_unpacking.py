@@ -1,4 +1,4 @@
-"""Unpacking archives that are damaged, or made to do harm."""
+"""Unpacking of archives that are damaged or malicious."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ GOOD = {f"photos/ISIC_000000{number}.jpg": content(str(number)) for number in ra
 
 
 def unpack_here(folder: Path, archive: bytes, count: int = 3) -> dict[str, bytes]:
-    """The files that came out; whatever went wrong, nothing else is left in the folder."""
+    """Unpack and return the files by name; whatever happens, nothing else may be left in the folder."""
     (folder / "archive.zip").write_bytes(archive)
     try:
         unpack(folder / "archive.zip", folder / "out", PHOTO, count, lambda: False)
@@ -39,7 +39,7 @@ def refused(folder: Path, archive: bytes, count: int = 3) -> str:
 
 
 def pack_one(info: ZipInfo, data: bytes = b"data") -> bytes:
-    """The good files and one more of any kind."""
+    """Return an archive of the good files and one more member."""
     buffer = io.BytesIO()
     with ZipFile(buffer, "w", ZIP_DEFLATED) as archive:
         for path, photo in GOOD.items():
@@ -106,10 +106,10 @@ def test_a_bomb_that_lies_about_its_size_comes_to_nothing(tmp_path: Path) -> Non
 def test_packing_that_is_not_usual_is_refused(tmp_path: Path) -> None:
     strange = ZipInfo("strange.txt")
     strange.compress_type = ZIP_BZIP2
-    assert refused(tmp_path, pack_one(strange)) == "is packed in a way that is not supported ('strange.txt')"
+    assert refused(tmp_path, pack_one(strange)) == "is packed in an unsupported way ('strange.txt')"
     secret = pack(GOOD)
     at = secret.index(b"PK\x01\x02") + 8  # the flags of the first entry in the list at the archive's end
-    assert refused(tmp_path, secret[:at] + b"\x01" + secret[at + 1 :]).startswith("is packed in a way that is not supported")
+    assert refused(tmp_path, secret[:at] + b"\x01" + secret[at + 1 :]).startswith("is packed in an unsupported way")
 
 
 def test_two_files_of_one_name_are_refused(tmp_path: Path) -> None:

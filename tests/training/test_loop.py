@@ -163,7 +163,7 @@ def test_without_a_cache_a_training_is_the_same(
     _, log = run(trained.config, dataset, tmp_path)
     assert_same(weights(trained.folder), weights(tmp_path))
     assert log.of(Message)[0].text.startswith(
-        "The training photographs are decoded in every epoch, as they do not fit into the image cache"
+        "The photographs are decoded in every epoch, as they do not fit into the image cache"
     )
 
 

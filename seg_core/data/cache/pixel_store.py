@@ -1,9 +1,9 @@
-"""The pixels of one image cache on disk: rows are written in any order, by any number of processes, and outlive all of them.
+"""The pixels of one image cache on disk, which any number of processes fill in any order.
 
 A folder holds ``images.npy`` (N, S, S, 3) and ``masks.npy`` (N, S, S), sparse until they are filled, ``done.npy`` (N,) of 0 and
-1, which says whose pixels are there, and ``problems.jsonl``. A row's 1 is a byte of its own, written in place once its pixels
-are safely on the disk, so a power cut leaves no row that is done and empty. Whoever fills the same row writes the same bytes:
-nobody waits for another process, and none can undo what another did.
+1, which marks the rows whose pixels are there, and ``problems.jsonl``. The mark of a row is a byte of its own, written in place
+once the row's pixels are safely on the disk, so a power cut leaves no row that is marked and empty. All processes that fill a
+row write the same bytes: none waits for another, and none can undo what another did.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ import numpy as np
 from seg_core.data.check import Problem
 
 PUBLISH_SECONDS = 10
-"""So often pixels are flushed to the disk and their rows marked as done; a killed training loses what it decoded since."""
+"""Interval at which pixels are flushed to the disk and their rows marked; a killed training loses what it decoded since."""
 
 _MARK = "done.npy"
 
 
 def create(folder: Path, count: int, size: int) -> None:
-    """Make the files of an empty store. What a crash leaves of them is no store: the file that makes it one comes last."""
+    """Make the files of an empty store. After a crash the rest is no store, since the file that makes it one comes last."""
     folder.mkdir(parents=True)
     (folder / "problems.jsonl").touch()
     for name, shape in (("images", (count, size, size, 3)), ("masks", (count, size, size)), ("done", (count,))):
@@ -35,19 +35,19 @@ def create(folder: Path, count: int, size: int) -> None:
 
 
 def is_store(folder: Path) -> bool:
-    """Whether a store was made there, and made whole."""
+    """True if the folder holds a store whose making was completed."""
     return (folder / _MARK).exists()
 
 
 def last_use(folder: Path) -> float:
-    """When a store was last opened or filled, in seconds since 1970; 0 if it is gone."""
+    """Return when a store was last opened or filled, in seconds since 1970; 0 if it is gone."""
     with suppress(FileNotFoundError):
         return (folder / _MARK).stat().st_mtime
     return 0.0
 
 
 def is_in_use(folder: Path) -> bool:
-    """Whether some process has this store open. Not asked on Windows, where nobody can delete open files."""
+    """True if some process has this store open. Always False on Windows, where open files cannot be deleted anyway."""
     if sys.platform == "win32":
         return False
     import fcntl
@@ -63,11 +63,11 @@ def is_in_use(folder: Path) -> bool:
 
 
 class PixelStore:
-    """An open store. Give pixels to `write` and what is wrong with a pair to `remember`; `publish` keeps both for others.
+    """An open store: `write` takes pixels, `remember` takes problems, and `publish` makes both visible to other processes.
 
-    ``images`` (N, S, S, 3) and ``masks`` (N, S, S) are read-only maps of what is there; ``done`` (N,) bool says which rows are,
-    those of this process at once, those of others after `look_again`. Deleting the folder of an open store takes nothing from
-    it: on POSIX its files live on without a name until it is closed, and what is written after that goes with them.
+    ``images`` (N, S, S, 3) and ``masks`` (N, S, S) are read-only maps; ``done`` (N,) bool marks the rows that are there: those
+    of this process at once, those of others after `look_again`. An open store survives the deletion of its folder: on POSIX its
+    files exist without a name until it is closed, and what is written meanwhile goes with them.
     """
 
     def __init__(self, folder: Path, count: int, size: int) -> None:
@@ -78,7 +78,7 @@ class PixelStore:
             ValueError: if a file is damaged.
         """
         self._files: dict[str, int] = {}
-        self._rows: list[int] = []  # whose pixels are written, but not yet known to be on the disk
+        self._rows: list[int] = []  # their pixels are written, but not yet known to be on the disk
         self._lines: list[str] = []
         self._problems_read = 0
         self._published = time.monotonic()
@@ -98,14 +98,14 @@ class PixelStore:
         self.done: np.ndarray = self._on_disk == 1
 
     def look_again(self) -> list[tuple[int, list[Problem]]]:
-        """Take over what other processes have published, and return the problems that were not read before, by row."""
+        """Take over what other processes published, and return the problems not returned before, by row."""
         self.done |= self._on_disk == 1  # before the problems, which are published first
         return [entry for line in self._new_lines() for entry in _parsed(line)]
 
     def write(self, row: int, image: np.ndarray, mask: np.ndarray) -> None:
         """Keep the pixels of a row: (S, S, 3) and (S, S) uint8.
 
-        Not through the maps: a full disk is then an error and not the end of the process.
+        By calls and not through the maps: a full disk is then an error instead of a signal that ends the process.
 
         Raises:
             OSError: if the disk is full or fails.
@@ -116,19 +116,19 @@ class PixelStore:
         self.done[row] = True
 
     def remember(self, row: int, problems: Sequence[Problem]) -> None:
-        """Keep what is wrong with a row's pair."""
+        """Keep the problems of a row's pair, to be written by `publish`."""
         self._lines.append(json.dumps({"row": row, "problems": [problem.to_json() for problem in problems]}))
 
     def publish_when_due(self) -> None:
-        """`publish` if the last time is long ago."""
+        """Call `publish` if the last time was `PUBLISH_SECONDS` ago."""
         if time.monotonic() - self._published >= PUBLISH_SECONDS:
             self.publish()
 
     def publish(self) -> None:
-        """Flush what was written, and then mark it as done for everyone.
+        """Flush what was written, and then mark its rows for all processes.
 
         Raises:
-            OSError: if the disk is full or fails; the rows are not done then.
+            OSError: if the disk is full or fails; the rows are then not marked.
         """
         rows, self._rows = self._rows, []
         lines, self._lines = self._lines, []
@@ -147,7 +147,7 @@ class PixelStore:
             raise
 
     def close(self) -> None:
-        """Publish what can be, and let go of the files. The maps that were handed out stay readable."""
+        """Publish if possible, and close the files. Maps that were handed out stay readable."""
         with suppress(OSError):
             self.publish()
         while self._files:
@@ -159,13 +159,13 @@ class PixelStore:
         blocks = []
         while block := os.read(file, 1 << 20):
             blocks.append(block)
-        whole, end, _ = b"".join(blocks).rpartition(b"\n")  # what another process is writing right now is read next time
+        whole, end, _ = b"".join(blocks).rpartition(b"\n")  # a line that is being written now is read next time
         self._problems_read += len(whole) + len(end)
         return whole.split(b"\n")
 
 
 def _hold(file: int) -> None:
-    """Tell `is_in_use` of other processes, until the file is closed, in whatever way this process ends."""
+    """Make `is_in_use` true in other processes until the file is closed, however this process ends."""
     if sys.platform != "win32":
         import fcntl
 
@@ -184,7 +184,7 @@ def _map(file: Path, shape: tuple[int, ...]) -> np.memmap:
 
 
 def _write(file: int, data: bytes, offset: int | None = None) -> None:
-    """Write all of ``data`` at ``offset``, or at the end of a file that was opened for that."""
+    """Write all of ``data`` at ``offset``; without one at the current position, which is the end of an appended file."""
     left = memoryview(data)
     while left:
         if offset is None:
@@ -199,7 +199,7 @@ def _write(file: int, data: bytes, offset: int | None = None) -> None:
 
 
 def _parsed(line: bytes) -> list[tuple[int, list[Problem]]]:
-    """The entry of a line; none if a writer was killed within it, whose row is then not done either."""
+    """Return the entry of a line; none if a writer was killed within it, as its row is then not marked either."""
     try:
         entry = json.loads(line)
         return [(int(entry["row"]), [Problem.from_json(problem) for problem in entry["problems"]])]

@@ -1,7 +1,7 @@
-"""The image cache: every pair is decoded and resized once, when it is first asked for, and then read through a memory map.
+"""The folders of the image caches: each is named after its pairs and their size, and opened, limited and deleted here.
 
-A cache lives in a folder named by a hash over the paths, sizes and times of all its files and the side they are resized to, so
-a changed file simply asks for another cache; the oldest ones go when all together would exceed `cache_limit`.
+The name is a hash over the paths, sizes and times of all files and the side they are resized to, so a changed file simply asks
+for another cache. The least recently used caches are deleted when all together would exceed `cache_limit`.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from filelock import FileLock
 from seg_core.common.home import home
 from seg_core.data.cache import pixel_store
 from seg_core.data.cache.cached_pairs import CachedPairs
+from seg_core.data.cache.image_cache import ImageCache
 from seg_core.data.cache.pixel_store import PixelStore
 from seg_core.data.fingerprint import pair_facts
 from seg_core.data.folders import Pair
@@ -28,10 +29,10 @@ CACHE_VERSION = 2
 
 
 def cache_limit() -> int:
-    """Bytes that all caches together may take: ``$LESIONLAB_CACHE_GB`` gigabytes, 20 by default.
+    """Return the bytes that all caches together may take: ``$LESIONLAB_CACHE_GB`` gigabytes, 20 by default.
 
     Raises:
-        InputError: if the setting is no number, or negative.
+        InputError: if the setting is not a number, or negative.
     """
     text = os.environ.get("LESIONLAB_CACHE_GB", "20")
     try:
@@ -44,20 +45,20 @@ def cache_limit() -> int:
 
 
 def cache_folder() -> Path:
-    """The folder that holds all image caches."""
+    """Return the folder that holds all image caches."""
     return home() / "cache" / "pairs"
 
 
 def cache_bytes() -> int:
-    """Disk space that all image caches take now; one that is not yet filled takes less than it will."""
+    """Return the bytes that all image caches take on the disk now; they take more as they fill."""
     return sum(_allocated(folder) for folder in _caches())
 
 
 def clear_cache() -> int:
-    """Delete all image caches; the bytes freed. They are made again when a training needs them.
+    """Delete all image caches and return the bytes freed. A cache is made again when a training needs it.
 
-    A training that has one open reads on from the deleted files, whose space the system frees when the training ends; what it
-    still decodes is lost with them.
+    A training that has one open continues to read the deleted files, whose space the system frees when the training ends; what
+    it decodes after the deletion is lost with them.
     """
     before = cache_bytes()
     if before:
@@ -76,28 +77,30 @@ def cache_pairs(
     skip_problems: bool = False,
     facts: np.ndarray | None = None,
 ) -> CachedPairs:
-    """Pairs as squares of ``size`` pixels, which are decoded for ``seconds`` now, and the rest when they are asked for.
+    """Open or make the cache of these pairs at ``size`` pixels, decode for ``seconds``, and leave the rest until it is read.
+
+    To decode a pair once for all splits of a dataset, give `Dataset.trainable` and read splits by `CachedPairs.select`.
 
     Args:
-        pairs: what to decode; those that the cache holds from an earlier time are not decoded again.
+        pairs: the cache is theirs, in this order; pairs that it holds already are not decoded again.
         size: the side S in pixels.
         on_progress: gets how many pairs are decoded and how many there are.
         seconds: how long to decode now; the running pairs are finished.
-        skip_problems: whether pairs with an error drop out of what is read, instead of being an error then.
-        facts: what `pair_facts` says of the pairs, if that is known already.
+        skip_problems: True to leave pairs with an error out of what is read, instead of raising then.
+        facts: `pair_facts` of the pairs, if known already.
 
     Raises:
         InputError: if a file went away since the dataset was opened.
     """
     facts = pair_facts(pairs) if facts is None else facts
     store, reason = _open(pairs, size, facts)
-    cached = CachedPairs(pairs, size, facts, store, reason, skip_problems)
+    cached = CachedPairs(ImageCache(pairs, size, facts, store, reason), np.arange(len(pairs)), skip_problems)
     cached.warm_up(seconds, on_progress)
     return cached
 
 
 def cache_key(pairs: list[Pair], size: int, facts: np.ndarray) -> str:
-    """The name of the folder for these pairs at this size: twenty-four hex digits, others when a file changes."""
+    """Return the name of the folder for these pairs at this size: 24 hex digits, which differ when a file changes."""
     digest = hashlib.sha256(f"{CACHE_VERSION} {size}".encode())
     for pair in pairs:
         digest.update(f"\n{pair.image}\n{pair.mask}".encode(errors="surrogateescape"))
@@ -106,7 +109,10 @@ def cache_key(pairs: list[Pair], size: int, facts: np.ndarray) -> str:
 
 
 def _open(pairs: list[Pair], size: int, facts: np.ndarray) -> tuple[PixelStore | None, str]:
-    """The store of these pairs, or None and why there is none. Stores are made, opened and deleted by one process at a time."""
+    """Open or make the store of these pairs; return None and the reason if there cannot be one.
+
+    One process at a time makes, opens or deletes stores.
+    """
     folder = cache_folder() / cache_key(pairs, size, facts)
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
@@ -135,7 +141,7 @@ def _open_alone(folder: Path, count: int, size: int) -> tuple[PixelStore | None,
 
 
 def _existing(folder: Path, count: int, size: int) -> PixelStore | None:
-    """The store in this folder; one that is damaged, as a power cut can leave it, is deleted."""
+    """Open the store in this folder, if there is one. A damaged one, as a power cut can leave it, is deleted."""
     try:
         return PixelStore(folder, count, size)
     except (FileNotFoundError, ValueError):
@@ -144,9 +150,9 @@ def _existing(folder: Path, count: int, size: int) -> PixelStore | None:
 
 
 def _make_room(needed: int, limit: int, keep: Path) -> bool:
-    """Delete caches that nobody uses, the least recently used first, until another one fits in. False: it cannot.
+    """Delete caches not in use, the least recently used first, until ``needed`` bytes fit; return False if they cannot.
 
-    Counted is the size that a cache has when it is filled, not what it takes now: else those that fill up side by side would
+    A cache counts at the size it has when it is filled, not at what it takes now: otherwise caches that fill side by side would
     exceed the limit together, and none of them could tell.
     """
     sizes = {folder: _full_size(folder) for folder in _caches() if folder != keep}
@@ -165,7 +171,7 @@ def _make_room(needed: int, limit: int, keep: Path) -> bool:
 
 
 def _remove_leftovers() -> None:
-    """Delete what killed builders, deletions that were cut off and earlier versions left."""
+    """Delete what killed processes, interrupted deletions and earlier versions left."""
     for folder in cache_folder().iterdir():
         if folder.is_dir() and not pixel_store.is_store(folder):
             shutil.rmtree(folder, ignore_errors=True)

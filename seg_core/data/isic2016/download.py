@@ -1,6 +1,6 @@
-"""Fetching one file over HTTP so that it ends up whole or not at all, and goes on where an earlier try broke off.
+"""Download of one file over HTTP, which appears whole or not at all and resumes where an earlier try stopped.
 
-While FILE is fetched it lies there as FILE.part, beside FILE.part.etag, which says what version of the file the server had then.
+A file is downloaded as FILE.part, beside FILE.part.etag, which names the server's version of the file.
 """
 
 from __future__ import annotations
@@ -24,17 +24,17 @@ from seg_core.errors import InputError
 T = TypeVar("T")
 
 WAITS: tuple[float, ...] = (1, 2, 4, 8, 16)
-"""Seconds between one try and the next; when they are used up, fetching gives up."""
+"""Seconds between tries; when they are used up, the download fails."""
 GAIN_BYTES = 1 << 20
-"""A try that came further by so much was no failure: the waits begin anew."""
+"""A try that gained this much was no failure: the waits start over."""
 SILENCE_SECONDS = 30.0
-"""A connection on which nothing comes for so long counts as broken."""
+"""A connection that is silent for this long counts as broken."""
 BLOCK_BYTES = 1 << 20
 
 _LOOK_SECONDS = 0.25
 _OK, _PARTIAL, _BEYOND_THE_END = 200, 206, 416
 _MAY_PASS = {408, 429, 500, 502, 503, 504}
-# The last two come from a proxy's or a server's address that can be none.
+# The last two are raised for a malformed address of a proxy or server.
 _CONNECTION_ERRORS = (OSError, HTTPException, ValueError, OverflowError)
 _STRONG_ETAG = re.compile(r'"[\x21\x23-\x7e]+"')
 _MD5 = re.compile(r'"([0-9a-f]{32})"')
@@ -42,11 +42,11 @@ _CHECK_NETWORK = "check the network connection, and the proxy if there is one, a
 
 
 class FetchStopped(Exception):
-    """Whoever wanted the files asked to stop; what was fetched is kept."""
+    """The caller asked to stop; what was fetched is kept."""
 
 
 class _Broken(Exception):
-    """A try failed for a reason that may pass."""
+    """A try failed for a reason that may be temporary."""
 
     def __init__(self, problem: str, advice: str = _CHECK_NETWORK) -> None:
         super().__init__(problem)
@@ -54,14 +54,14 @@ class _Broken(Exception):
 
 
 class Downloader:
-    """Fetches files, and tries again when a connection breaks. The proxies are those of the environment.
+    """Fetches files, and tries again when a connection breaks. Proxies are those of the environment.
 
-    A server that cannot be reached at all is tried once: only after it has answered does a failure count as one that may pass.
+    A server that cannot be reached at all is tried once: only after it has answered can a failure be temporary.
 
     Args:
         should_stop: asked before every block, and several times a second while waiting.
-        say: takes a line of text whenever a try failed and another one follows.
-        advice: ends the message about a server that refuses or fails: what the user can do then.
+        say: gets a line of text whenever a try failed and another one follows.
+        advice: what the user can do about a server that refuses or fails; it ends the error message.
         waits: see `WAITS`.
     """
 
@@ -78,11 +78,11 @@ class Downloader:
         self._reached = False
 
     def size_of(self, url: str) -> int | None:
-        """How many bytes the file has; None where the server does not say.
+        """Return the size of the file in bytes; None if the server does not state it.
 
         Raises:
-            InputError: if the server cannot be reached, refuses, or fails again and again.
-            FetchStopped: if it was asked to stop.
+            InputError: if the server cannot be reached, refuses, or keeps failing.
+            FetchStopped: if ``should_stop`` returned True.
         """
 
         def ask() -> int | None:
@@ -92,14 +92,14 @@ class Downloader:
         return self._persist(ask, lambda: 0)
 
     def fetch(self, url: str, file: Path, on_bytes: Callable[[int], None]) -> None:
-        """Fetch a file, or the rest of it; ``on_bytes`` gets how many bytes of it are here.
+        """Fetch a file, or the rest of it; ``on_bytes`` gets the number of bytes fetched so far.
 
-        Its length is compared with what the server states, and its MD5 where the ETag is one (as with S3, for files that were
+        Its length is compared with what the server states, and its MD5 if the ETag is one (as on S3, for files that were
         uploaded in one piece).
 
         Raises:
-            InputError: as `size_of`, and if what arrived is not what the server has.
-            FetchStopped: if it was asked to stop.
+            InputError: as `size_of`, and if the content is not what the server states.
+            FetchStopped: if ``should_stop`` returned True.
             OSError: if the file cannot be written.
         """
         part = part_of(file)
@@ -107,26 +107,26 @@ class Downloader:
         if (stated := _MD5.fullmatch(_kept_etag(part))) and _md5(part) != stated[1]:
             discard_part(file)
             raise InputError(
-                f"{file.name} arrived damaged, its MD5 is not the one that {_host(url)} states; it was deleted: start again."
+                f"{file.name} arrived damaged: its MD5 is not the one that {_host(url)} states; it was deleted, so start again."
             )
         part.replace(file)
         discard_part(file)
 
     def _receive(self, url: str, part: Path, on_bytes: Callable[[int], None]) -> None:
-        """One try: ask for what is missing, and take all where the server knows no ranges or has another version by now."""
+        """Try once: ask for what is missing, and take all if the server has no ranges or has another version by now."""
         etag = _kept_etag(part)
         here = part.stat().st_size if etag and part.exists() else 0
         with closing(self._open(url, "GET", {"Range": f"bytes={here}-", "If-Range": etag} if here else {})) as response:
             total = _size(response)
             if response.status == _OK:
                 here = 0
-                part.write_bytes(b"")  # before the note, which must never stand beside bytes of another version
+                part.write_bytes(b"")  # before the note, which must never be beside bytes of another version
                 _note_of(part).write_text(_etag(response))
             elif response.status == _BEYOND_THE_END and here == total:
                 return
             elif not (here and _first_byte(response) == here and _etag(response) in (etag, "")):
                 part.unlink(missing_ok=True)
-                raise _Broken(f"{_host(url)} sent something else than the rest of the file", self._advice)
+                raise _Broken(f"{_host(url)} sent something other than the rest of the file", self._advice)
             on_bytes(here)
             with part.open("ab") as file:
                 while block := self._read(response):
@@ -137,13 +137,13 @@ class Downloader:
             raise _Broken(f"The connection to {_host(url)} broke off")
 
     def _open(self, url: str, method: str, headers: dict[str, str]) -> HTTPResponse:
-        """The answer to a request, if it is one that fetching can go on from."""
+        """Send a request and return the answer, if its content can be used."""
         self._stop_if_asked()
         host, name = _host(url), url.rpartition("/")[2]
         try:
             request = Request(url, method=method, headers={"User-Agent": f"LesionLab/{VERSION}", **headers})
             response = cast(HTTPResponse, self._opener.open(request, timeout=SILENCE_SECONDS))
-        except HTTPError as error:  # an answer like any other, but for its status of 400 or more
+        except HTTPError as error:  # an answer like any other, with a status of 400 or more
             response = cast(HTTPResponse, error)
         except _CONNECTION_ERRORS as error:
             raise _not_reached(host, error) from None
@@ -153,7 +153,7 @@ class Downloader:
         if response.status not in (_OK, _PARTIAL):
             problem = f"{host} answers {response.status} ({responses.get(response.status, 'unknown')}) to the request for {name}"
         elif response.headers.get_content_type() == "text/html":
-            problem = f"{host} sent a web page in place of {name}, as networks do that want you to sign in first"
+            problem = f"{host} sent a web page instead of {name}, as networks do that want you to sign in first"
         else:
             return response
         response.close()
@@ -162,7 +162,7 @@ class Downloader:
         raise InputError(f"{problem}; {self._advice}.")
 
     def _read(self, response: HTTPResponse) -> bytes:
-        """What has come, at most a block; nothing at the end."""
+        """Return what has arrived, at most one block; nothing at the end."""
         self._stop_if_asked()
         try:
             return response.read1(BLOCK_BYTES)
@@ -170,7 +170,7 @@ class Downloader:
             raise _Broken(f"The connection broke off ({_reason(error)})") from None
 
     def _persist(self, attempt: Callable[[], T], bytes_here: Callable[[], int]) -> T:
-        """Try until it works, as long as there is a wait left."""
+        """Try until it works or no wait is left."""
         failures, furthest = 0, bytes_here()
         while True:
             try:
@@ -197,12 +197,12 @@ class Downloader:
 
 
 def part_of(file: Path) -> Path:
-    """Where a file lies while it is fetched."""
+    """Return the place of a file while it is fetched."""
     return file.with_name(f"{file.name}.part")
 
 
 def discard_part(file: Path) -> None:
-    """Delete what was fetched of a file, if anything was; a whole one stays."""
+    """Delete what was fetched of a file; the whole file, if there is one, stays."""
     for path in (part_of(file), _note_of(part_of(file))):
         path.unlink(missing_ok=True)
 
@@ -212,7 +212,7 @@ def _note_of(part: Path) -> Path:
 
 
 def _kept_etag(part: Path) -> str:
-    """The version that the bytes in ``part`` are of; empty where it is not known, so that nothing can be added to them."""
+    """Return the version of the bytes in ``part``; empty if unknown, so that nothing is appended to them."""
     note = _note_of(part)
     return _strong(note.read_text("ascii", "replace")) if note.exists() else ""
 
@@ -222,12 +222,12 @@ def _etag(response: HTTPResponse) -> str:
 
 
 def _strong(etag: str) -> str:
-    """A weak ETag (``W/"…"``) does not promise the same bytes, so it is as good as none (RFC 9110, 13.1.5)."""
+    """Return a strong ETag, or nothing: a weak one (``W/"…"``) does not promise the same bytes (RFC 9110, 13.1.5)."""
     return etag if _STRONG_ETAG.fullmatch(etag) else ""
 
 
 def _size(response: HTTPResponse) -> int | None:
-    """The length of the whole file, however much of it this answer holds."""
+    """Return the length of the whole file, also if this answer holds only the rest of it."""
     if response.status == _OK:
         stated = re.fullmatch(r"(\d+)", response.headers.get("Content-Length", ""))
     else:
@@ -253,7 +253,7 @@ def _not_reached(host: str, error: Exception) -> Exception:
     cause = error.reason if isinstance(error, URLError) else error
     if isinstance(cause, ssl.SSLCertVerificationError):
         return InputError(
-            f"The certificate of {host} cannot be verified ({cause.verify_message}); if a proxy stands between, "
+            f"The certificate of {host} cannot be verified ({cause.verify_message}); if there is a proxy in between, "
             "set SSL_CERT_FILE to its certificate, and on macOS run Install Certificates.command of your Python."
         )
     return _Broken(f"{host} cannot be reached ({_reason(error)})")

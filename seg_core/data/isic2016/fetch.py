@@ -1,7 +1,6 @@
-"""Fetching the official data of ISIC 2016, Part 1 (lesion segmentation), from where the challenge keeps them.
+"""Fetching of the official data of ISIC 2016, Part 1 (lesion segmentation), from the challenge's server.
 
-Whoever has the archives on a server of their own names it in ``LESIONLAB_ISIC_URL``: an address to which ``/`` and an archive's
-name are added.
+``LESIONLAB_ISIC_URL`` names another server that has the archives: an address to which ``/`` and an archive's name are added.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ from seg_core.errors import InputError
 URL = "https://isic-challenge-data.s3.amazonaws.com/2016"
 PAGE = "https://challenge.isic-archive.com/data/#2016"
 PAIRS: Mapping[str, int] = {"Training": 900, "Test": 379}
-"""How many pairs each part of the challenge has."""
+"""Number of pairs in each split of the challenge."""
 
 _PHOTO = re.compile(r"(ISIC_\d{7})\.jpg", re.I)
 _MASK = re.compile(r"(ISIC_\d{7})_segmentation\.png", re.I)
@@ -63,23 +62,23 @@ def fetch_isic2016(
 ) -> Path:
     """Fetch the four archives of ISIC 2016, Part 1, and unpack them into folders that `open_dataset` reads.
 
-    What is there already is not fetched again: a folder, an archive (put there by hand, too), the beginning of one. An archive
-    goes when its folder is there. Nothing is asked of the network when all four folders are.
+    What is there already is not fetched again: a folder, an archive (also one put there by hand), the beginning of an archive.
+    An archive is deleted once its folder is there. If all four folders are there, the network is not used.
 
     Args:
-        folder: where to; made when missing.
-        on_progress: gets (bytes here, bytes of all the archives that were missing, what is going on); often, so be quick.
-        should_stop: asked before every block and every file; what was fetched is kept, and the next call goes on from there.
-        base_url: where the archives are; by default ``$LESIONLAB_ISIC_URL``, else the challenge's own address.
-        pairs: how many pairs each part has, by default `PAIRS`.
-        waits: seconds between one try and the next, by default `seg_core.data.isic2016.download.WAITS`.
+        folder: the target, made if missing.
+        on_progress: gets (bytes fetched, bytes of all missing archives, current step); it is called often and must be quick.
+        should_stop: asked before every block and every file; what was fetched is kept, and the next call continues from there.
+        base_url: address of the archives; by default ``$LESIONLAB_ISIC_URL``, else the challenge's own address.
+        pairs: number of pairs in each split, by default `PAIRS`.
+        waits: seconds between tries, by default `seg_core.data.isic2016.download.WAITS`.
 
     Returns:
         The folder, as an absolute path.
 
     Raises:
-        InputError: if the data cannot be had from there, are not what is expected, or cannot be kept in ``folder``.
-        FetchStopped: if it was asked to stop.
+        InputError: if the data cannot be fetched, are not as expected, or cannot be kept in ``folder``.
+        FetchStopped: if ``should_stop`` returned True.
     """
     folder = Path(clean_source(folder)).resolve()
     archives = _archives(PAIRS if pairs is None else pairs)
@@ -99,7 +98,7 @@ def fetch_isic2016(
 
 
 class _Fetch:
-    """One call's work on the archives that are missing."""
+    """The work of one call on the archives that are missing."""
 
     def __init__(
         self,
@@ -116,7 +115,7 @@ class _Fetch:
         self._done = self._here = self._total = 0
 
     def carry_out(self, missing: list[_Archive]) -> None:
-        for archive in missing:  # what a killed process left must not count as room that is taken
+        for archive in missing:  # what a killed process left must not count as space that is taken
             shutil.rmtree(unfinished(archive.folder(self._folder)), ignore_errors=True)
         sizes = [self._size(archive) for archive in missing]
         self._total = sum(sizes)
@@ -132,7 +131,7 @@ class _Fetch:
         return file.stat().st_size if file.exists() else self._downloader.size_of(self._url(archive)) or 0
 
     def _refuse_without_room(self, missing: list[_Archive], sizes: list[int]) -> None:
-        # JPEG and PNG take as much room unpacked as packed, and an archive stays until its folder is there.
+        # JPEG and PNG take as much space unpacked as packed, and an archive stays until its folder is there.
         files = [archive.file(self._folder) for archive in missing]
         here = sum(file.stat().st_size for file in (*files, *map(part_of, files)) if file.exists())
         needed, free = self._total + max(sizes) - here, shutil.disk_usage(self._folder).free
@@ -154,9 +153,9 @@ class _Fetch:
             unpack(file, archive.folder(self._folder), archive.wanted, archive.count, self._should_stop)
         except BadArchive as error:
             file.unlink()
-            raise InputError(f"{file.name} {error}; it was deleted: start again to fetch it anew.") from None
+            raise InputError(f"{file.name} {error}; it was deleted: start again to fetch it again.") from None
         file.unlink()
-        discard_part(file)  # there is one where someone put the whole archive beside it
+        discard_part(file)  # there is one if someone put the whole archive beside it
 
     def _url(self, archive: _Archive) -> str:
         return f"{self._address}/{archive.name}.zip"
@@ -168,8 +167,8 @@ class _Fetch:
 def _archives(pairs: Mapping[str, int]) -> list[_Archive]:
     kinds = (("Data", "photographs", _PHOTO), ("GroundTruth", "masks", _MASK))
     return [
-        _Archive(f"ISBI2016_ISIC_Part1_{part}_{kind}", f"{part.lower()} {what}", wanted, count)
-        for part, count in pairs.items()
+        _Archive(f"ISBI2016_ISIC_Part1_{split}_{kind}", f"{split.lower()} {what}", wanted, count)
+        for split, count in pairs.items()
         for kind, what, wanted in kinds
     ]
 
@@ -182,11 +181,11 @@ def _address(base_url: str | None) -> str:
 
 
 def _missing(archives: list[_Archive], folder: Path) -> list[_Archive]:
-    """The archives whose folders are not there; a folder that someone made otherwise is refused, for it is not ours to mend."""
+    """Return the archives whose folders are not there; a folder with other contents is refused, as it is not ours to change."""
     for archive in archives:
         if archive.folder(folder).exists() and (found := len(archive.ids(folder))) != archive.count:
             raise InputError(
-                f"{archive.folder(folder)} holds {found} {archive.what} in place of {archive.count}; "
+                f"{archive.folder(folder)} holds {found} {archive.what} instead of {archive.count}; "
                 "move it away or choose another folder."
             )
     return [archive for archive in archives if not archive.folder(folder).exists()]
@@ -196,6 +195,6 @@ def _refuse_lone_photos(archives: list[_Archive], folder: Path) -> None:
     for photos, masks in zip(archives[::2], archives[1::2], strict=True):
         if alone := sorted(photos.ids(folder) - masks.ids(folder)):
             raise InputError(
-                f"{len(alone)} of the {photos.what} in {folder} have no mask, {alone[0]} the first of them; "
-                f"delete {photos.name} and {masks.name} there, and start again to fetch them anew."
+                f"{len(alone)} of the {photos.what} in {folder} have no mask, {alone[0]} is the first; "
+                f"delete {photos.name} and {masks.name} there, and start again to fetch them again."
             )

@@ -1,4 +1,4 @@
-"""Unpacking the photographs or masks of an archive that nobody vouches for: safely, and whole or not at all."""
+"""Unpacking of photographs or masks from an untrusted archive: safely, and all or nothing."""
 
 from __future__ import annotations
 
@@ -22,24 +22,24 @@ MAX_MEMBERS = 10_000
 
 _ENCRYPTED = 1
 _BLOCK_BYTES = 1 << 20
-# What `zipfile` raises on damaged archives, each for some byte that can be wrong.
+# All that `zipfile` raises on damaged archives, depending on the byte that is wrong.
 _DAMAGE = (BadZipFile, zlib.error, EOFError, OSError, RuntimeError, ValueError, struct.error)
 
 
 class BadArchive(Exception):
-    """The archive cannot be used; the text goes on after its name."""
+    """The archive cannot be used; the text continues a sentence that begins with its name."""
 
 
 def unpack(archive: Path, folder: Path, wanted: re.Pattern[str], count: int, should_stop: Callable[[], bool]) -> None:
-    """Unpack the files whose names match ``wanted`` into ``folder``, which is not there yet, and leave out all others.
+    """Unpack the files whose names match ``wanted`` into ``folder``, which must not exist yet, and leave out all others.
 
-    The folders within the archive do not matter. Every member is read to its end, which compares its checksum; the folder
-    appears when all of it was well and written.
+    Folders within the archive are ignored. Every member is read to its end, which compares its checksum; the folder appears
+    once all files are sound and written.
 
     Raises:
-        BadArchive: if it is damaged, is not safe to unpack, or has not ``count`` such files.
-        InputError: if the disk has no room for them.
-        FetchStopped: if ``should_stop`` said so; it is asked before every member.
+        BadArchive: if it is damaged, is not safe to unpack, or does not hold ``count`` such files.
+        InputError: if the disk has too little space.
+        FetchStopped: if ``should_stop``, which is asked before every member, returned True.
         OSError: if the folder cannot be written.
     """
     beside = unfinished(folder)
@@ -69,7 +69,7 @@ def unpack(archive: Path, folder: Path, wanted: re.Pattern[str], count: int, sho
 
 
 def unfinished(folder: Path) -> Path:
-    """Where the files of a folder lie until all of them are there."""
+    """Return the place of a folder until all its files are there."""
     return folder.with_name(f".unpacking-{folder.name}")
 
 
@@ -77,11 +77,11 @@ def _open(file: BinaryIO) -> ZipFile:
     try:
         return ZipFile(file)
     except _DAMAGE:
-        raise BadArchive("is no zip archive, or not a whole one") from None
+        raise BadArchive("is not a zip archive, or not a complete one") from None
 
 
 def _refuse_unsafe(members: list[ZipInfo]) -> None:
-    # `zipfile` never yields more bytes of a member than the archive states for it, so what is stated is what can come.
+    # `zipfile` never yields more bytes of a member than the archive states, so the stated sizes can be trusted as limits.
     if len(members) > MAX_MEMBERS or sum(member.file_size for member in members) > MAX_TOTAL_BYTES:
         raise BadArchive(f"would unpack to more than {MAX_MEMBERS} files or {MAX_TOTAL_BYTES / 1e9:g} GB")
     for member in members:
@@ -93,7 +93,7 @@ def _refuse_unsafe(members: list[ZipInfo]) -> None:
         if member.file_size > MAX_FILE_BYTES:
             raise BadArchive(f"holds a file of more than {MAX_FILE_BYTES / 1e6:g} MB ({member.filename!r})")
         if member.flag_bits & _ENCRYPTED or member.compress_type not in (ZIP_STORED, ZIP_DEFLATED):
-            raise BadArchive(f"is packed in a way that is not supported ({member.filename!r})")
+            raise BadArchive(f"is packed in an unsupported way ({member.filename!r})")
 
 
 def _refuse_without_room(members: list[ZipInfo], folder: Path) -> None:
@@ -103,7 +103,7 @@ def _refuse_without_room(members: list[ZipInfo], folder: Path) -> None:
 
 
 def no_room(folder: Path, needed: int, free: int) -> InputError:
-    """The refusal where a disk has too little room, in bytes."""
+    """Return the exception for a disk with too little space, in bytes."""
     return InputError(
         f"The disk of {folder} has {free / 1e6:,.0f} MB left, and {needed / 1e6:,.0f} MB are needed; "
         "make room or choose another folder."
@@ -111,14 +111,14 @@ def no_room(folder: Path, needed: int, free: int) -> InputError:
 
 
 def _names(members: list[ZipInfo], wanted: re.Pattern[str]) -> dict[str, str]:
-    """What each wanted member is called when it is unpacked, by its path in the archive."""
+    """Return the unpacked name of each wanted member, by its path in the archive."""
     names: dict[str, str] = {}
     seen: set[str] = set()
     for member in members:
         path = PurePosixPath(member.filename.replace("\\", "/"))
         if member.filename.endswith("/") or "__MACOSX" in path.parts or not wanted.fullmatch(path.name):
             continue
-        if path.name.lower() in seen:  # many file systems know no case
+        if path.name.lower() in seen:  # many file systems ignore case
             raise BadArchive(f"holds {path.name} twice")
         seen.add(path.name.lower())
         names[member.filename] = path.name
@@ -129,7 +129,7 @@ def _write(blocks: Iterator[bytes], target: Path) -> None:
     with target.open("xb") as file:
         file.writelines(blocks)
         file.flush()
-        os.fsync(file.fileno())  # the archive is deleted soon: a power cut must not cost both
+        os.fsync(file.fileno())  # the archive is deleted next: a power cut must not cost both
 
 
 def _blocks(archive: ZipFile, member: ZipInfo) -> Iterator[bytes]:

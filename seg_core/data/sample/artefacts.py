@@ -1,6 +1,6 @@
-"""What lies over a synthetic lesion photograph and must not be taken for the lesion: hairs, ruler, gel, stickers, lens.
+"""Artefacts over a synthetic photograph, which a model must not take for the lesion: hairs, ruler, gel, stickers, lens.
 
-Every function draws from the generator it is given, so that the same generator state gives the same pixels.
+Every function draws from the generator it is given, so the same state of the generator gives the same pixels.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ Photo = npt.NDArray[np.floating]
 Colour = Sequence[float]
 """Red, green and blue, 0…255."""
 
-_FINE = 2  # overlays are drawn at this multiple of the size, for smooth lines
+_FINE = 2  # artefacts are drawn at this multiple of the size, for smooth lines
 _PIXEL = np.arange(SIDE, dtype=np.float32)
 _STICKERS: tuple[Colour, ...] = ((40, 110, 215), (232, 122, 30), (205, 32, 34), (38, 145, 84), (110, 195, 200), (225, 190, 40))
 
 
 def noise(rng: np.random.Generator, cells: int, octaves: int = 1) -> Field:
-    """Smooth noise with about `cells` bumps across, mean 0 and deviation 1; each further octave is finer and half as strong."""
+    """Smooth noise with about ``cells`` bumps across, mean 0 and deviation 1; each octave is finer and half as strong."""
     total = np.zeros((SIDE, SIDE), np.float32)
     for octave in range(octaves):
         count = min(cells * 2**octave, SIDE)
@@ -42,7 +42,7 @@ def sigmoid(values: Field) -> Field:
 
 
 def furrows(rng: np.random.Generator) -> Field:
-    """Fine parallel skin lines (a density)."""
+    """Density of fine parallel skin lines."""
     long, short = int(rng.integers(6, 14)), int(rng.integers(50, 90))
     grid = Image.fromarray(rng.standard_normal((short, long), dtype=np.float32))
     lines = grid.resize((SIDE * 3 // 2, SIDE * 3 // 2), Image.Resampling.BICUBIC).rotate(
@@ -53,7 +53,7 @@ def furrows(rng: np.random.Generator) -> Field:
 
 
 def lens(rng: np.random.Generator) -> Field | None:
-    """Share of light that passes the round field of the dermatoscope, for the photographs that show its dark rim."""
+    """Share of light that passes the round field of the dermatoscope; None for photographs that do not show its dark rim."""
     if rng.random() >= 0.16:
         return None
     middle = SIDE / 2 + rng.normal(0, 5, 2)
@@ -66,9 +66,10 @@ def lens(rng: np.random.Generator) -> Field | None:
 
 
 def add_all(rng: np.random.Generator, photo: Photo, mask: npt.NDArray[np.bool_], through_lens: bool) -> Photo:
-    """Lay a random choice of artefacts over a photograph of colours.
+    """Add a random choice of artefacts to a photograph of colours.
 
-    Stickers and rulers keep clear of the lesion's `mask` (SIDE, SIDE); `through_lens` leaves out what lies beyond a lens.
+    Stickers and rulers keep clear of the lesion's ``mask`` (SIDE, SIDE). With ``through_lens`` there are no stickers, which lie
+    outside the field of a lens.
     """
     for chance, add in (
         (0.25, spots),
@@ -89,7 +90,7 @@ def add_all(rng: np.random.Generator, photo: Photo, mask: npt.NDArray[np.bool_],
 
 
 def spots(rng: np.random.Generator, photo: Photo) -> Photo:
-    """A few freckles, red points or faint stains beside the lesion."""
+    """Add a few freckles, red points or faint stains."""
     layer, draw = _layer()
     largest = 4 if rng.random() < 0.7 else 11
     for _ in range(int(rng.integers(1, 14))):
@@ -102,7 +103,7 @@ def spots(rng: np.random.Generator, photo: Photo) -> Photo:
 
 
 def vessels(rng: np.random.Generator, photo: Photo) -> Photo:
-    """Thin red winding lines under the skin."""
+    """Add thin winding red lines under the skin."""
     layer, draw = _layer()
     for _ in range(int(rng.integers(2, 9))):
         draw.line(
@@ -115,7 +116,7 @@ def vessels(rng: np.random.Generator, photo: Photo) -> Photo:
 
 
 def hairs(rng: np.random.Generator, photo: Photo) -> Photo:
-    """Curved hairs, mostly in one direction: a few on most photographs, a thicket on some."""
+    """Add curved hairs, mostly in one direction: a few on most photographs, many on some."""
     layer, draw = _layer()
     count = int(rng.integers(1, 9)) if rng.random() < 0.72 else int(rng.integers(10, 38))
     direction = rng.uniform(0, np.pi)
@@ -132,7 +133,7 @@ def hairs(rng: np.random.Generator, photo: Photo) -> Photo:
 
 
 def stubble(rng: np.random.Generator, photo: Photo) -> Photo:
-    """Short cut hairs."""
+    """Add short cut hairs."""
     layer, draw = _layer()
     direction, reach = rng.uniform(0, np.pi), rng.uniform(1, 7)
     for _ in range(int(rng.integers(15, 90))):
@@ -144,7 +145,7 @@ def stubble(rng: np.random.Generator, photo: Photo) -> Photo:
 
 
 def gel(rng: np.random.Generator, photo: Photo) -> Photo:
-    """Bubbles in the contact gel: bright rims with a faint dark line beside them."""
+    """Add bubbles in the contact gel: bright rims with a faint dark line beside them."""
     bright, draw_bright = _layer()
     dark, draw_dark = _layer()
     x0, y0 = rng.uniform(0, SIDE, 2)
@@ -161,7 +162,7 @@ def gel(rng: np.random.Generator, photo: Photo) -> Photo:
 
 
 def glints(rng: np.random.Generator, photo: Photo) -> Photo:
-    """Small highlights of the lamp on wet skin."""
+    """Add small highlights of the lamp on wet skin."""
     layer, draw = _layer()
     for _ in range(int(rng.integers(6, 60))):
         x, y = rng.uniform(0, SIDE, 2)
@@ -171,7 +172,7 @@ def glints(rng: np.random.Generator, photo: Photo) -> Photo:
 
 
 def pen(rng: np.random.Generator, photo: Photo) -> Photo:
-    """A stroke of a purple skin marker at the border."""
+    """Add a stroke of a purple skin marker at the border."""
     layer, draw = _layer()
     turn, across = rng.uniform(0, 2 * np.pi), rng.uniform(0.42, 0.55) * SIDE
     x, y = SIDE / 2 + across * np.cos(turn), SIDE / 2 + across * np.sin(turn)
@@ -182,7 +183,7 @@ def pen(rng: np.random.Generator, photo: Photo) -> Photo:
 
 
 def ruler(rng: np.random.Generator, photo: Photo, mask: npt.NDArray[np.bool_]) -> Photo:
-    """Millimetre ticks along one border, bare or on a white ruler, where they do not touch the lesion."""
+    """Add millimetre ticks along one border, bare or on a white ruler, unless they would touch the lesion."""
     layer, draw = _layer()
     step, length = rng.uniform(7, 24), rng.uniform(6, 13)
     inset, first = rng.uniform(2, 22), rng.uniform(0, 60)
@@ -202,7 +203,7 @@ def ruler(rng: np.random.Generator, photo: Photo, mask: npt.NDArray[np.bool_]) -
 
 
 def sticker(rng: np.random.Generator, photo: Photo, mask: npt.NDArray[np.bool_]) -> Photo:
-    """One or two coloured round stickers that reach in from the border, where they do not touch the lesion."""
+    """Add one or two coloured round stickers that reach in from the border, unless they would touch the lesion."""
     for _ in range(int(rng.integers(2, 4))):
         turn, r = rng.uniform(0, 2 * np.pi), rng.uniform(50, 95)
         away = SIDE / 2 + rng.uniform(0.1, 0.6) * r
@@ -228,7 +229,7 @@ def _layer() -> tuple[Image.Image, ImageDraw.ImageDraw]:
 
 
 def _alpha(layer: Image.Image, blur: float = 0.4) -> Field:
-    """Opacity (SIDE, SIDE, 1), 0…1, of what was drawn on a layer."""
+    """Opacity (SIDE, SIDE, 1), 0…1, of the drawing on a layer."""
     small = layer.reduce(_FINE).filter(ImageFilter.GaussianBlur(blur))
     return np.asarray(small, np.float32)[..., None] / 255
 
@@ -249,7 +250,7 @@ def _walk(
     direction: float | None = None,
     start: tuple[float, float] | None = None,
 ) -> list[float]:
-    """A winding path as x, y, x, y, … on a layer: its curvature drifts, so it bends without corners."""
+    """A winding path as x, y, x, y, … on a layer; its curvature drifts, so it has no corners."""
     turn = rng.uniform(0, 2 * np.pi) if direction is None else direction
     curve = rng.normal(0, bend) + np.cumsum(rng.normal(0, bend / 3, steps))
     angles = turn + np.cumsum(curve)

@@ -1,4 +1,4 @@
-"""The built-in dataset `sample`: synthetic lesion photographs with masks, made on this machine the first time it is asked for."""
+"""The built-in dataset `sample`: synthetic lesion photographs with masks, made on this machine at its first use."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ TRAIN_COUNT = 160
 TEST_COUNT = 40
 SEED = 2016
 VERSION = 1
-"""Part of the folder's name; raise it when the pixels change, so that nobody compares runs on different photographs."""
+"""The end of the folder's name; raise it when the pixels change, so that nobody compares runs on different photographs."""
 
 
 def sample_folder(on_progress: Callable[[int, int], None] | None = None) -> Path:
-    """The folder of the sample dataset; makes it when it is missing (some seconds).
+    """Return the folder of the sample dataset, which is made if it is missing (some seconds).
 
-    It holds ``train/images/sample_0001.jpg`` … with ``train/masks/sample_0001.png`` (0 and 255), 160 pairs of 256x256, and
-    ``test`` likewise with 40. Each photograph depends on its own number alone. `on_progress` is called with the number of
-    pairs made so far and their total.
+    It holds ``train/images/sample_0001.jpg`` … with ``train/masks/sample_0001.png`` (0 and 255), 160 pairs of 256×256 pixels, and
+    ``test`` likewise with 40. Each photograph depends on its own number alone. ``on_progress`` gets the number of pairs made so
+    far and their total.
 
-    The folder appears whole or not at all: it is made beside its place and renamed. An `on_progress` that raises stops it.
+    The folder appears whole or not at all: it is made beside its place and renamed. An exception from ``on_progress`` stops it.
 
     Raises:
         InputError: if it cannot be written.
@@ -50,9 +50,9 @@ def sample_folder(on_progress: Callable[[int, int], None] | None = None) -> Path
 
 def _make(folder: Path, on_progress: Callable[[int, int], None] | None) -> None:
     total = TRAIN_COUNT + TEST_COUNT
-    for part in ("train", "test"):
-        (folder / part / "images").mkdir(parents=True)
-        (folder / part / "masks").mkdir()
+    for split in ("train", "test"):
+        (folder / split / "images").mkdir(parents=True)
+        (folder / split / "masks").mkdir()
     for index in range(total):
         pairs = folder / ("train" if index < TRAIN_COUNT else "test")
         name = f"sample_{index + 1:04d}"
@@ -67,6 +67,5 @@ def _move_into_place(unfinished: Path, folder: Path) -> None:
     try:
         unfinished.rename(folder)
     except OSError:
-        # Another process was faster; its folder holds the same pixels.
-        if not folder.is_dir():
+        if not folder.is_dir():  # else another process was faster, and its folder holds the same pixels
             raise

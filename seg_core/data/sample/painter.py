@@ -1,8 +1,8 @@
-"""Paints one synthetic dermoscopy photograph of a skin lesion, with its mask.
+"""Synthetic dermoscopy photographs of skin lesions, with their masks.
 
-Colours are optical densities: skin and pigment add up as densities, and a pixel is ``light * exp(-density)``, so that
-pigment darkens every skin and every light as it does in a photograph. The constants (sizes, places, contrasts, how far a
-mask lies outside the visible edge) follow what was measured on the ISIC 2016 training photographs; no pixel comes from one.
+Colours are optical densities: those of skin and pigment add up, and a pixel is ``light * exp(-density)``, so pigment darkens
+every skin under every light as in a photograph. The constants (sizes, places, contrasts, distance of a mask from the visible
+edge) follow measurements on the ISIC 2016 training photographs; no pixel comes from one.
 """
 
 from __future__ import annotations
@@ -47,9 +47,9 @@ class Painting:
 
 @dataclass(frozen=True)
 class Lesion:
-    """Where a lesion is.
+    """The place and shape of a lesion.
 
-    ``mask`` (SIDE, SIDE) is what an expert would draw. ``depth`` is about the distance in pixels from the visible edge,
+    ``mask`` (SIDE, SIDE) is as an expert would draw it. ``depth`` is about the distance in pixels from the visible edge,
     positive inside. ``radius`` is the distance from the centre, 1 on the edge. ``area`` is the mask's share of the photograph.
     """
 
@@ -60,7 +60,7 @@ class Lesion:
 
 
 def paint(rng: np.random.Generator) -> Painting:
-    """Paint one photograph from the numbers of `rng`; the same numbers give the same pixels."""
+    """Paint one photograph; the same state of ``rng`` gives the same pixels."""
     lens = artefacts.lens(rng)
     lesion = _lesion(rng, most=0.85 if lens is None else 0.5)
     density = _skin(rng) + _pigment(rng, lesion)
@@ -74,7 +74,7 @@ def paint(rng: np.random.Generator) -> Painting:
 
 
 def _lesion(rng: np.random.Generator, most: float) -> Lesion:
-    """A star-shaped outline, bent and frayed by noise, grown until the mask has the area that was drawn (at most `most`)."""
+    """Draw a star-shaped outline, bent and frayed by noise, with a mask of a random area, at most ``most`` of the photograph."""
     area = float(np.clip(1 / (1 + np.exp(rng.normal(1.3, 1.12))), 0.02, most))
     size = math.sqrt(area)
     room = 1 - size
@@ -89,7 +89,7 @@ def _lesion(rng: np.random.Generator, most: float) -> Lesion:
     slope = np.hypot(*np.gradient(smooth)) * SIDE / 2
     frayed = smooth + slope * fray
 
-    # About half of the real masks follow every tooth of the edge, the others were drawn around it by hand.
+    # About half of the real masks follow every tooth of the edge, the others were drawn by hand around it.
     by_hand = rng.random() < 0.45
     drawn = smooth if by_hand else frayed
     edge = float(np.quantile(drawn, area))
@@ -101,7 +101,7 @@ def _lesion(rng: np.random.Generator, most: float) -> Lesion:
 
 
 def _radius(rng: np.random.Generator, x: Field, y: Field) -> Field:
-    """Distance from the centre in units of an ellipse with lobes: its level lines are the outlines."""
+    """Distance from the centre in units of an ellipse with lobes, so that level lines are outlines."""
     stretch = math.exp(abs(rng.normal(0.32, 0.2)) / 2)
     turn = rng.uniform(0, np.pi)
     u = (x * math.cos(turn) + y * math.sin(turn)) / stretch
@@ -129,8 +129,8 @@ def _skin(rng: np.random.Generator) -> Photo:
 
 
 def _pigment(rng: np.random.Generator, lesion: Lesion) -> Photo:
-    """Density that the lesion adds: an amount per pixel, coloured from tan through brown to black, red or blue-grey."""
-    # Strong pigment ends sharply, faint pigment fades out.
+    """Density of the lesion's pigment, coloured from tan through brown to black, red or blue-grey by its amount."""
+    # Strong pigment has sharp edges, faint pigment fades out.
     strength = float(np.clip(0.63 * np.exp(rng.normal(0, 0.65)), 0.13, 1.7))
     softness = rng.uniform(1.5, 6.5) * math.sqrt(0.35 + 1.5 * lesion.area)
     presence = sigmoid((lesion.depth - softness) / softness)
@@ -150,7 +150,7 @@ def _pigment(rng: np.random.Generator, lesion: Lesion) -> Photo:
 
 
 def _pattern(rng: np.random.Generator, lesion: Lesion) -> Field:
-    """How unevenly the pigment lies, about 1 on average: patches, dark core or pale centre, network, globules."""
+    """Relative amount of pigment, about 1 on average: patches, dark core or pale centre, network, globules."""
     pattern = np.exp(rng.uniform(0.1, 0.4) * noise(rng, int(rng.integers(4, 10)), octaves=3))
     pattern *= 1 + rng.uniform(0, 0.9) * np.clip(0.7 - lesion.radius, -0.4, 1)
     kind = rng.random()
@@ -173,7 +173,7 @@ def _pattern(rng: np.random.Generator, lesion: Lesion) -> Field:
 
 
 def _light(rng: np.random.Generator) -> Field:
-    """Light that falls on each pixel: a slope from side to side and less of it towards the corners."""
+    """Light on each pixel: a slope from side to side, and less towards the corners."""
     slope_x, slope_y = rng.normal(0, 0.04, 2).tolist()
     x, y = X - rng.normal(0, 0.12), Y - rng.normal(0, 0.12)
     fall = rng.gamma(1.6, 0.08) * (x**2 + y**2) ** rng.uniform(0.9, 1.9)
@@ -181,7 +181,7 @@ def _light(rng: np.random.Generator) -> Field:
 
 
 def _develop(rng: np.random.Generator, photo: Photo) -> npt.NDArray[np.uint8]:
-    """What the camera makes of it: exposure, a little blur, sensor noise, 8 bits."""
+    """Apply what a camera does: exposure, a little blur, sensor noise, 8 bits."""
     photo = photo * math.exp(rng.normal(0.02, 0.05))
     image = Image.fromarray(np.clip(photo, 0, 255).astype(np.uint8)).filter(ImageFilter.GaussianBlur(rng.uniform(0.2, 0.9)))
     grain = rng.normal(0, rng.uniform(0.3, 1.4), (SIDE, SIDE, 1)).astype(np.float32)

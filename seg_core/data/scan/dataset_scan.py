@@ -1,4 +1,4 @@
-"""One look at every pair of a dataset: sizes, lesion areas, problems, and a small picture by which duplicates are found."""
+"""The scan of a dataset: size, lesion area, problems and a small fingerprint of every pair, each decoded once."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from seg_core.data.folders import SplitName
 from seg_core.errors import InputError
 
 FINGERPRINT_SIZE = 64
-"""At 32 pixels smooth lesions on plain skin look alike; what tells them apart shows at 64 (docs/data.md has the figures)."""
+"""At 32 pixels smooth lesions on plain skin look alike; at 64 they differ (docs/data.md has the figures)."""
 
 SCAN_VERSION = 1
 _ARRAYS = ("sizes", "areas", "fingerprints")
@@ -27,15 +27,15 @@ _ARRAYS = ("sizes", "areas", "fingerprints")
 
 @dataclass(frozen=True, eq=False)
 class Scan:
-    """What was seen of the N pairs of a dataset, in the order of `Dataset.pairs`. Make it with `survey`.
+    """Sizes, areas, fingerprints and problems of a dataset's N pairs, in the order of `Dataset.pairs`, from `scan_dataset`.
 
-    ``sizes`` (N, 2) int32 are the photographs' width and height when upright, 0 where the photograph is unreadable. ``areas``
-    (N,) float64 are the lesions' shares of the photographs at stored resolution, 0 to 1, NaN where the pair has an error.
+    ``sizes`` (N, 2) int32 are width and height of the upright photographs, 0 where the photograph is unreadable. ``areas`` (N,)
+    float64 are the lesions' shares of the photographs at stored resolution, 0 to 1, NaN where the pair has an error.
     ``fingerprints`` (N, 64, 64) uint8 are the photographs in grey, squeezed to squares, zeros where the pair has an error.
     """
 
     ids: list[str]
-    parts: list[SplitName]
+    splits: list[SplitName]
     sizes: np.ndarray
     areas: np.ndarray
     fingerprints: np.ndarray
@@ -47,13 +47,13 @@ class Scan:
 
     @cached_property
     def readable(self) -> np.ndarray:
-        """(N,) bool: whether the pair was decoded and has an area and a fingerprint."""
+        """(N,) bool: True where the pair was decoded, and so has an area and a fingerprint."""
         decoded: np.ndarray = ~np.isnan(self.areas)
         return decoded
 
     @property
     def problems(self) -> list[Problem]:
-        """All problems, those of names first. Photographs in two splits are found by `seg_core.data.scan.duplicates`."""
+        """All problems, those of file names first. `seg_core.data.scan.duplicates` finds photographs in two splits."""
         return self.name_problems + [problem for problems in self.pair_problems for problem in problems]
 
     def save(self, path: Path) -> None:
@@ -61,7 +61,7 @@ class Scan:
         words = {
             "version": SCAN_VERSION,
             "ids": self.ids,
-            "parts": self.parts,
+            "parts": self.splits,
             "pair_problems": [[problem.to_json() for problem in problems] for problems in self.pair_problems],
             "name_problems": [problem.to_json() for problem in self.name_problems],
         }
@@ -74,29 +74,29 @@ class Scan:
         """Read what `save` wrote.
 
         Raises:
-            InputError: if the file is missing, is no scan, or was written by another version.
+            InputError: if the file is missing, is not a scan, or was written by another version.
         """
         try:
             with path.open("rb") as file, np.load(file, allow_pickle=False) as saved:
                 words = json.loads(saved["words"].tobytes())
                 if words["version"] != SCAN_VERSION:
-                    raise InputError(f"{path} was written by another version; look at the dataset again.")
+                    raise InputError(f"{path} was written by another version; scan the dataset again.")
                 arrays = {name: saved[name] for name in _ARRAYS}
             pair_problems = [[Problem.from_json(entry) for entry in entries] for entries in words["pair_problems"]]
             name_problems = [Problem.from_json(entry) for entry in words["name_problems"]]
         except FileNotFoundError:
-            raise InputError(f"{path} does not exist; look at the dataset again.") from None
+            raise InputError(f"{path} does not exist; scan the dataset again.") from None
         except InputError:
             raise
         except (OSError, EOFError, ValueError, KeyError, TypeError, AttributeError, zipfile.BadZipFile):
-            raise InputError(f"{path} is no survey of a dataset, or is damaged; look at the dataset again.") from None
+            raise InputError(f"{path} is not a scan of a dataset, or is damaged; scan the dataset again.") from None
         return cls(words["ids"], words["parts"], **arrays, pair_problems=pair_problems, name_problems=name_problems)
 
 
 def scan_dataset(dataset: Dataset, on_progress: Callable[[int, int], None] | None = None) -> Scan:
-    """Look at every pair once, on all cores; what ``on_progress`` raises ends it.
+    """Decode every pair once, on all cores. An exception from ``on_progress``, which gets (done, total), ends the scan.
 
-    Files that cannot be used are no error here: they stand among the problems.
+    Files that cannot be used raise no error: they are among the problems of the scan.
     """
     pairs = dataset.pairs
     sizes, areas = np.zeros((len(pairs), 2), np.int32), np.full(len(pairs), np.nan)
@@ -106,5 +106,5 @@ def scan_dataset(dataset: Dataset, on_progress: Callable[[int, int], None] | Non
         sizes[index], areas[index] = loaded.photo_size, loaded.lesion_area
         fingerprints[index] = np.asarray(Image.fromarray(loaded.image).convert("L"))
         pair_problems.append(loaded.problems)
-    ids, parts = [pair.id for pair in pairs], [pair.split for pair in pairs]
-    return Scan(ids, parts, sizes, areas, fingerprints, pair_problems, check_names(dataset))
+    ids, splits = [pair.id for pair in pairs], [pair.split for pair in pairs]
+    return Scan(ids, splits, sizes, areas, fingerprints, pair_problems, check_names(dataset))

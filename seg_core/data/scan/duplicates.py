@@ -1,8 +1,8 @@
-"""Photographs that stand in a dataset more than once: mirrored, turned, encoded, resized, coloured or framed anew.
+"""Near-duplicates: photographs that a dataset holds twice, mirrored, turned, resized, or encoded, coloured or framed differently.
 
-Two photographs are held for the same one if they pass two tests of `seg_core.data.scan.similarity`. Their correlation
-in 32×32 grey is high: that is quick, but many lesions on plain skin pass it. Then their details agree. docs/data.md has
-the measurements by which both bounds were chosen.
+Two photographs count as the same picture if they pass two tests of `seg_core.data.scan.similarity`. First, their correlation in
+32×32 grey is high; this is quick, but many lesions on plain skin pass it. Second, their details agree. docs/data.md has the
+measurements by which both bounds were chosen.
 """
 
 from __future__ import annotations
@@ -24,19 +24,19 @@ from seg_core.data.scan.dataset_scan import Scan
 from seg_core.data.scan.similarity import TRANSFORMATIONS, agreement, coarse, details, turn
 
 CORRELATION = 0.85
-"""The least correlation, in 32×32 grey, of two photographs that are compared in detail."""
+"""Least correlation in 32×32 grey of two photographs that are then compared in detail."""
 
 AGREEMENT = 0.45
-"""The least agreement of details of two photographs that are held for the same one."""
+"""Least agreement of details of two photographs that count as the same picture."""
 
 OTHER_PICTURE = "another picture under the same id"
 
-_BLOCK = 512  # photographs of a block, compared with those of another
+_BLOCK = 512  # photographs that are compared at once with as many others
 
 
 @dataclass(frozen=True)
 class Photograph:
-    """One of two duplicates: where it stands in the scan, and its part."""
+    """One of two duplicates; ``index`` is its row in the scan."""
 
     index: int
     id: str
@@ -45,11 +45,10 @@ class Photograph:
 
 @dataclass(frozen=True)
 class Duplicate:
-    """Two photographs that are the same picture, or have the same id in two parts.
+    """Two photographs that are the same picture, or have the same id in two splits.
 
-    ``correlation`` (-1 to 1) is that of the 32×32 grey pictures, and ``agreement`` (-1 to 1) that of their details, once the
-    second is turned like the first; ``transformation`` is what made the second from the first, one of `TRANSFORMATIONS`,
-    or `OTHER_PICTURE`.
+    Their 32×32 grey pictures have ``correlation`` (-1 to 1) and their details ``agreement`` (-1 to 1) once the second is turned
+    like the first. ``transformation`` makes the second from the first: one of `TRANSFORMATIONS`, or `OTHER_PICTURE`.
     """
 
     first: Photograph
@@ -60,13 +59,13 @@ class Duplicate:
 
     @property
     def is_leakage(self) -> bool:
-        """Whether one of the two trains and the other validates or tests."""
-        parts = {self.first.split, self.second.split}
-        return "train" in parts and len(parts) == 2
+        """True if one of the two trains and the other validates or tests."""
+        splits = {self.first.split, self.second.split}
+        return "train" in splits and len(splits) == 2
 
 
 class _Matches(NamedTuple):
-    """M pairs of photographs, each array (M,): indices, the symmetry that fits best, its correlation, and the agreement."""
+    """M pairs of photographs, as arrays (M,): indices, the symmetry that fits best, its correlation, and the agreement."""
 
     first: np.ndarray
     second: np.ndarray
@@ -85,7 +84,7 @@ class _Forms(NamedTuple):
     details: np.ndarray
 
     def agreement(self, first: np.ndarray, second: np.ndarray, symmetry: np.ndarray) -> np.ndarray:
-        """That of the details of photographs by index, the second ones turned (M,)."""
+        """Agreement of details (M,) of M pairs of photographs by index, the second ones turned by their symmetry."""
         turned = self.details[second]
         for place, each in enumerate(symmetry.tolist()):
             turned[place] = turn(turned[place], each)
@@ -97,12 +96,12 @@ def near_duplicates(
     on_progress: Callable[[int, int], None] | None = None,
     least_agreement: float = AGREEMENT,
 ) -> list[Duplicate]:
-    """All pairs of photographs that are the same picture, or have the same id in two parts; leakage first, then the most alike.
+    """Find photographs that are the same picture, or have the same id in two splits; leakage first, then the most similar.
 
-    Pairs with an error have no fingerprint and are left out. Memory beside the survey is about 20 KB a photograph and 20 MB a
-    core; time grows with the square of the number of photographs.
+    Pairs with an error have no fingerprint and are left out. Memory besides the scan is about 20 KB for each photograph and 20 MB
+    for each core; time grows with the square of the number of photographs.
     """
-    photographs = [Photograph(*each) for each in zip(range(len(scan)), scan.ids, scan.parts, strict=True)]
+    photographs = [Photograph(*each) for each in zip(range(len(scan)), scan.ids, scan.splits, strict=True)]
     duplicates: list[Duplicate] = []
     for found in _matches(scan, on_progress):
         duplicates += _duplicates(found.where(found.agreement >= least_agreement), photographs)
@@ -112,23 +111,23 @@ def near_duplicates(
 
 
 def leakage(dataset: Dataset, duplicates: Sequence[Duplicate]) -> list[Problem]:
-    """A warning for every photograph that validates or tests and looks like one that trains.
+    """Warn of every photograph that validates or tests and looks like one that trains.
 
-    The same id in two parts is left to `check_names`, which calls it an error.
+    The same id in two splits is left to `check_names`, where it is an error.
     """
     problems = []
     for found in duplicates:
         if found.is_leakage and found.first.id != found.second.id:
-            trains, judges = (found.first, found.second) if found.first.split == "train" else (found.second, found.first)
-            seen, file = (dataset.pairs[one.index].image for one in (trains, judges))
+            trains, other = (found.first, found.second) if found.first.split == "train" else (found.second, found.first)
+            seen, file = (dataset.pairs[one.index].image for one in (trains, other))
             how = "" if found.transformation == TRANSFORMATIONS[0] else ", mirrored or turned"
-            text = f"{file.name} ({judges.split}) looks like the same photograph as {seen.name} ({trains.split}){how}"
+            text = f"{file.name} ({other.split}) looks like the same photograph as {seen.name} ({trains.split}){how}"
             problems.append(Problem("leakage", file, f"{text}; compare them, and remove one of the two."))
     return problems
 
 
 def _matches(scan: Scan, on_progress: Callable[[int, int], None] | None) -> Iterator[_Matches]:
-    """The pairs of photographs that correlate, block by block, judged in detail."""
+    """Yield the pairs of photographs that correlate, block by block, with the agreement of their details."""
     indices = np.flatnonzero(scan.readable)
     fingerprints = scan.fingerprints[indices]
     forms = _Forms(coarse(fingerprints), details(fingerprints))
@@ -143,7 +142,7 @@ def _matches(scan: Scan, on_progress: Callable[[int, int], None] | None) -> Iter
 
 
 def _compare(forms: _Forms, turned: np.ndarray, columns: np.ndarray, rows: np.ndarray) -> _Matches:
-    """Compare the photographs ``rows`` with those of ``columns`` after them; ``turned`` (8, C, 1024) are these in all ways."""
+    """Compare photographs ``rows`` with later ones of ``columns``; ``turned`` (8, C, 1024) are these under all symmetries."""
     correlations = forms.coarse[rows].reshape(len(rows), -1) @ turned.transpose(0, 2, 1)  # (8, rows, columns)
     best = correlations.max(axis=0)
     row, column = np.nonzero((best >= CORRELATION) & (rows[:, None] < columns))
@@ -153,7 +152,7 @@ def _compare(forms: _Forms, turned: np.ndarray, columns: np.ndarray, rows: np.nd
 
 
 def _same_ids(scan: Scan, photographs: list[Photograph], known: set[tuple[int, int]]) -> Iterator[Duplicate]:
-    """Photographs of the same id in different parts that are not ``known`` to look alike."""
+    """Yield photographs of the same id in different splits that are not ``known`` near-duplicates."""
     of_id: dict[str, list[Photograph]] = {}
     for photograph in photographs:
         if photograph.split and scan.readable[photograph.index]:
