@@ -11,11 +11,11 @@ import secrets
 import subprocess
 import sys
 import zlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 from unittest.mock import Mock
 
 import httpx
@@ -23,8 +23,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pages.predictor.files import mask_name, sweep, write_picture
-from pages.predictor.session import MOST_PHOTOS, Photo, Session, duration, mask_png, percent
+from pages.predictor.components import Components
+from pages.predictor.files import mask_name, mask_png, sweep, write_picture
+from pages.predictor.handlers.display import Display
+from pages.predictor.handlers.downloads import MaskDownload, model_file
+from pages.predictor.handlers.models import ModelChoice
+from pages.predictor.handlers.photographs import Photographs
+from pages.predictor.markup import duration, percent
+from pages.predictor.photo import Photo
+from pages.predictor.session import MOST_PHOTOS, Session
 from pages.predictor.view import view
 from pages.shared import models
 from pages.shared.models import LoadedModels, choices, file_key, find_model, model_at, model_name, model_names
@@ -68,7 +75,7 @@ def photo_file(tmp_path: Path) -> Path:
     return file
 
 
-# SplitSpec
+# Drawing
 
 
 def test_tint_colours_the_mask_and_nothing_else() -> None:
@@ -503,15 +510,17 @@ def answers_of(app: AppProcess, model: str) -> tuple[list[Any], list[Any]]:
     """
     config = httpx.get(f"{app.url}/predictor/config").json()
     (handler,) = [each for each in config["dependencies"] if each["api_name"] == "add_example"]
-    (measures,) = [each["id"] for each in config["components"] if each["props"].get("elem_id") == "measures-1"]
+    ids = {each["props"].get("elem_id"): each["id"] for each in config["components"]}
+    sent = {"model-1": model, "model-2": "", "threshold-1": 0.5, "threshold-2": 0.5, "opacity": 40, "outline": True, "tta": False}
+    by_id = {ids[name]: value for name, value in sent.items()}  # what is left is the session, which the server keeps
     queue, visit = f"{app.url}/predictor/gradio_api/queue", secrets.token_hex(8)
     request = {"fn_index": handler["id"], "session_hash": visit, "event_data": {"index": 0}}
-    httpx.post(f"{queue}/join", json=request | {"data": [None, model, "", 0.5, 0.5, 40, True, False]}).raise_for_status()
+    httpx.post(f"{queue}/join", json=request | {"data": [by_id.get(id) for id in handler["inputs"]]}).raise_for_status()
     answer = httpx.get(f"{queue}/data", params={"session_hash": visit}, timeout=60).text
     updates = [
         json.loads(each)["output"]["data"] for each in re.findall(r'data: (\{"msg":"process_(?:generating|completed)".*)', answer)
     ]
-    place = handler["outputs"].index(measures)
+    place = handler["outputs"].index(ids["measures-1"])
     first, *others = (update[place] for update in updates[:-1])
     changes = [value for change in others for _, _, value in change]  # after the first answer only what differs is sent
     return [each for each in (first, *changes) if isinstance(each, str)], updates[-1]
@@ -596,18 +605,44 @@ def test_the_queue_at_rest_looks_some_dozen_times_a_second() -> None:
 # What the page is told
 
 
+class Widget:
+    """The handlers of a widget, and what its page sends them."""
+
+    def __init__(self, components: Components) -> None:
+        self.components = components
+        self.display = Display(components)
+        self.photographs = Photographs(components, [], self.display)
+        self.models = ModelChoice(components)
+        self.downloads = MaskDownload(components, components.sides[0])
+
+    def values(
+        self, session: Session, *models: str | None, thresholds: Sequence[float | None] = (0.5, 0.5), **others: Any
+    ) -> dict[Any, Any]:
+        """The values of all controls; ``others`` are those of `Components` that differ from how the page begins."""
+        values: dict[Any, Any] = {self.components.session: session}
+        for side, model, threshold in zip(self.components.sides, (*models, ""), thresholds, strict=False):
+            values |= {side.choice: model, side.threshold: threshold}
+        rest = {"opacity": 40, "outline": True, "tta": False} | others
+        return values | {getattr(self.components, name): value for name, value in rest.items()}
+
+    def show(self, session: Session, *models: str | None, **controls: Any) -> Iterator[dict[Any, Any]]:
+        return self.display.show(self.values(session, *models, **controls))
+
+    def redraw(self, session: Session, *models: str | None, **controls: Any) -> dict[Any, Any]:
+        return self.display.redraw(self.values(session, *models, **controls))
+
+
 @pytest.fixture
-def handlers(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
+def widget(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Widget:
     import gradio
 
-    from pages.predictor.handlers import Handlers
-    from pages.predictor.widget import _layout
+    from pages.predictor.layout import lay_out
 
     monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path / "gradio"))
 
-    async def make() -> Any:
+    async def make() -> Widget:
         with gradio.Blocks(analytics_enabled=False):
-            return Handlers(_layout([]), [])
+            return Widget(lay_out([]))
 
     # Without a running loop Gradio opens loops that nobody closes; in this thread the browser of other tests may have one.
     with ThreadPoolExecutor(1) as pool:
@@ -622,17 +657,17 @@ def shown_by(updates: Iterable[dict[Any, Any]]) -> dict[Any, Any]:
     return page
 
 
-def test_choices_follow_the_checkpoints(handlers: Any, make_model: MakeModel) -> None:
-    parts, (first, second) = handlers.parts, handlers.parts.sides
-    page: dict[str, Any] = {"known": None, "first": None, "second": None}
+def test_choices_follow_the_checkpoints(widget: Widget, make_model: MakeModel) -> None:
+    components, (first, second) = widget.components, widget.components.sides
+    page: dict[Any, Any] = {components.known: None, first.choice: None, second.choice: None}
 
     def look() -> tuple[bool | None, str | None, str | None]:
         """Whether the note is shown, and what the two choices show, once the page has looked."""
-        update = handlers.refresh(*page.values())
-        page["known"] = update[parts.known]
-        page["first"] = update.get(first.choice, {}).get("value", page["first"])
-        page["second"] = update.get(second.choice, {}).get("value", page["second"])
-        return update.get(parts.note, {}).get("visible"), page["first"], page["second"]
+        update = widget.models.refresh(page)
+        page[components.known] = update[components.known]
+        for side in (first, second):
+            page[side.choice] = update.get(side.choice, {}).get("value", page[side.choice])
+        return update.get(components.note, {}).get("visible"), page[first.choice], page[second.choice]
 
     assert look() == (True, None, "")
     one = str(make_model(run=1))
@@ -640,52 +675,55 @@ def test_choices_follow_the_checkpoints(handlers: Any, make_model: MakeModel) ->
     two = str(make_model(run=2))
     assert look() == (False, one, two)
     assert look() == (None, one, two)  # nothing is new
-    page["second"] = ""
+    page[second.choice] = ""
     three = str(make_model(run=3))
     assert look() == (False, one, "")  # with models to choose from, none was meant
-    page["second"] = two
+    page[second.choice] = two
     Path(one).unlink()
     _, now, other = look()
     assert now in (two, three)
     assert other == two
 
 
-def test_a_model_that_is_being_chosen_is_not_replaced_by_the_one_before(handlers: Any, make_model: MakeModel) -> None:
+def test_a_model_that_is_being_chosen_is_not_replaced_by_the_one_before(widget: Widget, make_model: MakeModel) -> None:
     one, two = str(make_model(run=1)), str(make_model(run=2))
-    known = handlers.refresh(None, None, None)[handlers.parts.known]
+    known, sides = widget.components.known, widget.components.sides
+    page: dict[Any, Any] = {known: None} | dict.fromkeys((side.choice for side in sides), None)
+    page[known] = widget.models.refresh(page)[known]
+    page |= {side.choice: model for side, model in zip(sides, (one, two), strict=True)}
     make_model(run=3)
-    update = handlers.refresh(known, one, two)
-    for side in handlers.parts.sides:
+    update = widget.models.refresh(page)
+    for side in sides:
         assert len(update[side.choice]["choices"]) >= 3
         assert "value" not in update[side.choice]
 
 
-def test_slider_is_set_only_for_a_new_model(handlers: Any, make_model: MakeModel, photo_file: Path) -> None:
-    session, parts = Session(), handlers.parts
+def test_slider_is_set_only_for_a_new_model(widget: Widget, make_model: MakeModel, photo_file: Path) -> None:
+    session, parts = Session(), widget.components
     session.add([(photo_file, "ISIC_1.jpg")])
     assert session.photo
     one = str(make_model(run=1))
     halves(session.photo, Path(one), 0.9, 0.6, threshold=0.4)
-    update = shown_by(handlers.show(session, one, "", 0.5, 0.5, 40, True, False))
+    update = shown_by(widget.show(session, one))
     assert update[parts.sides[0].threshold] == 0.4
     assert "100.0 %" in update[parts.sides[0].measures]
-    update = handlers.redraw(session, one, "", 0.8, 0.5, 40, True, False)
+    update = widget.redraw(session, one, thresholds=(0.8, 0.5))
     assert parts.sides[0].threshold not in update
     assert "100.0 %" not in update[parts.sides[0].measures]
 
 
 def test_a_number_that_is_being_typed_is_never_out_of_range_nor_missing(
-    handlers: Any, make_model: MakeModel, photo_file: Path
+    widget: Widget, make_model: MakeModel, photo_file: Path
 ) -> None:
-    session, (side, _) = Session(), handlers.parts.sides
+    session, (side, _) = Session(), widget.components.sides
     session.add([(photo_file, "ISIC_1.jpg")])
     assert session.photo
     one = str(make_model(run=1))
     halves(session.photo, Path(one), 1, 0.3)
-    list(handlers.show(session, one, "", 0.5, 0.5, 40, True, False))
+    list(widget.show(session, one))
 
     def drawn(threshold: float | None) -> str:
-        update = handlers.redraw(session, one, "", threshold, 0.5, 40, True, False)
+        update = widget.redraw(session, one, thresholds=(threshold, 0.5))
         assert side.threshold not in update  # nothing is written into a field that is being typed in
         return str(update[side.measures])
 
@@ -695,11 +733,11 @@ def test_a_number_that_is_being_typed_is_never_out_of_range_nor_missing(
         areas[each] for each in (0.99, 0.99, 0.01, 0.6, 0.6)
     )
     for opacity in (150, -10, None):
-        assert side.picture in handlers.redraw(session, one, "", 0.5, 0.5, opacity, True, False)
+        assert side.picture in widget.redraw(session, one, opacity=opacity)
 
 
 def test_the_mask_to_download_is_the_one_that_is_drawn(
-    handlers: Any, make_model: MakeModel, photo_file: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    widget: Widget, make_model: MakeModel, photo_file: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path))
     session = Session()
@@ -710,68 +748,67 @@ def test_the_mask_to_download_is_the_one_that_is_drawn(
     halves(session.photo, Path(two), 0.9, 0.6, threshold=0.4)
 
     def share(model: str) -> float:
-        with Image.open(handlers.mask_file(0, session, model, False)) as mask:
+        with Image.open(widget.downloads.mask_file(widget.values(session, model))) as mask:
             return float(np.mean(np.asarray(mask) > 0))
 
-    list(handlers.show(session, one, "", 0.5, 0.5, 40, True, False))
+    list(widget.show(session, one))
     assert share(one) == 1
-    handlers.redraw(session, one, "", 0.8, 0.5, 40, True, False)
+    widget.redraw(session, one, thresholds=(0.8, 0.5))
     assert 0.4 < share(one) < 0.6
     assert share(two) == 1  # chosen this moment: at its own threshold, whatever the slider says still
 
 
 def test_a_photograph_that_comes_before_the_page_knows_of_models_gets_the_first_two(
-    handlers: Any, make_model: MakeModel, photo_file: Path
+    widget: Widget, make_model: MakeModel, photo_file: Path
 ) -> None:
-    session, (one, two) = Session(), handlers.parts.sides
+    session, (one, two) = Session(), widget.components.sides
     session.add([(photo_file, "ISIC_1.jpg")])
     assert session.photo
     paths = [make_model(stem="a", label="Model 1"), make_model(stem="b", label="Model 2")]
     for path in paths:
         halves(session.photo, path, 0.9, 0.6, threshold=0.75)
     for first, second in ((None, None), (str(paths[0]), str(paths[1]))):  # then the page knows them, its sliders still at 0.5
-        update = shown_by(handlers.show(session, first, second, 0.5, 0.5, 40, True, False))
+        update = shown_by(widget.show(session, first, second))
         for side in (one, two):
             assert update[side.result]["visible"]
             assert "50.0 %" in update[side.measures]
             assert update[side.threshold] == 0.75
         assert update[one.tools]["visible"]
-        assert update[handlers.parts.both]["visible"]
-    update = shown_by(handlers.show(session, str(paths[0]), "", 0.75, 0.75, 40, True, False))
+        assert update[widget.components.both]["visible"]
+    update = shown_by(widget.show(session, str(paths[0]), thresholds=(0.75, 0.75)))
     assert not update[two.result]["visible"]
 
 
 def test_an_answer_that_took_long_is_not_shown_over_a_later_one(
-    handlers: Any, make_model: MakeModel, photo_file: Path, tmp_path: Path
+    widget: Widget, make_model: MakeModel, photo_file: Path, tmp_path: Path
 ) -> None:
     slow = tmp_path / "slow.jpg"
     slow.write_bytes(photo_file.read_bytes())
-    session, parts = Session(), handlers.parts
+    session, parts = Session(), widget.components
     session.add([(photo_file, "quick.jpg"), (slow, "slow.jpg")])
     one = str(make_model(run=1))
     halves(session.photos[0], Path(one), 0.9, 0.6)
-    values = (session, one, "", 0.5, 0.5, 40, True, False)
 
     session.shown = 1
-    answer = handlers.show(*values)
+    answer = widget.show(session, one)
     assert "Computing" in next(answer)[parts.sides[0].measures]
     session.shown = 0
-    quick = shown_by(handlers.show(*values))
+    quick = shown_by(widget.show(session, one))
     assert "100.0 %" in quick[parts.sides[0].measures]
     assert list(answer) == [{parts.session: session}]
     assert session.photos[1].knows([one])  # it was not for nothing
 
     session.shown = 1
-    other = handlers.show(*values[:-1], True)
+    other = widget.show(session, one, tta=True)
     next(other)
-    handlers.clear(session)
+    widget.photographs.clear(session)
     assert list(other) == [{parts.session: session}]
 
 
 def test_what_is_asked_for_while_photographs_are_read_is_shown(
-    handlers: Any, make_model: MakeModel, photo_file: Path, monkeypatch: pytest.MonkeyPatch
+    widget: Widget, make_model: MakeModel, photo_file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    session, parts = Session(), handlers.parts
+    session, parts = Session(), widget.components
     one, other = (str(make_model(stem=stem, label=stem)) for stem in ("one", "other"))
 
     def read(file: Path, name: str) -> Photo:
@@ -783,16 +820,16 @@ def test_what_is_asked_for_while_photographs_are_read_is_shown(
     genuine = Photo.read
     monkeypatch.setattr(Photo, "read", read)
     session.add([(photo_file, "before.jpg")])
-    list(handlers.show(session, one, "", 0.5, 0.5, 40, True, False))
+    list(widget.show(session, one))
 
     def read_while_another_is_chosen(file: Path, name: str) -> Photo:
-        asked = shown_by(handlers.show(session, other, "", 0.5, 0.5, 40, True, False))
+        asked = shown_by(widget.show(session, other))
         assert asked[parts.sides[0].threshold] == 0.2
         return read(file, name)
 
     monkeypatch.setattr(Photo, "read", read_while_another_is_chosen)
     files = [{"path": str(photo_file), "orig_name": "new.jpg"}]
-    page = shown_by(handlers.add_uploads(files, session, one, "", 0.5, 0.5, 40, True, False))
+    page = shown_by(widget.photographs.add_uploads(widget.values(session, one, uploads=files)))
     assert session.photo
     assert session.photo.name == "new.jpg"
     assert "100.0 %" in page[parts.sides[0].measures]  # by the other model, at its own threshold
@@ -814,13 +851,13 @@ def test_photographs_dropped_together_with_others_are_shown(photo_file: Path, mo
     assert session.photo.name == "slow.jpg"
 
 
-def test_names_are_shown_as_text(handlers: Any, make_model: MakeModel, photo_file: Path) -> None:
+def test_names_are_shown_as_text(widget: Widget, make_model: MakeModel, photo_file: Path) -> None:
     session = Session()
     session.add([(photo_file, '<img src=x onerror="alert(1)">')])
-    update = shown_by(handlers.show(session, None, "", 0.5, 0.5, 40, True, False))
-    assert "<img src=x" not in json.dumps(update[handlers.parts.strip])
-    update = handlers.clear(session)
-    assert update[handlers.parts.both]["visible"] is False
+    update = shown_by(widget.show(session, None))
+    assert "<img src=x" not in json.dumps(update[widget.components.strip])
+    update = widget.photographs.clear(session)
+    assert update[widget.components.both]["visible"] is False
 
 
 def test_a_folder_of_the_users_is_not_the_one_that_is_swept(
@@ -838,14 +875,11 @@ def test_a_model_can_be_taken_away_as_onnx(tmp_path: Path, monkeypatch: pytest.M
     import gradio as gr
     import onnx
 
-    from pages.predictor.handlers import Handlers
-
     monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path))
-    handlers = Handlers(cast(Any, None), [])
     (_, model), *_ = choices()
-    file = Path(handlers.model_file(model))
+    file = Path(model_file(model))
     assert file.suffix == ".onnx"
     assert tmp_path in file.parents
     onnx.checker.check_model(onnx.load(file))
     with pytest.raises(gr.Error, match="no longer there"):
-        handlers.model_file("/etc/passwd")
+        model_file("/etc/passwd")
