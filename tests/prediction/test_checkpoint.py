@@ -27,8 +27,8 @@ from seg_core.network import build_model, count_parameters
 from seg_core.network.normalisation import normalise
 from seg_core.prediction import catalogue
 from seg_core.prediction.catalogue import available_checkpoints
-from seg_core.prediction.checkpoint import Checkpoint, load_checkpoint
-from seg_core.prediction.checkpoint_file import load_model, read_metadata, save_checkpoint, write_tensors
+from seg_core.prediction.checkpoint import Checkpoint, load_checkpoint, load_model
+from seg_core.prediction.checkpoint_file import read_metadata, save_checkpoint, write_tensors
 from seg_core.prediction.metadata import METADATA_KEY
 from seg_core.prediction.predictor import Prediction
 from seg_core.training.loop import train
