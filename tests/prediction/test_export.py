@@ -1,4 +1,4 @@
-"""The graph that predicts and is exported: it holds what torch computes, whatever the model, the size and the batch."""
+"""The graph that predicts and is exported: it computes what torch computes, for every decoder, size and batch."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Masks of another program as a model: found by name, read whatever their kind, and refused in one sentence."""
+"""Masks of another program as a model: matched by name, read in every format, and refused in one sentence."""
 
 from __future__ import annotations
 
