@@ -9,7 +9,7 @@ from typing import Any
 import gradio as gr
 
 Values = Mapping[Any, Any]
-"""What the page holds in some components, by component."""
+"""Values of some components as the page sends them, by component."""
 Update = dict[Any, Any]
 """New values or settings of some components, by component."""
 

@@ -1,4 +1,4 @@
-"""How the Gradio widget looks: the app's theme in Gradio's terms, its style and its script."""
+"""The look of the Gradio widget: the app's theme in Gradio's terms, its style and its script."""
 
 from __future__ import annotations
 

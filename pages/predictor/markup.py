@@ -26,7 +26,7 @@ def thumbnails(heading: str, pictures: Sequence[tuple[str, bytes]], *, chosen: i
 
 
 def waiting() -> str:
-    """What stands in the place of measures while a model runs."""
+    """Placeholder of the measures while a model runs."""
     return _render("waiting")
 
 
@@ -41,12 +41,12 @@ def agreement(iou: float) -> str:
 
 
 def note(sentence: str) -> str:
-    """Something to know before anything can be done."""
+    """Box with a hint on what to do first."""
     return _render("note", sentence)
 
 
 def problem(sentences: Sequence[str]) -> str:
-    """What could not be done, one sentence each; empty when there are none."""
+    """Box with the errors, one sentence each; empty when there are none."""
     return _render("problem", list(dict.fromkeys(sentences))) if sentences else ""
 
 

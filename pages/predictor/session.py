@@ -1,4 +1,4 @@
-"""What the Predict page remembers for one visitor."""
+"""The state of one visitor of the Predict page."""
 
 from __future__ import annotations
 

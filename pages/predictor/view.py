@@ -1,4 +1,4 @@
-"""What the Predict page shows of one photograph: for each chosen model the picture with its mask, and the measures."""
+"""Drawing one photograph for each chosen model: the picture with the mask, and its measures."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The model: shapes, what each variant trains and freezes, and its initial weights."""
+"""The model: shapes, trained and frozen weights of each variant, and initial weights."""
 
 from __future__ import annotations
 
@@ -153,7 +153,7 @@ def test_a_folded_encoder_gives_the_same_logits_and_is_no_part_of_the_state(vari
 
 
 def model_maps(model: Segmenter) -> list[torch.Tensor]:
-    """What the decoder was given in a forward pass."""
+    """Return the maps that the decoder gets in a forward pass."""
     given: list[torch.Tensor] = []
     model.decoder.register_forward_pre_hook(lambda module, inputs: given.extend(inputs[0]))
     model(torch.randn(2, 3, 64, 64, requires_grad=True))

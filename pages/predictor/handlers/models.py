@@ -28,7 +28,7 @@ class ModelChoice:
             return {self.components.known: known}
         paths = [path for _, path in available]
         first, second = values[one.choice], values[two.choice]
-        new_first, new_second = _still_valid(first, second, paths, few_before=len(known or []) < 2)
+        new_first, new_second = _chosen_now(first, second, paths, few_before=len(known or []) < 2)
         return {
             self.components.known: available,
             self.components.note: gr.update(visible=not available),
@@ -44,11 +44,11 @@ def warm_up() -> None:
             try:
                 LOADED.get(model_at(path))
             except InputError:
-                continue  # said where its mask would stand, once a photograph is there
+                continue  # shown in the place of its mask, once there is a photograph
 
 
-def _still_valid(first: str | None, second: str | None, paths: list[str], *, few_before: bool) -> tuple[str | None, str | None]:
-    """What to choose now: the same two models, or others for those that are gone.
+def _chosen_now(first: str | None, second: str | None, paths: list[str], *, few_before: bool) -> tuple[str | None, str | None]:
+    """Return the two models to choose now: the same, or others for those that are gone.
 
     "No second model" stays chosen where there was a second one to choose.
     """
