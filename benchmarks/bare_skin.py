@@ -1,11 +1,11 @@
-"""What the models that ship mark on the skin beside the lesion of the validation photographs.
+"""False marks of the models that ship on bare skin: squares beside the lesion in the validation photographs.
 
     python -m benchmarks.bare_skin DIR
 
-DIR holds these photographs, such as their originals. A mask outlines the main lesion alone, so some of the squares that it leaves
-free show another one, which a model is right to mark: those named in second_lesions.txt, in which both of two readings were sure
-to see one. A general vision-language model made both, apart, from the squares of the originals and without masks; no
-dermatologist did.
+DIR holds these photographs, such as their originals. A mask outlines only the main lesion, so some squares outside it show a
+second lesion, which a model is right to mark. They are listed in second_lesions.txt: the squares in which each of two independent
+readings was sure to see a lesion. A general vision-language model made both readings, from the squares of the originals and
+without masks; no dermatologist was involved.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ SECOND_LESIONS = Path(__file__).with_name("second_lesions.txt")
 
 def main() -> None:
     """Print the table, in Markdown."""
-    parser = argparse.ArgumentParser(description="What models mark on skin without lesion.")
+    parser = argparse.ArgumentParser(description="Measure false marks on bare skin.")
     parser.add_argument("data", help="a dataset folder with the validation photographs")
     named, second = VALIDATION.read_text(encoding="utf-8").split(), SECOND_LESIONS.read_text(encoding="utf-8").split()
     pairs = {pair.id: pair for pair in open_dataset(parser.parse_args().data).unique_pairs}
@@ -39,12 +39,12 @@ def main() -> None:
 
 
 def marked(model: Checkpoint, squares: Mapping[str, np.ndarray]) -> list[str]:
-    """The ids of those squares of which a model marks 2 % or more."""
+    """Return the ids of those squares of which a model marks 2 % or more."""
     return [id for id, square in squares.items() if model.predict(np.ascontiguousarray(square)).mask().mean() >= MARKED]
 
 
 def row(name: str, marked: Collection[str], squares: Collection[str], second: Collection[str]) -> str:
-    """A model's row: of all squares, and of those without a second lesion, how many stay unmarked; and the others' ids."""
+    """Row of a model: shares of unmarked squares, of all and of those without a second lesion, and the ids of marked ones."""
     bare = set(squares) - set(second)
     wrong, right = sorted(bare & set(marked)), sorted(set(marked) - bare)
     cells = [name, _share(len(squares) - len(marked), len(squares)), _share(len(bare) - len(wrong), len(bare))]

@@ -1,10 +1,10 @@
-"""How long masks take: a photograph of twelve megapixels through two models, and a folder through one.
+"""Time and memory of predictions: a photograph of twelve megapixels by two models, and a folder by one.
 
     python -m benchmarks.prediction [--data ../shared/data/isic2016-256] [--originals ../shared/data/isic2016-fullres]
 
-Prints Markdown: medians and ranges after a first time that loads everything, and the memory of the process. Measured are models
-that ship. With --originals also the commands `predict` and `evaluate` on that dataset, from their start to their end, with the
-most memory that they took. The machine should have nothing else to do.
+Prints Markdown: medians and ranges after a first run that loads everything, and the memory of the process, for models that ship.
+With --originals it also measures the commands `predict` and `evaluate` on that dataset, from start to end, and their peak memory.
+The machine should be idle otherwise.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ def _row(name: str, action: Callable[[], object], factor: float = 1) -> None:
 
 
 def _photograph(width: int, height: int) -> bytes:
-    """A JPEG of noise that was smoothed, about as large a file as a camera's."""
+    """A JPEG of smoothed noise, about as large a file as a camera's."""
     coarse = np.random.default_rng(0).integers(0, 256, (height // 8, width // 8, 3), dtype=np.uint8)
     file = io.BytesIO()
     Image.fromarray(coarse).resize((width, height), Image.Resampling.BICUBIC).save(file, "JPEG", quality=92)

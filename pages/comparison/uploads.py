@@ -16,7 +16,8 @@ from pages.shared.models import slug
 from seg_core.common.home import home
 from seg_core.errors import InputError
 from seg_core.prediction.checkpoint import load_checkpoint
-from seg_core.prediction.checkpoint_file import checkpoint_label, read_metadata
+from seg_core.prediction.checkpoint_file import read_metadata
+from seg_core.prediction.metadata import checkpoint_label
 
 MOST_KEPT = 20
 """Uploaded checkpoints that are kept; those unused for longest go first."""

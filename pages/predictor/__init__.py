@@ -1,7 +1,8 @@
 """The Gradio widget of the page Predict: photographs in, the masks of two models side by side, and the endpoint ``/predict``.
 
 `build_predictor` makes it; the host mounts it with `mount_settings`, because Gradio takes theme, style and script only there.
-Importing this takes the seconds that importing Gradio takes.
+It knows `pages.shared` and the core, and never loads torch. Begin with `widget`, which connects the components of `layout` with
+`handlers`. Importing this takes the seconds that importing Gradio takes.
 """
 
 from __future__ import annotations

@@ -7,8 +7,8 @@ from typing import Any
 
 import gradio as gr
 
-from pages.predictor.files import fresh_folder, mask_name, upload
-from pages.predictor.session import LOADED, agreement, mask_png
+from pages.predictor.files import fresh_folder, mask_name, mask_png, upload
+from pages.predictor.photo import LOADED, agreement
 from pages.shared.models import default_pair, find_model, model_name
 from seg_core.errors import InputError
 from seg_core.prediction.catalogue import available_checkpoints

@@ -1,10 +1,7 @@
-"""How the Gradio widget looks: the app's theme in Gradio's terms, and the HTML of the parts for which Gradio has no component."""
+"""The look of the Gradio widget: the app's theme in Gradio's terms, its style and its script."""
 
 from __future__ import annotations
 
-import base64
-from collections.abc import Sequence
-from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +16,7 @@ LARGEST_UPLOAD = "200mb"
 
 
 def mount_settings() -> dict[str, Any]:
-    """What `gradio.mount_gradio_app` has to be told beside the blocks and the path: theme, style, script, limits, no history."""
+    """Settings for `gradio.mount_gradio_app` beside the blocks and the path: theme, style, script, limits, no history."""
     return {
         "theme": theme(),
         "css": f":root {{ --first-mask: {run_colour(0)}; --second-mask: {run_colour(1)}; }}",
@@ -34,7 +31,7 @@ def mount_settings() -> dict[str, Any]:
 
 
 def theme() -> gr.themes.Base:
-    """Gradio's base theme in the app's colours, with the fonts of the system: nothing is fetched from elsewhere."""
+    """Gradio's base theme in the app's colours, with the fonts of the system: nothing is fetched from the network."""
     # Eleven shades each, from light to dark, as Gradio wants them, with the app's own colours among them.
     blues = f"#e8f3f8 #cfe5ef #a5cfe1 #74b5d0 {DARK.primary} #1f8ab8 {LIGHT.primary} #095b7f #084a68 #073b53 #052a3b"
     light_greys = f"{LIGHT.secondary} #eceff3 {LIGHT.border} #b8c1cc #7f8b99 #596574"
@@ -76,44 +73,3 @@ def theme() -> gr.themes.Base:
     for name in ("block_info_text_color", "body_text_color_subdued"):
         settings |= {name: "#5b6675", f"{name}_dark": "#a9b4c0"}
     return base.set(**settings, button_secondary_border_color_hover=LIGHT.primary, button_border_width="1px")
-
-
-def thumbnails(pictures: Sequence[tuple[str, bytes]], *, chosen: int | None = None, heading: str = "") -> str:
-    """A row of pictures to click, each given as name and JPEG; a click triggers ``click`` with the picture's index."""
-    buttons = [
-        f'<button type="button" data-index="{index}" title="{escape(name)}" aria-pressed="{str(index == chosen).lower()}">'
-        f'<img src="data:image/jpeg;base64,{base64.b64encode(jpeg).decode()}" alt="{escape(name)}"></button>'
-        for index, (name, jpeg) in enumerate(pictures)
-    ]
-    label = escape(heading)
-    return f'<p class="label">{label}</p><div class="thumbnails" role="group" aria-label="{label}">{"".join(buttons)}</div>'
-
-
-CLICK = """
-element.addEventListener("click", (event) => {
-  const button = event.target.closest("button[data-index]");
-  if (button) trigger("click", { index: Number(button.dataset.index) });
-});
-"""
-"""The script that goes with `thumbnails`."""
-
-
-def measures(*parts: str) -> str:
-    """Measures in one line."""
-    return f'<p class="measures">{"".join(f"<span>{part}</span>" for part in parts)}</p>'
-
-
-def agreement(iou: float) -> str:
-    """How far two masks agree."""
-    return measures(f"Agreement of the two masks (IoU) <b>{iou:.2f}</b>")
-
-
-def note(sentence: str) -> str:
-    """Something to know before anything can be done."""
-    return f'<div class="note" role="status"><p>{escape(sentence)}</p></div>'
-
-
-def problem(sentences: Sequence[str]) -> str:
-    """What could not be done, a sentence each; nothing when there are none."""
-    lines = "".join(f"<p>{escape(sentence)}</p>" for sentence in dict.fromkeys(sentences))
-    return f'<div class="problem" role="alert">{lines}</div>' if lines else ""

@@ -1,4 +1,4 @@
-"""What the Predict page shows of one photograph: for each chosen model the picture with its mask and the measures."""
+"""Drawing one photograph for each chosen model: the picture with the mask, and its measures."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
-from pages.predictor.session import Photo, agreement
+from pages.predictor.photo import Photo, agreement
 from seg_core.common.colours import run_colour
 from seg_core.errors import InputError
 from seg_core.prediction.overlay import draw_mask
@@ -16,11 +16,12 @@ from seg_core.prediction.overlay import draw_mask
 
 @dataclass(frozen=True)
 class SideView:
-    """One model's part: the picture, and either the measures or the sentence that says why there are none."""
+    """The picture for one model, and either the measures or the sentence that says why there are none."""
 
     picture: Image.Image
     threshold: float | None = None
     area: float | None = None
+    """Share of the photograph that is lesion, 0 to 1."""
     seconds: float | None = None
     problem: str = ""
 

@@ -1,18 +1,21 @@
-"""The widget itself: its components, which handler answers to what, and the endpoint ``/predict``."""
+"""The widget itself: which handler answers which event, and the endpoint ``/predict``."""
 
 from __future__ import annotations
 
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
-from pages.predictor import look
 from pages.predictor.api import predict
+from pages.predictor.components import Components
 from pages.predictor.files import KEEP, sweeper
-from pages.predictor.handlers import NO_MODEL, OPACITIES, THRESHOLDS, Handlers, Parts, Side
-from pages.predictor.session import MOST_PHOTOS, Photo, Session
+from pages.predictor.handlers.display import Display
+from pages.predictor.handlers.downloads import MaskDownload, model_file
+from pages.predictor.handlers.models import ModelChoice, warm_up
+from pages.predictor.handlers.photographs import Photographs
+from pages.predictor.layout import TTA, lay_out
+from pages.predictor.photo import Photo
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 WHILE_SEEN = """
@@ -23,25 +26,33 @@ document.addEventListener("visibilitychange", lookAgain);
 """Asks for new checkpoints every five seconds, but not in a hidden tab, as a Timer would."""
 IDLE_SECONDS = 0.02
 """Seconds between two looks of the queue; a prediction may begin so much later."""
-PRIVACY = (
-    "Photographs stay on this machine; they are kept in a temporary folder and deleted after an hour. Masks are computed at the "
-    "resolution of the model's network and scaled to the photograph. For research and teaching: not a medical device."
-)
-TTA = "Test-time augmentation"
 START_DOWNLOAD = """(file) => {
   const link = document.createElement("a");
   link.href = file.url; link.download = file.orig_name;
   document.body.append(link); link.click(); link.remove();
 }"""
 
+# Without preprocessing Gradio hands over what the page sent: a model that is gone then gets our sentence instead of a list of
+# paths, and an upload comes with the name that its owner gave it.
+PRIVATE: dict[str, Any] = {"api_visibility": "private", "preprocess": False}
+RUNS_MODELS: dict[str, Any] = PRIVATE | {
+    "concurrency_id": "model",
+    "concurrency_limit": 2,
+    "trigger_mode": "multiple",
+    "show_progress": "hidden",
+}
+QUICK: dict[str, Any] = PRIVATE | {"queue": False, "show_progress": "hidden"}
+
 
 def build_predictor() -> gr.Blocks:
-    """The widget. Its one public endpoint is ``/predict``; everything else is for the page alone."""
+    """Build the widget. Its one public endpoint is ``/predict``; everything else is for the page alone."""
     blocks = gr.Blocks(analytics_enabled=False, title="LesionLab: Predict", delete_cache=(KEEP // 6, KEEP))
     with blocks:
         examples = [Photo.read(file, file.name) for file in sorted(EXAMPLES.glob("*.jpg"))]
-        parts = _layout(examples)
-        _connect(blocks, parts, Handlers(parts, examples))
+        components = lay_out(examples)
+        _connect_photographs(components, examples)
+        _connect_models(blocks, components)
+        _connect_downloads(components)
         _endpoint()
     blocks.extra_startup_events.append(sweeper(KEEP, KEEP / 6))
     # Its queue, while there is nothing in it, looks a thousand times a second; that alone is 4 % of a processor, day and night.
@@ -52,98 +63,41 @@ def build_predictor() -> gr.Blocks:
     return blocks
 
 
-def _layout(examples: list[Photo]) -> Parts:
-    session, known = gr.State(Session(), time_to_live=KEEP), gr.State(None)
-    note = gr.HTML(look.note(NO_MODEL), visible=False, elem_id="note")
-    with gr.Row():
-        with gr.Column(scale=3, min_width=320):
-            uploads = gr.File(
-                label=f"Photographs (up to {MOST_PHOTOS})", file_count="multiple", elem_id="photographs", height=150
-            )
-        with gr.Column(scale=2, min_width=320):
-            pictures = [(Path(example.name).stem.replace("-", " "), example.thumbnail) for example in examples]
-            painted = look.thumbnails(pictures, heading="Or click an example (painted by a program)")
-            example_row = gr.HTML(painted, js_on_load=look.CLICK, elem_id="examples")
-    message = gr.HTML("", elem_id="message")
-    with gr.Column(visible=False) as strip_box:
-        strip = gr.HTML("", js_on_load=look.CLICK, elem_id="strip")
-        clear = gr.Button("Remove all photographs", size="sm", elem_id="clear")
-    with gr.Row(visible=False, elem_id="both", equal_height=True) as both:
-        agreement = gr.HTML("", elem_id="agreement")
-        opacity = gr.Slider(*OPACITIES, 40, step=5, label="Mask opacity (percent)", elem_id="opacity", min_width=240, buttons=[])
-        outline = gr.Checkbox(True, label="Outline", container=False, elem_id="outline", min_width=120)
-        tta = gr.Checkbox(False, label=TTA, container=False, elem_id="tta", min_width=220)
-    with gr.Row():
-        sides = [_side(0, "first"), _side(1, "second")]
-    gr.HTML(f"<p>{PRIVACY}</p>", elem_classes="small")
-    drawing = opacity, outline, tta
-    return Parts(session, known, note, uploads, example_row, message, strip_box, strip, clear, both, agreement, *drawing, sides)
+def _connect_photographs(components: Components, examples: list[Photo]) -> None:
+    controls, shown = components.controls, components.shown
+    display = Display(components)
+    photographs = Photographs(components, examples, display)
+    uploads = components.uploads
+    uploads.upload(photographs.add_uploads, controls | {uploads}, [*shown, uploads], **RUNS_MODELS)
+    components.examples.click(photographs.add_example, controls, shown, **RUNS_MODELS)
+    components.strip.click(photographs.choose_photo, controls, shown, **RUNS_MODELS)
+    components.clear.click(photographs.clear, components.session, shown, **QUICK)
 
-
-def _side(place: int, ordinal: str) -> Side:
-    number = place + 1
-    with gr.Column(min_width=300, elem_id=f"side-{number}"):
-        choice = gr.Dropdown(
-            [], label=f"{ordinal.capitalize()} model", interactive=True, filterable=False, elem_id=f"model-{number}"
-        )
-        with gr.Column(visible=False) as result:
-            measures = gr.HTML("", elem_id=f"measures-{number}")
-            picture = gr.Image(
-                label=f"Photograph with the mask of the {ordinal} model",
-                alt_text=f"The photograph with the mask of the {ordinal} model",
-                show_label=False,
-                interactive=False,
-                buttons=["fullscreen", "download"],
-                elem_id=f"picture-{number}",
-            )
-            with gr.Column() as tools:
-                threshold = gr.Slider(
-                    *(*THRESHOLDS, 0.5),
-                    step=0.01,
-                    label=f"Threshold of the {ordinal} model",
-                    info="Probability from which a pixel counts as lesion",
-                    elem_id=f"threshold-{number}",
-                    buttons=[],  # none that resets it: it would not know the model's own threshold
-                )
-                button = gr.Button("Download this mask (PNG)", elem_id=f"download-{number}")
-                # Not visible=False: the page has to hold the file for a moment, to hand it to the browser.
-                file = gr.File(label=f"Mask of the {ordinal} model", interactive=False, elem_classes="unseen")
-                export = gr.Button("Download this model (ONNX)", elem_id=f"export-{number}")
-                onnx = gr.File(label=f"The {ordinal} model as ONNX", interactive=False, elem_classes="unseen")
-    return Side(place, choice, result, measures, picture, tools, threshold, button, file, export, onnx)
-
-
-def _connect(blocks: gr.Blocks, parts: Parts, handlers: Handlers) -> None:
-    # Without preprocessing Gradio hands over what the page sent: a model that is gone then gets our sentence instead of a list of
-    # paths, and an upload comes with the name that its owner gave it.
-    private: dict[str, Any] = {"api_visibility": "private", "preprocess": False}
-    running = private | {"concurrency_id": "model", "concurrency_limit": 2, "trigger_mode": "multiple", "show_progress": "hidden"}
-    quick = private | {"queue": False, "show_progress": "hidden"}
-    controls, shown = parts.controls, parts.shown
-    first, second = parts.sides
-    choices = [first.choice, second.choice]
-    look_again = [blocks.load, gr.HTML("", js_on_load=WHILE_SEEN, elem_classes="unseen").click]
-    redraws = [first.threshold.input, second.threshold.input, parts.opacity.input, parts.outline.input]
-
-    gr.on(look_again, handlers.refresh, [parts.known, *choices], [parts.known, parts.note, *choices], **quick)
-    blocks.load(handlers.warm_up, None, None, **private)
-    parts.uploads.upload(handlers.add_uploads, [parts.uploads, *controls], [parts.uploads, *shown], **running)
-    parts.examples.click(handlers.add_example, controls, shown, **running)
-    parts.strip.click(handlers.choose_photo, controls, shown, **running)
     # `change`, not `input`: the page chooses a model by itself when the first one appears.
-    gr.on([*(choice.change for choice in choices), parts.tta.input], handlers.show, controls, shown, **running)
-    gr.on(redraws, handlers.redraw, controls, shown, trigger_mode="always_last", **quick)
-    parts.clear.click(handlers.clear, parts.session, shown, **quick)
-    for side in parts.sides:
-        chosen = [parts.session, side.choice, parts.tta]
-        made = side.button.click(partial(handlers.mask_file, side.place), chosen, side.file, **private)
-        made.success(None, side.file, None, js=START_DOWNLOAD)
-        exported = side.export.click(handlers.model_file, side.choice, side.onnx, **private)
+    runs_again = [*(side.choice.change for side in components.sides), components.tta.input]
+    gr.on(runs_again, display.show, controls, shown, **RUNS_MODELS)
+    draws_again = [*(side.threshold.input for side in components.sides), components.opacity.input, components.outline.input]
+    gr.on(draws_again, display.redraw, controls, shown, trigger_mode="always_last", **QUICK)
+
+
+def _connect_models(blocks: gr.Blocks, components: Components) -> None:
+    look_again = [blocks.load, gr.HTML("", js_on_load=WHILE_SEEN, elem_classes="unseen").click]
+    choices = [components.known, *(side.choice for side in components.sides)]
+    gr.on(look_again, ModelChoice(components).refresh, set(choices), [*choices, components.note], **QUICK)
+    blocks.load(warm_up, None, None, **PRIVATE)
+
+
+def _connect_downloads(components: Components) -> None:
+    for side in components.sides:
+        shown: set[Any] = {components.session, side.choice, components.tta}
+        written = side.download.click(MaskDownload(components, side).mask_file, shown, side.mask, **PRIVATE)
+        written.success(None, side.mask, None, js=START_DOWNLOAD)
+        exported = side.export.click(model_file, side.choice, side.onnx, **PRIVATE)
         exported.success(None, side.onnx, None, js=START_DOWNLOAD)
 
 
 def _endpoint() -> None:
-    """Components that no one sees give the endpoint its types and its documentation."""
+    """Add the components that no one sees; they give the endpoint its types and its documentation."""
     with gr.Column(visible=False):
         takes = [
             gr.File(label="Photograph"),

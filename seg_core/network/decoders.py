@@ -1,8 +1,12 @@
-"""The decoders: from the encoder's feature maps back to one map at the image's size."""
+"""The decoders: from the encoder's feature maps back to one map at the image's size.
+
+To add a decoder, name it in `seg_core.config.Decoder`, write its class here and list it in `DECODERS`, and write the same as a
+graph in `seg_core.prediction.onnx_graph.DECODERS`. The tests take the names from the config and compare the two.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 
 import torch
@@ -12,6 +16,7 @@ from torch.nn import functional as F
 from seg_core.config import Decoder as DecoderName
 
 CHANNELS = (256, 128, 64, 32, 16)
+"""Width of each level, from the deepest; the pyramid decoder leaves out the last."""
 
 
 class UpBlock(nn.Module):
@@ -27,6 +32,46 @@ class UpBlock(nn.Module):
         if skip is not None:
             features = torch.cat([features, skip], dim=1)
         return self.convolve(features)  # type: ignore[no-any-return]
+
+
+class _BlockDecoder(nn.Module):
+    """One `UpBlock` per level, and a head of one channel."""
+
+    def __init__(self, channels: int, skip_channels: Sequence[int], convolutions: int) -> None:
+        super().__init__()
+        self.blocks = nn.ModuleList(
+            UpBlock(inside, skip, out, convolutions)
+            for inside, skip, out in zip((channels, *CHANNELS), skip_channels, CHANNELS, strict=False)
+        )
+        self.head = nn.Conv2d(CHANNELS[-1], 1, kernel_size=3, padding=1)
+        _initialise(self)
+
+    def decode(self, features: torch.Tensor, skips: Sequence[torch.Tensor | None]) -> torch.Tensor:
+        for block, skip in zip(self.blocks, skips, strict=True):
+            features = block(features, skip)
+        return self.head(features)  # type: ignore[no-any-return]
+
+
+class PlainDecoder(_BlockDecoder):
+    """The student report's decoder: upsampling layers on the encoder's last map alone, one convolution a block."""
+
+    def __init__(self, encoder_channels: Sequence[int]) -> None:
+        super().__init__(encoder_channels[-1], [0] * len(CHANNELS), convolutions=1)
+
+    def forward(self, maps: Sequence[torch.Tensor]) -> torch.Tensor:
+        return self.decode(maps[-1], [None] * len(self.blocks))
+
+
+class UNetDecoder(_BlockDecoder):
+    """A U-Net decoder (Ronneberger et al., 2015): skip connections are joined, two convolutions a block."""
+
+    def __init__(self, encoder_channels: Sequence[int]) -> None:
+        *shallower, deepest = encoder_channels
+        super().__init__(deepest, [*reversed(shallower), 0], convolutions=2)
+
+    def forward(self, maps: Sequence[torch.Tensor]) -> torch.Tensor:
+        *shallower, deepest = maps
+        return self.decode(deepest, [*reversed(shallower), None])
 
 
 class PyramidDecoder(nn.Module):
@@ -54,39 +99,12 @@ class PyramidDecoder(nn.Module):
         return _doubled(self.head(features))
 
 
-class Decoder(nn.Module):
-    """Five `UpBlock`s and a head of one channel.
-
-    With skip connections it is a U-Net decoder (Ronneberger et al., 2015), two convolutions a block; without, it is the
-    student report's: upsampling layers on the encoder's last map alone, one convolution a block.
-    """
-
-    def __init__(self, encoder_channels: Sequence[int], skips: bool) -> None:
-        super().__init__()
-        self.skips = skips
-        *shallower, deepest = encoder_channels
-        skip_channels = [*reversed(shallower), 0] if skips else [0] * len(CHANNELS)
-        inputs = (deepest, *CHANNELS)
-        self.blocks = nn.ModuleList(
-            UpBlock(channels, skip, out, convolutions=2 if skips else 1)
-            for channels, skip, out in zip(inputs, skip_channels, CHANNELS, strict=False)
-        )
-        self.head = nn.Conv2d(CHANNELS[-1], 1, kernel_size=3, padding=1)
-        _initialise(self)
-
-    def forward(self, maps: Sequence[torch.Tensor]) -> torch.Tensor:
-        *shallower, features = maps
-        skips = [*reversed(shallower), None] if self.skips else [None] * len(self.blocks)
-        for block, skip in zip(self.blocks, skips, strict=True):
-            features = block(features, skip)
-        return self.head(features)  # type: ignore[no-any-return]
-
-
-def build_decoder(name: DecoderName, encoder_channels: Sequence[int]) -> nn.Module:
-    """The decoder that a config names."""
-    if name == "pyramid":
-        return PyramidDecoder(encoder_channels)
-    return Decoder(encoder_channels, skips=name == "unet")
+DECODERS: dict[DecoderName, Callable[[Sequence[int]], nn.Module]] = {
+    "plain": PlainDecoder,
+    "unet": UNetDecoder,
+    "pyramid": PyramidDecoder,
+}
+"""Takes the channels of the encoder's maps; the decoder takes these maps and gives logits (B, 1, H, W)."""
 
 
 def _doubled(features: torch.Tensor) -> torch.Tensor:

@@ -6,21 +6,21 @@ import torch
 from torch import nn
 from torchvision.models import mobilenet_v2
 
+from seg_core.network.architecture import BLOCKS, TAP_CHANNELS, TAPS
 from seg_core.network.weights import imagenet_state
 
 
 class MobileNetV2Encoder(nn.Module):
     """MobileNetV2 without its classifier (Sandler et al., 2018), as torchvision builds it.
 
-    For a batch (B, 3, H, W) it gives five feature maps, at 1/2, 1/4, 1/8, 1/16 and 1/32 of the size.
+    For a batch (B, 3, H, W) it gives five feature maps, at 1/2, 1/4, 1/8, 1/16 and 1/32 of the size, with `channels` channels.
     """
 
-    channels = (16, 24, 32, 96, 1280)
-    _taps = (1, 3, 6, 13, 18)  # the last layer at each size; 18 is the final 1×1 convolution
+    channels = TAP_CHANNELS
 
     def __init__(self, pretrained: bool) -> None:
         super().__init__()
-        network = mobilenet_v2()
+        network = mobilenet_v2(inverted_residual_setting=[list(block) for block in BLOCKS])
         if pretrained:
             network.load_state_dict(imagenet_state())
         self.features = network.features
@@ -32,7 +32,7 @@ class MobileNetV2Encoder(nn.Module):
         maps = []
         for index, layer in enumerate(self.features):
             images = layer(images)
-            if index in self._taps:
+            if index in TAPS:
                 maps.append(images)
         return maps
 

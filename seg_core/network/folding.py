@@ -1,4 +1,4 @@
-"""A frozen encoder for the forward pass alone: BatchNorm folded into the convolutions."""
+"""Folding BatchNorm into convolutions, for a frozen encoder that only runs forward."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 
 def folded(network: nn.Module) -> nn.Module:
-    """A copy in evaluation mode whose convolutions do what the BatchNorm behind them did; it shares no weights."""
+    """Return a copy in evaluation mode, each BatchNorm folded into the convolution before it; it shares no weights."""
     network = copy.deepcopy(network).eval().requires_grad_(False)
     for sequence in (module for module in network.modules() if isinstance(module, nn.Sequential)):
         for place, (layer, norm) in enumerate(zip(sequence, list(sequence)[1:], strict=False)):

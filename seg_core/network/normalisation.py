@@ -1,4 +1,4 @@
-"""Colours as the network takes them: ImageNet's normalisation, and back."""
+"""ImageNet's normalisation of colours, and its inverse."""
 
 from __future__ import annotations
 
@@ -8,21 +8,18 @@ from seg_core.data.image import MEAN, STD
 
 
 def normalise(images: torch.Tensor) -> torch.Tensor:
-    """Photographs (B, H, W, 3) uint8 as the model takes them: (B, 3, H, W) float32."""
-    return _normalised(images.permute(0, 3, 1, 2).float() / 255)
+    """Turn photographs (B, H, W, 3) uint8 into the model's input (B, 3, H, W) float32."""
+    mean, std = _per_channel(images.device)
+    return (images.permute(0, 3, 1, 2).float() / 255 - mean) / std
 
 
 def to_uint8(images: torch.Tensor) -> torch.Tensor:
-    """Back from (B, 3, H, W) as the model takes them to photographs (B, H, W, 3) uint8, to look at them."""
-    mean, std = _per_channel(images)
+    """Turn the model's input (B, 3, H, W) back into photographs (B, H, W, 3) uint8, to look at them."""
+    mean, std = _per_channel(images.device)
     return ((images * std + mean) * 255).round().clamp(0, 255).byte().permute(0, 2, 3, 1)
 
 
-def _normalised(photos: torch.Tensor) -> torch.Tensor:
-    mean, std = _per_channel(photos)
-    return (photos - mean) / std
-
-
-def _per_channel(photos: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    mean, std = (torch.tensor(values, device=photos.device)[:, None, None] for values in (MEAN, STD))
+def _per_channel(device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:
+    """Mean and standard deviation (3, 1, 1) of photographs in [0, 1]."""
+    mean, std = (torch.tensor(values, device=device)[:, None, None] for values in (MEAN, STD))
     return mean, std

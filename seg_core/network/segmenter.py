@@ -1,4 +1,4 @@
-"""The model: encoder and decoder, with the parts frozen that a variant freezes."""
+"""The model: encoder and decoder, one of which a variant may freeze."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from seg_core.config import Config
-from seg_core.network.decoders import build_decoder
+from seg_core.network.decoders import DECODERS
 from seg_core.network.encoder import MobileNetV2Encoder
 from seg_core.network.folding import folded
 
@@ -16,26 +16,26 @@ from seg_core.network.folding import folded
 class Segmenter(nn.Module):
     """MobileNetV2 encoder-decoder: normalised images (B, 3, H, W), H and W multiples of 32, to logits (B, 1, H, W).
 
-    A frozen part takes no gradients and stays in evaluation mode, so its BatchNorm statistics do not move either.
+    A frozen encoder or decoder takes no gradients and stays in evaluation mode, so its BatchNorm statistics do not move either.
     """
 
     def __init__(self, config: Config) -> None:
         super().__init__()
         self.encoder = MobileNetV2Encoder(pretrained=config.encoder_weights == "imagenet")
-        self.decoder = build_decoder(config.decoder, self.encoder.channels)
+        self.decoder = DECODERS[config.decoder](self.encoder.channels)
         self.frozen = config.frozen_part
         if self.frozen:
             self.get_submodule(self.frozen).requires_grad_(False)
-        self._folded_encoder: tuple[nn.Module, ...] = ()  # within a tuple, it is no part of the model's state
+        self._folded_encoder: tuple[nn.Module, ...] = ()  # in a tuple, it is not part of the model's state
         self.train()
 
     def fold_frozen_encoder(self) -> None:
-        """Run a frozen encoder with its BatchNorm folded from now on: call it when weights and device are those to train with."""
+        """Run a frozen encoder with its BatchNorm folded from now on; call this once weights and device are final."""
         if self.frozen == "encoder":
             self._folded_encoder = (folded(self.encoder),)
 
     def train(self, mode: bool = True) -> Self:
-        """Set training mode, in which a frozen part stays in evaluation mode."""
+        """Set training mode for everything that is not frozen; what is frozen stays in evaluation mode."""
         super().train(mode)
         if self.frozen:
             self.get_submodule(self.frozen).eval()
@@ -51,12 +51,12 @@ class Segmenter(nn.Module):
 
 
 def build_model(config: Config, *, load_encoder_weights: bool = True) -> Segmenter:
-    """Build the model of a config; its initial decoder weights are drawn by the config's seed.
+    """Build the model of a config; the config's seed decides its initial weights.
 
     ``load_encoder_weights=False`` skips the ImageNet weights, for a model whose weights are loaded next.
 
     Raises:
-        InputError: if the ImageNet weights cannot be had.
+        InputError: if the ImageNet weights are not on this machine and cannot be downloaded.
     """
     if not load_encoder_weights:
         config = config.model_copy(update={"encoder_weights": "random"})

@@ -1,4 +1,4 @@
-"""ImageNet weights of torchvision's MobileNetV2: found on the machine or downloaded, and always checked by hash."""
+"""ImageNet weights of torchvision's MobileNetV2: found on this machine or downloaded, and always checked by hash."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ _FILE = Path(_URL).name
 
 
 def imagenet_state() -> dict[str, torch.Tensor]:
-    """The state dict of ``IMAGENET1K_V1``.
+    """Load the state dict of ``IMAGENET1K_V1``.
 
-    Looked for in torch's hub cache, then in the weights package of ``requirements-weights.txt``, then downloaded.
+    It comes from torch's hub cache, else from the weights package of ``requirements-weights.txt``, else from the network.
 
     Raises:
         InputError: if it is in neither place and cannot be downloaded.
     """
-    # The one file in the pickle format that is ever read: torch's restricted reader takes tensors only, and its hash is known.
+    # The only pickle file that LesionLab reads: torch's restricted reader takes tensors only, and its hash is known.
     state: dict[str, torch.Tensor] = torch.load(_weights_file(), map_location="cpu", weights_only=True)
     return state
 

@@ -1,4 +1,4 @@
-"""The checkpoints that are there to choose: those that ship, and the best one of every run."""
+"""The checkpoints available to choose from: those that ship, and the best one of every run."""
 
 from __future__ import annotations
 
@@ -7,15 +7,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from seg_core.common.home import SHIPPED_CHECKPOINTS, home, run_folders
 from seg_core.errors import InputError
-from seg_core.prediction.checkpoint_file import checkpoint_label, read_metadata
-
-if TYPE_CHECKING:
-    pass
-
+from seg_core.prediction.checkpoint_file import read_metadata
+from seg_core.prediction.metadata import checkpoint_label
 
 SHIPPED = (
     "fine-tune-best-plus",
@@ -26,24 +22,27 @@ SHIPPED = (
     "frozen-decoder-report",
     "trainable-decoder-report",
 )
-"""The checkpoints that ship, as they are offered: the one that saw most photographs first."""
+"""The checkpoints that ship, in the order in which they are offered: the one trained on most photographs first."""
 
 
 @dataclass(frozen=True)
 class CheckpointEntry:
-    """A checkpoint that is there to choose; ``iou`` is its validation IoU at network resolution, ``image_size`` pixels a side."""
+    """An available checkpoint."""
 
     path: Path
     label: str
     iou: float | None
+    """On validation, at network resolution; None if it was not validated."""
     image_size: int
+    """Side of the network's input, in pixels."""
     modified: float
+    """Modification time of the file, in seconds since 1970."""
 
 
 def available_checkpoints() -> list[CheckpointEntry]:
-    """The checkpoints to choose from: those that ship, the one of most data first, then the best one of every run, newest first.
+    """List the checkpoints to choose from: those that ship, in the order of `SHIPPED`, then the best of every run, newest first.
 
-    Damaged files are passed over, and so are those that are deleted meanwhile.
+    Damaged files are left out, and so are files that are deleted meanwhile.
     """
     files = sorted(SHIPPED_CHECKPOINTS.glob("*.safetensors"))
     shipped = _entries(sorted(files, key=lambda file: SHIPPED.index(file.stem) if file.stem in SHIPPED else len(SHIPPED)))
@@ -60,7 +59,7 @@ def _entries(paths: Iterable[Path]) -> list[CheckpointEntry]:
     return entries
 
 
-@lru_cache(maxsize=16_384)  # more than there are runs: else each look at all of them would read them all again
+@lru_cache(maxsize=16_384)  # more than there are runs: otherwise each listing would read all of them again
 def _entry(path: Path, modified: float, _size: int) -> CheckpointEntry:
     metadata = read_metadata(path)
     iou = metadata["metrics"].get("val", {}).get("iou")

@@ -1,4 +1,4 @@
-"""Checkpoints: a trained model in one ``.safetensors`` file, with everything needed to rebuild and judge it."""
+"""Trained models read from checkpoint files: ready to predict without torch, or as torch models."""
 
 from __future__ import annotations
 
@@ -15,12 +15,13 @@ from seg_core.common.home import expanded
 from seg_core.config import Config
 from seg_core.data.folders import Pair
 from seg_core.data.image import Source, read_reduced, scaled
-from seg_core.prediction.checkpoint_file import checkpoint_label, damage_named, read_metadata, read_tensors
-from seg_core.prediction.metadata import CheckpointMetadata
+from seg_core.prediction.checkpoint_file import damage_named, read_metadata, read_tensors
+from seg_core.prediction.metadata import CheckpointMetadata, checkpoint_label
 from seg_core.prediction.predictor import Prediction
-from seg_core.prediction.symmetry import in_all_views, in_one_view
+from seg_core.prediction.symmetry import canonical_probabilities, mean_over_symmetries
 
 if TYPE_CHECKING:
+    from seg_core.network import Segmenter
     from seg_core.prediction.engine import Engine
 
 
@@ -32,7 +33,7 @@ class Checkpoint:
     metadata: CheckpointMetadata
     engine: Engine = field(repr=False)
     tta: bool = False
-    """Test-time augmentation: whether probabilities are the mean over the square's eight symmetries, eight times the work."""
+    """Test-time augmentation: True if probabilities are the mean over the square's eight symmetries, for eight times the work."""
 
     @cached_property
     def config(self) -> Config:
@@ -51,11 +52,11 @@ class Checkpoint:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """Nothing: it predicts every photograph as it is."""
+        """No notes: it predicts every photograph as it is."""
         return ()
 
     def missing(self, pairs: Sequence[Pair]) -> list[str]:
-        """None of the pairs: it can predict every photograph."""
+        """Return no ids: it can predict every photograph."""
         return []
 
     def predict_pair(self, pair: Pair) -> Prediction:
@@ -69,17 +70,20 @@ class Checkpoint:
             InputError: if the photograph cannot be read.
         """
         started, side = time.perf_counter(), self.config.image_size
-        photo, size = read_reduced(image, 2 * side, name)  # to be halved at least: JPEG's own halving is too sharp for the models
+        photo, size = read_reduced(
+            image, 2 * side, name
+        )  # then scaled down by 2 or more: JPEG's own scaling is too sharp for the models
         probabilities = self.probabilities(np.asarray(scaled(photo, (side, side)))[None])[0]
         return Prediction(probabilities, size, self.threshold, time.perf_counter() - started)
 
     def probabilities(self, images: np.ndarray) -> np.ndarray:
-        """Probabilities (B, S, S) float32 of photographs (B, S, S, 3) uint8 at the network's resolution."""
-        return (in_all_views if self.tta else in_one_view)(self.engine, images)
+        """Predict the probabilities (B, S, S) float32 of photographs (B, S, S, 3) uint8 at the network's resolution."""
+        probabilities = mean_over_symmetries if self.tta else canonical_probabilities
+        return probabilities(self.engine, images)
 
 
 def load_checkpoint(path: str | Path, name: str = "", *, tta: bool = False) -> Checkpoint:
-    """Read a checkpoint, ready to predict; an error calls it ``name``, or by its path. Torch is not needed.
+    """Read a checkpoint, ready to predict without torch; an error calls it ``name``, or by its path.
 
     With ``tta`` it predicts with test-time augmentation.
 
@@ -92,3 +96,23 @@ def load_checkpoint(path: str | Path, name: str = "", *, tta: bool = False) -> C
     metadata = read_metadata(path, name)
     with damage_named(name or str(path)):
         return Checkpoint(path, metadata, Engine(Config(**metadata["config"]), read_tensors(path)), tta)
+
+
+def load_model(path: str | Path) -> Segmenter:
+    """Read a checkpoint and rebuild its torch model, in evaluation mode and fp32, for training, export or inspection.
+
+    Raises:
+        InputError: as `load_checkpoint`.
+    """
+    from safetensors.torch import load_file
+
+    from seg_core.network import build_model
+
+    path = expanded(path)
+    metadata = read_metadata(path)
+    with damage_named(str(path)):
+        model = build_model(Config(**metadata["config"]), load_encoder_weights=False)
+        model.load_state_dict(
+            {key: tensor.float() if tensor.is_floating_point() else tensor for key, tensor in load_file(path).items()}
+        )
+        return model.eval()

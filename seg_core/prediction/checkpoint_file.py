@@ -1,4 +1,7 @@
-"""The checkpoint file: tensors and JSON metadata in one ``.safetensors`` file, written whole or not at all."""
+"""The checkpoint file: tensors and JSON metadata in one ``.safetensors`` file, written whole or not at all.
+
+Reading is done without torch; only writing takes torch's tensors.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,6 @@ import numpy as np
 
 from seg_core.common.atomic_file import atomic_file
 from seg_core.common.home import expanded
-from seg_core.config import Config
 from seg_core.errors import InputError
 from seg_core.prediction.metadata import FORMAT_VERSION, METADATA_KEY, CheckpointMetadata
 
@@ -24,62 +26,11 @@ if TYPE_CHECKING:
 
     from seg_core.network import Segmenter
 
-
 _HEADER_LIMIT = 10_000_000
 
 
-def save_checkpoint(path: Path, model: Segmenter, metadata: Mapping[str, object], *, half: bool = False) -> None:
-    """Write a checkpoint whole or not at all; ``half`` stores the weights in fp16, half the size, as those that ship."""
-    import torch
-
-    tensors = dict(model.state_dict())
-    if half:
-        tensors = {name: tensor.half() if tensor.dtype == torch.float32 else tensor for name, tensor in tensors.items()}
-    write_tensors(path, tensors, {**metadata, "format": FORMAT_VERSION})
-
-
-def read_tensors(path: Path) -> dict[str, np.ndarray]:
-    """The tensors of a checkpoint, name to array. Raises safetensors' ``SafetensorError`` if the file is damaged."""
-    from safetensors.numpy import load_file
-
-    return dict(load_file(path))
-
-
-def load_model(path: str | Path) -> Segmenter:
-    """Read a checkpoint and rebuild its torch model, in evaluation mode and fp32: to train on, to export, to look into.
-
-    Raises:
-        InputError: as `load_checkpoint`.
-    """
-    from safetensors.torch import load_file
-
-    from seg_core.network import build_model
-
-    path = expanded(path)
-    metadata = read_metadata(path)
-    with damage_named(str(path)):
-        model = build_model(Config(**metadata["config"]), load_encoder_weights=False)
-        model.load_state_dict(
-            {key: tensor.float() if tensor.is_floating_point() else tensor for key, tensor in load_file(path).items()}
-        )
-        return model.eval()
-
-
-@contextlib.contextmanager
-def damage_named(name: str) -> Iterator[None]:
-    """Turn what goes wrong while a model is built from a file into an `InputError` that says so of ``name``."""
-    from safetensors import SafetensorError
-
-    try:
-        yield
-    except (SafetensorError, KeyError, RuntimeError, TypeError, ValueError) as error:
-        raise InputError(
-            f"{name} is damaged or does not fit this version ({type(error).__name__}); copy or train it again."
-        ) from error
-
-
 def read_metadata(path: str | Path, name: str = "") -> CheckpointMetadata:
-    """The metadata of a checkpoint, read from the file's header alone; torch is not needed. ``name`` as in `load_checkpoint`.
+    """Read the metadata of a checkpoint, from the file's header alone; an error calls it ``name``, or by its path.
 
     Raises:
         InputError: if the file is missing, or is no checkpoint of this version of LesionLab.
@@ -91,7 +42,7 @@ def read_metadata(path: str | Path, name: str = "") -> CheckpointMetadata:
 
 
 def read_header(path: str | Path, name: str = "") -> dict[str, Any]:
-    """The JSON object that `write_tensors` wrote. ``name`` and errors as in `read_metadata`."""
+    """Read the JSON object that `write_tensors` wrote. ``name`` and errors as in `read_metadata`."""
     path = expanded(path)
     try:
         with path.open("rb") as file:
@@ -100,7 +51,7 @@ def read_header(path: str | Path, name: str = "") -> dict[str, Any]:
         metadata: dict[str, Any] = json.loads(header["__metadata__"][METADATA_KEY])
         newer = metadata["format"] > FORMAT_VERSION
     except OSError as error:
-        raise InputError(f"The checkpoint {name or path} cannot be read ({error.strerror}); check the path.") from None
+        raise _unreadable(name or str(path), error) from None
     except (struct.error, ValueError, KeyError, TypeError):
         raise _no_checkpoint(name or str(path)) from None
     if newer:
@@ -108,13 +59,54 @@ def read_header(path: str | Path, name: str = "") -> dict[str, Any]:
     return metadata
 
 
-def _no_checkpoint(name: str) -> InputError:
-    return InputError(f"{name} is no checkpoint of LesionLab; choose a .safetensors file that a run or a download gave.")
+def read_tensors(path: Path) -> dict[str, np.ndarray]:
+    """Read the tensors of a checkpoint by name. Raises safetensors' ``SafetensorError`` if the file is damaged."""
+    from safetensors.numpy import load_file
+
+    return dict(load_file(path))
 
 
-def checkpoint_label(metadata: CheckpointMetadata) -> str:
-    """What the app calls a checkpoint: its name, or its variant and recipe."""
-    return str(metadata.get("name") or metadata["label"])
+@contextlib.contextmanager
+def damage_named(name: str) -> Iterator[None]:
+    """Turn errors of building a model from a file into an `InputError` that says that ``name`` is damaged."""
+    from safetensors import SafetensorError
+
+    try:
+        yield
+    except (SafetensorError, KeyError, RuntimeError, TypeError, ValueError) as error:
+        raise InputError(
+            f"{name} is damaged or does not fit this version ({type(error).__name__}); copy or train it again."
+        ) from error
+
+
+def checkpoint_digest(path: str | Path) -> str:
+    """Return sixteen hex digits of a hash of a checkpoint's content; computed once while the file stays as it is.
+
+    Raises:
+        InputError: if it cannot be read.
+    """
+    path = expanded(path)
+    try:
+        facts = path.stat()
+        return _content_digest(path.absolute(), facts.st_size, facts.st_mtime_ns)
+    except OSError as error:
+        raise _unreadable(str(path), error) from None
+
+
+@lru_cache(maxsize=1024)
+def _content_digest(path: Path, _size: int, _modified: int) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()[:16]
+
+
+def save_checkpoint(path: Path, model: Segmenter, metadata: Mapping[str, object], *, half: bool = False) -> None:
+    """Write a checkpoint whole or not at all; ``half`` stores the weights in fp16, half the size, as in those that ship."""
+    import torch
+
+    tensors = dict(model.state_dict())
+    if half:
+        tensors = {name: tensor.half() if tensor.dtype == torch.float32 else tensor for name, tensor in tensors.items()}
+    write_tensors(path, tensors, {**metadata, "format": FORMAT_VERSION})
 
 
 def write_tensors(path: Path, tensors: Mapping[str, torch.Tensor], metadata: Mapping[str, object]) -> None:
@@ -127,21 +119,9 @@ def write_tensors(path: Path, tensors: Mapping[str, torch.Tensor], metadata: Map
         partial.write_bytes(content)  # save_file would make a file that nobody else may read, whatever the umask is
 
 
-def checkpoint_digest(path: str | Path) -> str:
-    """Sixteen hex digits over a checkpoint's content, the same for a copy; computed once while the file stays as it is.
-
-    Raises:
-        InputError: if it cannot be read.
-    """
-    path = expanded(path)
-    try:
-        facts = path.stat()
-        return _content_digest(path.absolute(), facts.st_size, facts.st_mtime_ns)
-    except OSError as error:
-        raise InputError(f"The checkpoint {path} cannot be read ({error.strerror}); check the path.") from None
+def _unreadable(name: str, error: OSError) -> InputError:
+    return InputError(f"The checkpoint {name} cannot be read ({error.strerror}); check the path.")
 
 
-@lru_cache(maxsize=1024)
-def _content_digest(path: Path, _size: int, _modified: int) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()[:16]
+def _no_checkpoint(name: str) -> InputError:
+    return InputError(f"{name} is no checkpoint of LesionLab; choose a .safetensors file that a run or a download gave.")

@@ -1,4 +1,4 @@
-"""What a model costs: its parameters, its multiply-adds and its time for one photograph. Torch is not needed."""
+"""The cost of a model: parameters, multiply-adds, and time for one photograph. Torch is not needed."""
 
 from __future__ import annotations
 
@@ -18,20 +18,21 @@ if TYPE_CHECKING:
     from seg_core.prediction.onnx_graph import Tensors
 
 TURNS = 15
+"""Timed predictions."""
 
 
 @dataclass(frozen=True)
 class Cost:
-    """Of one photograph at the size that the network takes."""
+    """Cost of predicting one photograph at the network's resolution."""
 
     parameters: int
     multiply_adds: int
     milliseconds: float
-    """Median time of the network, on all cores of the machine that measured it; decoding and scaling are not in it."""
+    """Median time of the network, on all cores of the machine that measured it; without decoding and scaling."""
 
 
 def cost(model: Checkpoint) -> Cost:
-    """What a model costs, its time measured now; with test-time augmentation it runs eight times."""
+    """Measure the cost of a model; with test-time augmentation it runs eight times."""
     side = model.config.image_size
     photo = np.zeros((1, side, side, 3), np.uint8)
     seconds = []
@@ -44,7 +45,7 @@ def cost(model: Checkpoint) -> Cost:
 
 
 def multiply_adds(config: Config, tensors: Tensors) -> int:
-    """The multiply-adds of all convolutions for one photograph at the config's size (BatchNorm is folded into them).
+    """Count the multiply-adds of all convolutions for one photograph at the config's size (BatchNorm is folded into them).
 
     Raises:
         KeyError, ValueError: if the tensors are not those of the config's model.

@@ -1,4 +1,4 @@
-"""What runs a model's graph: OpenVINO, on all cores of this machine. Torch is not needed."""
+"""Running a model's graph with OpenVINO, on all cores of this machine. Torch is not needed."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from functools import cache
 
 import numpy as np
 
-# Importing this part of OpenVINO, which converts models of other kinds, reports to its maker that it was imported, unasked, and
-# leaves a number for this machine in the home folder. OpenVINO imports it with itself, and does without where it is missing.
+# OpenVINO imports this converter of other models with itself, and works without it. The converter reports its import to its
+# maker, unasked, and leaves an identifier of this machine in the home folder.
 sys.modules.setdefault("openvino.tools.ovc", None)  # type: ignore[arg-type]
 
 import openvino  # noqa: E402
@@ -18,19 +18,19 @@ from seg_core.config import Config  # noqa: E402
 from seg_core.prediction.onnx_graph import Tensors, build_graph  # noqa: E402
 
 # fp32, since bf16 moved probabilities by up to 0.3 where a lesion fades into the skin (docs/performance.md).
-# Threads that keep to their core wait there for a training that runs beside, while the other core may be free.
+# Without pinning: a pinned thread waits for a training that occupies its core, while another core may be free.
 _SETTINGS = {"INFERENCE_PRECISION_HINT": "f32", "PERFORMANCE_HINT": "LATENCY", "ENABLE_CPU_PINNING": False}
 
 
 @cache
 def _core() -> openvino.Core:
-    # One for the life of the process: each gives the thread that makes it a stack for signals, and of several that end in another
-    # order than they began, one leaves a stack behind that is gone. The next SIGTERM would then be a crash.
+    # One for the life of the process. Each core installs a signal stack in the thread that makes it; when several end in another
+    # order than they began, a freed stack stays installed, and the next SIGTERM crashes the process.
     return openvino.Core()
 
 
 def compiled(graph: bytes) -> openvino.CompiledModel:
-    """An ONNX file, compiled for this machine's processor."""
+    """Compile an ONNX file for this machine's processor."""
     return _core().compile_model(_core().read_model(graph), "CPU", _SETTINGS)
 
 
@@ -47,7 +47,7 @@ class Engine:
         self._lock = threading.Lock()
 
     def __call__(self, photos: np.ndarray) -> np.ndarray:
-        """Probabilities (B, H, W) float32 of photographs (B, H, W, 3) uint8; H and W are multiples of 32."""
+        """Predict probabilities (B, H, W) float32 of photographs (B, H, W, 3) uint8; H and W are multiples of 32."""
         with self._lock:
             result = self._request.infer([np.ascontiguousarray(photos)])
             return np.array(result[0])

@@ -1,4 +1,4 @@
-"""A trained model as an ONNX file, for programs that know nothing of LesionLab."""
+"""A trained model as an ONNX file, for other programs."""
 
 from __future__ import annotations
 
@@ -11,15 +11,17 @@ import onnx
 from seg_core.common.atomic_file import atomic_file
 from seg_core.config import Config
 from seg_core.errors import InputError
-from seg_core.prediction.checkpoint_file import checkpoint_label, damage_named, load_model, read_metadata, read_tensors
+from seg_core.prediction.checkpoint import load_model
+from seg_core.prediction.checkpoint_file import damage_named, read_metadata, read_tensors
+from seg_core.prediction.metadata import checkpoint_label
 from seg_core.prediction.onnx_graph import INPUT, OUTPUT, build_graph
 
 TOLERANCE = 1e-4
-"""Most that a probability may differ from torch's."""
+"""Largest accepted difference of a probability from torch's."""
 
 
 def onnx_bytes(path: Path, name: str = "") -> bytes:
-    """The ONNX file of a checkpoint: its graph, and in the metadata what it takes, gives and is not; torch is not needed.
+    """Build the ONNX file of a checkpoint: its graph, with input, output and limits in the metadata. Torch is not needed.
 
     Raises:
         InputError: as `seg_core.prediction.checkpoint.load_checkpoint`, with ``name`` as there.
@@ -43,16 +45,16 @@ def onnx_bytes(path: Path, name: str = "") -> bytes:
 
 
 def export_onnx(path: Path, target: Path | None = None) -> dict[str, Any]:
-    """Write the ONNX file of a checkpoint, beside it by default, once its probabilities agree with those of the torch model.
+    """Write the ONNX file of a checkpoint, beside it by default, if its probabilities agree with those of the torch model.
 
-    Both see patches of random colours in two batches of two sizes; what is written is what was run.
+    Both predict patches of random colours in two batches of two sizes; the file holds the graph that was run.
 
     Returns:
         ``{"file", "bytes", "checked": [[batch, height, width], …], "largest_difference"}``.
 
     Raises:
-        InputError: if the checkpoint cannot be read, the file not be written or be the checkpoint itself, or they differ by more
-            than `TOLERANCE`.
+        InputError: if the checkpoint cannot be read, the file cannot be written or is the checkpoint itself, or the probabilities
+            differ by more than `TOLERANCE`.
     """
     import torch
 

@@ -1,8 +1,8 @@
-"""A folder of masks that another program predicted, to be evaluated as a model is.
+"""A folder of masks that another program predicted, evaluated as a model is.
 
 Masks are matched to photographs by name. Their values may be 0 and 255, 0 and 1, or grey probabilities: 0 to 255, 0 to 65535 in
-16-bit files, 0 to 1 in floating TIFFs. What stands for probability 1 is one value for the whole folder, since a mask alone may
-hold next to nothing: the smallest of 1, 255 and 65535 that no value exceeds.
+16-bit files, 0 to 1 in floating TIFFs. One value stands for probability 1 in the whole folder, since a single mask may be nearly
+empty: the smallest of 1, 255 and 65535 that no value exceeds.
 """
 
 from __future__ import annotations
@@ -29,13 +29,14 @@ _TOPS = (1, 255, 65535)
 
 
 @dataclass(frozen=True)
-class PredictedMasks:
-    """Masks by the id of their photograph, a `seg_core.prediction.predictor.Predictor`. Make it with `open_predicted_masks`."""
+class MaskFolder:
+    """The masks of a folder, a `seg_core.prediction.predictor.Predictor`. Make it with `open_predicted_masks`."""
 
     folder: Path
     files: dict[str, Path] = field(repr=False)
+    """By the id of the photograph."""
     deep: bool
-    """Whether some of the files have more than 8 bits."""
+    """True if some of the files have more than 8 bits."""
     notes: tuple[str, ...] = ()
 
     @property
@@ -49,11 +50,11 @@ class PredictedMasks:
         return 0.5
 
     def missing(self, pairs: Sequence[Pair]) -> list[str]:
-        """The ids of those pairs that have no mask here."""
+        """Return the ids of those pairs that have no mask here."""
         return [pair.id for pair in pairs if pair.id not in self.files]
 
     def predict_pair(self, pair: Pair) -> Prediction:
-        """The mask of a pair's photograph, read as probabilities.
+        """Read the mask of a pair's photograph as probabilities.
 
         Raises:
             InputError: if a file cannot be read, or the mask has colours or values below 0 or above 65535.
@@ -61,7 +62,9 @@ class PredictedMasks:
         started = time.perf_counter()
         size = _photo_size(pair)
         probabilities = np.divide(_values(self.files[pair.id]), self.top, dtype=np.float32)
-        if ((probabilities == 0) | (probabilities == 1)).all():  # scaled as it is, so that it stays the same at every threshold
+        if (
+            (probabilities == 0) | (probabilities == 1)
+        ).all():  # scaled by nearest pixel, so that it stays the same at every threshold
             probabilities = np.asarray(Image.fromarray(probabilities).resize(size, Image.Resampling.NEAREST))
         return Prediction(probabilities, size, self.threshold, time.perf_counter() - started)
 
@@ -76,16 +79,16 @@ class PredictedMasks:
         return next(top for top in _TOPS if highest <= top)
 
 
-def open_predicted_masks(folder: str | Path, pairs: Sequence[Pair]) -> PredictedMasks:
-    """Match the masks of a folder to the photographs of ``pairs``, and look at all sizes; pixels are not read yet.
+def open_predicted_masks(folder: str | Path, pairs: Sequence[Pair]) -> MaskFolder:
+    """Match the masks of a folder to the photographs of ``pairs`` and compare their sizes; pixels are not read yet.
 
     The mask of ``ISIC_1.jpg`` is called ``ISIC_1``, with or without ``_segmentation``, ``_mask``, ``_lesion``, ``_pred`` or
-    ``_prediction``, and may be of any usual kind of image. One of another size than its photograph will be scaled: to the nearest
-    pixel if it holds nothing but the probabilities 0 and 1, else bilinearly. Pairs without a mask are left to
+    ``_prediction``, and may be of any usual kind of image. A mask of another size than its photograph will be scaled: by nearest
+    pixel if it holds only the probabilities 0 and 1, else bilinearly. Pairs without a mask are left to
     `seg_core.evaluation.evaluate.evaluate`.
 
     Raises:
-        InputError: if the folder or a file cannot be read, no mask belongs to a photograph, or several to the same.
+        InputError: if the folder or a file cannot be read, no mask belongs to a photograph, or several belong to the same.
     """
     folder = expanded(folder).absolute()
     files, orphans = _match(folder, list_images(folder), pairs)
@@ -111,11 +114,11 @@ def open_predicted_masks(folder: str | Path, pairs: Sequence[Pair]) -> Predicted
             f"Masks in {folder.name} of another size than their photographs, {len(scaled)}, are scaled: {some_of(scaled)}. "
             "Export masks at the photographs' size to have them scored as they are."
         )
-    return PredictedMasks(folder, files, deep, tuple(notes))
+    return MaskFolder(folder, files, deep, tuple(notes))
 
 
 def _match(folder: Path, found: Sequence[Path], pairs: Sequence[Pair]) -> tuple[dict[str, Path], list[str]]:
-    """The masks by the id of their photograph, and the names of those that belong to none."""
+    """Return the masks by the id of their photograph, and the names of those that belong to none."""
     ids = {pair.id for pair in pairs}
     files: dict[str, Path] = {}
     orphans, double = [], []

@@ -1,12 +1,13 @@
-"""The model as an ONNX graph, built from a checkpoint's tensors alone: what predicts, and what is exported. Torch is not needed.
+"""The model as an ONNX graph, built from a checkpoint's tensors alone, to predict with and to export. Torch is not needed.
 
 It takes photographs (B, H, W, 3) uint8, H and W multiples of 32, and gives probabilities (B, H, W) float32. Normalisation and the
-sigmoid are part of it, and BatchNorm is folded into the convolutions. The tests hold it against the torch model that it mirrors.
+sigmoid are part of it, and BatchNorm is folded into the convolutions. It mirrors the torch model of `seg_core.network`: both read
+the encoder's numbers from `seg_core.network.architecture`, and the tests compare the probabilities of every decoder.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from itertools import count, takewhile
 from typing import Any
 
@@ -14,25 +15,21 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from seg_core.config import Config
+from seg_core.config import Config, Decoder
 from seg_core.data.image import MEAN, STD
+from seg_core.network.architecture import LAST, STRIDES, TAPS
 
 OPSET, IR_VERSION = 18, 9
 INPUT, OUTPUT = "photographs", "probabilities"
 EPSILON = 1e-5
-"""What torch's BatchNorm adds to the variance."""
-
-STRIDES = {0: 2, 2: 2, 4: 2, 7: 2, 14: 2}
-"""The layers of MobileNetV2 that halve the size (Sandler et al., 2018, table 2)."""
-TAPS, LAST = (1, 3, 6, 13), 18
-"""The layers whose maps the decoder gets beside the last one's, as in `seg_core.network.encoder`."""
+"""Torch's BatchNorm adds it to the variance."""
 
 Tensors = Mapping[str, np.ndarray]
-"""A model's state: name to array, as `seg_core.network.Segmenter` names them."""
+"""A model's state: arrays by name, as `seg_core.network.Segmenter` names its tensors."""
 
 
 def build_graph(config: Config, tensors: Tensors) -> onnx.ModelProto:
-    """The graph of a config's model with these tensors; batch, height and width are free.
+    """Build the graph of a config's model with these tensors; batch, height and width are free.
 
     Raises:
         KeyError, ValueError: if the tensors are not those of the config's model.
@@ -41,7 +38,8 @@ def build_graph(config: Config, tensors: Tensors) -> onnx.ModelProto:
     photos = builder.add("Transpose", builder.add("Cast", INPUT, to=TensorProto.FLOAT), perm=[0, 3, 1, 2])
     mean, std = (np.array(values, np.float32).reshape(1, 3, 1, 1) for values in (MEAN, STD))
     scaled = builder.add("Mul", photos, builder.constant(1 / (255 * std)))
-    logits = _decode(builder, config, _encode(builder, builder.add("Sub", scaled, builder.constant(mean / std))))
+    maps = _encode(builder, builder.add("Sub", scaled, builder.constant(mean / std)))
+    logits = DECODERS[config.decoder](builder, maps)
     builder.add("Squeeze", builder.add("Sigmoid", logits), builder.constant(np.array([1])))
     builder.nodes[-1].output[0] = OUTPUT
     if foreign := builder.unused():
@@ -60,10 +58,10 @@ def build_graph(config: Config, tensors: Tensors) -> onnx.ModelProto:
 def _encode(builder: _Builder, images: str) -> list[str]:
     """The feature maps at 1/2 to 1/32 of the size."""
     root = "encoder.features"
-    features = builder.relu6(builder.convolve(images, f"{root}.0.0", f"{root}.0.1", stride=2))
+    features = builder.relu6(builder.convolve(images, f"{root}.0.0", f"{root}.0.1", STRIDES[0]))
     maps = []
     for layer in range(1, LAST):
-        features = _inverted_residual(builder, features, f"{root}.{layer}.conv", STRIDES.get(layer, 1))
+        features = _inverted_residual(builder, features, f"{root}.{layer}.conv", STRIDES[layer])
         if layer in TAPS:
             maps.append(features)
     deepest = builder.relu6(builder.convolve(features, f"{root}.{LAST}.0", f"{root}.{LAST}.1"))
@@ -71,7 +69,7 @@ def _encode(builder: _Builder, images: str) -> list[str]:
 
 
 def _inverted_residual(builder: _Builder, features: str, name: str, stride: int) -> str:
-    """Widened by a 1×1 convolution (but in the first block), convolved depthwise, narrowed, and added where that fits."""
+    """Widen by a 1×1 convolution (but in the first block), convolve depthwise, narrow, and add the input where it fits."""
     expands = builder.has(f"{name}.3.weight")
     inside = features
     if expands:
@@ -84,25 +82,38 @@ def _inverted_residual(builder: _Builder, features: str, name: str, stride: int)
     return builder.add("Add", features, inside) if stride == 1 and entering == leaving else inside
 
 
-def _decode(builder: _Builder, config: Config, maps: list[str]) -> str:
-    """The logits, as `seg_core.network.decoders` computes them."""
-    *skips, features = maps
-    if config.decoder == "pyramid":
-        for level, skip in enumerate(reversed(skips)):
-            below = builder.doubled(builder.convolve(features, f"decoder.narrow.{level}"))
-            beside = builder.convolve(skip, f"decoder.lateral.{level}")
-            features = builder.block(builder.add("Add", below, beside), f"decoder.smooth.{level}")
-        return builder.doubled(builder.convolve(features, "decoder.head"))
+def _plain(builder: _Builder, maps: list[str]) -> str:
+    features = maps[-1]
     for level in range(len(maps)):
+        features = builder.block(builder.doubled(features), f"decoder.blocks.{level}.convolve")
+    return builder.convolve(features, "decoder.head")
+
+
+def _unet(builder: _Builder, maps: list[str]) -> str:
+    *shallower, features = maps
+    for level, skip in enumerate((*reversed(shallower), None)):
         features = builder.doubled(features)
-        if config.decoder == "unet" and level < len(skips):
-            features = builder.add("Concat", features, skips[-1 - level], axis=1)
+        if skip:
+            features = builder.add("Concat", features, skip, axis=1)
         features = builder.block(features, f"decoder.blocks.{level}.convolve")
     return builder.convolve(features, "decoder.head")
 
 
+def _pyramid(builder: _Builder, maps: list[str]) -> str:
+    *shallower, features = maps
+    for level, skip in enumerate(reversed(shallower)):
+        below = builder.doubled(builder.convolve(features, f"decoder.narrow.{level}"))
+        beside = builder.convolve(skip, f"decoder.lateral.{level}")
+        features = builder.block(builder.add("Add", below, beside), f"decoder.smooth.{level}")
+    return builder.doubled(builder.convolve(features, "decoder.head"))
+
+
+DECODERS: dict[Decoder, Callable[[_Builder, list[str]], str]] = {"plain": _plain, "unet": _unet, "pyramid": _pyramid}
+"""From the feature maps to the logits, each as the class of that name in `seg_core.network.decoders` computes them."""
+
+
 class _Builder:
-    """Collects nodes and their weights; each method gives the name of its result."""
+    """Collects nodes and their weights. Each method that adds a node returns the name of its result."""
 
     def __init__(self, tensors: Tensors) -> None:
         self._tensors = tensors
@@ -112,32 +123,32 @@ class _Builder:
         self.weights: list[onnx.TensorProto] = []
 
     def has(self, name: str) -> bool:
-        """Whether there is a tensor of that name."""
+        """True if there is a tensor of that name."""
         return name in self._tensors
 
     def tensor(self, name: str) -> np.ndarray:
-        """A tensor in fp32."""
+        """Return a tensor in fp32."""
         self._used.add(name)
         return self._tensors[name].astype(np.float32)
 
     def unused(self) -> list[str]:
-        """The tensors that were not asked for, but for BatchNorm's counters, which only training needs."""
+        """Names of the tensors not used so far, without BatchNorm's counters, which only training needs."""
         return [name for name in self._tensors if name not in self._used and not name.endswith("num_batches_tracked")]
 
     def add(self, kind: str, *inputs: str, **attributes: Any) -> str:
-        """A node."""
+        """Add a node."""
         name = f"{kind.lower()}_{next(self._numbers)}"
         self.nodes.append(helper.make_node(kind, list(inputs), [name], name=name, **attributes))
         return name
 
     def constant(self, values: np.ndarray | np.float32) -> str:
-        """A weight or a setting."""
+        """Add a weight or a setting."""
         name = f"constant_{next(self._numbers)}"
         self.weights.append(numpy_helper.from_array(np.asarray(values), name))
         return name
 
     def convolve(self, features: str, name: str, norm: str = "", stride: int = 1) -> str:
-        """The convolution ``name``, with the BatchNorm ``norm`` behind it folded in; depthwise if an output has one input."""
+        """Add the convolution ``name``, with the BatchNorm ``norm`` after it folded in; depthwise if an output has one input."""
         weight = self.tensor(f"{name}.weight")
         outputs, inputs, side, _ = weight.shape
         if norm:
@@ -160,16 +171,16 @@ class _Builder:
         )
 
     def relu6(self, features: str) -> str:
-        """MobileNetV2's activation."""
+        """Add MobileNetV2's activation."""
         return self.add("Clip", features, self.constant(np.float32(0)), self.constant(np.float32(6)))
 
     def doubled(self, features: str) -> str:
-        """Twice the size, bilinearly, as torch does with ``align_corners=False``."""
+        """Double the size, bilinearly, as torch does with ``align_corners=False``."""
         scales = self.constant(np.array([1, 1, 2, 2], np.float32))
         return self.add("Resize", features, "", scales, mode="linear", coordinate_transformation_mode="half_pixel")
 
     def block(self, features: str, name: str) -> str:
-        """Convolution, BatchNorm and ReLU, as often as there are weights of that name."""
+        """Add convolution, BatchNorm and ReLU, as often as there are weights of that name."""
         for place in takewhile(lambda place: self.has(f"{name}.{place}.0.weight"), count()):
             features = self.add("Relu", self.convolve(features, f"{name}.{place}.0", f"{name}.{place}.1"))
         return features

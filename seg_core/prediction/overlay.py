@@ -12,7 +12,7 @@ EDGE = "#10151c"
 
 
 def preview(photograph: Image.Image, longest: int = 1024, at_least: int = 1) -> Image.Image:
-    """A copy of a photograph, its longer side at most ``longest`` pixels, and scaled up to ``at_least`` where it is shorter."""
+    """Return a copy whose longer side has at most ``longest`` pixels, scaled up to ``at_least`` where it is shorter."""
     longer = max(photograph.size)
     scale = min(max(longer, at_least), longest) / longer
     size = (max(1, round(photograph.width * scale)), max(1, round(photograph.height * scale)))
@@ -31,8 +31,8 @@ def draw_mask(
     """Lay a mask (H, W) bool over a photograph of the same size, as a tint and as an outline.
 
     ``colour`` is #rrggbb; ``opacity`` is that of the tint, from 0 (none) to 1 (the photograph is hidden). Truth is
-    drawn with ``colour="#ffffff", opacity=0``. ``width`` is that of the outline in pixels; 0 takes one that fits the size. The
-    border of the photograph is an edge of the mask too.
+    drawn with ``colour="#ffffff", opacity=0``. ``width`` is that of the outline in pixels; 0 takes one that fits the size. A mask
+    that reaches the border of the photograph is outlined there too.
 
     Raises:
         ValueError: if the mask and the photograph differ in size, or the opacity is outside [0, 1].
@@ -54,7 +54,7 @@ def draw_mask(
 
 
 def line_width(size: tuple[int, int]) -> int:
-    """Pixels of an outline that looks the same on photographs of every size: 2 on a side of 1024."""
+    """Width in pixels of an outline that looks the same on photographs of every size: 2 on a side of 1024."""
     return max(1, round(max(size) / 512))
 
 

@@ -1,6 +1,6 @@
-"""The views of photographs that a network sees, and what it gives for them as probabilities of the photographs themselves.
+"""Predicting photographs so that mirror images get mirrored masks, or as a mean over all symmetries of the square.
 
-A network answers the mirror image of a photograph with a mask that is nearly, but not quite, the mirror image of its mask.
+A network alone answers the mirror image of a photograph with a mask that is nearly, but not quite, the mirror image of its mask.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ Network = Callable[[np.ndarray], np.ndarray]
 """From photographs (B, S, S, 3) uint8 to probabilities (B, S, S) float32."""
 
 
-def in_one_view(network: Network, photos: np.ndarray) -> np.ndarray:
-    """Let a network see photographs with their darker side to the left, so that mirror images get mirrored masks.
+def canonical_probabilities(network: Network, photos: np.ndarray) -> np.ndarray:
+    """Predict photographs with their darker side to the left, so that mirror images get mirrored masks.
 
-    Which of two equivalent views it is, the photograph says, and not whoever holds it: canonicalization (Kaba et al., 2023), here
-    by the side on which the centre of brightness lies. Where that is the very middle, the photograph is seen as it is.
+    The photograph itself decides which of its two mirror images the network sees: canonicalization (Kaba et al., 2023), here by
+    the side on which the centre of brightness lies. Where that is the very middle, the photograph is seen as it is.
 
     Args:
-        network: what predicts.
+        network: the model alone.
         photos: (B, S, S, 3) uint8.
 
     Returns:
@@ -29,11 +29,11 @@ def in_one_view(network: Network, photos: np.ndarray) -> np.ndarray:
     """
     columns = photos.sum(axis=(1, 3), dtype=np.int64)
     mirrored = columns @ np.arange(1 - photos.shape[2], photos.shape[2], 2) < 0
-    return _mirrored(network(_mirrored(photos, mirrored)), mirrored)
+    return _mirror(network(_mirror(photos, mirrored)), mirrored)
 
 
-def in_all_views(network: Network, photos: np.ndarray) -> np.ndarray:
-    """Test-time augmentation: the mean over the eight symmetries of the square. Takes and gives what `in_one_view` does."""
+def mean_over_symmetries(network: Network, photos: np.ndarray) -> np.ndarray:
+    """Predict the mean over the eight symmetries of the square (test-time augmentation); as `canonical_probabilities`."""
     found = []
     for side, turns in product((1, -1), range(4)):
         turned = network(np.rot90(photos[:, :, ::side], turns, axes=(1, 2)))
@@ -42,7 +42,7 @@ def in_all_views(network: Network, photos: np.ndarray) -> np.ndarray:
     return mean
 
 
-def _mirrored(arrays: np.ndarray, which: np.ndarray) -> np.ndarray:
-    """Arrays (B, H, W, ...), those of ``which`` (B,) mirrored."""
+def _mirror(arrays: np.ndarray, which: np.ndarray) -> np.ndarray:
+    """Mirror those of the arrays (B, H, W, ...) that are marked in ``which`` (B,)."""
     result: np.ndarray = np.where(which.reshape(-1, *[1] * (arrays.ndim - 1)), arrays[:, :, ::-1], arrays)
     return result

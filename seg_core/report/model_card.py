@@ -9,7 +9,7 @@ from typing import Any
 from seg_core.config import Config
 from seg_core.evaluation.evaluate import METRICS, OUTLINE_METRICS
 from seg_core.evaluation.robustness import MARKED
-from seg_core.prediction.metadata import CheckpointMetadata, PartScores
+from seg_core.prediction.metadata import CheckpointMetadata, SplitScores
 from seg_core.training.command_line import command_line
 
 DATA = "DIR"
@@ -120,7 +120,7 @@ _EPOCH = {
 _SPLITS = {"train": "train", "validation": "val"}
 
 
-def _scores(evaluation: Mapping[str, PartScores]) -> str:
+def _scores(evaluation: Mapping[str, SplitScores]) -> str:
     head = ["part", "photographs", *(name.replace("_", " ") for name in SCORES)]
     rows = [
         [part, str(of_part["n"]), *(_with_interval(of_part["scores"][name]) for name in SCORES)]
@@ -146,7 +146,7 @@ def _with_interval(interval: Sequence[Any], sign: str = "") -> str:
     return f"{mean:{sign}.4f}" if low is None else f"{mean:{sign}.4f} ({low:{sign}.3f} to {high:{sign}.3f})"
 
 
-def _errors(evaluation: Mapping[str, PartScores]) -> str:
+def _errors(evaluation: Mapping[str, SplitScores]) -> str:
     return ", ".join(f"{of_part['calibration_error']:.4f} ({part})" for part, of_part in evaluation.items())
 
 

@@ -19,9 +19,9 @@ from seg_core.errors import InputError, some_of
 from seg_core.evaluation.confidence import mean_interval
 from seg_core.evaluation.evaluate import Evaluation, evaluate
 from seg_core.evaluation.robustness import robustness
-from seg_core.prediction.checkpoint import Checkpoint, load_checkpoint
-from seg_core.prediction.checkpoint_file import load_model, read_metadata, save_checkpoint
-from seg_core.prediction.metadata import CheckpointMetadata, PartScores, Published
+from seg_core.prediction.checkpoint import Checkpoint, load_checkpoint, load_model
+from seg_core.prediction.checkpoint_file import read_metadata, save_checkpoint
+from seg_core.prediction.metadata import CheckpointMetadata, Published, SplitScores
 from seg_core.report.model_card import ORIGINALS, model_card
 
 Advance = Callable[[int, int], None]
@@ -119,7 +119,7 @@ def _originals(pairs: Sequence[Pair], originals: Dataset) -> list[Pair]:
     return [there[pair.id] for pair in pairs]
 
 
-def _summary(evaluation: Evaluation) -> PartScores:
+def _summary(evaluation: Evaluation) -> SplitScores:
     """Of every metric the mean and its 95 % interval, and how far probabilities are from what they say."""
     scores = {name: _known(list(mean_interval(values))) for name, values in evaluation.own_scores.items()}
     return {"n": len(evaluation.ids), "scores": scores, "calibration_error": evaluation.reliability().calibration_error}

@@ -1,22 +1,23 @@
-"""The model: shapes, what each variant trains and freezes, and where its ImageNet weights come from."""
+"""The model: shapes, trained and frozen weights of each variant, and initial weights."""
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable, Iterator
+import subprocess
+import sys
+from collections.abc import Callable
 from itertools import pairwise
-from pathlib import Path
-from types import SimpleNamespace
-from urllib.error import URLError
 
 import pytest
 import torch
 from torch import nn
 from torchvision.models import mobilenet_v2
 
+from seg_core.common.home import PROJECT
 from seg_core.config import DECODERS, VARIANTS, Variant
-from seg_core.errors import InputError
-from seg_core.network import Segmenter, build_model, count_parameters, weights
+from seg_core.network import Segmenter, build_model, count_parameters
+from seg_core.network import decoders as torch_decoders
+from seg_core.network.architecture import LAST, STRIDES, TAPS
+from seg_core.prediction import onnx_graph
 from tests.helpers import tiny_config
 
 FROZEN = {"trainable-decoder": {"encoder"}, "fine-tune": set(), "frozen-decoder": {"decoder"}}
@@ -40,6 +41,21 @@ def one_step(model: Segmenter) -> None:
     optimizer = torch.optim.Adam([one for one in model.parameters() if one.requires_grad], lr=0.1)
     model(torch.randn(2, 3, 64, 64)).square().mean().backward()
     optimizer.step()
+
+
+def test_every_decoder_of_the_config_is_there_as_torch_model_and_as_graph() -> None:
+    assert set(torch_decoders.DECODERS) == set(onnx_graph.DECODERS) == set(DECODERS)
+
+
+def test_the_layers_of_the_encoder_are_those_of_the_paper() -> None:
+    assert [layer for layer, stride in enumerate(STRIDES) if stride == 2] == [0, 2, 4, 7, 14]
+    assert (TAPS, LAST) == ((1, 3, 6, 13, 18), 18)
+
+
+def test_the_numbers_of_the_encoder_need_no_torch() -> None:
+    code = "import sys, seg_core.network.architecture; print('torch' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], cwd=PROJECT, capture_output=True, text=True, timeout=100, check=True)
+    assert done.stdout.strip() == "False"
 
 
 @pytest.mark.parametrize("decoder", DECODERS)
@@ -137,7 +153,7 @@ def test_a_folded_encoder_gives_the_same_logits_and_is_no_part_of_the_state(vari
 
 
 def model_maps(model: Segmenter) -> list[torch.Tensor]:
-    """What the decoder was given in a forward pass."""
+    """Return the maps that the decoder gets in a forward pass."""
     given: list[torch.Tensor] = []
     model.decoder.register_forward_pre_hook(lambda module, inputs: given.extend(inputs[0]))
     model(torch.randn(2, 3, 64, 64, requires_grad=True))
@@ -181,88 +197,6 @@ def test_the_seed_alone_decides_the_initial_weights() -> None:
     assert parts_that_differ(first, state(model_of(seed=6))) == {"encoder", "decoder"}
     torch.manual_seed(1)
     assert torch.equal(torch.rand(1), drawn)  # building a model draws nothing from the caller's random numbers
-
-
-# The ImageNet weights
-
-
-@pytest.fixture
-def places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, Path]]:
-    """Where weights may lie, both empty; nothing can be downloaded; ``good`` is a file with the right hash."""
-    hub, package = tmp_path / "hub", tmp_path / "package"
-    content = b"the weights"
-    monkeypatch.setattr(weights, "SHA256", hashlib.sha256(content).hexdigest())
-    monkeypatch.setattr(torch.hub, "get_dir", lambda: str(hub))
-    spec = SimpleNamespace(submodule_search_locations=[str(package)])
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: spec if name == weights.PACKAGE else None)
-
-    def offline(*args: object, **options: object) -> None:
-        raise URLError("no network")
-
-    monkeypatch.setattr(torch.hub, "download_url_to_file", offline)
-    weights._weights_file.cache_clear()
-    (hub / "checkpoints").mkdir(parents=True)
-    (package / "weights").mkdir(parents=True)
-    good = tmp_path / "good.pth"
-    good.write_bytes(content)
-    name = "mobilenet_v2-b0353104.pth"
-    yield {"hub": hub / "checkpoints" / name, "package": package / "weights" / name, "good": good}
-    weights._weights_file.cache_clear()
-
-
-@pytest.mark.parametrize("place", ["hub", "package"])
-def test_weights_are_found_in_the_hub_cache_and_in_the_package(place: str, places: dict[str, Path]) -> None:
-    places[place].write_bytes(places["good"].read_bytes())
-    assert weights._weights_file() == places[place]
-
-
-def test_a_file_with_another_hash_is_passed_over(places: dict[str, Path]) -> None:
-    places["hub"].write_bytes(b"something else")
-    places["package"].write_bytes(places["good"].read_bytes())
-    assert weights._weights_file() == places["package"]
-
-
-@pytest.mark.parametrize("damaged", [[], ["hub"], ["hub", "package"]])
-def test_without_weights_and_network_the_message_says_what_to_do(damaged: list[str], places: dict[str, Path]) -> None:
-    for place in damaged:
-        places[place].write_bytes(b"something else")
-    with pytest.raises(InputError, match=r"could not be downloaded.*no network.*make setup.*random encoder weights") as refused:
-        build_model(tiny_config(encoder_weights="imagenet"))
-    assert "\n" not in str(refused.value)
-    build_model(tiny_config(encoder_weights="imagenet"), load_encoder_weights=False)
-    build_model(tiny_config(encoder_weights="random"))
-
-
-def test_weights_are_downloaded_where_they_are_missing_and_their_hash_is_asked_for(
-    places: dict[str, Path], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def download(url: str, target: str, hash_prefix: str, progress: bool) -> None:
-        assert url == "https://download.pytorch.org/models/mobilenet_v2-b0353104.pth"
-        assert hash_prefix == weights.SHA256
-        Path(target).write_bytes(places["good"].read_bytes())
-
-    monkeypatch.setattr(torch.hub, "download_url_to_file", download)
-    assert weights._weights_file() == places["hub"]
-
-
-def test_a_folder_that_cannot_be_written_is_bad_input_too(places: dict[str, Path], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(torch.hub, "get_dir", lambda: str(places["good"] / "below-a-file"))
-    with pytest.raises(InputError, match="could not be downloaded"):
-        weights.imagenet_state()
-
-
-def test_the_imagenet_weights_are_torchvisions_own(monkeypatch: pytest.MonkeyPatch) -> None:
-    def offline(*args: object, **options: object) -> None:
-        raise URLError("tests download nothing")
-
-    monkeypatch.setattr(torch.hub, "download_url_to_file", offline)
-    try:
-        expected = weights.imagenet_state()
-    except InputError as error:
-        pytest.skip(str(error))
-    encoder = build_model(tiny_config(encoder_weights="imagenet")).encoder.state_dict()
-    assert {name for name in expected if not name.startswith("classifier")} == set(encoder)
-    assert all(torch.equal(tensor, expected[name]) for name, tensor in encoder.items())
 
 
 def test_the_strided_depthwise_convolutions_are_torchvisions_but_for_their_precision() -> None:

@@ -1,4 +1,4 @@
-"""Checkpoints: one file that rebuilds the model and predicts at any size, and is refused in words when it is none."""
+"""Checkpoints: one file that rebuilds the model and predicts at any size; other files are refused in one sentence."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ from seg_core.network import build_model, count_parameters
 from seg_core.network.normalisation import normalise
 from seg_core.prediction import catalogue
 from seg_core.prediction.catalogue import available_checkpoints
-from seg_core.prediction.checkpoint import Checkpoint, load_checkpoint
-from seg_core.prediction.checkpoint_file import load_model, read_metadata, save_checkpoint, write_tensors
+from seg_core.prediction.checkpoint import Checkpoint, load_checkpoint, load_model
+from seg_core.prediction.checkpoint_file import read_metadata, save_checkpoint, write_tensors
 from seg_core.prediction.metadata import METADATA_KEY
 from seg_core.prediction.predictor import Prediction
 from seg_core.training.loop import train
@@ -333,18 +333,18 @@ def test_the_mirror_image_of_a_photograph_gets_the_mirror_image_of_its_mask(trai
 def test_with_test_time_augmentation_a_turned_photograph_gets_the_turned_mask(trained: Path) -> None:
     photo, _ = lesion((64, 64), seed=5)
     plain, tta = load_checkpoint(trained), load_checkpoint(trained, tta=True)
-    views = [change(photo) for change in (np.asarray, np.fliplr, np.rot90, np.flipud)]
-    found = [tta.probabilities(np.ascontiguousarray(view)[None])[0] for view in views]
+    images = [change(photo) for change in (np.asarray, np.fliplr, np.rot90, np.flipud)]
+    found = [tta.probabilities(np.ascontiguousarray(image)[None])[0] for image in images]
     first, *others = found[0], np.fliplr(found[1]), np.rot90(found[2], -1), np.flipud(found[3])
     for other in others:
         np.testing.assert_allclose(first, other, atol=1e-5)
     assert np.abs(plain.probabilities(photo[None])[0] - first).max() > 1e-4
-    np.testing.assert_allclose(first, np.mean([symmetric(plain, photo, view) for view in range(8)], axis=0), atol=1e-5)
+    np.testing.assert_allclose(first, np.mean([by_symmetry(plain, photo, number) for number in range(8)], axis=0), atol=1e-5)
 
 
-def symmetric(model: Checkpoint, photo: np.ndarray, view: int) -> np.ndarray:
-    """What a model says of one of the eight views of a photograph, turned back."""
-    mirrored, turns = divmod(view, 4)
+def by_symmetry(model: Checkpoint, photo: np.ndarray, number: int) -> np.ndarray:
+    """Predict a photograph under one of the eight symmetries, and turn the prediction back."""
+    mirrored, turns = divmod(number, 4)
     seen = np.rot90(np.flip(photo, 1) if mirrored else photo, turns)
     found = np.rot90(model.engine(seen[None])[0], -turns)
     return np.flip(found, 1) if mirrored else found

@@ -1,4 +1,4 @@
-"""The graph that predicts and is exported: it holds what torch computes, whatever the model, the size and the batch."""
+"""The graph that predicts and is exported: it computes what torch computes, for every decoder, size and batch."""
 
 from __future__ import annotations
 
@@ -19,7 +19,8 @@ from seg_core.errors import InputError
 from seg_core.network import Segmenter, build_model
 from seg_core.network.normalisation import normalise
 from seg_core.prediction import export
-from seg_core.prediction.checkpoint_file import load_model, save_checkpoint
+from seg_core.prediction.checkpoint import load_model
+from seg_core.prediction.checkpoint_file import save_checkpoint
 from seg_core.prediction.engine import Engine
 from seg_core.prediction.export import export_onnx, onnx_bytes
 from seg_core.prediction.onnx_graph import build_graph

@@ -1,4 +1,4 @@
-"""Masks of another program as a model: found by name, read whatever their kind, and refused in one sentence."""
+"""Masks of another program as a model: matched by name, read in every format, and refused in one sentence."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from seg_core.data.folders import Pair
 from seg_core.data.image import write_mask
 from seg_core.errors import InputError
 from seg_core.evaluation.evaluate import Evaluation, evaluate
-from seg_core.prediction.mask_folder import PredictedMasks, open_predicted_masks
+from seg_core.prediction.mask_folder import MaskFolder, open_predicted_masks
 from tests.helpers import find_pairs, lesion, make_dataset
 
 A, B, C = (f"ISIC_000000{number}" for number in range(3))
@@ -313,7 +313,7 @@ def test_values_that_are_no_probabilities_are_refused(value: float, folder: Path
 
 def test_a_mask_that_went_away_is_named(folder: Path, pairs: list[Pair]) -> None:
     save(half(), *(folder / f"{id}.png" for id in (A, B, C)))
-    masks: PredictedMasks = open_predicted_masks(folder, pairs)
+    masks: MaskFolder = open_predicted_masks(folder, pairs)
     shutil.rmtree(folder)
     with pytest.raises(InputError, match=f"{A}.png does not exist"):
         evaluate(masks, pairs)

@@ -1,4 +1,4 @@
-"""Predictions: the line that a threshold draws, and the picture that a page shows."""
+"""Predictions: masks at a threshold, and the picture that a page shows."""
 
 from __future__ import annotations
 

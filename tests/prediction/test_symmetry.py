@@ -1,11 +1,11 @@
-"""Which view of a photograph a network sees, and that what it finds there is turned back; worked out by hand."""
+"""Symmetries of photographs: the orientation that a network sees, and its answer turned back; worked out by hand."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 
-from seg_core.prediction.symmetry import in_all_views, in_one_view
+from seg_core.prediction.symmetry import canonical_probabilities, mean_over_symmetries
 
 
 def photos(*rows: list[int]) -> np.ndarray:
@@ -15,7 +15,7 @@ def photos(*rows: list[int]) -> np.ndarray:
 
 
 class Network:
-    """Says that every pixel of the leftmost column is lesion, whatever it sees, and remembers that."""
+    """Marks the leftmost column as lesion, whatever it sees, and remembers what it saw."""
 
     def __init__(self) -> None:
         self.seen: list[np.ndarray] = []
@@ -40,18 +40,18 @@ class Network:
 )
 def test_a_photograph_is_seen_with_its_darker_side_to_the_left(row: list[int], seen: list[int]) -> None:
     network = Network()
-    in_one_view(network, photos(row))
+    canonical_probabilities(network, photos(row))
     assert network.seen[0].tolist() == [seen]
 
 
-def test_what_is_found_in_a_mirrored_view_is_mirrored_back_and_in_a_batch_each_for_itself() -> None:
+def test_the_answer_for_a_mirrored_photograph_is_mirrored_back_each_of_a_batch_for_itself() -> None:
     network = Network()
-    found = in_one_view(network, photos([1, 2, 3], [3, 2, 1]))
+    found = canonical_probabilities(network, photos([1, 2, 3], [3, 2, 1]))
     assert network.seen[0].tolist() == [[1, 2, 3], [1, 2, 3]]
     assert found[:, 0].tolist() == [[1, 0, 0], [0, 0, 1]]
     assert found.dtype == np.float32
 
 
-def test_the_mean_of_all_views_finds_what_lies_at_every_edge() -> None:
-    found = in_all_views(Network(), photos([1, 2, 3]))
+def test_the_mean_over_all_symmetries_finds_what_lies_at_every_edge() -> None:
+    found = mean_over_symmetries(Network(), photos([1, 2, 3]))
     np.testing.assert_allclose(found[0], [[0.5, 0.25, 0.5], [0.25, 0, 0.25], [0.5, 0.25, 0.5]])

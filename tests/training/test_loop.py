@@ -24,8 +24,8 @@ from seg_core.data.cache.storage import cache_pairs
 from seg_core.data.dataset import Dataset, open_dataset
 from seg_core.errors import InputError
 from seg_core.network import build_model, count_parameters
-from seg_core.prediction.checkpoint import load_checkpoint
-from seg_core.prediction.checkpoint_file import load_model, read_header, read_metadata
+from seg_core.prediction.checkpoint import load_checkpoint, load_model
+from seg_core.prediction.checkpoint_file import read_header, read_metadata
 from seg_core.training import loop, preparation
 from seg_core.training.augmentation import plain
 from seg_core.training.events import BatchDone, EpochDone, Event, Message, Preparing

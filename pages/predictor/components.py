@@ -1,0 +1,68 @@
+"""The Gradio components that the handlers read and change."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import gradio as gr
+
+Values = Mapping[Any, Any]
+"""Values of some components as the page sends them, by component."""
+Update = dict[Any, Any]
+"""New values or settings of some components, by component."""
+
+
+@dataclass(frozen=True)
+class Side:
+    """The components of one model: its place (0 or 1), and from its choice to its download."""
+
+    place: int
+    choice: gr.Dropdown
+    result: gr.Column
+    measures: gr.HTML
+    picture: gr.Image
+    tools: gr.Column
+    threshold: gr.Slider
+    download: gr.Button
+    mask: gr.File
+    export: gr.Button
+    onnx: gr.File
+
+
+@dataclass(frozen=True)
+class Components:
+    """All components of the widget, but for those of the endpoint."""
+
+    session: gr.State
+    known: gr.State
+    note: gr.HTML
+    uploads: gr.File
+    examples: gr.HTML
+    message: gr.HTML
+    strip_box: gr.Column
+    strip: gr.HTML
+    clear: gr.Button
+    both: gr.Row
+    agreement: gr.HTML
+    opacity: gr.Slider
+    outline: gr.Checkbox
+    tta: gr.Checkbox
+    sides: tuple[Side, Side]
+
+    @property
+    def controls(self) -> set[Any]:
+        """The components that `pages.predictor.controls.Controls` reads, and the session."""
+        of_sides = {component for side in self.sides for component in (side.choice, side.threshold)}
+        return {self.session, self.opacity, self.outline, self.tta} | of_sides
+
+    @property
+    def shown(self) -> list[Any]:
+        """The components in which a photograph and its masks are shown, and the session."""
+        of_sides = [
+            component
+            for side in self.sides
+            for component in (side.result, side.measures, side.picture, side.tools, side.threshold)
+        ]
+        return [self.session, self.message, self.strip_box, self.strip, self.both, self.agreement, *of_sides]

@@ -1,0 +1,51 @@
+"""The files to download: a mask, or a model for other programs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import gradio as gr
+
+from pages.predictor.components import Components, Side, Values
+from pages.predictor.files import fresh_folder, mask_name, mask_png
+from pages.predictor.handlers.display import IDLE
+from pages.predictor.session import Session
+from pages.shared.models import model_at, model_name, slug
+from seg_core.errors import InputError
+
+
+@dataclass(frozen=True)
+class MaskDownload:
+    """Writes the mask of one side."""
+
+    components: Components
+    side: Side
+
+    def mask_file(self, values: Values) -> str:
+        """Write the mask of the photograph that is shown as a PNG file of its own size, at the threshold of the picture."""
+        session: Session = values[self.components.session]
+        model: str | None = values[self.side.choice]
+        if session.photo is None or not model:
+            raise gr.Error(IDLE, print_exception=False)
+        (prediction,) = session.photo.predict([model], tta=values[self.components.tta])
+        if isinstance(prediction, InputError):
+            raise gr.Error(str(prediction), print_exception=False)
+        name = mask_name(session.photo.name, model_name(model_at(model)))
+        # Before the answer for a newly chosen model has come, the slider still stands for the model before.
+        drawn = session.controls.sides[self.side.place]
+        threshold = drawn.threshold if drawn.threshold_of == model else prediction.threshold
+        return str(mask_png(prediction, threshold, fresh_folder(), name))
+
+
+def model_file(model: str | None) -> str:
+    """Write a model as an ONNX file."""
+    from seg_core.prediction.export import onnx_bytes
+
+    try:
+        entry = model_at(model or "")
+        content = onnx_bytes(entry.path, model_name(entry))
+    except InputError as error:
+        raise gr.Error(str(error), print_exception=False) from None
+    file = fresh_folder() / f"{slug(model_name(entry))}.onnx"
+    file.write_bytes(content)
+    return str(file)

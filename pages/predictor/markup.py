@@ -1,0 +1,76 @@
+"""The HTML of the parts for which Gradio has no component; `markup.html` holds the templates."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+CLICK = """
+element.addEventListener("click", (event) => {
+  const button = event.target.closest("button[data-index]");
+  if (button) trigger("click", { index: Number(button.dataset.index) });
+});
+"""
+"""The script that goes with `thumbnails`."""
+
+
+def thumbnails(heading: str, pictures: Sequence[tuple[str, bytes]], *, chosen: int | None = None) -> str:
+    """A row of pictures to click, each given as name and JPEG; a click triggers ``click`` with the picture's index."""
+    encoded = [(name, base64.b64encode(jpeg).decode()) for name, jpeg in pictures]
+    return _render("thumbnails", heading, encoded, chosen)
+
+
+def waiting() -> str:
+    """Placeholder of the measures while a model runs."""
+    return _render("waiting")
+
+
+def measures(area: float, seconds: float) -> str:
+    """The measures of one mask: its share of the photograph, and the time that the model took."""
+    return _render("measures", percent(area) if area else "", duration(seconds))
+
+
+def agreement(iou: float) -> str:
+    """Agreement of two masks."""
+    return _render("agreement", iou)
+
+
+def note(sentence: str) -> str:
+    """Box with a hint on what to do first."""
+    return _render("note", sentence)
+
+
+def problem(sentences: Sequence[str]) -> str:
+    """Box with the errors, one sentence each; empty when there are none."""
+    return _render("problem", list(dict.fromkeys(sentences))) if sentences else ""
+
+
+def small_print() -> str:
+    """Where photographs are kept, and the limits of the masks."""
+    return _render("small_print")
+
+
+def percent(share: float) -> str:
+    """A share from 0 to 1 in words: ``12.4 %``."""
+    return f"{100 * share:.1f} %"
+
+
+def duration(seconds: float) -> str:
+    """A time in words: ``0.8 s``, and ``0.08 s`` when it is short."""
+    return f"{seconds:.1f} s" if seconds >= 0.1 else f"{max(seconds, 0.01):.2f} s"
+
+
+def _render(macro: str, *arguments: Any) -> str:
+    return str(getattr(_macros(), macro)(*arguments))
+
+
+@cache
+def _macros() -> Any:
+    loader = FileSystemLoader(Path(__file__).parent)
+    environment = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    return environment.get_template("markup.html").module

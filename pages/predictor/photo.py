@@ -1,0 +1,91 @@
+"""One photograph of a visitor: its small copies, and what models predict for it."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from pages.shared.models import Key, LoadedModels, file_key, model_at
+from seg_core import metrics
+from seg_core.data.image import read_reduced
+from seg_core.errors import InputError
+from seg_core.prediction.overlay import preview
+from seg_core.prediction.predictor import Prediction
+
+PREVIEW = (1024, 640)
+"""Longer side of what is drawn on, in pixels: at most, and at least. Masks over small photographs would look coarse."""
+THUMBNAIL = 96
+
+LOADED = LoadedModels()
+
+
+@dataclass
+class Photo:
+    """One photograph: its name, file and size (width, height), small copies as JPEG, and the predictions made so far."""
+
+    name: str
+    file: Path
+    size: tuple[int, int]
+    preview: bytes
+    thumbnail: bytes
+    predictions: dict[tuple[Key, bool], Prediction] = field(default_factory=dict)
+    """By the state of the checkpoint's file, and with or without test-time augmentation."""
+
+    @classmethod
+    def read(cls, file: Path, name: str) -> Photo:
+        """Read an upload; an error calls it ``name``.
+
+        Raises:
+            InputError: if the file is not an image that can be used.
+        """
+        image, size = read_reduced(file, PREVIEW[0], name)
+        small = preview(image, *PREVIEW)
+        return cls(name, file, size, jpeg(small), jpeg(preview(small, 2 * THUMBNAIL)))
+
+    def drawable(self) -> Image.Image:
+        """Decode the preview: RGB, its longer side 640 to 1024 pixels."""
+        return Image.open(io.BytesIO(self.preview)).convert("RGB")
+
+    def predict(self, paths: Iterable[str], *, tta: bool = False) -> list[Prediction | InputError]:
+        """Return the prediction of each model, running it once; an error takes the place of one that cannot be made."""
+        predictions: list[Prediction | InputError] = []
+        for path in paths:
+            try:
+                model = model_at(path)
+                key = file_key(model), tta
+                if key not in self.predictions:
+                    # From the file, not from the preview, so that the mask is the one that the CLI writes.
+                    self.predictions[key] = LOADED.get(model, tta=tta).predict(self._existing_file(), self.name)
+                predictions.append(self.predictions[key])
+            except InputError as error:
+                predictions.append(error)
+        return predictions
+
+    def knows(self, paths: Iterable[str], *, tta: bool = False) -> bool:
+        """True if no model has to run for the predictions of these models."""
+        with contextlib.suppress(InputError):  # one that is gone cannot run
+            return all((file_key(model_at(path)), tta) in self.predictions for path in paths)
+        return True
+
+    def _existing_file(self) -> Path:
+        if not self.file.exists():
+            raise InputError(f"{self.name} was deleted from this machine after an hour; drop it again.")
+        return self.file
+
+
+def agreement(masks: list[np.ndarray]) -> float | None:
+    """IoU of two masks (H, W); None unless there are two. Two empty masks agree."""
+    return float(metrics.iou(masks[0], masks[1])) if len(masks) == 2 else None
+
+
+def jpeg(image: Image.Image) -> bytes:
+    """Encode a picture as JPEG, with colours at full resolution, so that thin outlines stay sharp."""
+    file = io.BytesIO()
+    image.save(file, "JPEG", quality=88, subsampling=0)
+    return file.getvalue()

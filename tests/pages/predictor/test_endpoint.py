@@ -1,0 +1,103 @@
+"""The endpoint /predict, called as a function."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from pages.predictor.photo import Photo
+from pages.predictor.view import view
+from seg_core.prediction.checkpoint import load_checkpoint
+from tests.helpers import lesion
+from tests.pages.predictor.helpers import MakeModel, mask_of
+
+
+@pytest.fixture
+def predict(make_model: MakeModel, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., Any]:
+    """Call the endpoint for a file; returns its results, or the sentence of its error."""
+    from gradio import Error
+
+    from pages.predictor.api import predict as endpoint
+
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path / "gradio"))
+
+    def predict(file: Path, *arguments: Any) -> Any:
+        try:
+            return endpoint({"path": str(file), "orig_name": file.name}, *arguments)
+        except Error as error:
+            return error.message
+
+    return predict
+
+
+def test_a_damaged_model_goes_by_its_name_not_by_its_path(
+    predict: Callable[..., Any], make_model: MakeModel, photo_file: Path
+) -> None:
+    model = make_model(run=3)
+    os.truncate(model, model.stat().st_size - 1000)
+    (side,), _ = view(Photo.read(photo_file, "ISIC_1.jpg"), [str(model)], [None])
+    sentence = "Model 2 · fine-tuned, run 3 is damaged or does not fit this version (SafetensorError); copy or train it again."
+    assert side.problem == predict(photo_file, "run 3") == sentence
+
+
+def test_endpoint_gives_both_masks_and_their_measures(
+    predict: Callable[..., Any], make_model: MakeModel, photo_file: Path
+) -> None:
+    make_model(run=2, threshold=0.3)
+    make_model(stem="fine-tune-best")
+    first, second, measures = predict(photo_file)
+    masks = [mask_of(first), mask_of(second)]
+    assert [mask.shape for mask in masks] == [(90, 120), (90, 120)]
+    assert Path(first).name == "ISIC_1_mask_model-2-fine-tuned.png"
+    assert measures["models"] == ["Model 2 · fine-tuned", "Model 2 · fine-tuned, run 2"]
+    assert measures["thresholds"] == [0.5, 0.3]
+    assert measures["lesion_area"] == pytest.approx([mask.mean() for mask in masks])
+    both, either = (masks[0] & masks[1]).sum(), (masks[0] | masks[1]).sum()
+    assert measures["agreement"] == pytest.approx(both / either if either else 1)
+    assert measures["size"] == [120, 90]
+    assert len(measures["seconds"]) == 2
+
+
+def test_endpoint_decodes_a_large_photograph_as_the_page_and_the_command_line_do(
+    predict: Callable[..., Any], make_model: MakeModel, tmp_path: Path
+) -> None:
+    model = make_model(run=1)
+    large = tmp_path / "large.jpg"
+    Image.fromarray(lesion((1200, 900))[0]).save(large, quality=95)
+    expected = load_checkpoint(model).predict(large)
+    with Image.open(large) as photo:
+        assert not np.array_equal(load_checkpoint(model).predict(photo).probabilities, expected.probabilities)
+    limit = float(np.median(expected.probability()))
+    file, _, measures = predict(large, "run 1", None, limit)
+    np.testing.assert_array_equal(mask_of(file), expected.mask(limit))
+    assert measures["size"] == [1200, 900]
+
+
+def test_one_model_gives_one_mask(predict: Callable[..., Any], make_model: MakeModel, photo_file: Path) -> None:
+    assert predict(photo_file) == "There is no trained model yet; train one first."
+    make_model(run=6)
+    make_model(run=7, label="Late")
+    mask, none, measures = predict(photo_file, "run 7", "", 0.9)
+    assert (Path(mask).name, none) == ("ISIC_1_mask_late-run-7.png", None)
+    assert (measures["models"], measures["thresholds"], measures["agreement"]) == (["Late, run 7"], [0.9], None)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (("run 9",), "There is no model 'run 9'; choose one of: Model 2 · fine-tuned, run 1."),
+        (("", "", 2), "The threshold cannot be 2; give a number between 0 and 1."),
+        (("", "", "half"), "The threshold cannot be 'half'; give a number between 0 and 1."),
+    ],
+)
+def test_wrong_arguments_get_one_sentence(
+    predict: Callable[..., Any], make_model: MakeModel, photo_file: Path, arguments: tuple[Any, ...], sentence: str
+) -> None:
+    make_model(run=1)
+    assert predict(photo_file, *arguments) == sentence

@@ -1,0 +1,278 @@
+"""The handlers of the Predict widget: what they answer to the page."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from pages.predictor.components import Components
+from pages.predictor.handlers.display import Display
+from pages.predictor.handlers.downloads import MaskDownload, model_file
+from pages.predictor.handlers.models import ModelChoice
+from pages.predictor.handlers.photographs import Photographs
+from pages.predictor.photo import Photo
+from pages.predictor.session import Session
+from pages.shared.models import choices
+from tests.pages.predictor.helpers import MakeModel, halves
+
+
+class Widget:
+    """The handlers of a widget, and what its page sends them."""
+
+    def __init__(self, components: Components) -> None:
+        self.components = components
+        self.display = Display(components)
+        self.photographs = Photographs(components, [], self.display)
+        self.models = ModelChoice(components)
+        self.downloads = MaskDownload(components, components.sides[0])
+
+    def values(
+        self, session: Session, *models: str | None, thresholds: Sequence[float | None] = (0.5, 0.5), **others: Any
+    ) -> dict[Any, Any]:
+        """The values of all controls; ``others`` are those of `Components` that differ from how the page begins."""
+        values: dict[Any, Any] = {self.components.session: session}
+        for side, model, threshold in zip(self.components.sides, (*models, ""), thresholds, strict=False):
+            values |= {side.choice: model, side.threshold: threshold}
+        rest = {"opacity": 40, "outline": True, "tta": False} | others
+        return values | {getattr(self.components, name): value for name, value in rest.items()}
+
+    def show(self, session: Session, *models: str | None, **controls: Any) -> Iterator[dict[Any, Any]]:
+        return self.display.show(self.values(session, *models, **controls))
+
+    def redraw(self, session: Session, *models: str | None, **controls: Any) -> dict[Any, Any]:
+        return self.display.redraw(self.values(session, *models, **controls))
+
+
+@pytest.fixture
+def widget(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Widget:
+    import gradio
+
+    from pages.predictor.layout import lay_out
+
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path / "gradio"))
+
+    async def make() -> Widget:
+        with gradio.Blocks(analytics_enabled=False):
+            return Widget(lay_out([]))
+
+    # Without a running loop Gradio opens loops that nobody closes; in this thread the browser of other tests may have one.
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(asyncio.run, make()).result()
+
+
+def shown_by(updates: Iterable[dict[Any, Any]]) -> dict[Any, Any]:
+    """Return what the page shows after some updates."""
+    page: dict[Any, Any] = {}
+    for update in updates:
+        page |= update
+    return page
+
+
+def test_choices_follow_the_checkpoints(widget: Widget, make_model: MakeModel) -> None:
+    components, (first, second) = widget.components, widget.components.sides
+    page: dict[Any, Any] = {components.known: None, first.choice: None, second.choice: None}
+
+    def look() -> tuple[bool | None, str | None, str | None]:
+        """Let the page ask for models; returns whether the note is shown, and the two choices."""
+        update = widget.models.refresh(page)
+        page[components.known] = update[components.known]
+        for side in (first, second):
+            page[side.choice] = update.get(side.choice, {}).get("value", page[side.choice])
+        return update.get(components.note, {}).get("visible"), page[first.choice], page[second.choice]
+
+    assert look() == (True, None, "")
+    one = str(make_model(run=1))
+    assert look() == (False, one, "")
+    two = str(make_model(run=2))
+    assert look() == (False, one, two)
+    assert look() == (None, one, two)  # nothing is new
+    page[second.choice] = ""
+    three = str(make_model(run=3))
+    assert look() == (False, one, "")  # with models to choose from, none was meant
+    page[second.choice] = two
+    Path(one).unlink()
+    _, now, other = look()
+    assert now in (two, three)
+    assert other == two
+
+
+def test_a_model_that_is_being_chosen_is_not_replaced_by_the_one_before(widget: Widget, make_model: MakeModel) -> None:
+    one, two = str(make_model(run=1)), str(make_model(run=2))
+    known, sides = widget.components.known, widget.components.sides
+    page: dict[Any, Any] = {known: None} | dict.fromkeys((side.choice for side in sides), None)
+    page[known] = widget.models.refresh(page)[known]
+    page |= {side.choice: model for side, model in zip(sides, (one, two), strict=True)}
+    make_model(run=3)
+    update = widget.models.refresh(page)
+    for side in sides:
+        assert len(update[side.choice]["choices"]) >= 3
+        assert "value" not in update[side.choice]
+
+
+def test_slider_is_set_only_for_a_new_model(widget: Widget, make_model: MakeModel, photo_file: Path) -> None:
+    session, parts = Session(), widget.components
+    session.add([(photo_file, "ISIC_1.jpg")])
+    assert session.photo
+    one = str(make_model(run=1))
+    halves(session.photo, Path(one), 0.9, 0.6, threshold=0.4)
+    update = shown_by(widget.show(session, one))
+    assert update[parts.sides[0].threshold] == 0.4
+    assert "100.0 %" in update[parts.sides[0].measures]
+    update = widget.redraw(session, one, thresholds=(0.8, 0.5))
+    assert parts.sides[0].threshold not in update
+    assert "100.0 %" not in update[parts.sides[0].measures]
+
+
+def test_a_number_that_is_being_typed_is_never_out_of_range_nor_missing(
+    widget: Widget, make_model: MakeModel, photo_file: Path
+) -> None:
+    session, (side, _) = Session(), widget.components.sides
+    session.add([(photo_file, "ISIC_1.jpg")])
+    assert session.photo
+    one = str(make_model(run=1))
+    halves(session.photo, Path(one), 1, 0.3)
+    list(widget.show(session, one))
+
+    def drawn(threshold: float | None) -> str:
+        update = widget.redraw(session, one, thresholds=(threshold, 0.5))
+        assert side.threshold not in update  # nothing is written into a field that is being typed in
+        return str(update[side.measures])
+
+    areas = {threshold: drawn(threshold) for threshold in (0.01, 0.6, 0.99)}
+    assert len(set(areas.values())) == 3
+    assert (drawn(55), drawn(None), drawn(-1), drawn(0.6), drawn(None)) == tuple(
+        areas[each] for each in (0.99, 0.99, 0.01, 0.6, 0.6)
+    )
+    for opacity in (150, -10, None):
+        assert side.picture in widget.redraw(session, one, opacity=opacity)
+
+
+def test_the_mask_to_download_is_the_one_that_is_drawn(
+    widget: Widget, make_model: MakeModel, photo_file: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path))
+    session = Session()
+    session.add([(photo_file, "ISIC_1.jpg")])
+    assert session.photo
+    one, two = str(make_model(run=1)), str(make_model(run=2))
+    halves(session.photo, Path(one), 0.9, 0.6)
+    halves(session.photo, Path(two), 0.9, 0.6, threshold=0.4)
+
+    def share(model: str) -> float:
+        with Image.open(widget.downloads.mask_file(widget.values(session, model))) as mask:
+            return float(np.mean(np.asarray(mask) > 0))
+
+    list(widget.show(session, one))
+    assert share(one) == 1
+    widget.redraw(session, one, thresholds=(0.8, 0.5))
+    assert 0.4 < share(one) < 0.6
+    assert share(two) == 1  # chosen this moment: at its own threshold, whatever the slider says still
+
+
+def test_a_photograph_that_comes_before_the_page_knows_of_models_gets_the_first_two(
+    widget: Widget, make_model: MakeModel, photo_file: Path
+) -> None:
+    session, (one, two) = Session(), widget.components.sides
+    session.add([(photo_file, "ISIC_1.jpg")])
+    assert session.photo
+    paths = [make_model(stem="a", label="Model 1"), make_model(stem="b", label="Model 2")]
+    for path in paths:
+        halves(session.photo, path, 0.9, 0.6, threshold=0.75)
+    for first, second in ((None, None), (str(paths[0]), str(paths[1]))):  # then the page knows them, its sliders still at 0.5
+        update = shown_by(widget.show(session, first, second))
+        for side in (one, two):
+            assert update[side.result]["visible"]
+            assert "50.0 %" in update[side.measures]
+            assert update[side.threshold] == 0.75
+        assert update[one.tools]["visible"]
+        assert update[widget.components.both]["visible"]
+    update = shown_by(widget.show(session, str(paths[0]), thresholds=(0.75, 0.75)))
+    assert not update[two.result]["visible"]
+
+
+def test_an_answer_that_took_long_is_not_shown_over_a_later_one(
+    widget: Widget, make_model: MakeModel, photo_file: Path, tmp_path: Path
+) -> None:
+    slow = tmp_path / "slow.jpg"
+    slow.write_bytes(photo_file.read_bytes())
+    session, parts = Session(), widget.components
+    session.add([(photo_file, "quick.jpg"), (slow, "slow.jpg")])
+    one = str(make_model(run=1))
+    halves(session.photos[0], Path(one), 0.9, 0.6)
+
+    session.shown = 1
+    answer = widget.show(session, one)
+    assert "Computing" in next(answer)[parts.sides[0].measures]
+    session.shown = 0
+    quick = shown_by(widget.show(session, one))
+    assert "100.0 %" in quick[parts.sides[0].measures]
+    assert list(answer) == [{parts.session: session}]
+    assert session.photos[1].knows([one])  # it was not for nothing
+
+    session.shown = 1
+    other = widget.show(session, one, tta=True)
+    next(other)
+    widget.photographs.clear(session)
+    assert list(other) == [{parts.session: session}]
+
+
+def test_what_is_asked_for_while_photographs_are_read_is_shown(
+    widget: Widget, make_model: MakeModel, photo_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session, parts = Session(), widget.components
+    one, other = (str(make_model(stem=stem, label=stem)) for stem in ("one", "other"))
+
+    def read(file: Path, name: str) -> Photo:
+        photo = genuine(file, name)
+        halves(photo, Path(one), 0.1, 0.1)
+        halves(photo, Path(other), 0.9, 0.3, threshold=0.2)
+        return photo
+
+    genuine = Photo.read
+    monkeypatch.setattr(Photo, "read", read)
+    session.add([(photo_file, "before.jpg")])
+    list(widget.show(session, one))
+
+    def read_while_another_is_chosen(file: Path, name: str) -> Photo:
+        asked = shown_by(widget.show(session, other))
+        assert asked[parts.sides[0].threshold] == 0.2
+        return read(file, name)
+
+    monkeypatch.setattr(Photo, "read", read_while_another_is_chosen)
+    files = [{"path": str(photo_file), "orig_name": "new.jpg"}]
+    page = shown_by(widget.photographs.add_uploads(widget.values(session, one, uploads=files)))
+    assert session.photo
+    assert session.photo.name == "new.jpg"
+    assert "100.0 %" in page[parts.sides[0].measures]  # by the other model, at its own threshold
+    assert page[parts.uploads] is None
+
+
+def test_names_are_shown_as_text(widget: Widget, make_model: MakeModel, photo_file: Path) -> None:
+    session = Session()
+    session.add([(photo_file, '<img src=x onerror="alert(1)">')])
+    update = shown_by(widget.show(session, None))
+    assert "<img src=x" not in json.dumps(update[widget.components.strip])
+    update = widget.photographs.clear(session)
+    assert update[widget.components.both]["visible"] is False
+
+
+def test_a_model_can_be_taken_away_as_onnx(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import gradio as gr
+    import onnx
+
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path))
+    (_, model), *_ = choices()
+    file = Path(model_file(model))
+    assert file.suffix == ".onnx"
+    assert tmp_path in file.parents
+    onnx.checker.check_model(onnx.load(file))
+    with pytest.raises(gr.Error, match="no longer there"):
+        model_file("/etc/passwd")
