@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
+import pytest
 from PIL import Image
 
 from seg_core.config import Config
@@ -101,6 +103,16 @@ def metadata_of(config: Config, **known: Any) -> dict[str, Any]:
         "created": "",
         **known,
     }
+
+
+@contextmanager
+def thin_decoders() -> Iterator[None]:
+    """Build decoders of few channels: trainings and their files take less than half of the time."""
+    from seg_core.network import decoders
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(decoders, "CHANNELS", (32, 16, 8, 8, 8))
+        yield
 
 
 def tiny_config(recipe: str = "best", **settings: Any) -> Config:
