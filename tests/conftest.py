@@ -22,7 +22,7 @@ from seg_core.data.isic2016 import download, fetch
 from tests.app_process import AppProcess
 from tests.archive_server import PAIRS, Server, challenge_archives
 from tests.find_chromium import ADVICE, find_chromium
-from tests.helpers import thin_decoders
+from tests.helpers import thin_networks
 
 pytest_plugins = ["tests.fixtures"]
 
@@ -50,8 +50,8 @@ def lab_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture(scope="module")
 def thin_decoder() -> Iterator[None]:
-    """Decoders of few channels, for a whole test file."""
-    with thin_decoders():
+    """Networks of few channels, for a whole test file."""
+    with thin_networks():
         yield
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from seg_core.data.dataset import Dataset, open_dataset
-from tests.helpers import make_dataset, thin_decoders, tiny_config
+from tests.helpers import make_dataset, thin_networks, tiny_config
 from tests.training.trainings import TRAIN, VAL, Trained, run
 
 
@@ -19,6 +19,6 @@ def dataset(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
 def trained(dataset: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Trained:
     """A training of two epochs, the second one averaged. Tests look at it and change nothing."""
     config, folder = tiny_config(epochs=2, threshold=0.4, seed=4, swa_fraction=0.5), tmp_path_factory.mktemp("trained")
-    with thin_decoders(), pytest.MonkeyPatch.context() as patch:
+    with thin_networks(), pytest.MonkeyPatch.context() as patch:
         patch.setenv("LESIONLAB_HOME", str(folder / "home"))
         return Trained(config, folder, *run(config, dataset, folder, name="a try"))
