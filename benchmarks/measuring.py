@@ -1,4 +1,4 @@
-"""What the benchmarks share: the table, a clock, and what a process has used."""
+"""Tools of the benchmarks: a table in Markdown, a clock, and the time and memory of a process."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ T = TypeVar("T")
 
 DRAWN = """Math.max(0, ...(document.querySelector(".live-charts")?.data ?? [])
   .filter((one) => one.uid?.endsWith("val iou")).flatMap((one) => Array.from(one.x)))"""
-"""The last epoch that the charts show, as JavaScript."""
+"""JavaScript: the last epoch that the charts show."""
 WATCH = f"""() => {{
   const drawn = () => {DRAWN};
   const seen = (window.secondsWhenDrawn = {{}});
@@ -33,59 +33,59 @@ WATCH = f"""() => {{
   }};
   look();
 }}"""
-"""Notes from now on when each further epoch is drawn, before every frame and by the clock that Python reads too."""
+"""JavaScript: from now on, record before every frame when an epoch is first drawn, by the clock that Python reads too."""
 SEEN = "count => Object.keys(window.secondsWhenDrawn).length >= count && window.secondsWhenDrawn"
-"""What `WATCH` noted, as soon as there are so many epochs."""
+"""JavaScript: the times that `WATCH` recorded, once there are ``count`` of them."""
 
 
 def head() -> None:
-    """Begin the table, in Markdown."""
+    """Print the head of the table, in Markdown."""
     print("| what | median | lowest | highest | n |\n| --- | --- | --- | --- | --- |", flush=True)
 
 
 def row(name: str, values: list[float]) -> None:
-    """Add a row."""
+    """Print a row: median, lowest, highest and number of the values."""
     middle = statistics.median(values)
     print(f"| {name} | {middle:.2f} | {min(values):.2f} | {max(values):.2f} | {len(values)} |", flush=True)
 
 
 def timed(action: Callable[[], object]) -> float:
-    """How many seconds something takes."""
+    """Return the seconds that an action takes."""
     return timed_result(action)[0]
 
 
 def timed_result(action: Callable[[], T]) -> tuple[float, T]:
-    """How many seconds something takes, and what it gives."""
+    """Return the seconds that an action takes, and its result."""
     started = time.perf_counter()
     result = action()
     return time.perf_counter() - started, result
 
 
 def peak_memory(of: int = resource.RUSAGE_SELF) -> float:
-    """The most resident memory that this process had so far, in MB; or, with RUSAGE_CHILDREN, that one of its children had."""
+    """Return the peak resident memory in MB of this process or, with RUSAGE_CHILDREN, of its largest child so far."""
     return resource.getrusage(of).ru_maxrss * (1024 if sys.platform == "linux" else 1) / 1e6
 
 
 def memory(pid: int) -> float:
-    """The resident memory of a process, in MB."""
+    """Return the resident memory of a process, in MB."""
     return float(psutil.Process(pid).memory_info().rss) / 1e6
 
 
 def processor_seconds(pid: int) -> float:
-    """The seconds of processor time that a process has used, its children not counted."""
+    """Return the CPU seconds that a process has used, without its children."""
     times = psutil.Process(pid).cpu_times()
     return float(times.user + times.system)
 
 
 def share_of_a_core(pid: int, seconds: float) -> float:
-    """How many percent of one core a process uses over the next ``seconds``."""
+    """Return the percentage of one core that a process uses over the next ``seconds``."""
     before, started = processor_seconds(pid), time.perf_counter()
     time.sleep(seconds)
     return 100 * (processor_seconds(pid) - before) / (time.perf_counter() - started)
 
 
 def seconds_until_drawn(page: Page, store: RunStore, run_id: int, epochs: int) -> list[float]:
-    """From the line that the log got with an epoch's metrics until the charts, which nobody touches, hold them."""
+    """Return, for each epoch, the seconds from its line in the log, written with its metrics, until the charts show it."""
     page.evaluate(WATCH)
     seen = page.wait_for_function(SEEN, arg=epochs, timeout=1_800_000, polling=1000).json_value()
     lines = store.log_tail(run_id, 1000)

@@ -1,12 +1,11 @@
-"""Training throughput against a plain loop as a user would write it, and against the limit: our model with no data to wait for.
+"""Measure training throughput, beside a plain loop as a user would write it, and beside our model without any data loading.
 
     python -m benchmarks.training --data ../shared/data/isic2016-256 --originals ../shared/data/isic2016-fullres
 
-Every figure comes from a process of its own, started in turns: the peer (segmentation_models_pytorch, PIL and
-torchvision for each item, DataLoader with 2 workers, fp32), ours (`seg_core.training.loop.train`), and the limit (ours
-on one batch in memory). They share photographs, size, batch and optimizer. Prints Markdown. The machine should have
-nothing else to do. Where there is a GPU, all of them run there. With --whole-run it makes a whole run by the recipe
-`best` instead, and says what time and memory it took.
+Three programs run in turns, each time in a new process: the peer (segmentation_models_pytorch, PIL and torchvision for
+each item, DataLoader with 2 workers, fp32), ours (`seg_core.training.loop.train`), and the limit (our steps on one batch
+in memory). They share photographs, size, batch and optimizer, and use the GPU where there is one. Prints Markdown. The
+machine should be idle. With --whole-run, instead trains a whole run by the recipe `best` and prints its time and memory.
 """
 
 from __future__ import annotations
@@ -28,27 +27,27 @@ from seg_core.data.dataset import open_dataset
 
 SIZE, BATCH = 256, 16
 PHOTOS = 160
-"""Photographs of the comparison: every fifth validates, which leaves eight batches an epoch."""
+"""Photographs of the comparison. Every fifth validates, which leaves eight batches an epoch."""
 ROUNDS, EPOCHS = 3, 3
 VARIANTS = ("fine-tune", "trainable-decoder")
 OPENMP = {"OMP_WAIT_POLICY": "passive"}
-"""What `python -m seg_core` sets for itself."""
+"""The setting of `python -m seg_core` (seg_core/__main__.py)."""
 LIMIT = ["benchmarks.training", "--data", "sample", "--only", "limit"]
 
 
 def main() -> None:
-    """Measure in turns and print; or, as a child process, measure one thing and print a number."""
+    """Measure in turns and print a table; or, as a child process, measure one program and print numbers."""
     parser = argparse.ArgumentParser(description="Measure training throughput.")
     parser.add_argument("--data", required=True, help="a dataset of photographs about as large as the network's input")
     parser.add_argument("--originals", help="a dataset of photographs of several megapixels")
     parser.add_argument(
-        "--whole-run", action="store_true", help="instead make a run by the recipe `best`; prints time and memory"
+        "--whole-run", action="store_true", help="instead train a run by the recipe `best` and print its time and memory"
     )
     parser.add_argument(
-        "--openmp", action="store_true", help="instead compare how OpenMP's threads wait, alone and beside others"
+        "--openmp", action="store_true", help="instead compare OpenMP's two ways to wait, alone and beside busy processes"
     )
     parser.add_argument("--only", choices=("peer", "ours", "limit"), help=argparse.SUPPRESS)
-    parser.add_argument("--variant", choices=VARIANTS, default=VARIANTS[0], help="of the whole run")
+    parser.add_argument("--variant", choices=VARIANTS, default=VARIANTS[0], help="variant of the whole run")
     options = parser.parse_args()
     if options.whole_run:
         with tempfile.TemporaryDirectory() as folder:
@@ -95,7 +94,7 @@ def _child(module: Sequence[str], environment: Mapping[str, str]) -> Any:
 
 
 def _some_of(source: str, target: Path) -> Path:
-    """A dataset in the generic layout of links to photographs of another one."""
+    """Make a dataset, in the generic layout, of links to training photographs of another one."""
     for kind in ("images", "masks"):
         (target / kind).mkdir(parents=True)
     for pair in open_dataset(source).split(SplitSpec()).train[:PHOTOS]:
@@ -104,9 +103,8 @@ def _some_of(source: str, target: Path) -> Path:
     return target
 
 
-def peer(data: str, variant: str) -> list[float]:
-    """Images per second of epochs of the plain loop, after one to warm up."""
-    import segmentation_models_pytorch as smp
+def _peer_loader(data: str) -> Any:
+    """Return a DataLoader that decodes and augments each item by PIL and torchvision."""
     import torch
     from PIL import Image
     from torch.utils.data import DataLoader
@@ -137,6 +135,15 @@ def peer(data: str, variant: str) -> list[float]:
             )
             return normalise(photo), (truth > 0).float()
 
+    return DataLoader(Photographs(), BATCH, shuffle=True, num_workers=2)
+
+
+def peer(data: str, variant: str) -> list[float]:
+    """Images per second of the plain loop in its second epoch; the first one warms up."""
+    import segmentation_models_pytorch as smp
+    import torch
+
+    loader = _peer_loader(data)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     model = smp.Unet("mobilenet_v2", encoder_weights=None).to(device)
     if variant == "trainable-decoder":
@@ -144,7 +151,6 @@ def peer(data: str, variant: str) -> list[float]:
             parameter.requires_grad_(False)
     optimizer = torch.optim.AdamW([one for one in model.parameters() if one.requires_grad], lr=1e-3)
     dice = smp.losses.DiceLoss("binary")
-    loader = DataLoader(Photographs(), BATCH, shuffle=True, num_workers=2)
     speeds = []
     for _ in range(2):
         started = time.perf_counter()
@@ -155,12 +161,12 @@ def peer(data: str, variant: str) -> list[float]:
             loss.backward()
             optimizer.step()
         loss.item()
-        speeds.append(len(pairs) / (time.perf_counter() - started))
+        speeds.append(len(loader.dataset) / (time.perf_counter() - started))
     return speeds[1:]
 
 
 def ours(data: str, variant: str) -> list[float]:
-    """Images per second of the epochs of a training; the first one begins with an empty cache, whose making counts."""
+    """Images per second of each epoch of a training. The first one begins with an empty image cache and includes filling it."""
     from seg_core.common.home import home
     from seg_core.training.events import BatchDone, EpochDone, Event
     from seg_core.training.loop import train
@@ -182,7 +188,7 @@ def ours(data: str, variant: str) -> list[float]:
 
 
 def limit(data: str, variant: str) -> list[float]:
-    """Images per second of our model's steps on one batch that lies on the device."""
+    """Images per second of our training steps on one batch in the device's memory."""
     import torch
     from lightning_fabric import Fabric
 
@@ -217,7 +223,7 @@ def limit(data: str, variant: str) -> list[float]:
 
 
 def compare_waiting() -> None:
-    """Print the limit's images per second with OpenMP's threads spinning and asleep, alone and beside two busy processes."""
+    """Print the limit with OpenMP's threads spinning and asleep while they wait, alone and beside two busy processes."""
     print("| beside | spinning (OpenMP's default) | asleep (`OMP_WAIT_POLICY=passive`) |\n| --- | --- | --- |")
     for busy in (0, 2):
         others = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(busy)]
@@ -234,7 +240,7 @@ def compare_waiting() -> None:
 
 
 def whole_run(data: str, variant: str) -> None:
-    """Train a whole dataset by the recipe and print what it took: time, and the memory of the process after its epochs."""
+    """Train a whole dataset by the recipe, and print the time and the process's memory."""
     import psutil
 
     from seg_core.common.home import home

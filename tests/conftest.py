@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import os
+
+# One thread for torch, in the tests and in what they start: on tiny images several only wait for each other. torch reads this
+# when it is imported, so it stands before all other imports.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -17,6 +22,7 @@ from seg_core.data.isic2016 import download, fetch
 from tests.app_process import AppProcess
 from tests.archive_server import PAIRS, Server, challenge_archives
 from tests.find_chromium import ADVICE, find_chromium
+from tests.helpers import thin_networks
 
 pytest_plugins = ["tests.fixtures"]
 
@@ -32,11 +38,6 @@ new MutationObserver(() => {
 """
 
 
-def pytest_configure() -> None:
-    """Let torch compute in one thread, here and in what the tests start: on tiny images several only wait for each other."""
-    os.environ.setdefault("OMP_NUM_THREADS", "1")
-
-
 @pytest.fixture(autouse=True)
 def lab_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """LESIONLAB_HOME of this test: its own, and empty. No test touches the runs of whoever runs it."""
@@ -49,11 +50,8 @@ def lab_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture(scope="module")
 def thin_decoder() -> Iterator[None]:
-    """Decoders of few channels: trainings and their files take less than half of the time."""
-    from seg_core.network import decoders
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(decoders, "CHANNELS", (32, 16, 8, 8, 8))
+    """Networks of few channels, for a whole test file."""
+    with thin_networks():
         yield
 
 

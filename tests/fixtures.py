@@ -2,18 +2,65 @@
 
 from __future__ import annotations
 
+import json
+import os
 import shutil
-from collections.abc import Iterator
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from filelock import FileLock
 from PIL import Image
 
+from seg_core.common.home import PROJECT
+from seg_core.data.sample.folder import sample_folder
 from seg_core.report import write_report
 from seg_core.runs.store import RunStore
 from seg_core.runs.worker import work
 from tests.app_process import AppProcess
-from tests.helpers import PASSWORD, make_dataset, tiny_config
+from tests.helpers import PASSWORD, make_dataset, thin_networks, tiny_config
+
+
+def made_once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], object]) -> Path:
+    """Return a folder that one worker of pytest-xdist fills for all of them, and a single process for itself."""
+    base = factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / name
+    with FileLock(f"{folder}.lock"):
+        if not folder.exists():
+            folder.mkdir()
+            make(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def sample_dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The built-in dataset as it is made for users; for tests that only read it."""
+    with pytest.MonkeyPatch.context() as patch:
+
+        def make(home: Path) -> None:
+            patch.setenv("LESIONLAB_HOME", str(home))
+            sample_folder()
+
+        (folder,) = (made_once(tmp_path_factory, "sample", make) / "cache").iterdir()
+    return folder
+
+
+@pytest.fixture(scope="session")
+def fresh_app(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """What `tests.fresh_app` says of the app in a new process, whose working folder is not the project's."""
+
+    def make(folder: Path) -> None:
+        environment = os.environ | {"PYTHONPATH": str(PROJECT), "LESIONLAB_HOME": str(folder / "home")}
+        command = [sys.executable, "-m", "tests.fresh_app"]
+        done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=100)
+        assert done.returncode == 0, done.stderr
+        (folder / "facts.json").write_text(done.stdout)
+
+    facts: dict[str, Any] = json.loads((made_once(tmp_path_factory, "fresh-app", make) / "facts.json").read_text())
+    return facts
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +109,7 @@ def leaky_dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def reported_runs(tmp_path_factory: pytest.TempPathFactory) -> RunStore:
     """Two short runs, one by the recipe of the student report, and one that has not begun."""
     home = tmp_path_factory.mktemp("report")
-    with pytest.MonkeyPatch.context() as patch:
+    with pytest.MonkeyPatch.context() as patch, thin_networks():
         patch.setenv("LESIONLAB_HOME", str(home / "runs"))
         data = make_dataset(home / "data", size=(80, 60), train=6, val=2, test=5)
         store = RunStore()

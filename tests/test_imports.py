@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tomllib
 from pathlib import Path
+from typing import Any
 
 from seg_core.common.home import PROJECT
 from seg_core.common.versions import VERSION
@@ -39,15 +40,8 @@ def test_the_host_runs_no_model_code() -> None:
     assert [name for name in names if name.startswith(MODEL_CODE)] == []
 
 
-def test_torch_waits_until_it_is_used(tmp_path: Path) -> None:
-    run_by_streamlit = {"router", "train", "monitor", "data", "report", "compare", "predict"}
-    files = {".".join(file.relative_to(PROJECT).with_suffix("").parts) for file in (PROJECT / "pages").rglob("*.py")}
-    passed_over = {f"pages.{name}" for name in run_by_streamlit}
-    modules = [*sorted(files - passed_over), "seg_core.runs.store", "seg_core.jobs.supervisor"]
-    code = f"import sys, importlib\nfor name in {modules}:\n    importlib.import_module(name)\nprint('torch' in sys.modules)"
-    environment = os.environ | {"LESIONLAB_HOME": str(tmp_path), "GRADIO_ANALYTICS_ENABLED": "False"}
-    done = subprocess.run([sys.executable, "-c", code], cwd=PROJECT, env=environment, capture_output=True, text=True, timeout=100)
-    assert (done.returncode, done.stdout.strip()) == (0, "False"), done.stderr
+def test_torch_waits_until_it_is_used(fresh_app: dict[str, Any]) -> None:
+    assert (fresh_app["app_loads_torch"], fresh_app["pages_load_torch"]) == (False, False)
 
 
 def test_the_version_is_the_projects() -> None:

@@ -1,4 +1,4 @@
-"""A picture of augmented pairs."""
+"""A picture that shows what augmentation does to some training pairs."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ ROWS, DRAWS, SIDE, GAP = 4, 3, 160, 6
 
 
 def preview_grid(dataset: Dataset, config: Config) -> Image.Image:
-    """A row per training pair: as stored, then in three draws of the config's augmentation, masks outlined.
+    """Draw a row for each of up to `ROWS` training pairs: as stored, then augmented `DRAWS` times, masks outlined.
 
     Raises:
         InputError: if the dataset cannot be split.
@@ -31,19 +31,18 @@ def preview_grid(dataset: Dataset, config: Config) -> Image.Image:
     step = SIDE + GAP
     grid = Image.new("RGBA", ((DRAWS + 1) * step - GAP, len(chosen) * step - GAP))
     for row, pair in enumerate(chosen):
-        for column, view in enumerate(_views(pair, augment)):
-            grid.paste(view, (column * step, row * step))
+        for column, tile in enumerate(_tiles(pair, augment)):
+            grid.paste(tile, (column * step, row * step))
     return grid
 
 
-def _views(pair: Pair, augment: Augment) -> Iterator[Image.Image]:
+def _tiles(pair: Pair, augment: Augment) -> Iterator[Image.Image]:
     loaded = load_pair(pair, SIDE)
     yield _outlined(loaded.image, loaded.mask > 0)
-    images, masks = augment(
-        *(torch.from_numpy(np.array(pixels)).expand(DRAWS, *pixels.shape) for pixels in (loaded.image, loaded.mask))
-    )
-    for image, mask in zip(to_uint8(images).numpy(), masks.numpy(), strict=True):
-        yield _outlined(image, mask[0] > 0)
+    images, masks = (torch.from_numpy(np.array(pixels)).expand(DRAWS, *pixels.shape) for pixels in (loaded.image, loaded.mask))
+    photos, truths = augment(images, masks)
+    for photo, truth in zip(to_uint8(photos).numpy(), truths.numpy(), strict=True):
+        yield _outlined(photo, truth[0] > 0)
 
 
 def _outlined(image: np.ndarray, mask: np.ndarray) -> Image.Image:

@@ -13,20 +13,25 @@ from torch.optim.swa_utils import AveragedModel
 
 from seg_core.network import Segmenter
 
-STATISTICS = 40
-"""Batches of which averaged weights take their BatchNorm statistics, at most."""
+STATISTICS_BATCHES = 40
+"""Largest number of batches from which averaged weights take their BatchNorm statistics."""
 
 
 class WeightAverage:
-    """The mean of a model's weights (SWA; Izmailov et al., 2018), as a model of its own beside the one that learns."""
+    """Mean of a network's weights (SWA; Izmailov et al., 2018), kept in a second network.
+
+    Attributes:
+        network: the second network, with the averaged weights.
+        model: the same as Fabric wraps it, which computes in the training's precision.
+    """
 
     def __init__(self, network: Segmenter, fabric: Fabric) -> None:
         self._mean = AveragedModel(network)
         self.network = cast(Segmenter, self._mean.module)
         self.network.fold_frozen_encoder()
-        self.model = fabric.setup_module(self.network)  # computes in the precision of the training
+        self.model = fabric.setup_module(self.network)
         for norm in self._norms:
-            norm.momentum = None  # its statistics are those of all batches alike
+            norm.momentum = None  # torch then weighs all batches alike
 
     @property
     def _norms(self) -> list[nn.BatchNorm2d]:
@@ -34,23 +39,27 @@ class WeightAverage:
 
     @torch.no_grad()
     def add(self, network: Segmenter, batches: Iterable[torch.Tensor]) -> None:
-        """Average in the weights of ``network``. BatchNorm's statistics, which are no mean, are taken anew from ``batches``."""
+        """Average in the weights of ``network``.
+
+        BatchNorm statistics cannot be averaged; they are computed anew from the first `STATISTICS_BATCHES` of ``batches``,
+        normalised photographs (B, 3, S, S).
+        """
         self._mean.update_parameters(network)
         self.model.train()
         for norm in self._norms:
-            if norm.training:  # a frozen part keeps its own
+            if norm.training:  # a frozen encoder or decoder keeps its statistics
                 norm.reset_running_stats()
-        for images in islice(batches, STATISTICS):
+        for images in islice(batches, STATISTICS_BATCHES):
             self.model(images)
 
     def state_dict(self) -> dict[str, torch.Tensor]:
-        """What `load_state_dict` takes to go on."""
+        """Return the state that `load_state_dict` restores."""
         return self._mean.state_dict()
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on from what `state_dict` gave.
+        """Restore a state of `state_dict`.
 
         Raises:
-            RuntimeError: if it is that of another model.
+            RuntimeError: if it belongs to another model.
         """
         self._mean.load_state_dict(state)

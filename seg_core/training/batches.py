@@ -1,4 +1,4 @@
-"""Batches of cached pairs, on the device that trains."""
+"""Batches of cached pairs on the device that trains."""
 
 from __future__ import annotations
 
@@ -12,16 +12,20 @@ from seg_core.data.cache.cached_pairs import CachedPairs
 from seg_core.training.augmentation import Augment, plain
 
 Prepare = Callable[[torch.Tensor, torch.Tensor], tuple[torch.Tensor, torch.Tensor]]
-"""From pixels (B, S, S, 3) and masks (B, S, S), uint8, to what the model and the loss take."""
+"""From photographs (B, S, S, 3) and masks (B, S, S), uint8, to the tensors of a `Batch`."""
 
 RESIDENT_SHARE = 0.4
-"""Most of a GPU's free memory that the pixels of a part of the dataset may take."""
+"""Largest share of a GPU's free memory that the pixels of one split may take."""
 
 
 class Batch(NamedTuple):
-    """Normalised photographs (B, 3, S, S) and masks (B, 1, S, S) of 0 and 1, float32 on the device, and the pairs' indices.
+    """Photographs and masks of a training or validation step.
 
-    ``number`` counts the batches of an epoch from 1, those included that are not given since all their pairs have an error.
+    Attributes:
+        images: normalised photographs (B, 3, S, S), float32, on the device.
+        masks: (B, 1, S, S) of 0 and 1, float32, on the device.
+        indices: the index of each pair.
+        number: position in the epoch, from 1. A batch without a usable pair is left out but still counted.
     """
 
     images: torch.Tensor
@@ -31,22 +35,22 @@ class Batch(NamedTuple):
 
 
 class Batches:
-    """The batches of an epoch. Pixels travel to the device as bytes and are augmented there; a GPU keeps them where they fit."""
+    """Batches of an epoch. Bytes are copied to the device and augmented there; a GPU keeps them where they fit."""
 
     def __init__(self, pairs: CachedPairs, config: Config, device: torch.device) -> None:
         self.pairs, self.device, self.size = pairs, device, config.batch_size
         self.augment = Augment(config)
-        self._resident = _Resident(pairs, device) if _fits(pairs, device) else None
+        self._resident = _ResidentPixels(pairs, device) if _fits(pairs, device) else None
 
     def __len__(self) -> int:
         return -(-len(self.pairs) // self.size)
 
     def shuffled(self) -> Iterator[Batch]:
-        """All pairs in an order drawn from torch's random numbers, augmented."""
+        """Yield all pairs, augmented, in an order drawn from torch's global random numbers."""
         return self._batches(torch.randperm(len(self.pairs)).tolist(), self.augment)
 
     def sequential(self) -> Iterator[Batch]:
-        """All pairs in their order, as they are."""
+        """Yield all pairs in order, without augmentation."""
         return self._batches(range(len(self.pairs)), plain)
 
     def _batches(self, order: Sequence[int], prepare: Prepare) -> Iterator[Batch]:
@@ -59,37 +63,37 @@ class Batches:
     def _read(self, indices: Sequence[int]) -> tuple[torch.Tensor, torch.Tensor, list[int]]:
         if self._resident:
             return self._resident.read(indices)
-        images, masks, given = self.pairs.read(indices)
-        return torch.from_numpy(images).to(self.device), torch.from_numpy(masks).to(self.device), given
+        images, masks, usable = self.pairs.read(indices)
+        return torch.from_numpy(images).to(self.device), torch.from_numpy(masks).to(self.device), usable
 
 
-class _Resident:
-    """Pixels of pairs in the device's memory, which each enter when they are first asked for."""
+class _ResidentPixels:
+    """Pixels of pairs in the device's memory. Each pair is copied when it is first read."""
 
     def __init__(self, pairs: CachedPairs, device: torch.device) -> None:
         self.pairs = pairs
         shape = (len(pairs), pairs.size, pairs.size)
         self.images = torch.empty((*shape, 3), dtype=torch.uint8, device=device)
         self.masks = torch.empty(shape, dtype=torch.uint8, device=device)
-        self.seen: set[int] = set()
+        self.read_before: set[int] = set()
         self.usable: set[int] = set()
 
     def read(self, indices: Sequence[int]) -> tuple[torch.Tensor, torch.Tensor, list[int]]:
-        """As `CachedPairs.read`, on the device."""
-        if new := [index for index in indices if index not in self.seen]:
-            images, masks, given = self.pairs.read(new)
-            self.images[given], self.masks[given] = (
-                torch.from_numpy(images).to(self.images),
-                torch.from_numpy(masks).to(self.masks),
-            )
-            self.seen.update(new)
-            self.usable.update(given)
-        given = [index for index in indices if index in self.usable]
-        return self.images[given], self.masks[given], given
+        """Return what `CachedPairs.read` returns, as tensors on the device."""
+        if new := [index for index in indices if index not in self.read_before]:
+            images, masks, usable = self.pairs.read(new)
+            self.images[usable] = torch.from_numpy(images).to(self.images)
+            self.masks[usable] = torch.from_numpy(masks).to(self.masks)
+            self.read_before.update(new)
+            self.usable.update(usable)
+        usable = [index for index in indices if index in self.usable]
+        return self.images[usable], self.masks[usable], usable
 
 
 def _fits(pairs: CachedPairs, device: torch.device) -> bool:
+    """True if the pixels should stay on the device: only a GPU has memory of its own."""
     if device.type != "cuda":
         return False
     free, _ = torch.cuda.mem_get_info(device)
-    return len(pairs) * pairs.size * pairs.size * 4 <= RESIDENT_SHARE * free
+    bytes_per_pixel = 4  # red, green, blue and mask
+    return len(pairs) * pairs.size * pairs.size * bytes_per_pixel <= RESIDENT_SHARE * free

@@ -1,7 +1,8 @@
-"""What a training reports while it runs."""
+"""Events that a training reports while it runs. Loads no torch, so that a process that only watches stays small."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,7 +17,7 @@ class Message:
 
 @dataclass(frozen=True)
 class Preparing:
-    """Data is being made ready: ``done`` of ``total`` of ``what``."""
+    """Progress of decoding the data: ``done`` of ``total`` ``what`` (such as "training photographs")."""
 
     done: int
     total: int
@@ -25,7 +26,7 @@ class Preparing:
 
 @dataclass(frozen=True)
 class BatchDone:
-    """One training step of an epoch is done; epochs and batches count from 1."""
+    """End of a training step. Epochs and batches count from 1."""
 
     epoch: int
     batch: int
@@ -36,7 +37,7 @@ class BatchDone:
 
 @dataclass(frozen=True)
 class Sample:
-    """One fixed validation photograph: (S, S, 3) uint8, its truth (S, S) bool, and the model's probability (S, S) float32."""
+    """Validation photograph (S, S, 3) uint8 with its true mask (S, S) bool and the model's probabilities (S, S) float32."""
 
     id: str
     photo: np.ndarray
@@ -46,10 +47,10 @@ class Sample:
 
 @dataclass(frozen=True)
 class EpochDone:
-    """One epoch is trained and validated, at network resolution.
+    """End of an epoch: trained, validated and saved.
 
-    ``train`` and ``val`` hold loss, accuracy, iou, dice, report_iou and report_dice; those of ``train`` are gathered while the
-    weights change, on augmented photographs.
+    ``train`` and ``val`` hold loss, accuracy, iou, dice, report_iou and report_dice at network resolution. ``train`` is measured
+    on augmented photographs while the weights change. ``samples`` are the same photographs in every epoch.
     """
 
     epoch: int
@@ -62,3 +63,5 @@ class EpochDone:
 
 
 Event = Message | Preparing | BatchDone | EpochDone
+OnEvent = Callable[[Event], None]
+ShouldStop = Callable[[], bool]

@@ -1,4 +1,4 @@
-"""What only resuming needs: weights and optimizer after the last whole epoch, and how far the training had come."""
+"""The file from which a training is resumed: weights, optimizer and history after the last completed epoch."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def save_resume(
     history: History,
     fingerprint: str,
 ) -> None:
-    """Write the state after a whole epoch. Random numbers need no state: every epoch seeds them anew."""
+    """Write the state after a completed epoch. Random numbers have no state to save: every epoch seeds them anew."""
     tensors = {f"model/{name}": tensor for name, tensor in model.state_dict().items()}
     if average:
         tensors |= {f"average/{name}": tensor for name, tensor in average.state_dict().items()}
@@ -37,7 +37,7 @@ def save_resume(
 
 
 def saved_history(path: Path) -> History:
-    """The whole epochs before the state in ``path``; none where nothing was saved yet.
+    """Return the completed epochs in ``path``; none where the file does not exist yet.
 
     Raises:
         InputError: if the file is damaged.
@@ -48,12 +48,13 @@ def saved_history(path: Path) -> History:
 def load_resume(
     path: Path, model: Segmenter, optimizer: torch.optim.Optimizer, average: WeightAverage | None, fingerprint: str
 ) -> History:
-    """Put what was saved into ``model``, ``optimizer``, and ``average``, where there is one.
+    """Load the saved state into ``model``, ``optimizer`` and, where there is one, ``average``.
 
-    Where nothing was saved yet, the training starts at its first epoch.
+    Returns:
+        The completed epochs; none where ``path`` does not exist yet, so that the training starts at its first epoch.
 
     Raises:
-        InputError: if the file is damaged or belongs to another model, or the data is no longer the same (``fingerprint``).
+        InputError: if the file is damaged or belongs to another model, or the data's ``fingerprint`` has changed.
     """
     if not path.exists():
         return History()
@@ -63,24 +64,27 @@ def load_resume(
     history = History.of(metadata["history"])
     try:
         tensors = load_file(path)
-        model.load_state_dict(_those_below("model/", tensors))
+        model.load_state_dict(_with_prefix("model/", tensors))
         if average:
-            average.load_state_dict(_those_below("average/", tensors))
-        saved: dict[int, dict[str, torch.Tensor]] = {}
-        for key, tensor in tensors.items():
-            if key.startswith("optimizer/"):
-                _, index, name = key.split("/")
-                saved.setdefault(int(index), {})[name] = tensor
-        trained = [parameter for group in optimizer.param_groups for parameter in group["params"]]
-        if [saved[index]["exp_avg"].shape for index in sorted(saved)] != [parameter.shape for parameter in trained]:
-            raise ValueError("the optimizer's state is that of other weights")  # torch itself would not notice
-        optimizer.load_state_dict({"state": saved, "param_groups": optimizer.state_dict()["param_groups"]})
+            average.load_state_dict(_with_prefix("average/", tensors))
+        _load_optimizer(optimizer, _with_prefix("optimizer/", tensors))
     except (SafetensorError, RuntimeError, ValueError) as error:
         raise InputError(_UNUSABLE.format(path)) from error
     return history
 
 
-def _those_below(prefix: str, tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+def _load_optimizer(optimizer: torch.optim.Optimizer, tensors: dict[str, torch.Tensor]) -> None:
+    state: dict[int, dict[str, torch.Tensor]] = {}
+    for key, tensor in tensors.items():
+        index, name = key.split("/")
+        state.setdefault(int(index), {})[name] = tensor
+    trained = [parameter for group in optimizer.param_groups for parameter in group["params"]]
+    if [state[index]["exp_avg"].shape for index in sorted(state)] != [parameter.shape for parameter in trained]:
+        raise ValueError("the optimizer's state belongs to other weights")  # torch itself would not notice
+    optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
+
+
+def _with_prefix(prefix: str, tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
     return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
 
 

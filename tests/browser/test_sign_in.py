@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import httpx
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from pages.server.sessions import Sessions, signing_key
 from tests.app_process import AppProcess
 from tests.helpers import PASSWORD
 
@@ -51,3 +53,9 @@ def test_the_sign_in_page_fits_a_phone_and_both_modes(guarded_app: AppProcess, b
     colour = page.evaluate("getComputedStyle(document.querySelector('main')).backgroundColor")
     assert colour == {"light": "rgb(255, 255, 255)", "dark": "rgb(18, 22, 28)"}[scheme]
     context.close()
+
+
+def test_the_real_apps_sessions_outlive_it(guarded_app: AppProcess) -> None:
+    port = httpx.URL(guarded_app.url).port
+    cookie = httpx.post(f"{guarded_app.url}/sign-in", data={"password": PASSWORD}).cookies[f"lesionlab_{port}"]
+    assert Sessions(signing_key(guarded_app.home / "session.key", PASSWORD)).check(cookie)

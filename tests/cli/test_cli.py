@@ -109,7 +109,7 @@ def in_a_new_process(*arguments: object, **environment: str) -> Done:
 
 def test_train_from_start_to_json(data: Path, lab: Lab) -> None:
     settings = "--recipe report --variant trainable-decoder --epochs 1 --image-size 64 --batch-size 4 --seed 3"
-    settings += " --encoder-weights random"
+    settings += " --encoder-weights random --precision 32-true"
     done = in_a_new_process("train", "--data", data, *settings.split(), "--name", "first try", "--json")
     assert done.status == 0, done.err
     result = done.json
@@ -140,7 +140,7 @@ def test_train_from_start_to_json(data: Path, lab: Lab) -> None:
 
 def test_data_that_cannot_be_trained_on_ends_with_2_and_names_the_file(data: Path, lab: Lab) -> None:
     (data / "train" / "images" / "ISIC_0000001.jpg").write_bytes(b"no photograph")
-    done = lab("train", "--data", data, "--encoder-weights", "random", "--image-size", 64, "--json")
+    done = lab("train", "--data", data, "--encoder-weights", "random", "--image-size", 64, "--precision", "32-true", "--json")
     assert done.status == 2
     assert done.json["status"] == "failed"
     assert done.json["checkpoint"] is None

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -18,12 +17,10 @@ from seg_core.errors import InputError
 from tests.helpers import find_pairs
 
 
-@pytest.fixture(scope="module")
-def whole(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """The dataset as users get it, made once (a few seconds) for all tests that only read it."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("LESIONLAB_HOME", str(tmp_path_factory.mktemp("home")))
-        yield sample_folder()
+@pytest.fixture
+def whole(sample_dataset: Path) -> Path:
+    """The dataset as it is made for users."""
+    return sample_dataset
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""The access guard: alone in front of a tiny app, then in front of the real one, in a browser."""
+"""The access guard, in front of a tiny app; in front of the real one: tests/browser/test_sign_in.py."""
 
 from __future__ import annotations
 
@@ -17,7 +17,6 @@ from starlette.types import Message, Receive, Scope, Send
 
 from pages.server.access import AccessGuard, local_path
 from pages.server.sessions import SESSION_SECONDS, Guesses, Sessions, signing_key
-from tests.app_process import AppProcess
 from tests.helpers import PASSWORD
 
 T = TypeVar("T")
@@ -326,12 +325,3 @@ def test_another_site_cannot_sign_anyone_out() -> None:
     headers = {"cookie": f"lesionlab_8501={app.sessions.begin()}", "sec-fetch-site": "cross-site"}
     assert ask(app, "/sign-out", headers=headers).status_code == 403
     assert ask(app, "/", headers=headers).status_code == 200
-
-
-# The real app in a browser
-
-
-def test_the_real_apps_sessions_outlive_it(guarded_app: AppProcess) -> None:
-    port = httpx.URL(guarded_app.url).port
-    cookie = httpx.post(f"{guarded_app.url}/sign-in", data={"password": PASSWORD}).cookies[f"lesionlab_{port}"]
-    assert Sessions(signing_key(guarded_app.home / "session.key", PASSWORD)).check(cookie)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import signal
 import socket
@@ -32,13 +31,6 @@ from tests.app_process import AppProcess
 def client(app_server: AppProcess) -> Iterator[httpx.Client]:
     with httpx.Client(base_url=app_server.url, timeout=30) as client:
         yield client
-
-
-def python(code: str, folder: Path = PROJECT) -> str:
-    environment = os.environ | {"PYTHONPATH": str(PROJECT)}
-    done = subprocess.run([sys.executable, "-c", code], cwd=folder, env=environment, capture_output=True, text=True, timeout=100)
-    assert done.returncode == 0, done.stderr
-    return done.stdout.strip()
 
 
 # Routes
@@ -105,14 +97,11 @@ def test_torch_is_not_loaded(client: httpx.Client, app_server: AppProcess) -> No
 # Start and end
 
 
-def test_ctrl_c_ends_it_well_even_with_an_open_page(tmp_path: Path) -> None:
-    app = AppProcess(tmp_path)
-    try:
-        with httpx.stream("GET", f"{app.url}/predictor/gradio_api/heartbeat/one", timeout=30):  # an open page does this
-            status, printed = app.interrupt()
-    finally:
-        errors = app.stop()
-    assert (status, printed.strip(), errors) == (0, "LesionLab has stopped.", "")
+def test_ctrl_c_ends_it_well_even_with_an_open_page(app_server: AppProcess) -> None:
+    # The last of the tests that ask this app.
+    with httpx.stream("GET", f"{app_server.url}/predictor/gradio_api/heartbeat/one", timeout=30):  # an open page does this
+        status, printed = app_server.interrupt()
+    assert (status, printed.strip(), app_server.errors()) == (0, "LesionLab has stopped.", "")
 
 
 def test_ctrl_c_while_it_starts_ends_it_without_a_traceback(lab_home: Path) -> None:
@@ -189,14 +178,12 @@ def test_streamlit_run_says_what_to_type(lab_home: Path) -> None:
     )
 
 
-def test_importing_the_host_imports_no_face() -> None:
-    heavy = "torch", "streamlit", "gradio", "plotly", "pandas"
-    assert python(f"import app, sys; print([name for name in {heavy} if name in sys.modules])") == "[]"
+def test_importing_the_host_imports_no_face(fresh_app: dict[str, Any]) -> None:
+    assert fresh_app["loaded_by_the_host"] == []
 
 
-def test_building_the_app_imports_no_torch(lab_home: Path) -> None:
-    code = "import app, sys; from seg_core.runs.store import RunStore; app.create_app(RunStore()); print('torch' in sys.modules)"
-    assert python(code) == "False"
+def test_building_the_app_imports_no_torch(fresh_app: dict[str, Any]) -> None:
+    assert fresh_app["app_loads_torch"] is False
 
 
 # Settings
@@ -207,7 +194,7 @@ def streamlit_toml() -> dict[str, Any]:
     return tomllib.loads((PROJECT / "pages" / ".streamlit" / "config.toml").read_text())
 
 
-def test_streamlit_reads_our_settings(streamlit_toml: dict[str, Any], tmp_path: Path) -> None:
+def test_streamlit_reads_our_settings(streamlit_toml: dict[str, Any], fresh_app: dict[str, Any]) -> None:
     sections: dict[str, Any] = {}
     for section, values in streamlit_toml.items():
         for name, value in values.items():
@@ -215,11 +202,8 @@ def test_streamlit_reads_our_settings(streamlit_toml: dict[str, Any], tmp_path: 
                 sections |= {f"{section}.{name}.{inner}": each for inner, each in value.items()}
             else:
                 sections[f"{section}.{name}"] = value
-    code = (
-        "import app; from seg_core.runs.store import RunStore; app.create_app(RunStore())\n"
-        f"from streamlit import config; print([name for name, value in {sections!r}.items() if config.get_option(name) != value])"
-    )
-    assert python(code, tmp_path) == "[]"
+    read = fresh_app["streamlit_settings"]
+    assert {name: read[name] for name in sections} == sections
     assert sections["browser.gatherUsageStats"] is False
     assert sections["server.fileWatcherType"] == "none"
 

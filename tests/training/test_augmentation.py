@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from colorsys import rgb_to_hsv
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -16,10 +17,10 @@ from seg_core.config import Config
 from seg_core.data.image import MEAN, STD
 from seg_core.network.normalisation import normalise, to_uint8
 from seg_core.training import augmentation as augmentation_module
-from seg_core.training.augmentation import Augment, plain
+from seg_core.training.augmentation import AUGMENTATIONS, Augment, plain
 from tests.helpers import lesion
 
-NAMES = ("report", "standard")
+NAMES = tuple(AUGMENTATIONS)
 
 
 def augment(augmentation: str) -> Augment:
@@ -30,6 +31,10 @@ def batch(*pairs: tuple[np.ndarray, np.ndarray]) -> tuple[torch.Tensor, torch.Te
     """Photographs and boolean masks as the cache gives them."""
     photos, masks = zip(*pairs, strict=True)
     return torch.from_numpy(np.stack(photos)), torch.from_numpy(np.stack(masks).astype(np.uint8) * 255)
+
+
+def test_there_is_an_augmentation_for_each_name_that_a_config_takes() -> None:
+    assert set(NAMES) == set(get_args(Config.model_fields["augmentation"].annotation))
 
 
 @pytest.fixture
@@ -47,7 +52,7 @@ def drawn(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[float]]:
 
 @pytest.mark.parametrize("augmentation", NAMES)
 def test_photograph_and_mask_are_augmented_together(augmentation: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(augmentation_module, "BARE_SKIN", 0)  # one empty mask is like another
+    monkeypatch.setattr(augmentation_module, "BARE_SKIN_SHARE", 0)  # one empty mask is like another
     # The photograph shows its own mask: after any turn, flip and crop, what is bright in it is what the mask says.
     _, mask = lesion((64, 64), seed=3)
     mask[:24, :24] = True  # no symmetry left
@@ -95,8 +100,8 @@ def without_crop_and_turn(drawn: list[float], augmentation: str, squares: torch.
 def test_mirror_images_and_quarter_turns_move_pixels_and_are_equally_likely(
     augmentation: str, symmetries: int, drawn: list[float], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(augmentation_module, "BARE_SKIN", 0)
-    monkeypatch.setattr(augmentation_module, "SOFT", 0)
+    monkeypatch.setattr(augmentation_module, "BARE_SKIN_SHARE", 0)
+    monkeypatch.setattr(augmentation_module, "BLUR_SHARE", 0)
     square = torch.arange(1, 65, dtype=torch.uint8).view(1, 8, 8) * 3
     torch.manual_seed(0)
     found = Counter(tuple(one.flatten().tolist()) for one in without_crop_and_turn(drawn, augmentation, square.repeat(800, 1, 1)))
@@ -128,7 +133,7 @@ def test_a_turn_and_a_crop_are_torchvisions(drawn: list[float]) -> None:
 
 def test_crops_keep_between_60_and_100_percent_of_the_area_and_stay_within_the_photograph() -> None:
     torch.manual_seed(0)
-    planes = augmentation_module._planes(*augmentation_module._crops(2000), quarter_turns=False)
+    planes = augmentation_module._turn_and_mirror(*augmentation_module._draw_crops(2000), quarter_turns=False)
     sizes = planes[:, :, :2].norm(dim=2)  # the rows of a turned and mirrored unit square, stretched
     area, stretch = sizes.prod(dim=1), sizes[:, 0] / sizes[:, 1]
     assert 0.6 <= area.min() < 0.61 < 0.99 < area.max() <= 1.0001
@@ -145,7 +150,7 @@ def corner_lesions(count: int) -> torch.Tensor:
 
 def test_some_of_the_photographs_give_a_square_without_lesion() -> None:
     torch.manual_seed(0)
-    photos, middle, half = augmentation_module._bare_squares(corner_lesions(2000))
+    photos, middle, half = augmentation_module._draw_bare_squares(corner_lesions(2000))
     assert 88 < len(photos) < 152  # 6 %, within three standard deviations; nearly all find a square
     assert photos.tolist() == sorted(set(photos.tolist()))
     pixels = half * 64 + 1  # from the middle of the first pixel to that of the last is one less than there are
@@ -156,11 +161,11 @@ def test_some_of_the_photographs_give_a_square_without_lesion() -> None:
 
 
 def test_where_all_is_lesion_there_is_no_square_without() -> None:
-    assert len(augmentation_module._bare_squares(torch.full((200, 64, 64), 255, dtype=torch.uint8))[0]) == 0
+    assert len(augmentation_module._draw_bare_squares(torch.full((200, 64, 64), 255, dtype=torch.uint8))[0]) == 0
 
 
 def test_bare_skin_is_shown_over_and_over_without_lesion_and_in_detail(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(augmentation_module, "BARE_SKIN", 1)
+    monkeypatch.setattr(augmentation_module, "BARE_SKIN_SHARE", 1)
     torch.manual_seed(0)
     masks = corner_lesions(200)
     places = torch.nn.functional.affine_grid(torch.eye(2, 3).repeat(200, 1, 1), [200, 1, 64, 64], align_corners=False)
@@ -189,7 +194,7 @@ def test_what_the_model_learns_from_has_bare_skin_only_in_standard(augmentation:
 def recoloured(photos: torch.Tensor) -> torch.Tensor:
     """What the jitter of colours makes of photographs (B, 3, S, S) in [0, 1]; back from their normalisation."""
     mean, std = (torch.tensor(values)[:, None, None] for values in (MEAN, STD))
-    return augmentation_module._recoloured(photos * 255) * std + mean
+    return augmentation_module._jitter_colours(photos * 255) * std + mean
 
 
 def test_brightness_contrast_and_saturation_are_torchvisions(drawn: list[float]) -> None:
@@ -218,7 +223,7 @@ def test_some_photographs_lose_detail_and_no_light(monkeypatch: pytest.MonkeyPat
     torch.manual_seed(0)
     fine = torch.arange(64).bitwise_xor(torch.arange(64)[:, None]).bitwise_and(1) * 255.0  # a chessboard of pixels
     photos = fine.expand(400, 3, 64, 64).clone()
-    augmentation_module._soften(photos)
+    augmentation_module._blur(photos)
     softened = photos[(photos != fine).flatten(1).any(dim=1)]
     assert 22 < len(softened) < 58  # a tenth, within three standard deviations
     assert softened.std() < 0.5 * fine.std()

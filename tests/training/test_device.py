@@ -13,16 +13,16 @@ from seg_core.config import Config
 from seg_core.errors import InputError
 from seg_core.network import Segmenter, build_model
 from seg_core.training import device
-from seg_core.training.device import bf16_pays, choose_precision, find_device
+from seg_core.training.device import bf16_is_faster, choose_precision, find_device
 
 AUTO = Config.of(device="cpu")
 
 
 @pytest.fixture(autouse=True)
 def forgotten() -> Iterator[None]:
-    bf16_pays.cache_clear()
+    bf16_is_faster.cache_clear()
     yield
-    bf16_pays.cache_clear()
+    bf16_is_faster.cache_clear()
 
 
 @pytest.fixture
@@ -31,7 +31,7 @@ def measured(monkeypatch: pytest.MonkeyPatch) -> dict[bool, float]:
     seconds = {False: 2.0, True: 1.0}
     taken: list[bool] = []
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_bf16": True, "cpu_name": "one"})
-    monkeypatch.setattr(device, "_trial", lambda: lambda half: taken.append(half) or seconds[half])  # type: ignore[func-returns-value]
+    monkeypatch.setattr(device, "_trial_step", lambda: lambda half: taken.append(half) or seconds[half])  # type: ignore[func-returns-value]
     monkeypatch.setattr(device, "_taken", taken, raising=False)
     return seconds
 
@@ -58,25 +58,25 @@ def test_a_processor_that_does_not_compute_in_bf16_is_not_measured(
 
 
 def test_a_machine_is_measured_once(measured: dict[bool, float], lab_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert bf16_pays()
+    assert bf16_is_faster()
     once = steps()
-    bf16_pays.cache_clear()  # another process
+    bf16_is_faster.cache_clear()  # another process
     measured[True] = 3.0
-    assert bf16_pays()
+    assert bf16_is_faster()
     assert steps() == once
     (facts,) = json.loads((lab_home / "cache" / "precision.json").read_text()).values()
     assert facts == {"fp32": 2.0, "bf16": 1.0}
 
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_bf16": True, "cpu_name": "another"})
-    bf16_pays.cache_clear()
-    assert not bf16_pays()
+    bf16_is_faster.cache_clear()
+    assert not bf16_is_faster()
     assert steps() == 2 * once
 
 
 def test_a_damaged_note_of_it_is_measured_again(measured: dict[bool, float], lab_home: Path) -> None:
     (lab_home / "cache").mkdir()
     (lab_home / "cache" / "precision.json").write_text("{")
-    assert bf16_pays()
+    assert bf16_is_faster()
     assert steps() > 0
 
 
@@ -89,7 +89,7 @@ def test_a_step_is_taken_in_both_precisions(monkeypatch: pytest.MonkeyPatch) -> 
         return model
 
     monkeypatch.setattr(device, "build_model", watched)
-    step = device._trial()
+    step = device._trial_step()
     assert all(step(half) > 0 for half in (False, True))
     assert computed == [torch.float32, torch.bfloat16]
 

@@ -1,0 +1,116 @@
+"""Resuming: the same to the bit as a training that was never stopped; files that do not fit are refused."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+
+from seg_core.data.dataset import Dataset, open_dataset
+from seg_core.errors import InputError
+from seg_core.network import build_model
+from seg_core.prediction.checkpoint import load_checkpoint
+from seg_core.prediction.checkpoint_file import read_metadata
+from seg_core.training.events import BatchDone, EpochDone
+from tests.helpers import make_dataset, tiny_config
+from tests.training.trainings import TRAIN, VAL, Trained, assert_same, run, weights
+
+pytestmark = pytest.mark.usefixtures("thin_decoder")
+
+
+@pytest.mark.parametrize(
+    ("recipe", "variant", "averaged"),
+    [
+        ("best", "fine-tune", 0.75),
+        ("best", "fine-tune", 0.25),
+        ("best", "trainable-decoder", 0.75),
+        ("report", "trainable-decoder", 0),
+    ],
+)
+def test_stopped_in_the_third_epoch_and_resumed_is_the_same_to_the_bit(
+    recipe: str, variant: str, averaged: float, dataset: Dataset, tmp_path: Path
+) -> None:
+    config = tiny_config(recipe, variant=variant, epochs=4, swa_fraction=averaged)
+    whole, whole_log = run(config, dataset, tmp_path / "whole")
+    stopped, stopped_log = run(config, dataset, tmp_path / "parts", stop_after=(3, 1))
+    assert (stopped.status, stopped.epochs) == ("stopped", 2)
+    resumed, resumed_log = run(config, dataset, tmp_path / "parts", resume=True)
+
+    assert (whole.status, whole.epochs) == (resumed.status, resumed.epochs) == ("finished", 4)
+    assert (whole.best_epoch, whole.val) == (resumed.best_epoch, resumed.val)
+    assert [event.epoch for event in resumed_log.of(EpochDone)] == [3, 4]
+    for which in ("last", "best", "resume"):
+        assert_same(weights(tmp_path / "whole", which), weights(tmp_path / "parts", which))
+    together = stopped_log.of(EpochDone) + resumed_log.of(EpochDone)
+    assert [(event.train, event.val, event.is_best) for event in together] == [
+        (event.train, event.val, event.is_best) for event in whole_log.of(EpochDone)
+    ]
+    histories = [read_metadata(tmp_path / name / "last.safetensors")["history"] for name in ("whole", "parts")]
+    assert [epoch["val"] for epoch in histories[0]] == [epoch["val"] for epoch in histories[1]]
+
+
+def test_resuming_where_nothing_was_saved_starts_at_the_first_epoch(dataset: Dataset, tmp_path: Path) -> None:
+    config = tiny_config(epochs=1)
+    run(config, dataset, tmp_path / "whole")
+    run(config, dataset, tmp_path / "parts", stop_after=(1, 1))
+    resumed, _ = run(config, dataset, tmp_path / "parts", resume=True)
+    assert resumed.status == "finished"
+    assert_same(weights(tmp_path / "whole"), weights(tmp_path / "parts"))
+
+
+def test_resuming_a_finished_training_changes_nothing(trained: Trained, dataset: Dataset, tmp_path: Path) -> None:
+    folder = shutil.copytree(trained.folder, tmp_path / "copy")
+    again, log = run(trained.config, dataset, folder, resume=True)
+    assert (again.status, again.epochs, again.val) == ("finished", 2, trained.result.val)
+    assert log.of(BatchDone) == []
+    assert_same(weights(folder), weights(trained.folder))
+
+
+@pytest.mark.parametrize("damage", ["cut", "other model", "other variant", "no tensors"])
+def test_a_resume_file_that_does_not_fit_is_refused(damage: str, trained: Trained, dataset: Dataset, tmp_path: Path) -> None:
+    file, config = tmp_path / "resume.safetensors", trained.config
+    content = (trained.folder / file.name).read_bytes()
+    file.write_bytes({"cut": content[:-1000], "no tensors": b"no tensors"}.get(damage, content))
+    changes = {"other model": {"decoder": "plain"}, "other variant": {"variant": "frozen-decoder"}}.get(damage, {})
+    with pytest.raises(InputError, match=r"resume\.safetensors is damaged, or belongs to another model or version") as refused:
+        run(config.model_copy(update=changes), dataset, tmp_path, resume=True)
+    assert "\n" not in str(refused.value)
+
+
+def test_resuming_on_other_data_is_refused(trained: Trained, tmp_path: Path) -> None:
+    folder = shutil.copytree(trained.folder, tmp_path / "copy")
+    other = open_dataset(make_dataset(tmp_path / "data", train=TRAIN, val=VAL + 1))
+    with pytest.raises(InputError, match="data"):
+        run(trained.config, other, folder, resume=True)
+
+
+def test_a_finished_training_goes_on_for_more_epochs(dataset: Dataset, tmp_path: Path) -> None:
+    config = tiny_config(epochs=2)
+    run(config, dataset, tmp_path)
+    before = read_metadata(tmp_path / "last.safetensors")["history"]
+    more, log = run(config.model_copy(update={"epochs": 3, "schedule_from": 2}), dataset, tmp_path, resume=True)
+    assert (more.epochs, more.status, [event.epoch for event in log.of(EpochDone)]) == (3, "finished", [3])
+    assert read_metadata(tmp_path / "last.safetensors")["history"][:2] == before
+
+
+def test_resuming_keeps_the_optimizers_moments_of_what_trains(dataset: Dataset, tmp_path: Path) -> None:
+    run(tiny_config(epochs=1, variant="trainable-decoder", decoder="plain"), dataset, tmp_path)
+    saved = {name: tensor for name, tensor in weights(tmp_path, "resume").items() if name.startswith("optimizer/")}
+    trained = len(list(build_model(tiny_config(decoder="plain")).decoder.parameters()))
+    assert len(saved) == 3 * trained  # step, exp_avg and exp_avg_sq; of the frozen encoder nothing
+    assert {tensor.item() for name, tensor in saved.items() if name.endswith("/step")} == {2.0}
+
+
+def test_no_pickle_is_read_or_written(dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*args: object, **options: object) -> None:
+        raise AssertionError("pickle")
+
+    for name in ("load", "save"):
+        monkeypatch.setattr(torch, name, refuse)
+    folder, config = tmp_path / "run", tiny_config(epochs=2)
+    run(config, dataset, folder, stop_after=(2, 1))
+    run(config, dataset, folder, resume=True)
+    load_checkpoint(folder / "best.safetensors")
+    assert {file.name for file in folder.iterdir()} == {"best.safetensors", "last.safetensors", "resume.safetensors"}
