@@ -8,7 +8,8 @@ from contextlib import contextmanager
 import streamlit as st
 
 from pages.shared.markdown import plain
-from seg_core.data.dataset import Dataset, open_dataset
+from pages.shared.visit import begin_visit, opened_dataset
+from seg_core.data.dataset import Dataset
 from seg_core.data.folders import SAMPLE
 from seg_core.errors import InputError
 
@@ -24,6 +25,7 @@ def choose_dataset(start: Sequence[str], key: str, *, kept: bool = False) -> Dat
 
     ``key`` tells one beginning, and one page, from another. If ``kept``, the choice outlasts a look at other pages.
     """
+    begin_visit(key)
     begins_with_sample = list(start) == [SAMPLE]
     kind = st.segmented_control(
         "Dataset",
@@ -40,7 +42,7 @@ def choose_dataset(start: Sequence[str], key: str, *, kept: bool = False) -> Dat
         return None
     try:
         with progress_bar("Drawing the sample photographs") as advance:
-            return open_dataset(sources, advance)
+            return opened_dataset(sources, advance)
     except InputError as error:
         st.error(plain(str(error)))
         return None
