@@ -64,7 +64,7 @@ class Dataset:
 
     @cached_property
     def facts(self) -> np.ndarray:
-        """`pair_facts` of all pairs, asked of the disk once: a file that changes later is noticed when the dataset is opened again.
+        """`pair_facts` of all pairs, read from the disk once: a later change of a file shows when the dataset is opened again.
 
         Raises:
             InputError: if a file went away since the dataset was opened.
@@ -86,7 +86,7 @@ class Dataset:
 
     @cached_property
     def unpaired_facts(self) -> list[str]:
-        """`file_facts` of `unpaired_files`, likewise asked once.
+        """`file_facts` of `unpaired_files`, likewise read once.
 
         Raises:
             InputError: if a file went away since the dataset was opened.
