@@ -1,4 +1,4 @@
-"""The Report page: launch the three runs of the student report, and set their curves and figures beside its own."""
+"""The Report page: train the three models of the student report, and show their results beside its own."""
 
 from __future__ import annotations
 
@@ -18,24 +18,25 @@ from seg_core.jobs.requests import report_request
 from seg_core.report.student_report import REPORT_METRICS
 from seg_core.runs.run import Run
 
-TAG = "report"  # what the runs of this page are tagged with
+TAG = "report"
+"""Tag of the runs that this page launches."""
 
 
 def chosen_runs() -> list[Run]:
-    """The runs that the address names, else the newest of each variant that this page launched."""
+    """Return the runs that the address names or else, of each variant, the newest run that this page launched."""
     runs = {str(run.id): run for run in store().list_runs()}
-    asked = dict.fromkeys(st.query_params.get_all("run"))
-    if missing := [text for text in asked if text not in runs]:
+    linked = dict.fromkeys(st.query_params.get_all("run"))
+    if missing := [text for text in linked if text not in runs]:
         st.warning(plain(f"There is no run {', '.join(missing)[:60]}; it may have been deleted."))
-    if linked := [runs[text] for text in asked if text in runs]:
-        return linked
+    if found := [runs[text] for text in linked if text in runs]:
+        return found
     ours = [run for run in runs.values() if TAG in run.tags and run.config.recipe == "report"]
     newest = [next((run for run in ours if run.config.variant == variant), None) for variant in VARIANTS]
     return [run for run in newest if run is not None]
 
 
 def launch_panel() -> None:
-    """Data, epochs and the button."""
+    """Let the visitor choose data, epochs and seed, and launch the three runs."""
     data, settings = st.columns(2, gap="large")
     with data:
         dataset, errors = data_panel([SAMPLE], "report")
@@ -47,7 +48,13 @@ def launch_panel() -> None:
         )
         usual = Config.of("report")
         epochs = st.number_input(
-            "Epochs", 1, LONGEST_RUN, usual.epochs, help="The report trains 25.", key="report-epochs", persist_state="session"
+            "Epochs",
+            1,
+            LONGEST_RUN,
+            usual.epochs,
+            help="The report trained for 25.",
+            key="report-epochs",
+            persist_state="session",
         )
         seed = st.number_input(
             *("Seed", 0, 2**31 - 1, usual.seed),
@@ -58,7 +65,7 @@ def launch_panel() -> None:
         unfit = dataset is None or bool(errors)
         launched = st.button("Reproduce the report", type="primary", icon=":material/rocket_launch:", disabled=unfit)
         if errors:
-            st.caption(f"{len(errors):,} of the pairs cannot be trained on: mend them, or train with these skipped on Train.")
+            st.caption(f"{len(errors):,} of the pairs cannot be trained on: fix these files, or skip these pairs on Train.")
         if launched and dataset:
             configs = [Config.of("report", variant=variant, epochs=int(epochs), seed=int(seed)) for variant in VARIANTS]
             sources = dataset.sources
@@ -72,7 +79,7 @@ def launch_panel() -> None:
 
 
 def progress(runs: list[Run]) -> None:
-    """Where each run stands, kept current while one is active; the page is drawn anew with every epoch."""
+    """Show the progress of the runs while one is active, and why runs failed; the page is drawn again with every epoch."""
     if any(run.is_active for run in runs):
         run_bars(runs)
     for run in runs:
@@ -81,12 +88,12 @@ def progress(runs: list[Run]) -> None:
 
 
 def results(histories: list[History]) -> None:
-    """Curves and figures beside the report's."""
+    """Show curves and figures beside those of the student report."""
     live_charts([history.curve for history in histories], REPORT_METRICS, report_marks(), key="-report")
     st.caption(
         "Solid: validation, a star at the best epoch. Dashed: training. Dotted: the last epoch of the report's own log, on "
-        "validation; what is of one model has one colour. IoU and Dice are "
-        "averaged over pixel columns here, as in the report; an empty column counts 1."
+        "validation. Each model has one colour. IoU and Dice are averaged over pixel columns here, as in the report; an empty "
+        "column counts 1."
     )
     st.html(figures_table(histories))
     st.caption(
@@ -96,7 +103,7 @@ def results(histories: list[History]) -> None:
 
 
 def report_file(runs: list[Run]) -> None:
-    """One file to hand over: asked for with a button, written in the background, then there to download."""
+    """Show buttons that make and download the HTML report on the runs."""
     if any(run.is_active for run in runs) or not all(run.best_epoch for run in runs):
         return
     try:
@@ -112,7 +119,7 @@ def report_file(runs: list[Run]) -> None:
 st.title("Report")
 st.write(
     "LesionLab started from a student's report on ISIC 2016 that compares two models and finds the differences marginal. "
-    "Train its models again, and see both side by side."
+    "Train its models again, and compare the results with those of the report."
 )
 runs = chosen_runs()
 with st.expander("Launch the three runs", icon=":material/rocket_launch:", expanded=not runs):
@@ -124,5 +131,5 @@ if runs:
     ids = [str(run.id) for run in runs]
     st.page_link("monitor.py", label="Watch these runs in Monitor", icon=":material/monitoring:", query_params={"run": ids})
 else:
-    st.info("Until you have runs of your own here, these are the three that ship with LesionLab.", icon=":material/inventory_2:")
+    st.info("These are the three models that ship with LesionLab, until you train your own here.", icon=":material/inventory_2:")
     results(reproduction(store(), []))

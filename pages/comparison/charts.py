@@ -1,4 +1,4 @@
-"""The charts of the Compare page; a click on the point of a photograph opens it."""
+"""Charts of the Compare page; a click on a photograph's point opens it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ CLICK = 'Click a point to see its photograph large, below; without a mouse, choo
 
 
 def comparison_charts(models: Sequence[Compared], threshold: float | None, state: str) -> None:
-    """All charts, in tabs; the id of a photograph whose point is clicked is put into the session's ``state``."""
+    """Show all charts, in tabs; a click on a photograph's point stores its id in the session as ``state``."""
     charts = comparison(evaluations_of(models), {model.label: model.colour for model in models}, threshold)
     for tab, chart in zip(st.tabs([chart.title for chart in charts]), charts, strict=True):
         with tab:
@@ -28,7 +28,7 @@ def comparison_charts(models: Sequence[Compared], threshold: float | None, state
 
 def _clickable(chart: Chart, state: str) -> None:
     clicks = f"clicks-{chart.title}"
-    # A second click on the same point would not be heard, and the others would stay dim: each click makes the chart anew.
+    # A second click on the same point has no event, and other points stay dim: each click makes a new chart.
     key = f"compare-chart-{chart.title}-{st.session_state.get(clicks, 0)}"
 
     def choose() -> None:
@@ -41,7 +41,7 @@ def _clickable(chart: Chart, state: str) -> None:
 
 
 def _config(chart: Chart) -> dict[str, Any]:
-    """One button above the chart: it saves it as SVG."""
+    """Return plotly's settings: a single button, which saves the chart as SVG."""
     name = f"lesionlab-{chart.title.lower().replace(' ', '-')}"
     image = {"format": "svg", "filename": name}
     return {"displayModeBar": True, "displaylogo": False, "modeBarButtons": [["toImage"]], "toImageButtonOptions": image}

@@ -1,4 +1,4 @@
-"""Files to download of a comparison."""
+"""Downloads of a comparison: tables of scores, and masks."""
 
 from __future__ import annotations
 
@@ -8,18 +8,35 @@ from pathlib import Path
 import streamlit as st
 
 from pages.comparison.compared import Compared
+from pages.comparison.table import Table, scores_csv
 from pages.shared.downloads import made_file
 from pages.shared.models import slug
+from seg_core.evaluation.comparison import Row
+from seg_core.evaluation.tables import to_csv, to_latex, to_markdown
 from seg_core.jobs.requests import masks_request
 
+FORMATS = {"CSV": (to_csv, "csv"), "Markdown": (to_markdown, "md"), "LaTeX": (to_latex, "tex")}
 
-def take_masks_away(models: Sequence[Compared]) -> None:
-    """The masks of a split by each checkpoint of a comparison."""
+
+def download_scores(rows: Sequence[Row], scored_on: str, models: Sequence[Compared], table: Table) -> None:
+    """Offer the table of mean scores in several formats, and the scores of every photograph."""
+    with st.popover("Download", icon=":material/download:"):
+        for name, (write, ending) in FORMATS.items():
+            _button(f"Table as {name}", write(rows, scored_on), f"lesionlab-table.{ending}")
+        _button("Scores of every photograph (CSV)", scores_csv(models, table), "lesionlab-scores.csv")
+
+
+def _button(label: str, content: str, file_name: str) -> None:
+    st.download_button(label, content, file_name, on_click="ignore", width="stretch")
+
+
+def download_masks(models: Sequence[Compared]) -> None:
+    """Offer the masks that each checkpoint of a comparison predicts, as an archive."""
     checkpoints = {
-        model.label + (f", {place} of {len(model.requests)}" if len(model.requests) > 1 else ""): request
+        model.label + (f", {number} of {len(model.requests)}" if len(model.requests) > 1 else ""): request
         for model in models
         if model.evaluation
-        for place, request in enumerate(model.requests, start=1)
+        for number, request in enumerate(model.requests, start=1)
         if not Path(request.arguments["model"]).is_dir()
     }
     if not checkpoints:

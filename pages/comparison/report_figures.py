@@ -1,15 +1,14 @@
-"""The curves and the table of the Report page, from the runs of the store or from the checkpoints that ship."""
+"""Curves and table of the Report page, from the runs of the store or from the checkpoints that ship with LesionLab."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from html import escape
 from itertools import count
 from typing import Any
 
 from pages.live.components import Curve, Mark
-from pages.shared.tables import wide_table
+from pages.shared.tables import Cell, TableRow, html_table
 from seg_core.common.colours import run_colour
 from seg_core.config import VARIANT_LABELS, VARIANTS
 from seg_core.report.student_report import REPORT, REPORT_METRICS, REPORT_TITLES, shipped_histories
@@ -21,7 +20,7 @@ SPLITS = {"train": "training", "val": "validation"}
 
 @dataclass(frozen=True)
 class History:
-    """One of our runs: its curve, how many epochs it has, and the metrics of the last one by part."""
+    """One of our runs: its curve, how many epochs it has, and the metrics of the last epoch by split."""
 
     curve: Curve
     label: str
@@ -30,7 +29,7 @@ class History:
 
 
 def reproduction(store: RunStore, runs: Sequence[Run]) -> list[History]:
-    """The histories of these runs; without any, those of the three checkpoints that ship."""
+    """Return the histories of these runs or, if there are none, of the three checkpoints that ship with LesionLab."""
     if not runs:
         return list(_shipped())
     return [
@@ -45,7 +44,7 @@ def reproduction(store: RunStore, runs: Sequence[Run]) -> list[History]:
 
 
 def _places(runs: Sequence[Run]) -> Iterator[int]:
-    """Where each run's colour stands: the first one of a variant has that of the report's model, further ones have others."""
+    """Number the runs' colours: the first run of a variant has that of the report's model, further ones have others."""
     others, seen = count(len(VARIANTS)), set[str]()
     for run in runs:
         variant = run.config.variant
@@ -62,15 +61,15 @@ def _shipped() -> Iterator[History]:
 
 def _points(epochs: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     return [
-        {"epoch": number, "split": part, "name": name, "value": value}
+        {"epoch": number, "split": split, "name": name, "value": value}
         for number, epoch in enumerate(epochs, start=1)
-        for part in SPLITS
-        for name, value in epoch[part].items()
+        for split in SPLITS
+        for name, value in epoch[split].items()
     ]
 
 
 def report_marks() -> list[Mark]:
-    """The report's own last validation figures, as levels in the charts; of two, the higher one is labelled above its line."""
+    """Return the report's own last validation figures as levels for the charts; the higher of two is labelled above its line."""
     marks = []
     for metric in REPORT_METRICS:
         levels = {model: sources["log"]["val"][metric] for model, sources in REPORT.items()}
@@ -82,28 +81,20 @@ def report_marks() -> list[Mark]:
 
 
 def figures_table(histories: Sequence[History]) -> str:
-    """The figures of the last epochs beside those of the report, as an HTML table; a dash where there is none."""
-    head = "".join(f"<th scope='col'>{title}</th>" for title in ("", *REPORT_TITLES.values()))
-    body = "".join(
-        f"<tr class='part'><th scope='rowgroup' colspan='{len(REPORT_TITLES) + 1}'>{title.capitalize()}</th></tr>"
-        + "".join(_row(*row) for row in _rows(part, histories))
-        for part, title in SPLITS.items()
-    )
-    return wide_table(f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody>", "Figures beside those of the report")
+    """Return the figures of the last epochs beside those of the student report, as an HTML table; a dash where there is none."""
+    rows = [row for split in SPLITS for row in _rows(split, histories)]
+    return html_table(list(REPORT_TITLES.values()), rows, "Figures beside those of the report")
 
 
-def _rows(part: str, histories: Sequence[History]) -> Iterator[tuple[str, str, dict[str, float | None]]]:
+def _rows(split: str, histories: Sequence[History]) -> Iterator[TableRow]:
+    yield TableRow(SPLITS[split].capitalize())
     for model, sources in REPORT.items():
-        for source, parts in sources.items():
-            yield "published", f"Report, {model}, {source}", parts[part]
+        for source, splits in sources.items():
+            yield TableRow(f"Report, {model}, {source}", _cells(splits[split]), "published")
     for history in histories:
-        yield "ours", f"{history.label}, epoch {history.epochs}", dict(history.last[part])
+        yield TableRow(f"{history.label}, epoch {history.epochs}", _cells(history.last[split]), "ours")
 
 
-def _row(kind: str, label: str, values: dict[str, float | None]) -> str:
-    cells = "".join(_cell(values.get(name)) for name in REPORT_TITLES)
-    return f"<tr class='{kind}'><th scope='row'>{escape(label)}</th>{cells}</tr>"
-
-
-def _cell(value: float | None) -> str:
-    return "<td>–</td>" if value is None else f"<td>{value:.4f}</td>"
+def _cells(values: Mapping[str, float | None]) -> list[Cell]:
+    figures = [values.get(name) for name in REPORT_TITLES]
+    return [Cell("–" if value is None else f"{value:.4f}") for value in figures]

@@ -1,4 +1,4 @@
-"""Checkpoints that a visitor brings along, to be compared with those that are here."""
+"""Checkpoints that visitors upload to compare them."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from seg_core.prediction.checkpoint_file import read_metadata
 from seg_core.prediction.metadata import checkpoint_label
 
 MOST_KEPT = 20
-"""Uploaded checkpoints that are kept; those unused for longest go first."""
+"""Uploaded checkpoints that are kept; the least recently used are deleted."""
 FRESH = 3600
-"""Seconds in which a file counts as just used: its time stands in the keys by which its content is known."""
+"""Seconds in which a use does not change a file's time, by which its digest is remembered."""
 
 
 def uploaded_models() -> dict[str, Path]:
-    """Let the visitor upload checkpoints; path by name, in the order of the uploads."""
+    """Let the visitor upload checkpoints; return their paths by label, in the order of the uploads."""
     files = st.file_uploader("Model files", type="safetensors", accept_multiple_files=True, key="uploaded-models")
     models: dict[str, Path] = {}
     for file in files:
@@ -41,7 +41,7 @@ def uploaded_models() -> dict[str, Path]:
 
 
 def keep(name: str, content: bytes) -> tuple[str, Path]:
-    """Keep an uploaded checkpoint under its content's digest, so that its evaluations are found again; its label and its path.
+    """Keep an uploaded checkpoint under its content's digest, so that its evaluations are found again; return label and path.
 
     Raises:
         InputError: if it is no checkpoint, or damaged.
@@ -53,15 +53,15 @@ def keep(name: str, content: bytes) -> tuple[str, Path]:
         with tempfile.TemporaryDirectory(dir=folder) as made:
             written = Path(made, path.name)
             written.write_bytes(content)
-            label = load_checkpoint(written, name).label  # all of it is tried, since a stranger wrote it
+            label = load_checkpoint(written, name).label  # loaded once as a test, since anybody may have written it
             written.replace(path)
         _make_room(folder)
         return label, path
-    return checkpoint_label(read_metadata(path, name)), path  # it was tried when it came
+    return checkpoint_label(read_metadata(path, name)), path  # it was tested when it was first uploaded
 
 
 def _used(path: Path) -> bool:
-    """Whether a file is there; then it counts as used now."""
+    """Return True if a file exists, which then counts as used now."""
     try:
         if time.time() - path.stat().st_mtime > FRESH:
             os.utime(path)
@@ -73,7 +73,7 @@ def _used(path: Path) -> bool:
 def _make_room(folder: Path) -> None:
     kept = []
     for file in folder.glob("*.safetensors"):
-        with contextlib.suppress(FileNotFoundError):  # another visitor's upload made room too
+        with contextlib.suppress(FileNotFoundError):  # another visitor's upload deleted it
             kept.append((file.stat().st_mtime, file))
     for _, old in sorted(kept, reverse=True)[MOST_KEPT:]:
         old.unlink(missing_ok=True)

@@ -1,1 +1,4 @@
-"""Room."""
+"""Datasets on the pages: choosing one, its scan, its problems and duplicates, and looking through its photographs.
+
+It may use `pages.shared`, `pages.live` and the core. Begin with `choose`, then `scan`, which returns a `view` of what was found.
+"""

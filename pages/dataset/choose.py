@@ -1,4 +1,4 @@
-"""Choosing the folders of a dataset: the built-in one or one's own."""
+"""Choosing a dataset: the built-in sample or the visitor's folders."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from contextlib import contextmanager
 import streamlit as st
 
 from pages.shared.markdown import plain
-from seg_core.data.dataset import Dataset, open_dataset
+from pages.shared.visit import begin_visit, opened_dataset
+from seg_core.data.dataset import Dataset
 from seg_core.data.folders import SAMPLE
 from seg_core.errors import InputError
 
@@ -20,10 +21,12 @@ LAYOUT_HELP = (
 
 
 def choose_dataset(start: Sequence[str], key: str, *, kept: bool = False) -> Dataset | None:
-    """Let the user choose a dataset, beginning with the sources ``start``; None while there is none that can be opened.
+    """Let the visitor choose a dataset, beginning with the sources ``start``; return None while none can be opened.
 
-    ``key`` tells one beginning, and one page, from another. If ``kept``, the choice outlasts a look at other pages.
+    It is opened once a visit (`pages.shared.visit`). ``key`` names the page and its form; another key is another visit, and
+    begins with ``start`` again. If ``kept``, the choice stays when the visitor goes to other pages and returns.
     """
+    begin_visit(key)
     begins_with_sample = list(start) == [SAMPLE]
     kind = st.segmented_control(
         "Dataset",
@@ -39,11 +42,28 @@ def choose_dataset(start: Sequence[str], key: str, *, kept: bool = False) -> Dat
         st.caption("Type or paste a folder to have it checked. Nothing is copied or uploaded.")
         return None
     try:
-        with progress_bar("Drawing the sample photographs") as advance:
-            return open_dataset(sources, advance)
+        with _progress_bar("Drawing the sample photographs") as advance:
+            return opened_dataset(sources, advance)
     except InputError as error:
         st.error(plain(str(error)))
         return None
+
+
+def choose_by_address() -> Dataset | None:
+    """Let the visitor choose the dataset of the Data page.
+
+    The address names the choice, and follows it. Where the visitor opens another address, the form begins with that.
+    """
+    linked, start = st.query_params.get_all("data"), st.session_state.get("data-start", [])
+    looks = st.session_state.get("data-looks", 0)  # rises when the same folder is to be looked at from the beginning
+    if linked != st.session_state.get("data-shown") or f"dataset-data-{looks}-{'|'.join(start)}" not in st.session_state:
+        start = st.session_state["data-start"] = linked
+    dataset = choose_dataset(start or [SAMPLE], f"data-{looks}-{'|'.join(start)}")
+    if dataset is not None:
+        shown = st.session_state["data-shown"] = list(dataset.sources)
+        if linked != shown:
+            st.query_params["data"] = shown
+    return dataset
 
 
 def _typed_folders(start: str, key: str, kept: bool) -> list[str]:
@@ -59,8 +79,8 @@ def _typed_folders(start: str, key: str, kept: bool) -> list[str]:
 
 
 @contextmanager
-def progress_bar(what: str) -> Iterator[Callable[[int, int], None]]:
-    """A progress bar that is there only while something is done."""
+def _progress_bar(what: str) -> Iterator[Callable[[int, int], None]]:
+    """Show a progress bar while the block runs."""
     bar = st.empty()
 
     def advance(done: int, total: int) -> None:

@@ -1,4 +1,4 @@
-"""Photographs with their masks outlined, small, as one piece of HTML."""
+"""Small photographs with their masks outlined, as one piece of HTML."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ import base64
 import io
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from functools import lru_cache
-from html import escape
 
 from PIL import Image, ImageDraw
 
+from pages.shared.html import render
 from seg_core.data.folders import Pair
 from seg_core.data.image import read_mask, read_reduced, scaled_mask
 from seg_core.errors import InputError
@@ -19,26 +20,45 @@ from seg_core.prediction.overlay import draw_mask, preview
 SIDE = 256
 
 
+GALLERY = """
+{% macro figure(one) %}
+<figure><img src="data:image/jpeg;base64,{{ one.picture }}" alt="{{ one.id }} with its mask outlined">
+<figcaption><b>{{ one.id }}</b><br>{{ one.caption }}</figcaption></figure>
+{% endmacro %}
+<div class="gallery{{ ' in-twos' if in_twos }}" role="group" aria-label="{{ label }}">
+{% for figures in groups %}
+{% if in_twos %}<div class="two">{% endif %}
+{% for one in figures %}{{ figure(one) }}{% endfor %}
+{% if in_twos %}</div>{% endif %}
+{% endfor %}
+</div>
+"""
+
+
+@dataclass(frozen=True)
+class _Figure:
+    id: str
+    caption: str
+    picture: str
+    """A JPEG in base64."""
+
+
 def gallery(pairs: Sequence[Pair], captions: Sequence[str], label: str) -> str:
-    """Pairs as figures; ``captions`` stand below their ids, and ``label`` names the whole for screen readers."""
-    return f"<div class='gallery' role='group' aria-label='{escape(label)}'>{''.join(_figures(pairs, captions))}</div>"
+    """Return pairs as figures; ``captions`` stand below their ids, and ``label`` names the whole for screen readers."""
+    return render(GALLERY, groups=[_figures(pairs, captions)], label=label, in_twos=False)
 
 
 def gallery_of_twos(pairs: Sequence[Pair], captions: Sequence[str], label: str) -> str:
-    """As `gallery`, every two of them side by side in a box."""
+    """Return pairs as `gallery` does, every two of them side by side in a box."""
     figures = _figures(pairs, captions)
-    twos = "".join(f"<div class='two'>{one}{other}</div>" for one, other in zip(figures[::2], figures[1::2], strict=True))
-    return f"<div class='gallery in-twos' role='group' aria-label='{escape(label)}'>{twos}</div>"
+    twos = list(zip(figures[::2], figures[1::2], strict=True))
+    return render(GALLERY, groups=twos, label=label, in_twos=True)
 
 
-def _figures(pairs: Sequence[Pair], captions: Sequence[str]) -> list[str]:
+def _figures(pairs: Sequence[Pair], captions: Sequence[str]) -> list[_Figure]:
     with ThreadPoolExecutor() as pool:
         pictures = list(pool.map(_picture, pairs))
-    return [
-        f"<figure><img src='data:image/jpeg;base64,{picture}' alt='{escape(pair.id)} with its mask outlined'>"
-        f"<figcaption><b>{escape(pair.id)}</b><br>{escape(caption)}</figcaption></figure>"
-        for pair, picture, caption in zip(pairs, pictures, captions, strict=True)
-    ]
+    return [_Figure(pair.id, caption, picture) for pair, caption, picture in zip(pairs, captions, pictures, strict=True)]
 
 
 def _picture(pair: Pair) -> str:
@@ -54,7 +74,7 @@ def _encoded(pair: Pair, *_facts: int) -> str:
 
 
 def outlined(pair: Pair, side: int = SIDE) -> Image.Image:
-    """A photograph, at most ``side`` pixels long, with its mask outlined; a grey one with words where a file cannot be read."""
+    """Return a photograph of at most ``side`` pixels with its mask outlined; a grey picture that says so if it cannot be read."""
     try:
         photo = preview(read_reduced(pair.image, side)[0], side, at_least=side)
         mask, _ = read_mask(pair.mask)

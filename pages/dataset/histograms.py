@@ -1,4 +1,4 @@
-"""Histograms that do not change while one looks at them."""
+"""Histograms of a dataset."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def histogram(values: dict[str, np.ndarray], title: str, unit: str, bins: int = 24) -> None:
-    """Show how values are distributed, a colour for each named group, all in the same bins."""
+    """Show the distribution of some values, stacked by named group, each with its colour."""
     if not any(len(some) for some in values.values()):
         return
     every = np.concatenate(list(values.values()))

@@ -1,4 +1,4 @@
-"""Choosing a dataset: the built-in one or folders, checked on the spot, with a preview of what training sees."""
+"""A dataset to train with: chosen, checked, with a preview of its augmentation; and the image cache."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import streamlit as st
 from pages.dataset.choose import choose_dataset
 from pages.dataset.scan import scanned
 from pages.shared.markdown import plain
+from pages.shared.visit import look_again
 from seg_core.common.text import legible
 from seg_core.config import Config
 from seg_core.data.cache.storage import cache_bytes, cache_limit, clear_cache
@@ -20,22 +21,22 @@ from seg_core.errors import InputError
 
 
 def data_panel(start: Sequence[str], key: str) -> tuple[Dataset | None, list[Problem]]:
-    """Let the user choose a dataset to train with, beginning with the sources ``start``; None while none can be used.
+    """Let the visitor choose a dataset to train with; ``start`` and ``key`` are those of `choose_dataset`.
 
-    With it come those of its problems, as far as they are known, at which a training that skips none would stop. What is chosen
-    stays while other pages are looked at; ``key`` tells one beginning, and one page, from another.
+    Return it, or None while there is none to train with, and those of its known problems that stop a training which skips none.
+    The choice stays when the visitor goes to other pages and returns.
     """
     st.header("Data")
     dataset = choose_dataset(start, key, kept=True)
     if dataset is None:
         return None, []
     counts = dataset.counts
-    split = ", ".join(f"**{count:,}** {part}" for part, count in counts.items() if count)
-    st.markdown(f"{split} pairs. " + ("" if counts["val"] else "Validation is split off the training split by seed. "))
+    listed = ", ".join(f"**{count:,}** {split}" for split, count in counts.items() if count)
+    st.markdown(f"{listed} pairs. " + ("" if counts["val"] else "Validation is split off the training split by seed. "))
     if not counts["test"]:
-        st.caption("There is no test split, and none is invented: figures are measured on validation, and labelled so.")
+        st.caption("There is no test split, so scores are measured on validation, and labelled so.")
     if not counts["train"]:
-        st.error("There are no pairs to train with; give a folder that holds photographs with masks beside its test split.")
+        st.error("There are no pairs to train with; name a folder that has more than a test split.")
         return None, []
     view = scanned(dataset)
     if view is None:
@@ -45,25 +46,26 @@ def data_panel(start: Sequence[str], key: str) -> tuple[Dataset | None, list[Pro
 
 
 def show_problems(problems: list[Problem]) -> None:
-    """How many problems of each kind there are, and what to do about each."""
+    """Show how many problems of each kind there are, and what to do about each."""
     if not problems:
         st.success("Every photograph has its mask, and all can be read.", icon=":material/check_circle:")
         return
     errors = sum(problem.is_error for problem in problems)
     kinds = ", ".join(f"{count} × {kind}" for kind, count in Counter(problem.kind for problem in problems).most_common())
     if errors:
-        st.error(f"{kinds}. Mend the errors, or skip these pairs under Advanced settings of Train.", icon=":material/error:")
+        st.error(f"{kinds}. Fix these files, or skip these pairs in the advanced settings of Train.", icon=":material/error:")
     else:
         st.warning(f"{kinds}. Training is possible.", icon=":material/warning:")
     with st.expander(f"{len(problems):,} to look at"):
         rows = [{"": "error" if p.is_error else "warning", "what to do": legible(p.message)} for p in problems]
+        st.button("Look again", icon=":material/refresh:", help="Finds files that were edited.", on_click=look_again)
         st.dataframe(rows, hide_index=True, width="stretch", column_config={"": st.column_config.TextColumn(width="small")})
 
 
 def preview_panel(dataset: Dataset, config: Config) -> None:
-    """Pairs as the training of ``config`` sees them, when asked for."""
+    """Show pairs as the training of ``config`` sees them, if the visitor asks for it."""
     with st.expander("What training sees", icon=":material/visibility:"):
-        if st.toggle("Show augmented pairs", help="Photograph and mask are augmented together; each look draws anew."):
+        if st.toggle("Show augmented pairs", help="Photograph and mask are augmented together, differently each time."):
             from seg_core.training.augmentation_preview import preview_grid
 
             try:
@@ -75,7 +77,7 @@ def preview_panel(dataset: Dataset, config: Config) -> None:
 
 
 def cache_panel() -> None:
-    """How much disk the image cache takes, and a button that clears it."""
+    """Show how much disk space the image cache takes, and a button that clears it."""
     try:
         used, limit = cache_bytes(), cache_limit()
     except InputError as error:
@@ -83,6 +85,6 @@ def cache_panel() -> None:
         return
     line, button = st.columns([4, 1], vertical_alignment="center")
     line.caption(f"Image cache: {used / 1e9:.2f} of at most {limit / 1e9:g} GB (LESIONLAB_CACHE_GB sets the limit).")
-    if used and button.button("Clear", help="Decoded photographs are made again when a training needs them."):
+    if used and button.button("Clear", help="Photographs are decoded again when a training needs them."):
         clear_cache()
         st.rerun()

@@ -1,4 +1,4 @@
-"""What is known of a dataset: asked for in the background when it is opened first, and kept until a file changes."""
+"""The scan of a dataset: a job that starts when the dataset is first opened; its result is kept until a file changes."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pages.dataset.view import View, open_view
 from pages.shared.job_panel import ask, job_panel
 from pages.shared.markdown import plain
 from pages.shared.stores import jobs
+from pages.shared.visit import look_again
 from seg_core.data.dataset import Dataset
 from seg_core.errors import InputError
 from seg_core.jobs.requests import scan_request
@@ -15,7 +16,7 @@ from seg_core.jobs.results import forget, result_folder
 
 
 def scanned(dataset: Dataset) -> View | None:
-    """What a survey saw of the dataset; while that is not known, how far it is, and None."""
+    """Return the scanned dataset; while there is no result, show the progress of the scan and return None."""
     try:
         request = scan_request(dataset)
     except InputError as error:
@@ -27,9 +28,11 @@ def scanned(dataset: Dataset) -> View | None:
         except InputError:  # damaged, or of another version
             forget(request)
     job = jobs().latest(request)
-    if job is None or job.status == "finished":  # its result has gone since
+    if job is None or job.status == "finished":  # its result was deleted since
         ask([request])
-    if not job_panel({dataset.name: request}) and st.button("Look at the photographs", icon=":material/search:"):
+    if not job_panel({dataset.name: request}) and st.button(
+        "Scan the photographs", icon=":material/search:", on_click=look_again
+    ):
         ask([request])
         st.rerun()
     return None

@@ -1,4 +1,4 @@
-"""A surveyed dataset as the Data page looks at it: filters, and what stands below each photograph."""
+"""A scanned dataset as the Data page shows it: filtered, and with a caption for each photograph."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ PROBLEM_FILTERS = (ANY, SOUND, TROUBLED)
 
 @dataclass(frozen=True)
 class Filter:
-    """Which pairs to show; lesion areas as shares of the photograph, both ends included."""
+    """Which pairs to show; lesion areas as shares of the photograph, both bounds included."""
 
     split: SplitName | None
     problem: str
@@ -34,7 +34,7 @@ class Filter:
 
 @dataclass(frozen=True)
 class View:
-    """The pairs of a dataset with what was seen of them, row by row."""
+    """The pairs of a dataset with what the scan found, row by row."""
 
     pairs: list[Pair]
     scan: Scan
@@ -53,33 +53,33 @@ class View:
         return longest
 
     @property
-    def parts(self) -> list[SplitName]:
-        """The parts that have pairs."""
-        return [part for part in SPLITS if part in self.scan.splits]
+    def splits(self) -> list[SplitName]:
+        """The splits that have pairs."""
+        return [split for split in SPLITS if split in self.scan.splits]
 
     @cached_property
     def problems(self) -> list[list[Problem]]:
-        """The problems of each row, those of names included."""
+        """The problems of each row, those of file names included."""
         of_file: dict[Path, list[Problem]] = {}
         for problem in self.scan.name_problems:
             of_file.setdefault(problem.file, []).append(problem)
         return [
-            [*own, *of_file.get(pair.image, []), *of_file.get(pair.mask, [])]
-            for pair, own in zip(self.pairs, self.scan.pair_problems, strict=True)
+            [*of_pair, *of_file.get(pair.image, []), *of_file.get(pair.mask, [])]
+            for pair, of_pair in zip(self.pairs, self.scan.pair_problems, strict=True)
         ]
 
     @property
     def problem_kinds(self) -> list[str]:
-        """The kinds of problems that there are, the most frequent first."""
+        """The kinds of problems, the most frequent first."""
         return [kind for kind, _ in Counter(problem.kind for some in self.problems for problem in some).most_common()]
 
-    def by_part(self, values: np.ndarray) -> dict[str, np.ndarray]:
-        """Values of all rows (N,) as one array a part, without NaN."""
-        parts = np.array(self.scan.splits)
-        return {part: values[(parts == part) & ~np.isnan(values)] for part in self.parts}
+    def by_split(self, values: np.ndarray) -> dict[str, np.ndarray]:
+        """Return values of all rows (N,) as one array per split, without NaN."""
+        splits = np.array(self.scan.splits)
+        return {split: values[(splits == split) & ~np.isnan(values)] for split in self.splits}
 
     def rows(self, wanted: Filter) -> list[int]:
-        """The rows that a filter lets through, in order; a pair that cannot be read has every lesion area."""
+        """Return the rows that pass a filter, in order; a pair that cannot be read passes every lesion area."""
         return [
             row
             for row, (pair, problems) in enumerate(zip(self.pairs, self.problems, strict=True))
@@ -89,7 +89,7 @@ class View:
         ]
 
     def caption(self, row: int) -> str:
-        """What stands below a photograph: part, size, lesion area, problems."""
+        """Return the caption of a photograph: split, size, lesion area, problems."""
         width, height = self.scan.sizes[row]
         area = "" if np.isnan(self.areas[row]) else f"lesion {self.areas[row] * 100:.1f} %"
         size = f"{width} × {height}" if width else ""
@@ -97,7 +97,7 @@ class View:
 
 
 def open_view(dataset: Dataset, folder: Path) -> View:
-    """A dataset with the result of its scan.
+    """Return a dataset with the result of its scan.
 
     Raises:
         InputError: if the result is damaged.
@@ -107,7 +107,7 @@ def open_view(dataset: Dataset, folder: Path) -> View:
 
 
 def known_duplicates(dataset: Dataset) -> list[Duplicate]:
-    """The duplicates that a survey of a dataset found; none where it was not looked at yet."""
+    """Return the duplicates that the scan of a dataset found; none if there was no scan yet."""
     try:
         folder = result_folder(scan_request(dataset))
         return _loaded(folder)[1] if folder else []

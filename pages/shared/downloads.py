@@ -1,4 +1,4 @@
-"""What of a run or a comparison can be taken away as a file; what takes longer is made in the background."""
+"""Files to download that a job makes in the background."""
 
 from __future__ import annotations
 
@@ -6,19 +6,21 @@ import streamlit as st
 
 from pages.shared.job_panel import ask, job_panel
 from pages.shared.markdown import plain
+from pages.shared.visit import look_again
 from seg_core.jobs.job import Request
 from seg_core.jobs.results import forget, result_folder
 
-AGAIN = "It stays as it was made when photographs or masks are changed; this scores them anew."
+AGAIN = "Scores photographs and masks as they are now; the file stays as it is when they change."
 
 
 def made_file(request: Request, name: str, label: str, called: str, *, again: bool = False) -> None:
-    """A button to download a file that a job makes; until it is there, one that asks for it.
+    """Show a button that downloads a file or, while there is no file, one that starts the job which makes it.
 
-    With ``again`` there is a button too that makes it anew, for a request whose key does not hold all files that it looks at.
+    ``name`` is the file's name in the result of the job, ``called`` its name when downloaded. With ``again`` a second button
+    makes the file again, for a request whose key does not cover every file that the job reads.
     """
     if folder := result_folder(request):
-        # Read when it is asked for: it may have megabytes.
+        # Read when it is downloaded: it may have megabytes.
         content = (folder / name).read_bytes
         text = f"Download: {plain(label)}"
         key = f"download-{called}-{label}"
@@ -30,6 +32,6 @@ def made_file(request: Request, name: str, label: str, called: str, *, again: bo
                 st.rerun()
         return
     text, key = f"Make: {plain(label)}", f"make-{called}-{label}"
-    if not job_panel({label: request}) and st.button(text, icon=":material/play_arrow:", key=key):
+    if not job_panel({label: request}) and st.button(text, icon=":material/play_arrow:", key=key, on_click=look_again):
         ask([request])
         st.rerun()

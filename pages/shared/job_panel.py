@@ -1,4 +1,4 @@
-"""Jobs on a page: asked for with a button, shown with progress and a way to cancel, and what became of them."""
+"""Jobs on a page: started, shown with progress and a cancel button, and how they ended."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from seg_core.jobs.results import result_folder
 
 
 def ask(requests: list[Request]) -> None:
-    """Ask for jobs; those that are asked for already are not doubled."""
+    """Queue a job for each request that has no active one, and start what can start."""
     for request in requests:
         jobs().ask(request)
     dispatch_jobs(jobs())
 
 
 def job_panel(requests: Mapping[str, Request]) -> bool:
-    """Show how far the jobs of some requests are, by name, and how those that failed ended; whether one is active.
+    """Show the progress of the jobs of some requests, by name, and why jobs failed; return True if one is active.
 
-    Whenever one has ended the page is drawn anew.
+    The page is drawn again whenever a job ends.
     """
     jobs().mark_lost()
     latest = {name: job for name, request in requests.items() if (job := jobs().latest(request)) is not None}
@@ -32,7 +32,7 @@ def job_panel(requests: Mapping[str, Request]) -> bool:
         if job.status in ("failed", "stopped"):
             (st.error if job.status == "failed" else st.info)(plain(f"{name}: {job.message or 'Cancelled.'}"))
     if any(job.status == "finished" and result_folder(requests[name]) for name, job in latest.items()):
-        st.rerun()  # it ended while the page was drawn, which shows as if it had not been asked for
+        st.rerun()  # it ended while the page was drawn, which shows no result yet
     active = {name: job for name, job in latest.items() if job.is_active}
     if active:
         job_bars(active)

@@ -1,4 +1,4 @@
-"""The trained models that a page can use: those there are to choose, and the few that are loaded."""
+"""Trained models on the pages: their names, the choice of them, and the few that are loaded."""
 
 from __future__ import annotations
 
@@ -20,29 +20,29 @@ if TYPE_CHECKING:
     from seg_core.runs.run import Run
 
 MOST_COMPARED = 3
-"""Models or groups that Compare takes at a time."""
+"""Models or groups that Compare shows at a time."""
 
 Key = tuple[str, float]
-"""One state of a checkpoint's file: its path and when it was written. A run that improves makes a new one."""
+"""One version of a checkpoint file: its path and when it was written. A run that improves writes a new version."""
 
 
 def model_name(entry: CheckpointEntry) -> str:
-    """What a model is called wherever it is chosen, such as ``Model 2 · fine-tuned`` or ``Model 2 · fine-tuned, run 3``."""
+    """Return the name of a model wherever one is chosen: ``Model 2 · fine-tuned`` or ``Model 2 · fine-tuned, run 3``."""
     run_id = _run_id(entry)
     try:
         run = None if run_id is None else store().get_run(run_id)
     except InputError:
         run = None
-    return _called(entry, run)
+    return _name(entry, run)
 
 
 def model_names(entries: Sequence[CheckpointEntry]) -> dict[Path, str]:
-    """What each of many models is called, as in `model_name`, by its path; the store is asked once for all."""
+    """Return the names of many models, as `model_name` does, by path; the store is read once."""
     runs = {run.id: run for run in store().list_runs()}
-    return {entry.path: _called(entry, runs.get(_run_id(entry) or 0)) for entry in entries}
+    return {entry.path: _name(entry, runs.get(_run_id(entry) or 0)) for entry in entries}
 
 
-def _called(entry: CheckpointEntry, run: Run | None) -> str:
+def _name(entry: CheckpointEntry, run: Run | None) -> str:
     run_id = _run_id(entry)
     if run_id is None:
         return entry.label
@@ -53,13 +53,13 @@ def _called(entry: CheckpointEntry, run: Run | None) -> str:
 
 
 def short_name(entry: CheckpointEntry) -> str:
-    """What a link calls a model: ``fine-tune-best`` for a file that ships, ``run 3`` for a run."""
+    """Return the name of a model in links: ``fine-tune-best`` for a file that ships, ``run 3`` for a run."""
     run_id = _run_id(entry)
     return entry.path.stem if run_id is None else f"run {run_id}"
 
 
 def choices() -> list[tuple[str, str]]:
-    """Name with validation IoU and the resolution it is of, and path, of every model there is, those that ship first."""
+    """Return (name with validation IoU and its resolution, path) of every model, those that ship first."""
     entries = available_checkpoints()
     names = model_names(entries)
     return [(names[entry.path] + _scored(entry), str(entry.path)) for entry in entries]
@@ -70,16 +70,16 @@ def _scored(entry: CheckpointEntry) -> str:
 
 
 def default_pair(paths: list[str]) -> tuple[str | None, str | None]:
-    """The two models to begin with: the first two, or one and none."""
+    """Return the two models to begin with: the first two, or one and None."""
     first, second, *_ = [*paths, None, None]
     return first, second
 
 
 def find_model(name: str) -> CheckpointEntry:
-    """The model of a name as in `model_name`, of a shipped file's stem (``fine-tune-best``), of ``run 3``, or of a listed path.
+    """Return the model that has a name as by `model_name`, a short name (``fine-tune-best``, ``run 3``), or a listed path.
 
     Raises:
-        InputError: if there is none of that name, or none at all.
+        InputError: if there is no such model, or none at all.
     """
     entries = available_checkpoints()
     names = model_names(entries)
@@ -92,9 +92,9 @@ def find_model(name: str) -> CheckpointEntry:
 
 
 def model_at(path: str) -> CheckpointEntry:
-    """The model of a path, one of those that `choices` gives.
+    """Return the model at a path, one of those that `choices` gives.
 
-    A request may name any file of this machine; what is not listed is not touched, so nobody learns whether it is there.
+    A request may name any file of this machine; a file that is not listed is not touched, so nobody learns whether it exists.
 
     Raises:
         InputError: if there is no such model.
@@ -106,17 +106,17 @@ def model_at(path: str) -> CheckpointEntry:
 
 
 def file_key(entry: CheckpointEntry) -> Key:
-    """What tells one state of a checkpoint's file from the next."""
+    """Return what tells one version of a checkpoint file from the next."""
     return str(entry.path), entry.modified
 
 
 def slug(name: str) -> str:
-    """A model's name as part of a file name: ``model-2-fine-tuned-run-3``."""
+    """Return a model's name as part of a file name: ``model-2-fine-tuned-run-3``."""
     return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-") or "model"
 
 
 class LoadedModels:
-    """The models used last, at most ``capacity``, ready to predict. Safe to use from several threads."""
+    """The most recently used models, at most ``capacity``, ready to predict. Thread-safe."""
 
     def __init__(self, capacity: int = 4) -> None:
         self.capacity = capacity
@@ -124,13 +124,13 @@ class LoadedModels:
         self._lock = threading.Lock()
 
     def get(self, entry: CheckpointEntry, *, tta: bool = False) -> Checkpoint:
-        """A model, loaded when it is not yet; the one that was not used for longest makes room.
+        """Return a model, loaded if it is not yet; the least recently used one makes room.
 
         Raises:
             InputError: if its file cannot be loaded; a visitor learns the model's name, not where the file lies.
         """
         key = file_key(entry)
-        # Held while loading, so that two visitors who want the same model do not load it twice.
+        # Held while loading, so that two visitors do not load the same model twice.
         with self._lock:
             if key not in self._loaded:
                 self._loaded[key] = load_checkpoint(entry.path, name=model_name(entry))

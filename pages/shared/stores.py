@@ -1,4 +1,4 @@
-"""The run store and the job store that all parts of the web process use."""
+"""The run store and the job store of the web process."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from seg_core.runs.store import RunStore
 
 @cache
 def store() -> RunStore:
-    """The store of this process."""
+    """Return the run store of this process."""
     return RunStore()
 
 
 @cache
 def jobs() -> JobStore:
-    """The job store of this process."""
+    """Return the job store of this process."""
     return JobStore()

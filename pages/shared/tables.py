@@ -1,49 +1,76 @@
-"""Tables in HTML: figures aligned, the best in bold, and wide ones scrolled by themselves."""
+"""Tables in HTML: figures aligned, the best in bold, and wide tables with a scroll bar of their own."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from html import escape
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
+from pages.shared.html import render
 from seg_core.evaluation.comparison import Pairing, Row
 from seg_core.evaluation.tables import COLUMNS, COSTS, PAIRING_TITLES, best, cell, cost_cells, margin, pairing_cells
 
+# The region can be focused, so that a table wider than the screen scrolls with the keyboard too.
+TABLE = """
+<div class="wide-table" tabindex="0" role="region" aria-label="{{ label }}">
+<table class="figures-table">
+<thead><tr>{% for title in titles %}<th scope="col">{{ title }}</th>{% endfor %}</tr></thead>
+<tbody>
+{% for row in rows %}
+{% if row.cells %}
+<tr{% if row.kind %} class="{{ row.kind }}"{% endif %}><th scope="row">{{ row.label }}</th>
+{%- for cell in row.cells -%}
+<td>{% if cell.is_best %}<b>{{ cell.text }}</b>{% else %}{{ cell.text }}{% endif %}
+{%- if cell.small %}<br><small>{{ cell.small }}</small>{% endif %}</td>
+{%- endfor %}</tr>
+{% else %}
+<tr class="heading"><th scope="rowgroup" colspan="{{ titles | length }}">{{ row.label }}</th></tr>
+{% endif %}
+{% endfor %}
+</tbody>
+</table>
+</div>
+"""
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A figure, with what stands below it in small letters."""
+
+    text: str
+    small: str = ""
+    is_best: bool = False
+
+
+@dataclass(frozen=True)
+class TableRow:
+    """A labelled row; one without cells is the heading of those below it. ``kind`` is its class in the style sheet."""
+
+    label: str
+    cells: Sequence[Cell] = ()
+    kind: str = ""
+
+
+def html_table(titles: Sequence[str], rows: Iterable[TableRow], label: str) -> str:
+    """Return a table with a title above each column of figures; ``label`` names it for screen readers."""
+    return render(TABLE, titles=["", *titles], rows=rows, label=label)
+
 
 def score_table(rows: Sequence[Row]) -> str:
-    """Mean scores by model with their 95 % intervals, and what each model costs; the best of each column is bold."""
+    """Return mean scores by model with their 95 % intervals, and what each model costs; the best of each column is bold."""
     leaders = {column: best(rows, column) for column in COLUMNS}
-    titles = ["", *(column.title for column in COLUMNS), *COSTS, "Photographs"]
-    head = "".join(f"<th scope='col'>{title}</th>" for title in titles)
-    body = "".join(
-        f"<tr><th scope='row'>{escape(row.label)}</th>"
-        + "".join(_cell(cell(row, column), margin(row, column), row.label in leaders[column]) for column in COLUMNS)
-        + "".join(f"<td>{text}</td>" for text in cost_cells(row.cost))
-        + f"<td>{row.images:,}</td></tr>"
-        for row in rows
-    )
-    return wide_table(f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody>", "Mean scores of each model")
+
+    def cells(row: Row) -> list[Cell]:
+        scores = [Cell(cell(row, column), margin(row, column), row.label in leaders[column]) for column in COLUMNS]
+        return [*scores, *map(Cell, cost_cells(row.cost)), Cell(f"{row.images:,}")]
+
+    titles = [*(column.title for column in COLUMNS), *COSTS, "Photographs"]
+    return html_table(titles, [TableRow(row.label, cells(row)) for row in rows], "Mean scores of each model")
 
 
 def pairing_table(found: Sequence[Pairing]) -> str:
-    """How much higher the IoU of the first of two models is, how sure that is, and on how many photographs."""
-    head = "".join(f"<th scope='col'>{title}</th>" for title in ("", *PAIRING_TITLES))
-    body = "".join(
-        f"<tr><th scope='row'>{escape(pairing.first)} − {escape(pairing.second)}</th>"
-        + "".join(_cell(escape(text), between, False) for text, between in pairing_cells(pairing))
-        + "</tr>"
+    """Return the paired differences in IoU: their size and significance, and on how many photographs which model wins."""
+    rows = [
+        TableRow(f"{pairing.first} − {pairing.second}", [Cell(text, interval) for text, interval in pairing_cells(pairing)])
         for pairing in found
-    )
-    return wide_table(f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody>", "Differences between the models")
-
-
-def wide_table(rows: str, label: str) -> str:
-    """A table around its rows; on a narrow screen it scrolls by itself, with the keyboard too."""
-    return (
-        f"<div class='wide-table' tabindex='0' role='region' aria-label='{escape(label)}'>"
-        f"<table class='figures-table'>{rows}</table></div>"
-    )
-
-
-def _cell(text: str, between: str, is_best: bool) -> str:
-    shown = f"<b>{text}</b>" if is_best else text
-    return f"<td>{shown}<br><small>{between}</small></td>" if between else f"<td>{shown}</td>"
+    ]
+    return html_table(PAIRING_TITLES, rows, "Differences between the models")

@@ -1,6 +1,6 @@
 """The colours and the font of the app, for Streamlit, Gradio, the charts and the sign-in page alike.
 
-`.streamlit/config.toml` beside this file repeats them, as Streamlit reads its theme from nowhere else; a test compares them.
+`pages/.streamlit/config.toml` repeats them, as Streamlit reads its theme from nowhere else; a test compares them.
 """
 
 from __future__ import annotations

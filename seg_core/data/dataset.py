@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+import numpy as np
+
 from seg_core.config import SplitSpec
-from seg_core.data.fingerprint import dataset_fingerprint, pair_facts
+from seg_core.data.fingerprint import dataset_fingerprint, file_facts, pair_facts
 from seg_core.data.folders import SAMPLE, SPLITS, Listing, Pair, clean_source, list_folder
 from seg_core.data.sample.folder import sample_folder
 from seg_core.errors import InputError
@@ -66,13 +68,44 @@ class Dataset:
         return {split: sum(pair.split == split for pair in self.pairs) for split in SPLITS}
 
     @cached_property
+    def facts(self) -> np.ndarray:
+        """`pair_facts` of all pairs, read from the disk once: a later change of a file shows when the dataset is opened again.
+
+        Raises:
+            InputError: if a file went away since the dataset was opened.
+        """
+        return pair_facts(self.pairs)
+
+    def facts_of(self, pairs: Sequence[Pair]) -> np.ndarray:
+        """The rows of `facts` that belong to some of the pairs, in their order."""
+        return self.facts[[self._rows[pair] for pair in pairs]]
+
+    @cached_property
+    def _rows(self) -> dict[Pair, int]:
+        return {pair: row for row, pair in enumerate(self.pairs)}
+
+    @property
+    def unpaired_files(self) -> list[Path]:
+        """The photographs without a mask and the masks without a photograph, in the order of the sources."""
+        return [file for listing in self.listings for file in (*listing.without_mask, *listing.without_photo)]
+
+    @cached_property
+    def unpaired_facts(self) -> list[str]:
+        """`file_facts` of `unpaired_files`, likewise read once.
+
+        Raises:
+            InputError: if a file went away since the dataset was opened.
+        """
+        return [file_facts(file) for file in self.unpaired_files]
+
+    @cached_property
     def fingerprint(self) -> str:
         """Twelve hex digits, from `dataset_fingerprint`.
 
         Raises:
             InputError: if a file went away since the dataset was opened.
         """
-        return dataset_fingerprint(self.pairs, pair_facts(self.pairs))
+        return dataset_fingerprint(self.pairs, self.facts)
 
     def split(self, spec: SplitSpec) -> Split:
         """Split into training, validation and test.

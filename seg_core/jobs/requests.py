@@ -9,7 +9,7 @@ from pathlib import Path
 from seg_core.common.versions import VERSION
 from seg_core.config import SplitSpec
 from seg_core.data.dataset import Dataset, SplitChoice, open_dataset
-from seg_core.data.fingerprint import digest, file_facts
+from seg_core.data.fingerprint import digest
 from seg_core.data.folders import SAMPLE, clean_source
 from seg_core.data.scan.dataset_scan import SCAN_VERSION, Scan
 from seg_core.data.scan.duplicates import AGREEMENT, CORRELATION, Duplicate, Photograph
@@ -29,9 +29,10 @@ def scan_request(dataset: Dataset) -> Request:
     Raises:
         InputError: if a file is gone.
     """
-    alone = [file for listing in dataset.listings for file in (*listing.without_mask, *listing.without_photo)]
-    files = [*(file for pair in dataset.pairs for file in (pair.image, pair.mask)), *alone]
-    lines = [f"{SCAN_VERSION} {CORRELATION} {AGREEMENT}", *(f"{file} {file_facts(file)}" for file in files)]
+    lines = [f"{SCAN_VERSION} {CORRELATION} {AGREEMENT}"]
+    for pair, (photo, photo_time, mask, mask_time) in zip(dataset.pairs, dataset.facts.tolist(), strict=True):
+        lines += f"{pair.image} {photo} {photo_time}", f"{pair.mask} {mask} {mask_time}"
+    lines += (f"{file} {facts}" for file, facts in zip(dataset.unpaired_files, dataset.unpaired_facts, strict=True))
     return Request("scan", digest(lines, KEY_DIGITS), {"sources": list(dataset.sources)})
 
 
@@ -51,10 +52,11 @@ def load_scan(folder: Path) -> tuple[Scan, list[Duplicate]]:
     return Scan.load(folder / "scan.npz"), duplicates
 
 
-def evaluation_request(model: Path, split: SplitChoice, *, tta: bool = False) -> Request:
+def evaluation_request(model: Path, split: SplitChoice, *, tta: bool = False, content: str | None = None) -> Request:
     """Asks for the evaluation of a model on a split: of a checkpoint, or of a folder of masks from another program.
 
-    With ``tta`` a checkpoint predicts with test-time augmentation; a folder of masks stays what it is.
+    With ``tta`` a checkpoint predicts with test-time augmentation; a folder of masks stays what it is. ``content`` is the model's
+    `checkpoint_digest` or `mask_folder_digest`, where it is known already.
 
     Its result holds ``evaluation.npz`` (`seg_core.evaluation.evaluate.Evaluation`), ``images.json`` (the paths of every
     photograph and its truth, in the same order), the probabilities of each as grey, ``00001.png`` and so on, and of a
@@ -63,11 +65,13 @@ def evaluation_request(model: Path, split: SplitChoice, *, tta: bool = False) ->
     Raises:
         InputError: if a file is gone, or the split is empty.
     """
-    content = mask_folder_digest(model) if model.is_dir() else checkpoint_digest(model)
+    if content is None:
+        content = mask_folder_digest(model) if model.is_dir() else checkpoint_digest(model)
     # The result names the photographs by their paths, so it is another one where the same data has moved.
     places = (f"{pair.image} {pair.mask}" for pair in split.pairs)
     tta = tta and not model.is_dir()
-    key = digest([evaluation_key(content, split.pairs), *(["tta"] if tta else []), *places], KEY_DIGITS)
+    of_files = evaluation_key(content, split.pairs, split.dataset.facts_of(split.pairs))
+    key = digest([of_files, *(["tta"] if tta else []), *places], KEY_DIGITS)
     arguments = {
         "model": str(model),
         "sources": list(split.dataset.sources),

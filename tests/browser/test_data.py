@@ -33,16 +33,16 @@ def test_what_validates_and_tests_is_told_from_what_is_repeated(page: Page, app:
         shutil.copy(folder / "val" / kind / f"ISIC_0000003.{ending}", folder / "test" / kind / f"twin.{ending}")
         shutil.copy(folder / "train" / kind / f"ISIC_0000001.{ending}", folder / "train" / kind / f"again.{ending}")
     page.goto(f"{app.url}/data?data={folder}")
-    expect(page.get_by_text("Some photographs validate and test")).to_be_visible(timeout=SLOW)
+    expect(page.get_by_text("Some photographs are in both validation and test")).to_be_visible(timeout=SLOW)
     page.get_by_text("1 in validation and in test").click()
     two = page.get_by_role("group", name="Photographs in validation and in test")
     expect(two.locator("figcaption")).to_have_text([re.compile("ISIC_0000003.*val"), re.compile("twin.*test")])
-    expect(page.get_by_text("1 repeated within a part")).to_be_visible()
+    expect(page.get_by_text("1 repeated within a split")).to_be_visible()
 
 
 def test_a_leak_is_flagged_with_the_pair_and_problems_are_named(page: Page, app: AppProcess, leaky_dataset: Path) -> None:
     page.goto(f"{app.url}/data?data={leaky_dataset}")
-    expect(page.get_by_text("Leakage: 1 photograph that tests or validates trains too")).to_be_visible(timeout=SLOW)
+    expect(page.get_by_text("Leakage: 1 test or validation photograph is in training too")).to_be_visible(timeout=SLOW)
     two = page.get_by_role("group", name="Photographs in training and in test or validation")
     expect(two.locator("figcaption")).to_have_text(
         [re.compile("ISIC_0000002.*train"), re.compile("copy.*mirrored left to right")]
@@ -50,19 +50,19 @@ def test_a_leak_is_flagged_with_the_pair_and_problems_are_named(page: Page, app:
     expect(page.get_by_text("1 × missing mask")).to_be_visible()
     expect(page.get_by_text("9 of 9 pairs")).to_be_visible()
 
-    page.get_by_test_id("stButtonGroup").filter(has_text="Part").get_by_text("test", exact=True).click()
+    page.get_by_test_id("stButtonGroup").filter(has_text="Split").get_by_text("test", exact=True).click()
     expect(page.get_by_text("4 of 9 pairs")).to_be_visible()
     gallery = page.get_by_role("group", name="Photographs with their masks")
     expect(gallery.locator("img")).to_have_count(4)
     page.reload()
-    expect(page.get_by_text("Leakage: 1 photograph")).to_be_visible(timeout=SLOW)
+    expect(page.get_by_text("Leakage: 1 test or validation photograph")).to_be_visible(timeout=SLOW)
 
 
 def test_datasets_that_are_known_are_chosen_one_after_the_other(page: Page, app: AppProcess, leaky_dataset: Path) -> None:
     for query, said in (
         (f"?data={leaky_dataset}", "9 pairs"),
         ("", "200 pairs"),
-    ):  # surveyed, so that nothing draws the page once more
+    ):  # scanned, so that nothing draws the page once more
         page.goto(f"{app.url}/data{query}")
         expect(page.get_by_text(f"of {said}")).to_be_visible(timeout=SLOW)
     page.goto(f"{app.url}/data?data={leaky_dataset}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -11,7 +12,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pages.comparison.compared import Compared, Table, mask_photos, scores_csv
+from pages.comparison.compared import Compared
+from pages.comparison.pictures import mask_photos
+from pages.comparison.table import Table, scores_csv
 from pages.shared.tables import pairing_table, score_table
 from seg_core.config import SplitSpec
 from seg_core.data.dataset import SplitChoice, open_dataset
@@ -155,6 +158,16 @@ def test_a_result_never_stands_under_the_key_of_older_files(
     work_on(job.id, store, KINDS)
     assert store.get(job.id).message == "The files have changed since this was asked for; ask for it again."
     assert result_folder(request) is None
+
+    edited = SplitChoice(open_dataset(shutil.copytree(small_dataset, tmp_path / "edited")), "test", SplitSpec())
+    asked = evaluation_request(other_masks, edited)
+    os.utime(edited.pairs[0].mask, (1, 1))
+    assert evaluation_request(other_masks, edited).key == asked.key  # a page that opened the dataset before does not notice
+    job = store.ask(asked)
+    store.start_next()
+    work_on(job.id, store, KINDS)
+    assert store.get(job.id).message == "The files have changed since this was asked for; ask for it again."
+    assert result_folder(asked) is None
 
     there = shutil.copytree(small_dataset, tmp_path / "moved", copy_function=shutil.copy2)
     moved = SplitChoice(open_dataset(there), "test", SplitSpec())

@@ -1,4 +1,4 @@
-"""The Data page: what a survey saw, filtered by hand-worked rules, and a leak that the real app flags."""
+"""The Data page: what a scan found, filtered by hand-worked rules, and masks outlined."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from seg_core.jobs.worker import work_on
 
 
 @pytest.mark.usefixtures("lab_home")
-def test_rows_are_filtered_by_part_problem_and_lesion_area(leaky_dataset: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_rows_are_filtered_by_split_problem_and_lesion_area(leaky_dataset: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("seg_core.jobs.worker.dispatch_jobs", lambda store: None)
     dataset, store = open_dataset(leaky_dataset), JobStore()
     request = scan_request(dataset)
@@ -40,7 +40,7 @@ def test_rows_are_filtered_by_part_problem_and_lesion_area(leaky_dataset: Path, 
     areas = {pair.id: np.mean(np.asarray(Image.open(pair.mask)) > 127) for pair in view.pairs}
     wanted = [id for id in ids if id == "ISIC_0000003" or 0.1 <= areas[id] <= 0.2]
     assert [ids[row] for row in view.rows(Filter(None, ANY, 0.1, 0.2))] == wanted
-    assert sum(len(values) for values in view.by_part(view.areas).values()) == 8
+    assert sum(len(values) for values in view.by_split(view.areas).values()) == 8
     copy = ids.index("copy")
     assert view.caption(copy) == f"test · 96 × 96 · lesion {areas['copy'] * 100:.1f} %"
     assert {(d.first.id, d.second.id, d.is_leakage) for d in view.duplicates} == {("ISIC_0000002", "copy", True)}

@@ -1,0 +1,157 @@
+"""What the visitor compares: a split, models, masks of another program; and the address that opens the same view."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import streamlit as st
+
+from pages.comparison.models import Model
+from pages.comparison.uploads import uploaded_models
+from pages.shared.markdown import plain
+from pages.shared.models import MOST_COMPARED, model_names, short_name
+from pages.shared.stores import store
+from seg_core.config import SplitSpec
+from seg_core.data.dataset import Dataset, SplitChoice
+from seg_core.data.folders import clean_source
+from seg_core.errors import InputError
+from seg_core.prediction.catalogue import available_checkpoints
+from seg_core.runs.groups import Group, groups_of
+
+SPLITS = {"test": "Test", "val": "Validation", "train": "Training"}
+
+
+def choose_split(dataset: Dataset) -> SplitChoice | None:
+    """Let the visitor choose a split: test at first or, where there is none, validation."""
+    names = [name for name in SPLITS if name != "test" or dataset.test]
+    linked = st.query_params.get("split", "")
+    name = st.segmented_control(
+        "Split",
+        names,
+        default=linked if linked in names else names[0],
+        required=True,
+        format_func=SPLITS.__getitem__,
+        key=f"split-{dataset.fingerprint}",
+    )
+    has_seed = name != "test" and not dataset.counts["val"]
+    split = SplitChoice(dataset, name, SplitSpec(_choose_seed() if has_seed else 0))
+    try:
+        st.caption(f"{len(split.pairs):,} photographs, scored at their stored resolution, as the ISIC challenge does.")
+    except InputError as error:
+        st.error(plain(str(error)))
+        return None
+    if name != "test":
+        st.caption("Models learn from training photographs and choose their best epoch on validation ones; judge them on test.")
+    return split
+
+
+def _choose_seed() -> int:
+    linked = st.query_params.get("seed", "")
+    is_number = linked.isascii() and linked.isdecimal() and len(linked) < 11
+    start = min(int(linked), 2**31 - 1) if is_number else 0
+    warning = "Models trained with another seed may have trained on these photographs."
+    seed = st.number_input("Seed of the split", 0, 2**31 - 1, start, key="compare-seed", help=warning, persist_state="page")
+    return int(seed)
+
+
+def choose_models() -> dict[str, Model]:
+    """Let the visitor choose models and groups, upload models, and name a folder of masks; return them by label."""
+    known = _known_models()
+    linked = st.query_params.get_all("model")
+    with st.container():  # always there, so that the expander below it keeps its state
+        if unknown := [name for name in linked if name not in known]:
+            st.warning(plain(f"There is no model {', '.join(unknown)}; choose from the list."))
+    labels = _kept_labels({name: label for name, (label, _) in known.items()})
+    start = [name for name in dict.fromkeys(linked) if name in known][:MOST_COMPARED]
+    chosen = st.multiselect(
+        "Models",
+        list(known),
+        start if linked or "masks" in st.query_params else list(known)[:2],
+        format_func=labels.__getitem__,
+        max_selections=MOST_COMPARED,
+        placeholder="Choose models",
+        key="compare-models",
+    )
+    models: dict[str, Model] = dict(known[name] for name in chosen)
+    with st.expander("Models and masks from elsewhere", expanded="masks" in st.query_params, key="compare-elsewhere"):
+        models |= uploaded_models()
+        models |= choose_masks_folder()
+    if len(models) > MOST_COMPARED:
+        st.warning(f"Only the first {MOST_COMPARED} models are compared.")
+    return dict(list(models.items())[:MOST_COMPARED])
+
+
+def _known_models() -> dict[str, tuple[str, Model]]:
+    """Return label and model of all checkpoints and groups, by the name that a link has for them."""
+    entries = available_checkpoints()
+    names = model_names(entries)
+    groups = groups_of([run for run in store().list_runs() if run.best_epoch])
+    known: dict[str, tuple[str, Model]] = {short_name(entry): (names[entry.path], entry.path) for entry in entries}
+    return known | {f"group {group.id}": (group.label, group) for group in groups}
+
+
+def _kept_labels(labels: Mapping[str, str]) -> dict[str, str]:
+    """Keep the label that a chosen model had: the browser knows a choice by its label, but runs are renamed and groups grow."""
+    chosen, before = st.session_state.get("compare-models", []), st.session_state.get("compare-labels", {})
+    kept = {name: before.get(name, label) if name in chosen else label for name, label in labels.items()}
+    st.session_state["compare-labels"] = kept
+    return kept
+
+
+def choose_masks_folder() -> dict[str, Path]:
+    """Let the visitor name a folder of masks; return its path by label."""
+    typed = st.text_input(
+        "Folder of predicted masks",
+        st.query_params.get("masks", ""),
+        placeholder="optional: ~/masks-of-another-tool",
+        help="Masks that any other program predicted: one image per photograph, with the photograph's name, with or without "
+        "_mask or _segmentation after it. Black and white, or grey for probabilities.",
+        key="compare-masks",
+    )
+    try:
+        folder = Path(clean_source(typed)) if typed.strip() else None
+    except InputError as error:
+        st.error(plain(str(error)))
+        return {}
+    if folder is None:
+        return {}
+    if not _is_folder(folder):
+        st.error(f"There is no folder {plain(str(folder))}; check the path.")
+        return {}
+    return {f"masks: {folder.name or folder}": folder}
+
+
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except OSError:  # the name is too long
+        return False
+
+
+def choose_tta() -> bool:
+    """Let the visitor choose whether models predict with test-time augmentation."""
+    return st.checkbox(
+        "Test-time augmentation",
+        st.query_params.get("tta") == "1",
+        help="Each mask is the mean over eight views of the photograph: mirrored or not, in four quarter turns. "
+        "Eight times the work.",
+        key="compare-tta",
+    )
+
+
+def remember(dataset: Dataset, split: SplitChoice, models: Mapping[str, Model], *, tta: bool) -> None:
+    """Make the address one that opens the same view."""
+    checkpoints = {entry.path: short_name(entry) for entry in available_checkpoints()}
+    names = [f"group {model.id}" if isinstance(model, Group) else checkpoints.get(model) for model in models.values()]
+    everything: dict[str, list[str]] = {
+        "data": list(dataset.sources),
+        "split": [split.name],
+        "seed": [str(split.spec.seed)] if split.spec.seed else [],
+        "model": [name for name in names if name],
+        "masks": [str(model) for model in models.values() if isinstance(model, Path) and model.is_dir()],
+        "tta": ["1"] if tta else [],
+    }
+    address = {name: values for name, values in everything.items() if values}
+    if {name: st.query_params.get_all(name) for name in st.query_params} != address:
+        st.query_params.from_dict(address)  # at once: each change is an entry in the browser's history

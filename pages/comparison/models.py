@@ -1,0 +1,24 @@
+"""What can be compared: a checkpoint, a folder of masks, or a group of runs."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from pages.shared.stores import store
+from seg_core.data.dataset import SplitChoice
+from seg_core.runs.groups import Group
+
+Model = Path | Group
+"""A checkpoint or a folder of masks, or a group of runs."""
+
+
+def members_of(model: Model, split: SplitChoice) -> list[tuple[Path, SplitChoice]]:
+    """Return the checkpoints or the folder of masks that a model consists of, each with the split that it is scored on.
+
+    Each run of a group has its own validation and training split, drawn by its seed or fold, and is scored on that.
+    """
+    if isinstance(model, Path):
+        return [(model, split)]
+    members = [(store().folder(run.id) / "best.safetensors", run.config.split_spec) for run in model.runs]
+    return [(path, split if split.name == "test" else replace(split, spec=spec)) for path, spec in members]
