@@ -32,6 +32,7 @@ from seg_core.jobs.results import result_folder
 from seg_core.prediction.catalogue import available_checkpoints
 from seg_core.prediction.checkpoint_file import read_metadata
 from seg_core.prediction.metadata import CheckpointMetadata
+from seg_core.runs.address import short_key
 from seg_core.runs.groups import Group, groups_of
 
 A_PAGE = 8
@@ -132,8 +133,8 @@ def choose_models() -> dict[str, Model]:
     names = model_names(entries)
     groups = groups_of([run for run in store().list_runs() if run.best_epoch])
     there: dict[str, tuple[str, Model]] = {short_name(entry): (names[entry.path], entry.path) for entry in entries}
-    there |= {f"group {group.id}": (group.label, group) for group in groups}
-    asked = st.query_params.get_all("model")
+    there |= {group.key: (group.label, group) for group in groups}
+    asked = [short_key(name) for name in st.query_params.get_all("model")]
     linked = list(dict.fromkeys(name for name in asked if name in there))[:MOST_COMPARED]
     with st.container():  # a place that stays: what is open below it stays open
         if unknown := [name for name in asked if name not in there]:
@@ -204,7 +205,7 @@ def choose_tta() -> bool:
 def remember(dataset: Dataset, split: SplitChoice, models: dict[str, Model], *, tta: bool) -> None:
     """Make the address one that opens the same view."""
     names = {entry.path: short_name(entry) for entry in available_checkpoints()}
-    named = [f"group {model.id}" if isinstance(model, Group) else names.get(model) for model in models.values()]
+    named = [model.key if isinstance(model, Group) else names.get(model) for model in models.values()]
     wanted: dict[str, list[str]] = {
         "data": list(dataset.sources),
         "split": [split.name],

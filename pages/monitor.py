@@ -11,8 +11,9 @@ from pages.shared.markdown import plain
 from pages.shared.models import MOST_COMPARED
 from pages.shared.stores import store
 from seg_core.common.colours import RUN_COLOURS
+from seg_core.runs.address import short_key
 from seg_core.runs.dispatch import dispatch
-from seg_core.runs.groups import Group, groups_of
+from seg_core.runs.groups import Group, by_key
 from seg_core.runs.queue import MOST_SLOTS
 from seg_core.runs.run import Run
 
@@ -20,12 +21,11 @@ MOST_CHOSEN = 6
 MOST_FILMS = 3
 
 
-def chosen_by_link(runs: list[Run], known: dict[str, Run | Group]) -> list[str]:
-    """The runs and groups that the address names, else the run that trains, else the newest."""
-    linked = [key for key in dict.fromkeys(st.query_params.get_all("run")) if key in known]
-    if linked or "run" in st.query_params:
-        return linked
-    return [str(next((run.id for run in runs if run.is_running), runs[0].id))]
+def chosen_by_link(asked: list[str], runs: list[Run], known: dict[str, Run | Group]) -> list[str]:
+    """The keys that the page's address asks for, else the run that trains, else the newest."""
+    if "run" in st.query_params:
+        return [key for key in dict.fromkeys(asked) if key in known]
+    return [next((run for run in runs if run.is_running), runs[0]).key]
 
 
 def curve(key: str, chosen: Run | Group, colour: str) -> Curve:
@@ -41,11 +41,11 @@ def called(run: Run) -> str:
     return run.label if run.group is None else f"{run.label}, seed {run.config.seed}{fold}"
 
 
-def name_to_compare(key: str, chosen: Run | Group) -> str | None:
-    """What Compare's addresses call a run or a group; None while it has not what Compare takes."""
+def can_compare(chosen: Run | Group) -> bool:
+    """True if Compare takes a run, which needs a model, or a group, which needs two."""
     if isinstance(chosen, Group):
-        return f"group {chosen.id}" if sum(bool(run.best_epoch) for run in chosen.runs) > 1 else None
-    return f"run {key}" if chosen.best_epoch else None
+        return sum(bool(run.best_epoch) for run in chosen.runs) > 1
+    return bool(chosen.best_epoch)
 
 
 def films(shown: dict[str, Run | Group], each: list[Run]) -> None:
@@ -70,7 +70,7 @@ def links(shown: dict[str, Run | Group], each: list[Run]) -> None:
     """Where the chosen can be looked at further, once one of them has ended."""
     if reportable := [run for run in each if run.best_epoch and not run.is_active]:
         report_link(reportable)
-        if comparable := [name for key, one in shown.items() if (name := name_to_compare(key, one))]:
+        if comparable := [key for key, one in shown.items() if can_compare(one)]:
             compare_link(comparable[:MOST_COMPARED], each[0].sources)
 
 
@@ -109,13 +109,14 @@ if not runs:
     st.stop()
 with head:
     slots_setting()
-known: dict[str, Run | Group] = {str(run.id): run for run in runs} | {f"g{group.id}": group for group in groups_of(runs)}
+known = by_key(runs)
+asked = [short_key(text) for text in st.query_params.get_all("run") if text]
 # What comes and goes has a place that stays, here and below: what is being typed further down would be lost if it moved.
 with st.container():
-    if missing := [key for key in st.query_params.get_all("run") if key and key not in known]:
+    if missing := [key for key in asked if key not in known]:
         st.warning(f"There is no run {plain(', '.join(missing))}; it may have been deleted. Choose one from the list.")
 
-chosen = run_list(chosen_by_link(runs, known), known, list(RUN_COLOURS))
+chosen = run_list(chosen_by_link(asked, runs, known), known, list(RUN_COLOURS))
 if set(st.query_params.get_all("run")) != set(chosen) or not chosen:
     st.query_params["run"] = chosen or ""
 shown = {key: known[key] for key in chosen[:MOST_CHOSEN]}

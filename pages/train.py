@@ -13,6 +13,7 @@ from pages.shared.stores import store
 from seg_core.config import MOST_FOLDS, MOST_SEEDS, VARIANT_LABELS, VARIANTS, Config, Recipe, Variant
 from seg_core.data.folders import SAMPLE
 from seg_core.errors import InputError
+from seg_core.runs.groups import Group
 from seg_core.training.command_line import command_line
 
 VARIANT_HELP: dict[Variant, str] = {
@@ -140,6 +141,6 @@ if launched and dataset:
 
     def add() -> list[str]:
         added = [store().add_group(name, group, sources, tags=tags) for group in groups]
-        return [str(runs[0].id) if len(runs) == 1 else f"g{runs[0].group}" for runs in added]
+        return [runs[0].key if len(runs) == 1 else Group(tuple(runs)).key for runs in added]
 
     st.switch_page("monitor.py", query_params={"run": launch(add)})

@@ -13,8 +13,9 @@ from pages.shared.markdown import plain
 from pages.shared.stores import store
 from seg_core.config import LONGEST_RUN
 from seg_core.errors import InputError
+from seg_core.runs.address import short_key
 from seg_core.runs.dispatch import dispatch
-from seg_core.runs.groups import Group, groups_of
+from seg_core.runs.groups import Group, by_key
 from seg_core.runs.run import Run
 
 
@@ -108,9 +109,8 @@ def _confirm_delete(label: str, runs: Sequence[Run]) -> None:
 
 def _still_chosen() -> list[str]:
     """What the address names of the runs and groups that there are."""
-    runs = store().list_runs()
-    known = {str(run.id) for run in runs} | {f"g{group.id}" for group in groups_of(runs)}
-    return [key for key in st.query_params.get_all("run") if key in known]
+    known = by_key(store().list_runs())
+    return [key for key in map(short_key, st.query_params.get_all("run")) if key in known]
 
 
 def group_buttons(group: Group) -> None:
@@ -143,8 +143,8 @@ def compare_link(models: Sequence[str], sources: Sequence[str]) -> None:
 
 def report_link(runs: Sequence[Run]) -> None:
     """A link to the report on runs."""
-    ids = [str(run.id) for run in runs]
-    st.page_link("report.py", label="Report on these runs", icon=":material/description:", query_params={"run": ids})
+    query = {"run": [run.key for run in runs]}
+    st.page_link("report.py", label="Report on these runs", icon=":material/description:", query_params=query)
 
 
 def edit_panel(run: Run) -> None:

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import streamlit as st
 
 from pages.shared.stores import store
+from seg_core.runs.address import short_key
 from seg_core.runs.run import Run
 
 
@@ -23,15 +24,15 @@ def form() -> Form:
     at_work, asked = _at_work(), st.query_params.get("form", "")
     number = int(asked) if asked.isdecimal() and len(asked) < 10 else 0
     if at_work is None or number > at_work.number:
-        linked = st.query_params.get("clone", "")
-        clone = next((run for run in store().list_runs() if str(run.id) == linked), None) if linked else None
+        linked = short_key(st.query_params.get("clone", ""))
+        clone = next((run for run in store().list_runs() if run.key == linked), None) if linked else None
         at_work = st.session_state["form"] = Form(max(number, 1), clone, "" if clone else linked)
     return at_work
 
 
 def clone_query(run: Run) -> dict[str, str]:
     """The query of an address of Train that begins a form with a run's settings, once: Back leads to what became of it."""
-    return {"clone": str(run.id), "form": str(_next_number())}
+    return {"clone": run.key, "form": str(_next_number())}
 
 
 def start_afresh() -> None:
