@@ -54,9 +54,12 @@ class BatchLines {
   }
 
   explain() {
-    const curves = [...this.lines.values()].map(({ curve }) => curve), window = Math.max(0, ...curves.map((curve) => curve.window));
+    const curves = [...this.lines.values()].map(({ curve }) => curve),
+      window = Math.max(0, ...curves.map((curve) => curve.window));
     const none = curves.every((curve) => !curve.steps);
-    const line = window > 1 ? `Thin line: mean over ${window.toLocaleString("en")} batches. Band: lowest to highest.` : "Thin line: every batch.";
+    const line = window > 1
+      ? `Thin line: mean over ${window.toLocaleString("en")} batches. Band: lowest to highest.`
+      : "Thin line: every batch.";
     setText(this.note, !curves.length ? "" : none ? "Of these runs single batches were not recorded." : line);
   }
 
@@ -74,8 +77,24 @@ class BatchLines {
     const { x, loss, low, high } = curve;
     const band = { x: [...x, ...x.toReversed()], y: [...high, ...low.toReversed()] };
     return [
-      { ...common, ...band, uid: `${run.id} batches band`, fill: "toself", fillcolor: `${run.colour}26`, line: { width: 0 }, name: "extremes" },
-      { ...common, x, y: loss, uid: `${run.id} batches`, line: { color: run.colour, width: 1 }, opacity: 0.8, name: "every batch" },
+      {
+        ...common,
+        ...band,
+        uid: `${run.id} batches band`,
+        fill: "toself",
+        fillcolor: `${run.colour}26`,
+        line: { width: 0 },
+        name: "extremes",
+      },
+      {
+        ...common,
+        x,
+        y: loss,
+        uid: `${run.id} batches`,
+        line: { color: run.colour, width: 1 },
+        opacity: 0.8,
+        name: "every batch",
+      },
     ];
   }
 
@@ -84,4 +103,3 @@ class BatchLines {
     clearTimeout(this.resting);
   }
 }
-

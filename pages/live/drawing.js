@@ -80,8 +80,10 @@ function edgeOf(mask, width, height, steps) {
   let inner = mask;
   for (let step = 0; step < steps; step++) {
     const next = new Uint8Array(inner.length);
-    for (let y = 1; y < height - 1; y++) for (let x = 1, at = y * width + 1; x < width - 1; x++, at++) {
-      next[at] = inner[at] & inner[at - 1] & inner[at + 1] & inner[at - width] & inner[at + width];
+    for (let y = 1; y < height - 1; y++) {
+      for (let x = 1, at = y * width + 1; x < width - 1; x++, at++) {
+        next[at] = inner[at] & inner[at - 1] & inner[at + 1] & inner[at - width] & inner[at + width];
+      }
     }
     inner = next;
   }
@@ -119,7 +121,9 @@ function paint(canvas, { photo, mask, level = 128, truth, style = "outline", col
     if (style === "heat") {
       for (let at = 0; at < predicted.length; at++) blend(image.data, at, HEAT[mask.data[4 * at]], 0.65);
     } else if (style === "errors" && real) {
-      predicted.forEach((inside, at) => inside !== real.mask[at] && blend(image.data, at, inside ? FALSE_POSITIVE : FALSE_NEGATIVE, 0.65));
+      predicted.forEach((inside, at) =>
+        inside !== real.mask[at] && blend(image.data, at, inside ? FALSE_POSITIVE : FALSE_NEGATIVE, 0.65)
+      );
     } else {
       if (style === "fill") predicted.forEach((inside, at) => inside && blend(image.data, at, ink, 0.45));
       drawEdge(edgeOf(predicted, width, height, thick), ink);

@@ -1,6 +1,8 @@
 // What all components need: this text stands in front of theirs.
 const element = (tag, className, text = "") => Object.assign(document.createElement(tag), { className, textContent: text });
-const setText = (part, text) => { if (part.textContent !== text) part.textContent = text; };
+const setText = (part, text) => {
+  if (part.textContent !== text) part.textContent = text;
+};
 
 const duration = (seconds) => {
   if (seconds == null) return "";
@@ -34,9 +36,13 @@ const unlessLeaving = (madeAt, tell) => (...told) => {
 
 // A value that both the visitor and the page can set. The page's answer to what it was told is no news: more may have happened since.
 class Shared {
-  constructor() { this.sent = []; }
+  constructor() {
+    this.sent = [];
+  }
 
-  told(value) { this.sent.push(value); }
+  told(value) {
+    this.sent.push(value);
+  }
 
   // Whether what the page gives was set there: by a link, say, or another part.
   isNews(value) {

@@ -23,7 +23,9 @@ class Clock {
     this.tick();
   }
 
-  remove(part) { this.parts.delete(part); }
+  remove(part) {
+    this.parts.delete(part);
+  }
 
   async tick() {
     clearTimeout(this.timer);
@@ -60,9 +62,13 @@ class RunFeed {
     if (!this.watchers.size) clock.remove(this);
   }
 
-  wanted() { return new Set([...this.watchers].flatMap((watcher) => watcher.curves ?? [])); }
+  wanted() {
+    return new Set([...this.watchers].flatMap((watcher) => watcher.curves ?? []));
+  }
 
-  tick() { return (this.asking ??= this.askRuns().finally(() => (this.asking = null))); }
+  tick() {
+    return (this.asking ??= this.askRuns().finally(() => (this.asking = null)));
+  }
 
   async askRuns() {
     const news = await ask(`/api/runs?after=${this.stamp}`).catch(() => null);
@@ -75,7 +81,10 @@ class RunFeed {
       }
       [this.stamp, this.line] = [news.stamp, news.line];
       for (const id of news.deleted) if (this.runs.delete(id)) changed.add(id);
-      for (const run of news.runs) { this.runs.set(run.id, run); changed.add(run.id); }
+      for (const run of news.runs) {
+        this.runs.set(run.id, run);
+        changed.add(run.id);
+      }
       this.fetchPoints();
     }
     this.tell(changed, new Set());
@@ -99,7 +108,9 @@ class RunFeed {
     this.tell(new Set(), new Set([id]));
   }
 
-  tell(changed, pointed) { for (const watcher of [...this.watchers]) watcher.news(changed, pointed); }
+  tell(changed, pointed) {
+    for (const watcher of [...this.watchers]) watcher.news(changed, pointed);
+  }
 }
 
 // Points as the API gives them, into a map from "split name" to a map from epoch to value. A resumed run writes epochs again.
@@ -124,7 +135,9 @@ const dialogIsOpen = () => document.querySelector("[role=dialog]") !== null;
 // Tells the page, once, that what it was drawn with is no longer so. Not at the first look: the page may just be on its way, and being
 // drawn another time it would close a dialog that its visitor has opened meanwhile.
 class Outdated {
-  drawnWith(seen, setStateValue) { [this.seen, this.other, this.told, this.setStateValue] = [JSON.stringify(seen), null, null, setStateValue]; }
+  drawnWith(seen, setStateValue) {
+    [this.seen, this.other, this.told, this.setStateValue] = [JSON.stringify(seen), null, null, setStateValue];
+  }
 
   compare(now) {
     const text = JSON.stringify(now);

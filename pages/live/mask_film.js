@@ -19,8 +19,14 @@ class MaskFilm {
     this.play = bar.appendChild(element("button", "film-play", "Play"));
     this.play.type = "button";
     this.play.addEventListener("click", () => this.togglePlay());
-    [this.slider, this.says] = maskSlider(bar, { min: 1, max: 1, value: 1 }, "Epoch of the masks", (epoch) => { this.pause(); this.goTo(epoch); });
-    this.markStyle = styleButtons(bar, STYLES, (style) => { this.style = style; this.draw(); });
+    [this.slider, this.says] = maskSlider(bar, { min: 1, max: 1, value: 1 }, "Epoch of the masks", (epoch) => {
+      this.pause();
+      this.goTo(epoch);
+    });
+    this.markStyle = styleButtons(bar, STYLES, (style) => {
+      this.style = style;
+      this.draw();
+    });
   }
 
   show(data) {
@@ -35,7 +41,9 @@ class MaskFilm {
   }
 
   // The pictures of an epoch are there before its points.
-  news() { for (const { id } of this.runs) if (feed.runs.has(id) && this.asked.get(id) !== feed.runs.get(id).last_point) this.look(id); }
+  news() {
+    for (const { id } of this.runs) if (feed.runs.has(id) && this.asked.get(id) !== feed.runs.get(id).last_point) this.look(id);
+  }
 
   async look(id) {
     this.asked.set(id, feed.runs.get(id).last_point);
@@ -47,10 +55,19 @@ class MaskFilm {
     this.update();
   }
 
-  get last() { return Math.max(0, ...[...this.known.values()].flatMap((known) => known.epochs)); }
-  get shown() { return this.epoch ?? this.last; }
-  get seen() { return this.runs.filter((run) => this.known.get(run.id)?.epochs.length); }
-  get shared() { return new Set(this.seen.map((run) => JSON.stringify(this.known.get(run.id).ids))).size === 1 && this.known.get(this.seen[0].id).ids.length > 0; }
+  get last() {
+    return Math.max(0, ...[...this.known.values()].flatMap((known) => known.epochs));
+  }
+  get shown() {
+    return this.epoch ?? this.last;
+  }
+  get seen() {
+    return this.runs.filter((run) => this.known.get(run.id)?.epochs.length);
+  }
+  get shared() {
+    return new Set(this.seen.map((run) => JSON.stringify(this.known.get(run.id).ids))).size === 1 &&
+      this.known.get(this.seen[0].id).ids.length > 0;
+  }
 
   update() {
     this.root.hidden = !this.last;
@@ -63,7 +80,9 @@ class MaskFilm {
   // Columns: the photograph with its truth, then each run's mask; where runs have other photographs, each has its own before it.
   layOut() {
     const runs = this.seen, together = runs.length === 1 || this.shared;
-    const columns = together ? [{ run: runs[0] }, ...runs.map((run) => ({ run, mask: true }))] : runs.flatMap((run) => [{ run }, { run, mask: true }]);
+    const columns = together
+      ? [{ run: runs[0] }, ...runs.map((run) => ({ run, mask: true }))]
+      : runs.flatMap((run) => [{ run }, { run, mask: true }]);
     const rows = Math.max(0, ...runs.map((run) => this.known.get(run.id).photos));
     const plan = JSON.stringify([columns.map((column) => [column.run.id, column.run.label, column.mask]), rows]);
     if (plan === this.plan && this.cells) return;
@@ -74,7 +93,9 @@ class MaskFilm {
     this.cells = [];
     for (let number = 1; number <= rows; number++) {
       const group = this.grid.appendChild(element("div", "mask-group"));
-      for (const column of columns) this.cells.push({ ...column, number, ...maskFigure(group, column.mask ? column.run.colour : null) });
+      for (const column of columns) {
+        this.cells.push({ ...column, number, ...maskFigure(group, column.mask ? column.run.colour : null) });
+      }
     }
   }
 
@@ -105,7 +126,9 @@ class MaskFilm {
   }
 
   // A run that is not as far shows its latest epoch.
-  epochOf(run) { return Math.max(0, ...(this.known.get(run.id)?.epochs ?? []).filter((epoch) => epoch <= this.shown)); }
+  epochOf(run) {
+    return Math.max(0, ...(this.known.get(run.id)?.epochs ?? []).filter((epoch) => epoch <= this.shown));
+  }
 
   draw() {
     this.markStyle(this.style);
@@ -121,9 +144,20 @@ class MaskFilm {
     const base = `/api/runs/${run.id}/masks`, epoch = this.epochOf(run);
     const picture = (name) => pixels(`${base}/${name}?of=${run.created}`); // the browser keeps pictures: not those of a run of this number in another home
     const prediction = mask ? picture(`epoch-${String(epoch).padStart(4, "0")}-${number}.png`) : null;
-    const [photo, truth, probability] = await Promise.all([picture(`photo-${number}.jpg`), picture(`truth-${number}.png`), prediction]);
+    const [photo, truth, probability] = await Promise.all([
+      picture(`photo-${number}.jpg`),
+      picture(`truth-${number}.png`),
+      prediction,
+    ]);
     if (turn !== this.drawing || this.closed) return;
-    paint(canvas, { photo, truth, mask: probability, level: Math.ceil(run.threshold * 255), style: mask ? this.style : "outline", colour: run.colour });
+    paint(canvas, {
+      photo,
+      truth,
+      mask: probability,
+      level: Math.ceil(run.threshold * 255),
+      style: mask ? this.style : "outline",
+      colour: run.colour,
+    });
     const id = known.ids[number - 1] ?? `photograph ${number}`;
     canvas.setAttribute("aria-label", mask ? `Mask of ${run.label} on ${id} after epoch ${epoch}` : `${id} with its true mask`);
     caption.textContent = mask ? (epoch === this.shown ? run.label : `${run.label}, epoch ${epoch}`) : id;

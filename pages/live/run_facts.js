@@ -23,7 +23,12 @@ class RunFacts {
     if (!run) return;
     if (changed.has(this.id) || pointed.has(this.id)) this.draw(run);
     const others = this.others.map((id) => feed.runs.get(id)).filter(Boolean); // one that was deleted is the list's to say
-    if (others.length === this.others.length) this.outdated.compare([[run.status, run.stop_after_epoch, run.epoch >= run.config.epochs], ...others.map((other) => [other.status])]);
+    if (others.length === this.others.length) {
+      this.outdated.compare([
+        [run.status, run.stop_after_epoch, run.epoch >= run.config.epochs],
+        ...others.map((other) => [other.status]),
+      ]);
+    }
   }
 
   draw(run) {
@@ -49,7 +54,9 @@ class RunFacts {
     setText(this.says, run.is_active ? run.message : ""); // how it ended is the page's to say
   }
 
-  close() { feed.leave(this); }
+  close() {
+    feed.leave(this);
+  }
 }
 
 export default component(RunFacts);

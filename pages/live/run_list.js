@@ -12,7 +12,9 @@ function inOrder(runs, line) {
 // Group -> its runs, the first launched first; a run whose others were all deleted is by itself.
 function groupsOf(runs) {
   const groups = new Map();
-  for (const run of [...runs].sort((a, b) => a.id - b.id)) if (run.group != null) groups.set(run.group, [...(groups.get(run.group) ?? []), run]);
+  for (const run of [...runs].sort((a, b) => a.id - b.id)) {
+    if (run.group != null) groups.set(run.group, [...(groups.get(run.group) ?? []), run]);
+  }
   return new Map([...groups].filter(([, members]) => members.length > 1));
 }
 
@@ -22,7 +24,9 @@ class RunList {
   constructor(parent) {
     this.root = parent.querySelector(".run-list") ?? parent.appendChild(element("div", "run-list"));
     this.root.replaceChildren();
-    this.filter = this.root.appendChild(Object.assign(element("input", "run-filter"), { type: "search", placeholder: "Filter by name, tag, model or status" }));
+    this.filter = this.root.appendChild(
+      Object.assign(element("input", "run-filter"), { type: "search", placeholder: "Filter by name, tag, model or status" }),
+    );
     this.filter.setAttribute("aria-label", "Filter the runs");
     this.filter.addEventListener("input", () => this.sift());
     this.list = this.root.appendChild(element("div", "run-rows"));
@@ -55,7 +59,9 @@ class RunList {
     if (!dialogIsOpen() && this.chosen.some((key) => !this.known(key))) this.choose(this.chosen.filter((key) => this.known(key))); // deleted in another window
   }
 
-  known(key) { return feed.runs.has(Number(key)) || (key.startsWith("g") && this.groups.has(Number(key.slice(1)))); }
+  known(key) {
+    return feed.runs.has(Number(key)) || (key.startsWith("g") && this.groups.has(Number(key.slice(1))));
+  }
 
   choose(chosen) {
     this.chosen = chosen;
@@ -85,10 +91,19 @@ class RunList {
     const before = [...this.groups.keys()].join();
     this.groups = groupsOf(runs.values());
     if (before !== [...this.groups.keys()].join()) changed = runs.keys(); // what is left of a group is a run like others
-    for (const [key, row] of this.rows) if (!this.known(key)) { row.item.remove(); this.rows.delete(key); }
-    for (const key of this.openTo ?? []) if (this.groups.has(runs.get(Number(key))?.group)) this.open.add(runs.get(Number(key)).group);
+    for (const [key, row] of this.rows) {
+      if (!this.known(key)) {
+        row.item.remove();
+        this.rows.delete(key);
+      }
+    }
+    for (const key of this.openTo ?? []) {
+      if (this.groups.has(runs.get(Number(key))?.group)) this.open.add(runs.get(Number(key)).group);
+    }
     this.openTo = null;
-    for (const id of new Set([...changed, ...line])) if (runs.has(id)) this.fill(this.row(String(id)), runs.get(id), line.indexOf(id) + 1);
+    for (const id of new Set([...changed, ...line])) {
+      if (runs.has(id)) this.fill(this.row(String(id)), runs.get(id), line.indexOf(id) + 1);
+    }
     for (const [id, members] of this.groups) this.fillGroup(this.row(`g${id}`), id, members);
     this.arrange(this.keysInOrder(inOrder([...runs.values()], line)));
     this.sift();
@@ -128,7 +143,8 @@ class RunList {
     const wanted = this.filter.hidden ? [] : this.filter.value.toLowerCase().split(/\s+/).filter(Boolean);
     let matching = 0;
     for (const row of this.rows.values()) {
-      const matches = wanted.every((word) => row.words.includes(word)), folded = this.groups.has(row.group) && !this.open.has(row.group);
+      const matches = wanted.every((word) => row.words.includes(word)),
+        folded = this.groups.has(row.group) && !this.open.has(row.group);
       if (row.item.hidden === (matches && !folded)) row.item.hidden = !matches || folded;
       matching += matches;
     }
@@ -140,9 +156,11 @@ class RunList {
     root.type = "button";
     root.addEventListener("click", () => this.toggle(key));
     const parts = { item, root };
-    for (const name of ["dot", "title", "status", "bar", "facts", "best"]) root.append((parts[name] = element("span", `run-${name}`)));
+    for (const name of ["dot", "title", "status", "bar", "facts", "best"]) {
+      root.append(parts[name] = element("span", `run-${name}`));
+    }
     parts.bar.setAttribute("role", "progressbar");
-    parts.bar.append((parts.fill = element("span", "run-fill")));
+    parts.bar.append(parts.fill = element("span", "run-fill"));
     parts.name = parts.title.appendChild(element("span", "run-name"));
     parts.tags = parts.title.appendChild(element("span", "run-tags"));
     return parts;
@@ -200,14 +218,17 @@ class RunList {
     setText(row.name, `Group ${id}  ${first.name || first.variant_label}`);
     const of = unit === "folds" && members.length < first.config.folds ? ` of ${first.config.folds}` : "";
     this.tag(row, [`${members.length}${of} ${unit}`, ...first.tags]);
-    row.title.title = `${first.variant_label}, recipe ${first.config.recipe}, ${first.config.image_size} px, ${members.length} ${unit}`;
+    row.title.title =
+      `${first.variant_label}, recipe ${first.config.recipe}, ${first.config.image_size} px, ${members.length} ${unit}`;
     const status = GROUP_STATUS.find((one) => members.some((run) => run.status === one));
     this.progress(row, status, members.reduce((sum, run) => sum + run.progress, 0) / members.length, `group ${id}`);
     setText(row.facts, `${members.filter((run) => run.status === "finished").length} of ${members.length} finished`);
     const known = members.map((run) => run.best_iou).filter((iou) => iou != null);
     const mean = known.reduce((sum, iou) => sum + iou, 0) / known.length;
     setText(row.best, known.length ? mean.toFixed(3) : "–");
-    row.best.title = `Mean best validation IoU of ${known.length} runs, at network resolution${known.length > 1 ? `; ${Math.min(...known).toFixed(3)} to ${Math.max(...known).toFixed(3)}` : ""}`;
+    row.best.title = `Mean best validation IoU of ${known.length} runs, at network resolution${
+      known.length > 1 ? `; ${Math.min(...known).toFixed(3)} to ${Math.max(...known).toFixed(3)}` : ""
+    }`;
   }
 
   fill(row, run, position) {
@@ -237,11 +258,15 @@ class RunList {
     if (run.phase === "preparing" && run.is_active) return run.message;
     const left = run.eta_seconds != null && run.is_active ? `${duration(run.eta_seconds)} left` : "";
     const speed = run.images_per_second ? `${run.images_per_second.toFixed(1)} images/s` : "";
-    const epochs = `epoch ${run.epochs_done}/${run.config.epochs}${run.is_active && run.stop_after_epoch ? ", stops after this one" : ""}`;
+    const epochs = `epoch ${run.epochs_done}/${run.config.epochs}${
+      run.is_active && run.stop_after_epoch ? ", stops after this one" : ""
+    }`;
     return [epochs, left || (run.elapsed ? duration(run.elapsed) : ""), speed].filter(Boolean).join(" · ");
   }
 
-  close() { feed.leave(this); }
+  close() {
+    feed.leave(this);
+  }
 }
 
 export default component(RunList);
