@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from pages.live.components import Curve, live_charts, mask_film, run_list
+from pages.live.components import Curve, live_charts, mask_timeline, run_list
 from pages.runs.actions import compare_link, group_buttons, report_link
 from pages.runs.details import run_details
 from pages.shared.markdown import plain
@@ -58,7 +58,7 @@ def films(shown: dict[str, Run | Group], each: list[Run]) -> None:
         runs_of_one = one.runs if isinstance(one, Group) else (one,)
         colours.setdefault(next((run for run in runs_of_one if run.epochs_done), runs_of_one[0]), colour)
     filmed = list(colours)[:MOST_FILMS]
-    mask_film(filmed, [colours[run] for run in filmed])
+    mask_timeline(filmed, [colours[run] for run in filmed])
     st.caption(
         "The same validation photographs after every epoch, at network resolution. White outline: truth. "
         "Errors: orange, marked but not lesion; blue, lesion but not marked."

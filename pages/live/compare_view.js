@@ -1,4 +1,4 @@
-// Photographs with the masks of several models. The threshold slider redraws here at once; the page hears of it when it rests.
+// Photographs with the masks of several models. The threshold slider redraws at once; the page is told when the slider rests.
 const REST_MS = 200;
 const STYLES = { outline: "Outline", fill: "Fill", errors: "Errors", probability: "Probability" };
 
@@ -35,7 +35,7 @@ class CompareView {
       setTriggerValue("image", id);
       const viewer = document.querySelector(".image-viewer"), still = matchMedia("(prefers-reduced-motion: reduce)").matches;
       viewer?.scrollIntoView({ behavior: still ? "auto" : "smooth" });
-      viewer?.focus({ preventScroll: true }); // so that arrow keys step on from there
+      viewer?.focus({ preventScroll: true }); // arrow keys then step on from there
     };
     this.models = data.models;
     this.photos = data.photos;

@@ -31,10 +31,16 @@ def _component(*names: str) -> Any:
     return st.components.v2.component(f"lesionlab_{names[-1]}", js=script, css=style, isolate_styles=False)
 
 
-_charts, _list = _component("elements", "live", "batch_lines", "charts"), _component("elements", "live", "run_list")
+_charts, _list = (
+    _component("elements", "live", "batch_lines", "chart_layout", "charts"),
+    _component("elements", "live", "run_row", "run_list"),
+)
 _facts, _log = _component("elements", "live", "run_facts"), _component("elements", "live", "run_log")
 _progress = _component("elements", "live", "progress")
-_film, _compare = _component("elements", "live", "drawing", "mask_film"), _component("elements", "drawing", "compare_view")
+_timeline, _compare = (
+    _component("elements", "live", "drawing", "mask_timeline"),
+    _component("elements", "drawing", "compare_view"),
+)
 _viewer = _component("elements", "drawing", "image_viewer")
 
 
@@ -129,13 +135,13 @@ def job_bars(jobs: Mapping[str, Job]) -> None:
     _progress(data=data, default={"seen": ""}, on_seen_change=lambda: None, key=key)
 
 
-def mask_film(runs: list[Run], colours: list[str]) -> None:
+def mask_timeline(runs: list[Run], colours: list[str]) -> None:
     """The masks of the fixed validation photographs, epoch by epoch, those of several runs at the same epoch side by side."""
     shown = [
         {"id": run.id, "created": run.created, "label": run.label, "colour": colour, "threshold": run.config.threshold}
         for run, colour in zip(runs, colours, strict=True)
     ]
-    _film(data={"runs": shown}, key="mask-film")
+    _timeline(data={"runs": shown}, key="mask-timeline")
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,5 @@
-// One photograph large: every outline in one picture, then errors and probabilities of each model. All zoom and move together.
+// One large photograph: all outlines in one picture, then errors and probabilities of each model. All pictures zoom and move
+// together.
 const SETTLE_MS = 300;
 const MOST_ZOOM = 12;
 const STYLE_NAMES = { errors: "Errors", heat: "Probability" };
@@ -37,7 +38,7 @@ class ImageViewer {
   show(data, _setStateValue, setTriggerValue) {
     this.data = data;
     this.tell = (id) => setTriggerValue("image", id);
-    // What the page asks for, if that is new; else what is shown, wherever it stands among the photographs now.
+    // The photograph that the page asks for, if that is new; else the one shown, which may have moved in the order.
     const wanted = this.shared.isNews(data.image) && !this.settling ? data.image : this.shown ?? data.image;
     this.at = Math.max(0, data.photos.ids.indexOf(wanted));
     this.layOut();
@@ -50,12 +51,8 @@ class ImageViewer {
     this.plan = plan;
     this.grid.replaceChildren();
     this.grid.style.setProperty("--models", this.data.models.length);
-    const { models } = this.data,
-      kinds = [
-        ["outline", null],
-        ...models.map((model, place) => ["errors", place]),
-        ...models.map((model, place) => ["heat", place]),
-      ];
+    const { models } = this.data, places = [...models.keys()];
+    const kinds = [["outline", null], ...places.map((place) => ["errors", place]), ...places.map((place) => ["heat", place])];
     this.panels = kinds.map(([style, place]) => {
       const panel = { style, place, ...maskFigure(this.grid, models[place]?.colour) };
       panel.frame = element("div", "viewer-frame");
@@ -98,7 +95,7 @@ class ImageViewer {
     frame.addEventListener("dblclick", () => this.zoom(0));
   }
 
-  // Zooms by a factor around a point, both in shares of the frame; 0 shows the whole photograph.
+  // Zooms by a factor around a point, given in shares of the frame; 0 shows the whole photograph.
   zoom(factor, atX = 0.5, atY = 0.5) {
     const { zoom, x, y } = this.view, next = factor ? Math.min(MOST_ZOOM, Math.max(1, zoom * factor)) : 1;
     this.place({ zoom: next, x: atX - (atX - x) * (next / zoom), y: atY - (atY - y) * (next / zoom) });
@@ -149,7 +146,7 @@ class ImageViewer {
     const { photos, models } = this.data, id = photos.ids[this.at];
     this.shown = id;
     setText(this.says, `${id} · ${this.at + 1} of ${photos.ids.length}`);
-    this.back.setAttribute("aria-disabled", String(this.at === 0)); // not `disabled`, which would drop the focus
+    this.back.setAttribute("aria-disabled", String(this.at === 0)); // `disabled` would drop the focus
     this.next.setAttribute("aria-disabled", String(this.at === photos.ids.length - 1));
     const turn = (this.drawing = {});
     this.drawAll(turn).catch((error) => {
@@ -198,7 +195,7 @@ class ImageViewer {
     for (const near of [this.at + 1, this.at - 1]) this.fetchAhead(near);
   }
 
-  // Where the pictures of a photograph are, for each model; null where it has none.
+  // The addresses of a photograph's pictures, one for each model; null where it has none.
   bases(at) {
     const { keys, places } = this.data.photos;
     return (places[at] ?? []).map((place) => place && `/api/evaluations/${keys[place[0]]}/${place[1]}`);
@@ -216,9 +213,9 @@ class ImageViewer {
     ) pixels(address).catch(() => {});
   }
 
-  // All pictures in one, whole: the outlines, and beside them of each model its errors above its probabilities.
+  // Saves all pictures as one, unzoomed: the outlines, and beside them each model's errors above its probabilities.
   save() {
-    if (!this.panels[0].canvas.dataset.drawn?.startsWith(`${this.shown} `)) return; // the pictures of the next one are on their way
+    if (!this.panels[0].canvas.dataset.drawn?.startsWith(`${this.shown} `)) return; // the next photograph is still loading
     const { width, height } = this.panels[0].canvas, gap = 10, head = 26, { models } = this.data;
     const size = { width: (models.length + 1) * (width + gap) + gap, height: 2 * (height + head + gap) + gap };
     const sheet = Object.assign(document.createElement("canvas"), size), context = sheet.getContext("2d");

@@ -1,5 +1,5 @@
-// Bars that say how far runs or jobs are; the page hears when one has ended or, of a run, an epoch has.
-const AMOUNTS = { fetch: (job) => `${megabytes(job.done)} of ${megabytes(job.total)} MB` }; // which counts bytes
+// Progress bars of runs or jobs. The page is told when a run or a job ends, and after each epoch of a run.
+const AMOUNTS = { fetch: (job) => `${megabytes(job.done)} of ${megabytes(job.total)} MB` }; // counted in bytes
 const megabytes = (bytes) => Math.round(bytes / 1e6).toLocaleString("en");
 const count = (job) =>
   (AMOUNTS[job.kind] ?? ((job) => `${job.done.toLocaleString("en")} of ${job.total.toLocaleString("en")}`))(job);

@@ -297,10 +297,10 @@ def test_the_queue_keeps_its_order_when_the_app_is_killed(page: Page, tmp_path: 
     first = add(store, data, "first", epochs=200)
     second, third = add(store, data, "second"), add(store, data, "third")
     page.goto(f"{app.url}/monitor?run={first}")
-    expect(row(page, second).locator(".run-facts")).to_have_text("next in line", timeout=SLOW)
+    expect(row(page, second).locator(".run-facts")).to_have_text("next in the queue", timeout=SLOW)
     row(page, third).get_by_role("button", name="forward in the queue").click()
-    expect(row(page, third).locator(".run-facts")).to_have_text("next in line")
-    expect(row(page, second).locator(".run-facts")).to_have_text("number 2 in line")
+    expect(row(page, third).locator(".run-facts")).to_have_text("next in the queue")
+    expect(row(page, second).locator(".run-facts")).to_have_text("number 2 in the queue")
     expect(page.locator(".run-name").filter(has_text=re.compile("first|second|third"))).to_have_text(
         [f"#{first}  first", f"#{third}  third", f"#{second}  second"]
     )
@@ -313,7 +313,7 @@ def test_the_queue_keeps_its_order_when_the_app_is_killed(page: Page, tmp_path: 
     again = AppProcess(app.home)
     try:
         page.goto(f"{again.url}/monitor?run={first}")
-        expect(row(page, third).locator(".run-facts")).to_have_text("next in line", timeout=SLOW)
+        expect(row(page, third).locator(".run-facts")).to_have_text("next in the queue", timeout=SLOW)
         assert [run.id for run in store.line()] == [third, second]
         press(page, "Stop")
         expect(row(page, second).locator(".run-status")).to_have_text("finished", timeout=SLOW)
