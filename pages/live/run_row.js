@@ -1,5 +1,6 @@
 // One row of the list of runs: a run, or a group of runs. Joined in front of run_list.js.
-const GROUP_STATUS = ["running", "stopping", "queued", "failed", "lost", "stopped", "finished"]; // of a group: the first that any run has
+// The status of a group is the first of these that any of its runs has.
+const GROUP_STATUS = ["running", "stopping", "queued", "failed", "lost", "stopped", "finished"];
 
 class RunRow {
   // `toggle` chooses the row or lets it go.
