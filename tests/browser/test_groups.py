@@ -48,8 +48,8 @@ def test_a_group_is_launched_watched_and_compared_as_one(
     expect(page.get_by_role("spinbutton", name="Fold", exact=True)).to_be_disabled()  # every fold validates in turn
     expect(share).to_be_disabled()
     page.get_by_text("Several seeds", exact=True).click()
-    page.get_by_role("spinbutton", name="How many seeds").fill("2")
-    page.get_by_role("spinbutton", name="How many seeds").press("Enter")
+    page.get_by_role("spinbutton", name="Number of seeds").fill("2")
+    page.get_by_role("spinbutton", name="Number of seeds").press("Enter")
     expect(page.get_by_role("button", name="Launch 2 runs")).to_be_visible()
     expect(page.get_by_role("spinbutton", name="Fold", exact=True)).to_be_enabled()
     expect(share).to_have_value("0.25")
@@ -58,7 +58,7 @@ def test_a_group_is_launched_watched_and_compared_as_one(
         field.fill(str(value))
         field.press("Enter")
         expect(page.get_by_text(f"{label.lower().replace(' ', '_')} {value}").first).to_be_visible()
-    page.get_by_text("The same in a terminal").click()
+    page.get_by_text("Command line", exact=True).click()
     expect(page.get_by_text("--seeds 2")).to_be_visible()
     page.get_by_role("button", name="Launch 2 runs").click()
 

@@ -164,7 +164,7 @@ def test_a_clone_begins_a_form_once_and_it_can_be_emptied(
     expect(said).to_be_visible()
     expect(name).to_have_value("changed")
     clone()
-    page.get_by_role("button", name="Start afresh").click()
+    page.get_by_role("button", name="Reset form").click()
     expect(page.get_by_role("textbox", name="Folders")).to_have_count(0)
     expect(page.get_by_text("Every photograph has its mask")).to_be_visible(timeout=SLOW)  # the sample is painted first
     expect(name).to_have_value("")
@@ -231,7 +231,7 @@ def test_what_is_being_typed_stays_when_the_run_ends(page: Page, app_server: App
     notes = page.get_by_role("textbox", name="Notes")
     notes.fill("In the middle of")
     store.request_stop(run_id)
-    for appears in ("Report on these runs", "Stopped in epoch", "Take away", "Resume"):  # all of it stands above the notes
+    for appears in ("Report on these runs", "Stopped in epoch", "Export", "Resume"):  # all of it stands above the notes
         expect(page.get_by_test_id("stMain").get_by_text(appears).first).to_be_visible(timeout=SLOW)
     expect(notes).to_have_value("In the middle of")
     expect(notes).to_be_focused()
