@@ -28,11 +28,12 @@ test-slow: dev ## run the tests that take longer
 	@$(IN_VENV) -m tests.find_chromium --install
 	@$(IN_VENV) -m pytest -m slow $(ARGS)
 
-check: dev ## lint, format, types, who imports whom
+check: dev ## lint, format, types, who imports whom; JavaScript and CSS too
 	@$(IN_VENV) -m ruff check --quiet --no-cache .
 	@$(IN_VENV) -m ruff format --check --quiet .
 	@$(IN_VENV) -m mypy --no-error-summary
 	@.venv/bin/lint-imports --no-logo --no-cache
+	@export DENO_DIR=.venv/deno; .venv/bin/deno fmt --quiet --check && .venv/bin/deno lint --quiet
 
 bench: dev ## measure what docs/performance.md says; with DATA=DIR the training too
 	@$(IN_VENV) -m tests.find_chromium --install

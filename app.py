@@ -1,7 +1,7 @@
-"""LesionLab's host: one process, one port, three faces.
+"""LesionLab's web server: one process and one port for pages, widget and API.
 
-``/`` is Streamlit, ``/predictor/`` is Gradio, ``/api/`` is JSON, and `pages.server.access` guards all of them. Training happens
-elsewhere, in worker processes that outlive this one. Start it with ``make app`` or ``python app.py [--host …] [--port …]``.
+``/`` is Streamlit, ``/predictor/`` is Gradio, ``/api/`` is JSON, and `pages.server.access` guards all of them. Training happens in
+worker processes, which outlive this one. Start it with ``make app`` or ``python app.py [--host …] [--port …]``.
 """
 
 from __future__ import annotations
@@ -32,15 +32,15 @@ ROUTER = Path(__file__).resolve().parent / "pages" / "router.py"
 
 
 def create_app(store: RunStore, password: str = "", on_ready: Callable[[], None] = lambda: None) -> FastAPI:
-    """The whole app as one ASGI application.
+    """Make the whole app as one ASGI application.
 
     Args:
-        store: where the runs are; while the app serves, its queued runs are started when their turn comes.
-        password: what visitors must give; empty lets in everyone who can reach the port.
+        store: the runs; while the app serves, queued ones are started when their turn comes.
+        password: the password of all visitors; if empty, everyone who can reach the port is let in.
         on_ready: called once, when all parts have started.
     """
-    keep_gradio_at_home()
-    # Seconds of imports, which a port that is taken or a typing error should not have to wait for.
+    configure_gradio()
+    # These imports take seconds; a mistyped option or a port in use is reported before.
     import gradio
     import streamlit
     from fastapi.responses import JSONResponse, RedirectResponse
@@ -82,7 +82,7 @@ def create_app(store: RunStore, password: str = "", on_ready: Callable[[], None]
     def add_slash() -> RedirectResponse:
         return RedirectResponse("/predictor/")
 
-    # Streamlit serves its first page at / alone, and answers that page's own name with "Page not found".
+    # Streamlit serves its first page at / only, and answers that page's own name with "Page not found".
     def first_page(request: Request) -> RedirectResponse:
         return RedirectResponse(f"/?{request.url.query}" if request.url.query else "/")
 
@@ -93,23 +93,23 @@ def create_app(store: RunStore, password: str = "", on_ready: Callable[[], None]
     def unknown(rest: str) -> JSONResponse:
         return JSONResponse({"detail": f"There is no /api/{rest}; /api/docs lists what there is."}, 404)
 
-    # Gradio before Streamlit, which answers whatever nobody else did; the other way round Gradio's queue never starts.
+    # Gradio before Streamlit, which answers everything that is left; in the other order Gradio's queue never starts.
     gradio.mount_gradio_app(app, predictor.build_predictor(), "/predictor", root_path="/predictor", **predictor.mount_settings())
     app.mount("/", pages)
     return app
 
 
-def keep_gradio_at_home() -> None:
-    """Set what Gradio reads when it is imported: no reports of usage, and uploads in our own cache.
+def configure_gradio() -> None:
+    """Set what Gradio reads on import: no usage reports, and uploads in our own cache.
 
-    Also where GRADIO_TEMP_DIR is set: what is old in that folder is deleted, and a folder of the user's can hold other files.
+    A GRADIO_TEMP_DIR of the user's is overridden: old files in that folder are deleted, and the user's may hold other files.
     """
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
     os.environ["GRADIO_TEMP_DIR"] = str(home() / "cache" / "gradio")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Serve until Ctrl-C; gives the exit status: 0, or 2 for what the user has to change."""
+    """Serve until Ctrl-C; return the exit status: 0, or 2 if the user has to change something."""
     options = parse(arguments)
     password = os.environ.get("LESIONLAB_PASSWORD", "")
     try:
@@ -126,7 +126,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
-    """The command line: host and port."""
+    """Parse the command line: host and port."""
     description = "LesionLab: train skin-lesion segmentation models in the browser and compare their masks."
     parser = argparse.ArgumentParser(prog="app.py", description=description)
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s, this machine only)")
@@ -141,7 +141,7 @@ def listen(host: str, port: int, password: str) -> socket.socket:
     """Open the port.
 
     Raises:
-        InputError: if other machines could reach the app without a password, or the port cannot be had.
+        InputError: if other machines could reach the app without a password, or the port cannot be opened.
     """
     if not (password or is_loopback(host)):
         raise InputError(
@@ -151,14 +151,14 @@ def listen(host: str, port: int, password: str) -> socket.socket:
         listener = socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
     except OSError as error:
         raise InputError(why_not(error, host, port)) from error
-    # The connections inherit it. asyncio sets it only on sockets that it makes itself, and without it the second part of every
-    # answer waits 40 ms for the browser to confirm the first.
+    # Connections inherit the option. asyncio sets it only on sockets that it makes itself, and without it the second packet of every
+    # answer waits 40 ms for the browser to acknowledge the first.
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return listener
 
 
 def is_loopback(host: str) -> bool:
-    """Whether only this machine can reach an address."""
+    """True if only this machine can reach an address."""
     try:
         return ip_address(host).is_loopback
     except ValueError:
@@ -166,7 +166,7 @@ def is_loopback(host: str) -> bool:
 
 
 def why_not(error: OSError, host: str, port: int) -> str:
-    """One sentence about a port that could not be opened."""
+    """Explain in a sentence why a port could not be opened."""
     if error.errno == errno.EADDRINUSE:
         return f"Port {port} is taken{by_whom(port)}; start LesionLab on another one with `make app PORT={port + 1}`."
     if error.errno == errno.EACCES:
@@ -175,7 +175,7 @@ def why_not(error: OSError, host: str, port: int) -> str:
 
 
 def by_whom(port: int) -> str:
-    """The process that has a port, where the system tells us."""
+    """Name the process that uses a port, if the system tells."""
     import psutil
 
     try:
@@ -194,7 +194,7 @@ def serve(listener: socket.socket, store: RunStore, password: str) -> None:
     host, port = listener.getsockname()[:2]
     shown = "localhost" if is_loopback(host) else socket.gethostname() if ip_address(host).is_unspecified else host
     address = f"http://{shown}:{port}"
-    # While libraries are imported, one of them may swallow the exception that Ctrl-C raises.
+    # A library that is being imported may swallow the exception that Ctrl-C raises.
     usual = signal.signal(signal.SIGINT, leave)
     print("LesionLab is starting …", flush=True)
     app = create_app(store, password, on_ready=lambda: print(f"LesionLab runs at {address} (stop it with Ctrl-C)", flush=True))
@@ -203,23 +203,23 @@ def serve(listener: socket.socket, store: RunStore, password: str) -> None:
 
     class Server(uvicorn.Server):
         async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-            # An open page holds a stream that never ends by itself; that it is cut off is no error to report.
+            # An open page holds a stream that never ends by itself; cutting it off is no error to report.
             logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
             await super().shutdown(sockets)
 
-    # uvicorn shuts down in good order and then passes the signal on.
+    # uvicorn shuts down in order and then raises the signal again.
     with suppress(KeyboardInterrupt):
         Server(uvicorn.Config(app, log_level="warning", access_log=False, timeout_graceful_shutdown=1)).run([listener])
 
 
 def leave(*_: object) -> NoReturn:
-    """Leave at once; nothing is served yet."""
+    """Exit at once; nothing is served yet."""
     print("\nLesionLab has stopped.", flush=True)
     os._exit(0)
 
 
 def what_goes_on(store: RunStore) -> str:
-    """What the terminal says about runs that the end of the app does not end."""
+    """Tell which runs go on after the app has stopped, and how to stop them."""
     going_on = [run for run in store.list_runs() if run.is_active]
     if not going_on:
         return ""
@@ -230,7 +230,7 @@ def what_goes_on(store: RunStore) -> str:
 
 
 def __getattr__(name: str) -> NoReturn:
-    """`streamlit run app.py` takes a script that makes an ASGI app for one, and asks this module for it."""
+    """Explain how to start the app when `streamlit run app.py` looks for an ASGI application in this module."""
     if "streamlit.web.cli" in sys.modules and not name.startswith("__"):
         sys.exit("LesionLab is more than its Streamlit pages: start it with `python app.py` or `make app`.")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

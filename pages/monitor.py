@@ -2,99 +2,147 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import streamlit as st
 
-from pages.live.components import Curve, live_charts, mask_film, run_list
+from pages.live.components import Curve, live_charts, mask_timeline, run_list
 from pages.runs.actions import compare_link, group_buttons, report_link
 from pages.runs.details import run_details
 from pages.shared.markdown import plain
 from pages.shared.models import MOST_COMPARED
 from pages.shared.stores import store
 from seg_core.common.colours import RUN_COLOURS
+from seg_core.runs.address import short_key
 from seg_core.runs.dispatch import dispatch
-from seg_core.runs.groups import Group, groups_of
+from seg_core.runs.groups import Group, by_key
 from seg_core.runs.queue import MOST_SLOTS
 from seg_core.runs.run import Run
 
 MOST_CHOSEN = 6
-MOST_FILMS = 3
+MOST_TIMELINES = 3
 
 
-def chosen_by_link(runs: list[Run], known: dict[str, Run | Group]) -> list[str]:
-    """The runs and groups that the address names, else the run that trains, else the newest."""
-    linked = [key for key in dict.fromkeys(st.query_params.get_all("run")) if key in known]
-    if linked or "run" in st.query_params:
-        return linked
-    return [str(next((run.id for run in runs if run.is_running), runs[0].id))]
-
-
-def curve(key: str, chosen: Run | Group, colour: str) -> Curve:
-    """A run or a group in the charts."""
-    if isinstance(chosen, Group):
-        return Curve(key, chosen.label, colour, members=[run.id for run in chosen.runs])
-    return Curve(chosen.id, chosen.label, colour)
-
-
-def called(run: Run) -> str:
-    """A run's label, and what tells it from the others of its group."""
-    fold = f", fold {run.config.fold}" if run.config.folds > 1 else ""
-    return run.label if run.group is None else f"{run.label}, seed {run.config.seed}{fold}"
-
-
-def name_to_compare(key: str, chosen: Run | Group) -> str | None:
-    """What Compare's addresses call a run or a group; None while it has not what Compare takes."""
-    if isinstance(chosen, Group):
-        return f"group {chosen.id}" if sum(bool(run.best_epoch) for run in chosen.runs) > 1 else None
-    return f"run {key}" if chosen.best_epoch else None
-
-
-def films(shown: dict[str, Run | Group], each: list[Run]) -> None:
-    """The masks of the chosen after every epoch; of a group those of its first run that has any."""
-    if not any(run.epochs_done or run.is_active for run in each):
-        return
-    st.header("Masks as they learn")
-    colours: dict[Run, str] = {}
-    for colour, one in zip(RUN_COLOURS, shown.values(), strict=False):
-        runs_of_one = one.runs if isinstance(one, Group) else (one,)
-        colours.setdefault(next((run for run in runs_of_one if run.epochs_done), runs_of_one[0]), colour)
-    filmed = list(colours)[:MOST_FILMS]
-    mask_film(filmed, [colours[run] for run in filmed])
-    st.caption(
-        "The same validation photographs after every epoch, at network resolution. White outline: truth. "
-        "Errors: orange, marked but not lesion; blue, lesion but not marked."
-        + (f" Shown for the first {MOST_FILMS} chosen." if len(shown) > MOST_FILMS else "")
-    )
-
-
-def links(shown: dict[str, Run | Group], each: list[Run]) -> None:
-    """Where the chosen can be looked at further, once one of them has ended."""
-    if reportable := [run for run in each if run.best_epoch and not run.is_active]:
-        report_link(reportable)
-        if comparable := [name for key, one in shown.items() if (name := name_to_compare(key, one))]:
-            compare_link(comparable[:MOST_COMPARED], each[0].sources)
-
-
-def slots_setting() -> None:
-    """How many runs may train at a time: a setting of the home folder, for every process that uses it."""
-    known = store().slots()  # it may have been set elsewhere
-    if "slots" not in st.session_state or st.session_state["slots-known"] != known:
-        st.session_state["slots"] = st.session_state["slots-known"] = known
-    with st.popover("Queue", icon=":material/low_priority:", help="How many runs train at a time"):
+def queue_settings() -> None:
+    """Let the user set how many runs train at a time, for every process that uses this home folder."""
+    slots = store().slots()  # may have been set elsewhere
+    if "slots" not in st.session_state or st.session_state["slots-known"] != slots:
+        st.session_state["slots"] = st.session_state["slots-known"] = slots
+    with st.popover("Queue", icon=":material/low_priority:", help="Set how many runs train at a time"):
         st.number_input(
             "Runs that train at a time",
             *(1, MOST_SLOTS),
             key="slots",
             on_change=set_slots,
-            help="Further ones wait in line. Two at a time share the processor or the GPU, and each takes about twice as long.",
+            help="Further runs wait in the queue. Two at a time share the processor or the GPU; each takes about twice as long.",
         )
-        st.caption("The arrows beside a queued run move it in line. The queue goes on when the app is closed or restarted.")
+        st.caption("Use the arrows beside a queued run to move it. The queue goes on when the app is closed or restarted.")
 
 
 def set_slots() -> None:
-    """Take over what was typed."""
+    """Save the number that was typed."""
     st.session_state["slots-known"] = int(st.session_state["slots"])
     store().set_slots(st.session_state["slots-known"])
     dispatch(store())
+
+
+def choose(runs: Sequence[Run], known: dict[str, Run | Group]) -> list[str]:
+    """Show the list of runs and keep the page's address in step with it; return the keys of those chosen."""
+    asked = [short_key(text) for text in st.query_params.get_all("run") if text]
+    with st.container():
+        if missing := [key for key in asked if key not in known]:
+            st.warning(f"There is no run {plain(', '.join(missing))}; it may have been deleted. Choose one from the list.")
+    if "run" in st.query_params:
+        linked = [key for key in dict.fromkeys(asked) if key in known]
+    else:
+        linked = [next((run for run in runs if run.is_running), runs[0]).key]
+    chosen = run_list(linked, known, list(RUN_COLOURS))
+    if set(st.query_params.get_all("run")) != set(chosen) or not chosen:
+        st.query_params["run"] = chosen or ""
+    return chosen
+
+
+def members(one: Run | Group) -> tuple[Run, ...]:
+    """Return the runs of a group, or the run itself."""
+    return one.runs if isinstance(one, Group) else (one,)
+
+
+def charts(shown: dict[str, Run | Group]) -> None:
+    """Show the curves of the chosen runs and groups."""
+    curves = [
+        Curve(key, one.label, colour, members=[run.id for run in one.runs])
+        if isinstance(one, Group)
+        else Curve(one.id, one.label, colour)
+        for (key, one), colour in zip(shown.items(), RUN_COLOURS, strict=False)
+    ]
+    live_charts(curves, batches=True)
+    has_group = any(isinstance(one, Group) for one in shown.values())
+    st.caption(
+        "Solid: validation. Dashed: training, measured on augmented photographs while the weights change. "
+        "Where epochs are averaged, validation is that of the mean weights. ★ best epoch by validation IoU. At network resolution."
+        + (" Groups: mean of the runs, in a band from the lowest to the highest." if has_group else "")
+    )
+
+
+def timelines(shown: dict[str, Run | Group]) -> None:
+    """Show the masks of the chosen after every epoch; of a group, those of its first run that has any."""
+    if not any(run.epochs_done or run.is_active for one in shown.values() for run in members(one)):
+        return
+    st.header("Masks by epoch")
+    colours: dict[Run, str] = {}
+    for colour, one in zip(RUN_COLOURS, shown.values(), strict=False):
+        colours.setdefault(next((run for run in members(one) if run.epochs_done), members(one)[0]), colour)
+    runs = list(colours)[:MOST_TIMELINES]
+    mask_timeline(runs, [colours[run] for run in runs])
+    st.caption(
+        "The same validation photographs after every epoch, at network resolution. White outline: truth. "
+        "Errors: orange, marked but not lesion; blue, lesion but not marked."
+        + (f" Shown for the first {MOST_TIMELINES} chosen." if len(shown) > MOST_TIMELINES else "")
+    )
+
+
+def can_compare(one: Run | Group) -> bool:
+    """True if Compare takes a run, which needs a model, or a group, which needs two."""
+    return sum(bool(run.best_epoch) for run in members(one)) >= (2 if isinstance(one, Group) else 1)
+
+
+def links(shown: dict[str, Run | Group], each: Sequence[Run]) -> None:
+    """Show links to Report and Compare, once a run has ended."""
+    if reportable := [run for run in each if run.best_epoch and not run.is_active]:
+        report_link(reportable)
+        if comparable := [key for key, one in shown.items() if can_compare(one)]:
+            compare_link(comparable[:MOST_COMPARED], each[0].sources)
+
+
+def group_headings(groups: Sequence[Group]) -> None:
+    """Show a heading and the actions of every group that is chosen."""
+    for group in groups:
+        heading, buttons = st.columns([2, 3], vertical_alignment="bottom")
+        heading.header(plain(group.label))
+        with buttons:
+            group_buttons(group)
+
+
+def label_in_group(run: Run) -> str:
+    """Return a run's label and, if it is of a group, its seed and fold."""
+    fold = f", fold {run.config.fold}" if run.config.folds > 1 else ""
+    return run.label if run.group is None else f"{run.label}, seed {run.config.seed}{fold}"
+
+
+def details(each: Sequence[Run]) -> None:
+    """Show one of the chosen runs in detail; if there are several, let the user choose it."""
+    detailed = each[0]
+    if len(each) > 1:
+        by_id = {run.id: run for run in each}
+        picked = st.segmented_control(
+            "Run in detail",
+            list(by_id),
+            format_func=lambda run_id: plain(label_in_group(by_id[run_id])),
+            default=detailed.id,
+            key="run-in-detail",
+        )
+        detailed = by_id.get(picked or detailed.id, detailed)
+    run_details(detailed.id, [run for run in each if run.id != detailed.id])
 
 
 head = st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="bottom")
@@ -108,53 +156,22 @@ if not runs:
     st.page_link("train.py", label="Go to Train", icon=":material/model_training:")
     st.stop()
 with head:
-    slots_setting()
-known: dict[str, Run | Group] = {str(run.id): run for run in runs} | {f"g{group.id}": group for group in groups_of(runs)}
-# What comes and goes has a place that stays, here and below: what is being typed further down would be lost if it moved.
-with st.container():
-    if missing := [key for key in st.query_params.get_all("run") if key and key not in known]:
-        st.warning(f"There is no run {plain(', '.join(missing))}; it may have been deleted. Choose one from the list.")
-
-chosen = run_list(chosen_by_link(runs, known), known, list(RUN_COLOURS))
-if set(st.query_params.get_all("run")) != set(chosen) or not chosen:
-    st.query_params["run"] = chosen or ""
+    queue_settings()
+known = by_key(runs)
+# Parts that come and go stand in containers, here and above: what is being typed below them would be lost if it moved.
+chosen = choose(runs, known)
 shown = {key: known[key] for key in chosen[:MOST_CHOSEN]}
 if len(chosen) > MOST_CHOSEN:
     st.caption(f"The charts show the first {MOST_CHOSEN} of the {len(chosen)} chosen.")
 if not shown:
-    st.info("Choose one or several runs above to see their curves.", icon=":material/touch_app:")
+    st.info("Choose runs above to see their curves.", icon=":material/touch_app:")
     st.stop()
 
-live_charts([curve(key, one, RUN_COLOURS[place]) for place, (key, one) in enumerate(shown.items())], batches=True)
-st.caption(
-    "Solid: validation. Dashed: training, measured on augmented photographs while the weights change. "
-    "Where epochs are averaged, validation is of their mean. ★ best epoch by validation IoU. All at network resolution."
-    + (
-        " Of a group the mean of its runs, in a band from the lowest to the highest."
-        if any(isinstance(one, Group) for one in shown.values())
-        else ""
-    )
-)
-each = list(dict.fromkeys(run for one in shown.values() for run in (one.runs if isinstance(one, Group) else [one])))
+charts(shown)
+each = list(dict.fromkeys(run for one in shown.values() for run in members(one)))
 with st.container():
-    films(shown, each)
+    timelines(shown)
 with st.container(horizontal=True):
     links(shown, each)
-for group in (one for one in shown.values() if isinstance(one, Group)):
-    heading, buttons = st.columns([2, 3], vertical_alignment="bottom")
-    heading.header(plain(group.label))
-    with buttons:
-        group_buttons(group)
-
-detailed = each[0]
-if len(each) > 1:
-    by_id = {run.id: run for run in each}
-    picked = st.segmented_control(
-        "Run in detail",
-        list(by_id),
-        format_func=lambda run_id: plain(called(by_id[run_id])),
-        default=detailed.id,
-        key="run-in-detail",
-    )
-    detailed = by_id.get(picked or detailed.id, detailed)
-run_details(detailed.id, [run for run in each if run.id != detailed.id])
+group_headings([one for one in shown.values() if isinstance(one, Group)])
+details(each)

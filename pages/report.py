@@ -16,6 +16,7 @@ from seg_core.data.folders import SAMPLE
 from seg_core.errors import InputError
 from seg_core.jobs.requests import report_request
 from seg_core.report.student_report import REPORT_METRICS
+from seg_core.runs.address import short_key
 from seg_core.runs.run import Run
 
 TAG = "report"
@@ -24,8 +25,8 @@ TAG = "report"
 
 def chosen_runs() -> list[Run]:
     """Return the runs that the address names or else, of each variant, the newest run that this page launched."""
-    runs = {str(run.id): run for run in store().list_runs()}
-    linked = dict.fromkeys(st.query_params.get_all("run"))
+    runs = {run.key: run for run in store().list_runs()}
+    linked = dict.fromkeys(short_key(text) for text in st.query_params.get_all("run"))
     if missing := [text for text in linked if text not in runs]:
         st.warning(plain(f"There is no run {', '.join(missing)[:60]}; it may have been deleted."))
     if found := [runs[text] for text in linked if text in runs]:
@@ -70,7 +71,7 @@ def launch_panel() -> None:
             configs = [Config.of("report", variant=variant, epochs=int(epochs), seed=int(seed)) for variant in VARIANTS]
             sources = dataset.sources
             try:
-                added = launch(lambda: [str(store().add_run("", config, sources, tags=[TAG]).id) for config in configs])
+                added = launch(lambda: [store().add_run("", config, sources, tags=[TAG]).key for config in configs])
             except InputError as error:
                 st.error(plain(str(error)))
                 return
@@ -128,8 +129,8 @@ if runs:
     progress(runs)
     report_file(runs)
     results(reproduction(store(), runs))
-    ids = [str(run.id) for run in runs]
-    st.page_link("monitor.py", label="Watch these runs in Monitor", icon=":material/monitoring:", query_params={"run": ids})
+    keys = [run.key for run in runs]
+    st.page_link("monitor.py", label="Watch these runs in Monitor", icon=":material/monitoring:", query_params={"run": keys})
 else:
     st.info("These are the three models that ship with LesionLab, until you train your own here.", icon=":material/inventory_2:")
     results(reproduction(store(), []))

@@ -1,4 +1,4 @@
-"""What Streamlit runs on every visit: the frame around the pages. It imports nothing heavy; each page does that for itself."""
+"""The frame around the pages, which Streamlit runs on every visit. It imports nothing heavy; each page does that for itself."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import streamlit as st
 HERE = Path(__file__).parent
 ASSETS = HERE / "assets"
 
-# The icon has to be set before the navigation is made: Streamlit would fetch the page's own from elsewhere.
+# Set before the navigation is made: Streamlit would fetch the page's icon from the internet.
 st.set_page_config(page_icon=str(ASSETS / "mark.svg"), layout="wide")
 st.logo(str(ASSETS / "wordmark.svg"), size="large")
 st.html(ASSETS / "style.css")
@@ -18,7 +18,7 @@ st.html(f"<script>{(ASSETS / 'history.js').read_text(encoding='utf-8')}</script>
 
 
 def sign_out() -> None:
-    """Leave for the access guard's own address, which Streamlit cannot link to in the same tab."""
+    """Go to the access guard's address for signing out, which Streamlit cannot link to in the same tab."""
     st.html("<script>window.location.replace('/sign-out')</script>", unsafe_allow_javascript=True)
 
 

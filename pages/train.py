@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import streamlit as st
 
 from pages.dataset.panel import cache_panel, data_panel, preview_panel
-from pages.runs.form import form, start_afresh
+from pages.runs.form import Form, form, reset_form
 from pages.runs.launch import launch
 from pages.runs.settings import settings_panel
 from pages.shared.markdown import plain
 from pages.shared.stores import store
 from seg_core.config import MOST_FOLDS, MOST_SEEDS, VARIANT_LABELS, VARIANTS, Config, Recipe, Variant
+from seg_core.data.dataset import Dataset
 from seg_core.data.folders import SAMPLE
 from seg_core.errors import InputError
+from seg_core.runs.groups import Group
+from seg_core.runs.run import Run
 from seg_core.training.command_line import command_line
 
 VARIANT_HELP: dict[Variant, str] = {
-    "trainable-decoder": "The encoder keeps its ImageNet weights; only the decoder learns. Fastest.",
-    "fine-tune": "Encoder and decoder learn. Best masks.",
-    "frozen-decoder": "Only the encoder learns, on a decoder that stays as it was drawn at the start.",
+    "trainable-decoder": "The encoder keeps its ImageNet weights; only the decoder is trained. Fastest.",
+    "fine-tune": "Encoder and decoder are trained. Best masks.",
+    "frozen-decoder": "Only the encoder is trained; the decoder keeps its random initial weights.",
 }
 CHOICES: dict[str, list[Variant]] = {label: [variant] for variant, label in VARIANT_LABELS.items()}
 CHOICES["All three, with the same seed and split"] = list(VARIANTS)
@@ -26,53 +32,34 @@ REPEATS = {"once": "Once", "seeds": "Several seeds", "folds": "Cross-validation"
 RECIPE_LABELS: dict[Recipe, str] = {"best": "Best · ours", "report": "Report · as published"}
 
 
-def choose_repeats(key: str) -> tuple[int, int]:
-    """Let the user choose whether each model is trained once, by several seeds or on several folds; the numbers of both."""
-    how = st.segmented_control(
-        "Repeat",
-        list(REPEATS),
-        default="once",
-        required=True,
-        format_func=REPEATS.__getitem__,
-        key=f"repeat-{key}",
-        persist_state="session",
-        help="A group of runs, which Monitor shows as a mean with its band, and Compare as one model: by several seeds, to see "
-        "how much is chance; or a cross-validation, in which each photograph validates once.",
+def heading(form: Form) -> None:
+    """Show the title, the button that resets the form, and what the form began with."""
+    head = st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="bottom")
+    head.title("Train")
+    head.button(
+        "Reset form",
+        icon=":material/restart_alt:",
+        on_click=reset_form,
+        help="Discard all entries and begin with the defaults.",
     )
-    if how == "once":
-        return 1, 1
-    what, usual, most = {"seeds": ("seeds", 3, MOST_SEEDS), "folds": ("folds", 5, MOST_FOLDS)}[how]
-    count = int(st.number_input(f"How many {what}", 2, most, usual, key=f"{how}-{key}", persist_state="session"))
-    return (count, 1) if how == "seeds" else (1, count)
+    with st.container():  # stays where it is, as do the fields below, whatever it holds
+        if form.missing:
+            st.warning(plain(f"There is no run {form.missing[:20]} to clone; it may have been deleted."))
+        if form.clone:
+            text = f"Data and settings of {plain(form.clone.label)}; change what should differ."
+            st.info(text, icon=":material/content_copy:")
 
 
-number, clone, missing = form()
-head = st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="bottom")
-head.title("Train")
-head.button(
-    "Start afresh",
-    icon=":material/restart_alt:",
-    on_click=start_afresh,
-    help="Forgets what was typed, and the run it began with.",
-)
-with st.container():  # a place that stays: the fields below change where they are
-    if missing:
-        st.warning(plain(f"There is no run {missing[:20]} to clone; it may have been deleted."))
-    if clone:
-        st.info(f"Data and settings of {plain(clone.label)}; change what should differ.", icon=":material/content_copy:")
-key = f"train-{number}"
-data, model = st.columns(2, gap="large")
-with data, st.container():  # a place of its own: what stands below it stays open while it changes
-    dataset, errors = data_panel(clone.sources if clone else [SAMPLE], key)
-with model:
-    st.header("Model")
+def choose_model(clone: Run | None, key: str) -> tuple[list[Variant], Recipe, str]:
+    """Let the user choose which models to train, by which recipe, and their name."""
     picked = st.radio(
-        "What trains",
+        "Model",
         list(CHOICES),
         index=VARIANTS.index(clone.config.variant if clone else "fine-tune"),
-        captions=[*VARIANT_HELP.values(), "Three runs, to compare."],
+        captions=[*VARIANT_HELP.values(), "Three runs to compare."],
         key=f"variant-{key}",
         persist_state="session",
+        label_visibility="collapsed",  # the heading above says the same
     )
     recipe = st.segmented_control(
         "Recipe",
@@ -82,8 +69,8 @@ with model:
         persist_state="session",
         required=True,
         format_func=RECIPE_LABELS.__getitem__,
-        help="Best: pyramid decoder, BCE + Lovász, one-cycle AdamW, the encoder slower, the last epochs averaged. "
-        "Report: plain decoder, BCE, Adam.",
+        help="Best: pyramid decoder, BCE + Lovász loss, one-cycle AdamW with a slower encoder, average of the last epochs. "
+        "Report: plain decoder, BCE loss, Adam.",
     )
     name = st.text_input(
         "Name",
@@ -93,12 +80,73 @@ with model:
         key=f"name-{key}",
         persist_state="session",
     )
-    with st.container():  # one place for one or two widgets: what opens below it stays open when there is one more
+    return CHOICES[picked], recipe, name
+
+
+def choose_repeats(key: str) -> tuple[int, int]:
+    """Let the user choose to train each model once, with several seeds or on several folds; return the number of both."""
+    how = st.segmented_control(
+        "Repeat",
+        list(REPEATS),
+        default="once",
+        required=True,
+        format_func=REPEATS.__getitem__,
+        key=f"repeat-{key}",
+        persist_state="session",
+        help="Several seeds show how much is chance. In a cross-validation every photograph is in the validation split once. "
+        "Either is a group of runs: Monitor shows its mean and range, Compare scores it as one model.",
+    )
+    if how == "once":
+        return 1, 1
+    what, usual, most = {"seeds": ("seeds", 3, MOST_SEEDS), "folds": ("folds", 5, MOST_FOLDS)}[how]
+    count = int(st.number_input(f"Number of {what}", 2, most, usual, key=f"{how}-{key}", persist_state="session"))
+    return (count, 1) if how == "seeds" else (1, count)
+
+
+def launch_button(runs: int, obstacle: str, settings: dict[str, Any]) -> bool:
+    """Show the button, disabled if there is an obstacle, and below it the obstacle and the changed settings; return the click."""
+    label, icon = f"Launch {runs} runs" if runs > 1 else "Launch", ":material/rocket_launch:"
+    launched = st.button(label, type="primary", icon=icon, disabled=bool(obstacle), width="stretch", key="launch")
+    with st.container():  # below the button, which would move away under the pointer
+        if obstacle:
+            st.caption(obstacle)
+        if settings:
+            st.caption("Changed from the recipe: " + ", ".join(f"{name} {value}" for name, value in settings.items()))
+    return launched
+
+
+def launch_all(groups: Sequence[Sequence[Config]], dataset: Dataset, name: str, tags: tuple[str, ...]) -> None:
+    """Queue all runs and go to Monitor."""
+    try:
+        for group in groups:
+            if len(group) > 1:
+                dataset.split(group[-1].split_spec)  # the last fold is the smallest: if it is empty, no run is queued
+    except InputError as error:
+        st.error(plain(str(error)))
+        st.stop()
+
+    def add() -> list[str]:
+        added = [store().add_group(name, group, dataset.sources, tags=tags) for group in groups]
+        return [runs[0].key if len(runs) == 1 else Group(tuple(runs)).key for runs in added]
+
+    st.switch_page("monitor.py", query_params={"run": launch(add)})
+
+
+at_work = form()
+clone, key = at_work.clone, f"train-{at_work.number}"
+heading(at_work)
+data, model = st.columns(2, gap="large")
+with data, st.container():  # a container of its own: what stands below stays open while this changes
+    dataset, errors = data_panel(clone.sources if clone else [SAMPLE], key)
+with model:
+    st.header("Model")
+    variants, recipe, name = choose_model(clone, key)
+    with st.container():  # for one widget or two: what is open below stays open
         seeds, folds = choose_repeats(key)
     settings = settings_panel(recipe, clone.config if clone else None, key, cross_validation=folds > 1)
 
 try:
-    configs = [Config.of(recipe, variant=variant, **settings) for variant in CHOICES[picked]]
+    configs = [Config.of(recipe, variant=variant, **settings) for variant in variants]
     groups = [config.repeated(seeds=seeds, folds=folds) for config in configs]
 except InputError as error:
     st.error(plain(str(error)))
@@ -109,37 +157,16 @@ with data:
         preview_panel(dataset, configs[0])
     cache_panel()
 with model:
-    count = sum(len(group) for group in groups)
-    label = f"Launch {count} runs" if count > 1 else "Launch"
-    icon = ":material/rocket_launch:"
-    unfit = dataset is None or (bool(errors) and not configs[0].skip_problems)
-    launched = st.button(label, type="primary", icon=icon, disabled=unfit, width="stretch", key="launch")
-    with st.container():  # below the button, which would move from under the pointer
-        if dataset is None:
-            st.caption("Choose a dataset first.")
-        elif unfit:
-            st.caption(f"{len(errors):,} of its pairs cannot be trained on: mend them, or skip them under Advanced settings.")
-        if settings:
-            st.caption("Changed from the recipe: " + ", ".join(f"{name} {value}" for name, value in settings.items()))
-    with st.expander("The same in a terminal", icon=":material/terminal:"):
+    if dataset is None:
+        obstacle = "Choose a dataset first."
+    elif errors and not configs[0].skip_problems:
+        obstacle = f"{len(errors):,} of its pairs cannot be trained on: fix these files, or skip them under Advanced settings."
+    else:
+        obstacle = ""
+    launched = launch_button(sum(len(group) for group in groups), obstacle, settings)
+    with st.expander("Command line", icon=":material/terminal:"):
         sources = list(dataset.sources) if dataset else ["DIR"]
-        st.code(
-            "\n".join(command_line(config, sources, name, seeds=seeds, folds=folds) for config in configs),
-            language="bash",
-            wrap_lines=True,
-        )
+        commands = [command_line(config, sources, name, seeds=seeds, folds=folds) for config in configs]
+        st.code("\n".join(commands), language="bash", wrap_lines=True)
 if launched and dataset:
-    try:
-        for group in groups:
-            if len(group) > 1:
-                dataset.split(group[-1].split_spec)  # the last fold is the smallest: if it is empty, none is begun
-    except InputError as error:
-        st.error(plain(str(error)))
-        st.stop()
-    tags = clone.tags if clone else ()
-
-    def add() -> list[str]:
-        added = [store().add_group(name, group, sources, tags=tags) for group in groups]
-        return [str(runs[0].id) if len(runs) == 1 else f"g{runs[0].group}" for runs in added]
-
-    st.switch_page("monitor.py", query_params={"run": launch(add)})
+    launch_all(groups, dataset, name, clone.tags if clone else ())

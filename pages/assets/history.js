@@ -1,5 +1,5 @@
-// A page that opens without parameters names in its address what it shows. Streamlit makes that an entry of the browser's history, and
-// Back would lead to the same page; here it takes the place of the entry without.
+// A page that opens without parameters writes into its address what it shows. Streamlit would make that a second entry of the
+// browser's history, and Back would lead to the same page; here it replaces the entry without parameters.
 if (!window.lesionlabHistory) {
   window.lesionlabHistory = history.pushState.bind(history);
   history.pushState = (state, unused, url) => {

@@ -17,6 +17,7 @@ from seg_core.data.dataset import Dataset, SplitChoice
 from seg_core.data.folders import clean_source
 from seg_core.errors import InputError
 from seg_core.prediction.catalogue import available_checkpoints
+from seg_core.runs.address import short_key
 from seg_core.runs.groups import Group, groups_of
 
 SPLITS = {"test": "Test", "val": "Validation", "train": "Training"}
@@ -58,7 +59,7 @@ def _choose_seed() -> int:
 def choose_models() -> dict[str, Model]:
     """Let the visitor choose models and groups, upload models, and name a folder of masks; return them by label."""
     known = _known_models()
-    linked = st.query_params.get_all("model")
+    linked = [short_key(name) for name in st.query_params.get_all("model")]
     with st.container():  # always there, so that the expander below it keeps its state
         if unknown := [name for name in linked if name not in known]:
             st.warning(plain(f"There is no model {', '.join(unknown)}; choose from the list."))
@@ -88,7 +89,7 @@ def _known_models() -> dict[str, tuple[str, Model]]:
     names = model_names(entries)
     groups = groups_of([run for run in store().list_runs() if run.best_epoch])
     known: dict[str, tuple[str, Model]] = {short_name(entry): (names[entry.path], entry.path) for entry in entries}
-    return known | {f"group {group.id}": (group.label, group) for group in groups}
+    return known | {group.key: (group.label, group) for group in groups}
 
 
 def _kept_labels(labels: Mapping[str, str]) -> dict[str, str]:
@@ -143,7 +144,7 @@ def choose_tta() -> bool:
 def remember(dataset: Dataset, split: SplitChoice, models: Mapping[str, Model], *, tta: bool) -> None:
     """Make the address one that opens the same view."""
     checkpoints = {entry.path: short_name(entry) for entry in available_checkpoints()}
-    names = [f"group {model.id}" if isinstance(model, Group) else checkpoints.get(model) for model in models.values()]
+    names = [model.key if isinstance(model, Group) else checkpoints.get(model) for model in models.values()]
     everything: dict[str, list[str]] = {
         "data": list(dataset.sources),
         "split": [split.name],

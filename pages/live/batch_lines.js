@@ -1,15 +1,15 @@
-// The training loss of every batch, as a thin line within the band of its extremes; a box above the charts asks for it. This text
-// stands in front of that of the charts.
+// The training loss of every batch: a thin line within the band of its extremes, shown when a box above the charts is ticked.
+// Joined in front of charts.js.
 const MOST_POINTS = 2000;
-const BATCHES_MS = 2000; // between two looks at a run that trains
+const BATCHES_MS = 2000; // between two requests for a run that trains
 const ZOOM_REST_MS = 200;
 
 class BatchLines {
   constructor(redraw) {
     this.redraw = redraw;
-    this.lines = new Map(); // run id -> {curve, state, range, at}
+    this.lines = new Map(); // run id -> {curve, state, range, at}: the answer, what it was asked for, and when it came
     this.fetching = new Set();
-    this.range = null; // in epochs, where the charts are zoomed
+    this.range = null; // in epochs, while the charts are zoomed
   }
 
   show(bar, ids) {
@@ -30,7 +30,7 @@ class BatchLines {
     });
   }
 
-  // Asks for what has changed: the batches of a run that trains, and the range that is looked at.
+  // Asks again for runs that have trained on, and for all when the zoom has changed.
   refresh() {
     if (!this.box?.checked) return;
     for (const id of this.ids) {
@@ -54,10 +54,13 @@ class BatchLines {
   }
 
   explain() {
-    const curves = [...this.lines.values()].map(({ curve }) => curve), window = Math.max(0, ...curves.map((curve) => curve.window));
+    const curves = [...this.lines.values()].map(({ curve }) => curve),
+      window = Math.max(0, ...curves.map((curve) => curve.window));
     const none = curves.every((curve) => !curve.steps);
-    const line = window > 1 ? `Thin line: mean over ${window.toLocaleString("en")} batches. Band: lowest to highest.` : "Thin line: every batch.";
-    setText(this.note, !curves.length ? "" : none ? "Of these runs single batches were not recorded." : line);
+    const line = window > 1
+      ? `Thin line: mean over ${window.toLocaleString("en")} batches. Band: lowest to highest.`
+      : "Thin line: every batch.";
+    setText(this.note, !curves.length ? "" : none ? "No batch losses were recorded for these runs." : line);
   }
 
   zoom(range) {
@@ -74,8 +77,24 @@ class BatchLines {
     const { x, loss, low, high } = curve;
     const band = { x: [...x, ...x.toReversed()], y: [...high, ...low.toReversed()] };
     return [
-      { ...common, ...band, uid: `${run.id} batches band`, fill: "toself", fillcolor: `${run.colour}26`, line: { width: 0 }, name: "extremes" },
-      { ...common, x, y: loss, uid: `${run.id} batches`, line: { color: run.colour, width: 1 }, opacity: 0.8, name: "every batch" },
+      {
+        ...common,
+        ...band,
+        uid: `${run.id} batches band`,
+        fill: "toself",
+        fillcolor: `${run.colour}26`,
+        line: { width: 0 },
+        name: "extremes",
+      },
+      {
+        ...common,
+        x,
+        y: loss,
+        uid: `${run.id} batches`,
+        line: { color: run.colour, width: 1 },
+        opacity: 0.8,
+        name: "every batch",
+      },
     ];
   }
 
@@ -84,4 +103,3 @@ class BatchLines {
     clearTimeout(this.resting);
   }
 }
-

@@ -1,4 +1,4 @@
-// Photographs with the masks of several models. The threshold slider redraws here at once; the page hears of it when it rests.
+// Photographs with the masks of several models. The threshold slider redraws at once; the page is told when the slider rests.
 const REST_MS = 200;
 const STYLES = { outline: "Outline", fill: "Fill", errors: "Errors", probability: "Probability" };
 
@@ -14,12 +14,20 @@ class CompareView {
 
   makeControls() {
     const bar = this.root.appendChild(element("div", "mask-bar"));
-    [this.slider, this.says] = maskSlider(bar, { min: 0.01, max: 0.99, step: 0.01 }, "Threshold of all models", (threshold) => this.choose(threshold));
+    [this.slider, this.says] = maskSlider(
+      bar,
+      { min: 0.01, max: 0.99, step: 0.01 },
+      "Threshold of all models",
+      (threshold) => this.choose(threshold),
+    );
     this.own = bar.appendChild(element("button", "", "Each model's own"));
     this.own.type = "button";
     this.own.title = "The threshold that is stored with each model";
     this.own.addEventListener("click", () => this.choose(null));
-    this.markStyle = styleButtons(bar, STYLES, (style) => { this.style = style; this.draw(); });
+    this.markStyle = styleButtons(bar, STYLES, (style) => {
+      this.style = style;
+      this.draw();
+    });
   }
 
   show(data, setStateValue, setTriggerValue) {
@@ -27,7 +35,7 @@ class CompareView {
       setTriggerValue("image", id);
       const viewer = document.querySelector(".image-viewer"), still = matchMedia("(prefers-reduced-motion: reduce)").matches;
       viewer?.scrollIntoView({ behavior: still ? "auto" : "smooth" });
-      viewer?.focus({ preventScroll: true }); // so that arrow keys step on from there
+      viewer?.focus({ preventScroll: true }); // arrow keys then step on from there
     };
     this.models = data.models;
     this.photos = data.photos;
@@ -39,7 +47,10 @@ class CompareView {
 
   choose(threshold) {
     this.threshold = threshold;
-    this.frame ??= requestAnimationFrame(() => { this.frame = null; this.draw(); });
+    this.frame ??= requestAnimationFrame(() => {
+      this.frame = null;
+      this.draw();
+    });
     clearTimeout(this.resting);
     this.resting = setTimeout(() => {
       this.resting = null;
@@ -62,9 +73,17 @@ class CompareView {
     }
     for (const { row, place, caption } of this.cells) {
       const photo = this.photos[row];
-      const name = place < 0 ? Object.assign(element("button", "compare-name", photo.id), { type: "button", title: "Show it large" }) : element("span", "compare-name", this.models[place].label);
+      const name = place < 0
+        ? Object.assign(element("button", "compare-name", photo.id), { type: "button", title: "Show it large" })
+        : element("span", "compare-name", this.models[place].label);
       caption.replaceChildren(name);
-      caption.append(element("span", "compare-score", place < 0 ? "truth" : photo.scores[place] == null ? "no mask" : `IoU ${photo.scores[place].toFixed(3)}`));
+      caption.append(
+        element(
+          "span",
+          "compare-score",
+          place < 0 ? "truth" : photo.scores[place] == null ? "no mask" : `IoU ${photo.scores[place].toFixed(3)}`,
+        ),
+      );
     }
   }
 
@@ -75,7 +94,12 @@ class CompareView {
     this.own.setAttribute("aria-pressed", String(own));
     this.markStyle(this.style);
     const turn = (this.drawing = {});
-    for (const cell of this.cells) this.drawCell(cell, turn).catch((error) => { cell.caption.textContent = "This picture cannot be shown; evaluate again."; console.warn(error); });
+    for (const cell of this.cells) {
+      this.drawCell(cell, turn).catch((error) => {
+        cell.caption.textContent = "This picture cannot be shown; evaluate again.";
+        console.warn(error);
+      });
+    }
   }
 
   async drawCell({ row, place, canvas }, turn) {
@@ -83,7 +107,14 @@ class CompareView {
     const [picture, truth, mask] = await Promise.all([pixels(photo.photo), pixels(photo.truth), url ? pixels(url) : null]);
     if (turn !== this.drawing || this.closed) return;
     const level = Math.max(1, Math.ceil((this.threshold ?? model?.threshold ?? 0.5) * 255));
-    paint(canvas, { photo: picture, truth, mask: mask ?? undefined, level, style: mask ? this.style : "outline", colour: model?.colour });
+    paint(canvas, {
+      photo: picture,
+      truth,
+      mask: mask ?? undefined,
+      level,
+      style: mask ? this.style : "outline",
+      colour: model?.colour,
+    });
     canvas.setAttribute("aria-label", model ? `${photo.id} with the mask of ${model.label}` : `${photo.id} with its true mask`);
     canvas.dataset.drawn = `${this.style} ${level}`;
   }

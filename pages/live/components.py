@@ -1,8 +1,8 @@
-"""The parts of the pages that move by themselves: small components that ask /api for what is new.
+"""The live components of the pages: small scripts of our own that ask /api for what is new.
 
-All of a page share one clock and one question, ``/api/runs?after=…`` twice a second, and ask further only for what that says has
-changed; in a hidden tab they ask nothing. `st.plotly_chart` in a polling fragment is drawn anew with every point, which flickers
-and loses the zoom; these keep theirs.
+All components of a page share one clock and one question, ``/api/runs?after=…`` twice a second, and fetch more only for what has
+changed; in a hidden tab they ask nothing. `st.plotly_chart` in a polling fragment is redrawn with every point, which flickers and
+loses the zoom; these keep theirs.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _HERE = Path(__file__).parent
 
 
 def _component(*names: str) -> Any:
-    """The component of the last of these scripts and styles; those before it are what it shares with others."""
+    """Make the component of the last of these scripts and styles; those before it are shared with other components."""
     script, style = (
         "\n".join(file.read_text(encoding="utf-8") for name in names if (file := _HERE / f"{name}.{ending}").exists())
         for ending in ("js", "css")
@@ -31,18 +31,21 @@ def _component(*names: str) -> Any:
     return st.components.v2.component(f"lesionlab_{names[-1]}", js=script, css=style, isolate_styles=False)
 
 
-_charts, _list = _component("elements", "live", "batch_lines", "charts"), _component("elements", "live", "run_list")
-_facts, _log = _component("elements", "live", "run_facts"), _component("elements", "live", "run_log")
+_charts = _component("elements", "live", "batch_lines", "chart_layout", "charts")
+_list = _component("elements", "live", "run_row", "run_list")
+_facts = _component("elements", "live", "run_facts")
+_log = _component("elements", "live", "run_log")
 _progress = _component("elements", "live", "progress")
-_film, _compare = _component("elements", "live", "drawing", "mask_film"), _component("elements", "drawing", "compare_view")
+_timeline = _component("elements", "live", "drawing", "mask_timeline")
+_compare = _component("elements", "drawing", "compare_view")
 _viewer = _component("elements", "drawing", "image_viewer")
 
 
 @dataclass(frozen=True)
 class Curve:
-    """One run in the charts: a run of the store, which is polled, or ``points`` (as the API gives them) of one that is over.
+    """One run in the charts. A run of the store is polled; one that is over comes with its ``points``, as the API gives them.
 
-    With ``members`` it is a group of such runs: their mean, in a band from the lowest to the highest.
+    With ``members``, the ids of runs, it is a group: their mean, in a band from the lowest to the highest.
     """
 
     id: int | str
@@ -54,7 +57,7 @@ class Curve:
 
 @dataclass(frozen=True)
 class Mark:
-    """A level to compare the curves of a metric with, its label above or below it."""
+    """A level in the chart of a metric to compare with, its label above or below it."""
 
     metric: str
     value: float
@@ -71,9 +74,14 @@ def live_charts(
     batches: bool = False,
     key: str = "",
 ) -> None:
-    """Four metrics by epoch, train dashed and validation solid, one colour a run; ``charts`` gives their names and titles.
+    """Draw four metrics by epoch: training dashed, validation solid, one colour for each run.
 
-    With ``batches`` a box above them adds the training loss of every batch.
+    Args:
+        curves: the runs and groups.
+        charts: title by metric.
+        marks: levels to compare with.
+        batches: offer the training loss of every batch, by a box above the charts.
+        key: tells several of these on one page apart.
     """
     data = {
         "runs": [asdict(curve) for curve in curves],
@@ -86,10 +94,9 @@ def live_charts(
 
 
 def run_list(linked: list[str], known: Collection[str], colours: list[str]) -> list[str]:
-    """All runs and groups with status, progress and best IoU, as a list to choose from; those chosen, in order of choice.
+    """List all runs and groups with status, progress and best IoU; return the keys of those chosen, in order of choice.
 
-    ``"3"`` is run 3, and ``"g3"`` the group of that number. ``linked`` are chosen to begin with, and when one of those that the
-    visitor chose is no longer ``known``.
+    ``linked`` are chosen at first, and again when something that the visitor chose is no longer ``known``.
     """
     clicked = st.session_state.get("run-list", {}).get("chosen")
     chosen = linked if clicked is None or not set(clicked) <= set(known) else list(clicked)
@@ -99,19 +106,19 @@ def run_list(linked: list[str], known: Collection[str], colours: list[str]) -> l
 
 
 def run_facts(run: Run, others: Sequence[Run] = ()) -> None:
-    """Where a run stands, kept current; the page is drawn anew when other things can be done with it, or one of ``others``."""
+    """Show status and figures of a run; the page is redrawn when the actions that it or one of ``others`` allows change."""
     seen = [[run.status, run.stop_after_epoch, run.epoch >= run.config.epochs], *([other.status] for other in others)]
     data = {"id": run.id, "run": run.to_json(), "others": [other.id for other in others], "seen": seen}
     _facts(data=data, default={"seen": ""}, on_seen_change=lambda: None, key=f"run-facts-{run.id}")
 
 
 def run_log(run_id: int, lines: int) -> None:
-    """The end of a run's log, kept current."""
+    """Show the last lines of a run's log."""
     _log(data={"id": run_id, "lines": lines}, key=f"run-log-{run_id}")
 
 
 def run_bars(runs: Sequence[Run]) -> None:
-    """How far some runs are, kept current; the page is drawn anew with every epoch and when a run ends."""
+    """Show the progress of some runs; the page is redrawn after every epoch and when a run ends."""
     data = {
         "runs": [{"id": run.id, "label": run.label} for run in runs],
         "seen": [[run.status, run.epochs_done] for run in runs],
@@ -120,27 +127,27 @@ def run_bars(runs: Sequence[Run]) -> None:
 
 
 def job_bars(jobs: Mapping[str, Job]) -> None:
-    """How far some active jobs are, by name, each with a button that cancels it; the page is drawn anew when one has ended."""
+    """Show the progress of active jobs, by name, with buttons to cancel them; the page is redrawn when a job ends."""
     data = {
         "jobs": [{"id": job.id, "label": name, "cancel": True} for name, job in jobs.items()],
         "seen": [True for _ in jobs],
     }
-    key = "-".join(["job-bars", *(f"{job.id} {name}" for name, job in jobs.items())])  # one job can be shown in two places
+    key = "-".join(["job-bars", *(f"{job.id} {name}" for name, job in jobs.items())])  # a page may show one job twice
     _progress(data=data, default={"seen": ""}, on_seen_change=lambda: None, key=key)
 
 
-def mask_film(runs: list[Run], colours: list[str]) -> None:
-    """The masks of the fixed validation photographs, epoch by epoch, those of several runs at the same epoch side by side."""
+def mask_timeline(runs: list[Run], colours: list[str]) -> None:
+    """Show the masks of the fixed validation photographs, epoch by epoch; several runs stand side by side at the same epoch."""
     shown = [
         {"id": run.id, "created": run.created, "label": run.label, "colour": colour, "threshold": run.config.threshold}
         for run, colour in zip(runs, colours, strict=True)
     ]
-    _film(data={"runs": shown}, key="mask-film")
+    _timeline(data={"runs": shown}, key="mask-timeline")
 
 
 @dataclass(frozen=True)
 class MaskModel:
-    """A model whose masks are shown: its name, its colour, and its own threshold."""
+    """A model whose masks are shown; ``threshold`` is the one stored with it."""
 
     label: str
     colour: str
@@ -149,7 +156,7 @@ class MaskModel:
 
 @dataclass(frozen=True)
 class MaskPhoto:
-    """A photograph with its masks: addresses of pictures alike in size, and each model's IoU; None where there is no mask."""
+    """A photograph with its masks: addresses of pictures of one size, and the IoU of each model; None where there is no mask."""
 
     id: str
     photo: str
@@ -161,10 +168,10 @@ class MaskPhoto:
 def compare_view(
     models: Sequence[MaskModel], photos: Sequence[MaskPhoto], threshold: float | None, state: str, image_state: str
 ) -> None:
-    """Photographs with the masks of some models, at a threshold for all or, None, at each model's own.
+    """Show photographs with the masks of some models, at one threshold or, if None, at each model's own.
 
-    The threshold that the user chooses is put into the session's ``state`` before the page is drawn anew, and the id of a
-    photograph that is clicked into ``image_state``.
+    The session's ``state`` receives the threshold that the user chooses, and ``image_state`` the id of a photograph that is
+    clicked, before the page is redrawn.
     """
 
     def choose() -> None:
@@ -187,20 +194,21 @@ def compare_view(
 
 @dataclass(frozen=True)
 class ViewedPhotos:
-    """Photographs to step through: the keys of the evaluations, and by photograph its id, where each model's pictures of it are
-    (the place of a key, and the photograph's number there) and its IoU by each model; None where there is no mask.
-    """
+    """Photographs to step through; ``places`` and ``scores`` have an entry for each, and in it one for each model."""
 
     keys: list[str]
+    """The keys of the evaluations."""
     ids: list[str]
     places: list[list[tuple[int, int] | None]]
+    """The pictures: an index into ``keys``, and the photograph's number in that evaluation; None where there is no mask."""
     scores: list[list[float | None]]
+    """IoU; None where there is no mask."""
 
 
 def image_viewer(models: Sequence[MaskModel], photos: ViewedPhotos, threshold: float | None, image: str, state: str) -> None:
-    """One photograph large: all outlines in one picture, and errors and probabilities of each model, which zoom together.
+    """Show one photograph large: all outlines in one picture, and errors and probabilities of each model; they zoom together.
 
-    Arrow keys step through the photographs; the id of the one that is shown is put into the session's ``state``.
+    Arrow keys step through the photographs; the session's ``state`` receives the id of the one shown.
     """
 
     def choose() -> None:

@@ -1,6 +1,7 @@
-// Masks over photographs on a canvas, shared by the components that show them: this text stands in front of theirs.
+// Masks over photographs on a canvas. Joined in front of the components that show them.
 
-// Buttons of which one is pressed: how masks are drawn. `choose` gets the style; what comes back marks the pressed one.
+// Buttons for the styles in which masks are drawn. `choose` gets the style that is clicked. Returns a function that marks one as
+// pressed.
 function styleButtons(bar, styles, choose) {
   const group = bar.appendChild(element("div", "mask-styles"));
   group.setAttribute("role", "group");
@@ -14,7 +15,7 @@ function styleButtons(bar, styles, choose) {
   return (chosen) => buttons.forEach(([style, button]) => button.setAttribute("aria-pressed", String(style === chosen)));
 }
 
-// A slider with words before it; `moved` gets its value while it moves.
+// A slider with a text before it; `moved` gets its value while it moves. Returns both.
 function maskSlider(bar, settings, name, moved) {
   const label = bar.appendChild(element("label", "mask-slider"));
   const says = label.appendChild(element("span", "mask-says"));
@@ -24,7 +25,7 @@ function maskSlider(bar, settings, name, moved) {
   return [slider, says];
 }
 
-// A picture to draw on, with words below it; `colour` is that of the model whose mask it shows.
+// A canvas with a caption; `colour` is that of the model whose mask it shows.
 function maskFigure(group, colour) {
   const figure = group.appendChild(document.createElement("figure"));
   const canvas = figure.appendChild(document.createElement("canvas"));
@@ -33,11 +34,11 @@ function maskFigure(group, colour) {
   return { figure, canvas, caption: figure.appendChild(document.createElement("figcaption")) };
 }
 
-const PIXELS = new Map(); // url -> promise of {width, height, values}: what was fetched once is kept, the oldest goes first
+const PIXELS = new Map(); // url -> promise of {width, height, data}; when full, the oldest entry goes
 const MOST_PIXELS = 150; // of up to a megabyte each
 const FALSE_POSITIVE = [213, 94, 0], FALSE_NEGATIVE = [0, 114, 178]; // vermilion and blue of Okabe and Ito's palette
 
-// From dark blue over violet and orange to yellow: the colour of each value of 0 to 255 (plasma, by its stops).
+// The colours of the values 0 to 255: five stops of the plasma colour map, dark blue over violet and orange to yellow.
 const STOPS = [[13, 8, 135], [126, 3, 168], [204, 71, 120], [248, 149, 64], [240, 249, 33]];
 const HEAT = Array.from({ length: 256 }, (_, value) => {
   const place = (value / 255) * (STOPS.length - 1), below = Math.min(STOPS.length - 2, Math.floor(place));
@@ -59,7 +60,7 @@ async function fetchPixels(url) {
 function pixels(url) {
   if (!PIXELS.has(url)) {
     const promise = fetchPixels(url);
-    promise.catch(() => PIXELS.delete(url)); // the next look tries again
+    promise.catch(() => PIXELS.delete(url)); // the next call tries again
     PIXELS.set(url, promise);
     if (PIXELS.size > MOST_PIXELS) PIXELS.delete(PIXELS.keys().next().value);
   }
@@ -68,7 +69,7 @@ function pixels(url) {
 
 const colourOf = (hex) => [1, 3, 5].map((at) => parseInt(hex.slice(at, at + 2), 16));
 
-// A mask (0 and 1) from the red channel of a picture: where it is at least `level`, of 0 to 255.
+// A mask of 0 and 1 from a grey picture: 1 where the value, 0 to 255, is at least `level`.
 function maskOf({ width, height, data }, level) {
   const mask = new Uint8Array(width * height);
   for (let at = 0; at < mask.length; at++) mask[at] = data[4 * at] >= level ? 1 : 0;
@@ -80,15 +81,17 @@ function edgeOf(mask, width, height, steps) {
   let inner = mask;
   for (let step = 0; step < steps; step++) {
     const next = new Uint8Array(inner.length);
-    for (let y = 1; y < height - 1; y++) for (let x = 1, at = y * width + 1; x < width - 1; x++, at++) {
-      next[at] = inner[at] & inner[at - 1] & inner[at + 1] & inner[at - width] & inner[at + width];
+    for (let y = 1; y < height - 1; y++) {
+      for (let x = 1, at = y * width + 1; x < width - 1; x++, at++) {
+        next[at] = inner[at] & inner[at - 1] & inner[at + 1] & inner[at - width] & inner[at + width];
+      }
     }
     inner = next;
   }
   return mask.map((inside, at) => inside & (1 - inner[at]));
 }
 
-// The edge of a true mask, found once: the truth does not change while thresholds do.
+// A true mask and its edge, computed once: thresholds change, the truth does not.
 const EDGES = new WeakMap();
 function truthOf(truth, steps) {
   if (!EDGES.has(truth)) {
@@ -104,9 +107,12 @@ function blend(data, at, [red, green, blue], share) {
   data[4 * at + 2] += (blue - data[4 * at + 2]) * share;
 }
 
-// Draws a photograph with masks. `mask` and `truth` are pictures of the photograph's size, or absent. Styles: "outline" and "fill"
-// in `colour`; "errors", false positives and false negatives in two colours; "probability", the picture `mask` itself; "heat", its
-// values as colours over the photograph. `outlines` are further masks with their levels and colours, of which the edges are drawn.
+// Draws a photograph with masks. `mask` and `truth` are pictures of the photograph's size, or absent. Styles:
+// - "outline" and "fill": the mask at `level`, in `colour`
+// - "errors": false positives and false negatives, in two colours
+// - "probability": the picture `mask` itself
+// - "heat": the values of `mask` as colours over the photograph
+// The edges of `outlines`, further masks with their levels and colours, are drawn too.
 function paint(canvas, { photo, mask, level = 128, truth, style = "outline", colour = "#0072B2", outlines = [] }) {
   const shown = style === "probability" && mask ? mask : photo;
   const { width, height } = shown;
@@ -119,7 +125,9 @@ function paint(canvas, { photo, mask, level = 128, truth, style = "outline", col
     if (style === "heat") {
       for (let at = 0; at < predicted.length; at++) blend(image.data, at, HEAT[mask.data[4 * at]], 0.65);
     } else if (style === "errors" && real) {
-      predicted.forEach((inside, at) => inside !== real.mask[at] && blend(image.data, at, inside ? FALSE_POSITIVE : FALSE_NEGATIVE, 0.65));
+      predicted.forEach((inside, at) =>
+        inside !== real.mask[at] && blend(image.data, at, inside ? FALSE_POSITIVE : FALSE_NEGATIVE, 0.65)
+      );
     } else {
       if (style === "fill") predicted.forEach((inside, at) => inside && blend(image.data, at, ink, 0.45));
       drawEdge(edgeOf(predicted, width, height, thick), ink);

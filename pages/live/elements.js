@@ -1,6 +1,8 @@
-// What all components need: this text stands in front of theirs.
+// Helpers of all components. Each component is sent as one script: the files that it shares with others, then its own.
 const element = (tag, className, text = "") => Object.assign(document.createElement(tag), { className, textContent: text });
-const setText = (part, text) => { if (part.textContent !== text) part.textContent = text; };
+const setText = (part, text) => {
+  if (part.textContent !== text) part.textContent = text;
+};
 
 const duration = (seconds) => {
   if (seconds == null) return "";
@@ -10,8 +12,8 @@ const duration = (seconds) => {
   return `${Math.floor(s / 3600)} h ${String(Math.floor((s % 3600) / 60)).padStart(2, "0")} min`;
 };
 
-// When the visitor last clicked anything, and last clicked a link to another page: every component is a module of its own, so this is
-// kept on the window.
+// When the visitor last clicked anything, and last clicked a link to another page. Kept on the window, since every component is a
+// module of its own.
 const visitor = (window.lesionlabVisitor ??= watchVisitor());
 
 function watchVisitor() {
@@ -25,20 +27,25 @@ function watchVisitor() {
   return times;
 }
 
-// A visitor who has clicked a link is on the way to another page. What a component of the old page tells Streamlit in that moment would
-// have that page drawn once more, and that can win over the click.
+// After a click on a link to another page, components keep silent for a moment: a message to Streamlit would draw the old page
+// once more, and that can win over the click.
 const LEAVING_MS = 2000;
 const unlessLeaving = (madeAt, tell) => (...told) => {
   if (visitor.leftAt < madeAt || performance.now() - visitor.leftAt > LEAVING_MS) tell(...told);
 };
 
-// A value that both the visitor and the page can set. The page's answer to what it was told is no news: more may have happened since.
+// A value that both the visitor and the page can set. The page repeats what it was told; that is no news, since the visitor may
+// have changed the value again.
 class Shared {
-  constructor() { this.sent = []; }
+  constructor() {
+    this.sent = [];
+  }
 
-  told(value) { this.sent.push(value); }
+  told(value) {
+    this.sent.push(value);
+  }
 
-  // Whether what the page gives was set there: by a link, say, or another part.
+  // True if the page itself has set the value: by a link, for example.
   isNews(value) {
     const answered = this.sent.indexOf(value), news = answered < 0 && value !== this.given;
     this.sent = answered < 0 ? (news ? [] : this.sent) : this.sent.slice(answered + 1);
@@ -47,7 +54,8 @@ class Shared {
   }
 }
 
-// The function that Streamlit calls: one `Part` for each place in the page, shown anew with new data, closed when it goes.
+// The function that Streamlit calls. It makes one `Part` for each place in the page, shows it with new data, and closes it at the
+// end.
 function component(Part) {
   const parts = new WeakMap();
   return ({ data, parentElement, setStateValue, setTriggerValue }) => {

@@ -1,4 +1,5 @@
-// One photograph large: every outline in one picture, then errors and probabilities of each model. All zoom and move together.
+// One large photograph: all outlines in one picture, then errors and probabilities of each model. All pictures zoom and move
+// together.
 const SETTLE_MS = 300;
 const MOST_ZOOM = 12;
 const STYLE_NAMES = { errors: "Errors", heat: "Probability" };
@@ -37,7 +38,7 @@ class ImageViewer {
   show(data, _setStateValue, setTriggerValue) {
     this.data = data;
     this.tell = (id) => setTriggerValue("image", id);
-    // What the page asks for, if that is new; else what is shown, wherever it stands among the photographs now.
+    // The photograph that the page asks for, if that is new; else the one shown, which may have moved in the order.
     const wanted = this.shared.isNews(data.image) && !this.settling ? data.image : this.shown ?? data.image;
     this.at = Math.max(0, data.photos.ids.indexOf(wanted));
     this.layOut();
@@ -50,7 +51,8 @@ class ImageViewer {
     this.plan = plan;
     this.grid.replaceChildren();
     this.grid.style.setProperty("--models", this.data.models.length);
-    const { models } = this.data, kinds = [["outline", null], ...models.map((model, place) => ["errors", place]), ...models.map((model, place) => ["heat", place])];
+    const { models } = this.data, places = [...models.keys()];
+    const kinds = [["outline", null], ...places.map((place) => ["errors", place]), ...places.map((place) => ["heat", place])];
     this.panels = kinds.map(([style, place]) => {
       const panel = { style, place, ...maskFigure(this.grid, models[place]?.colour) };
       panel.frame = element("div", "viewer-frame");
@@ -79,13 +81,21 @@ class ImageViewer {
     frame.addEventListener("pointermove", (event) => {
       if (!this.dragged) return;
       const box = frame.getBoundingClientRect(), { from } = this.dragged;
-      this.place({ ...from, x: from.x + (event.clientX - this.dragged.x) / box.width, y: from.y + (event.clientY - this.dragged.y) / box.height });
+      this.place({
+        ...from,
+        x: from.x + (event.clientX - this.dragged.x) / box.width,
+        y: from.y + (event.clientY - this.dragged.y) / box.height,
+      });
     });
-    for (const end of ["pointerup", "pointercancel"]) frame.addEventListener(end, () => { this.dragged = null; });
+    for (const end of ["pointerup", "pointercancel"]) {
+      frame.addEventListener(end, () => {
+        this.dragged = null;
+      });
+    }
     frame.addEventListener("dblclick", () => this.zoom(0));
   }
 
-  // Zooms by a factor around a point, both in shares of the frame; 0 shows the whole photograph.
+  // Zooms by a factor around a point, given in shares of the frame; 0 shows the whole photograph.
   zoom(factor, atX = 0.5, atY = 0.5) {
     const { zoom, x, y } = this.view, next = factor ? Math.min(MOST_ZOOM, Math.max(1, zoom * factor)) : 1;
     this.place({ zoom: next, x: atX - (atX - x) * (next / zoom), y: atY - (atY - y) * (next / zoom) });
@@ -104,8 +114,15 @@ class ImageViewer {
 
   press(event) {
     const act = {
-      ArrowLeft: () => this.step(-1), ArrowRight: () => this.step(1), ArrowUp: () => this.step(-1), ArrowDown: () => this.step(1),
-      Home: () => this.step(-Infinity), End: () => this.step(Infinity), "+": () => this.zoom(1.5), "-": () => this.zoom(1 / 1.5), 0: () => this.zoom(0),
+      ArrowLeft: () => this.step(-1),
+      ArrowRight: () => this.step(1),
+      ArrowUp: () => this.step(-1),
+      ArrowDown: () => this.step(1),
+      Home: () => this.step(-Infinity),
+      End: () => this.step(Infinity),
+      "+": () => this.zoom(1.5),
+      "-": () => this.zoom(1 / 1.5),
+      0: () => this.zoom(0),
     }[event.key];
     if (!act || event.ctrlKey || event.metaKey || event.altKey) return;
     event.preventDefault();
@@ -129,14 +146,23 @@ class ImageViewer {
     const { photos, models } = this.data, id = photos.ids[this.at];
     this.shown = id;
     setText(this.says, `${id} · ${this.at + 1} of ${photos.ids.length}`);
-    this.back.setAttribute("aria-disabled", String(this.at === 0)); // not `disabled`, which would drop the focus
+    this.back.setAttribute("aria-disabled", String(this.at === 0)); // `disabled` would drop the focus
     this.next.setAttribute("aria-disabled", String(this.at === photos.ids.length - 1));
     const turn = (this.drawing = {});
-    this.drawAll(turn).catch((error) => { this.says.textContent = `${id} cannot be shown; evaluate again.`; console.warn(error); });
+    this.drawAll(turn).catch((error) => {
+      this.says.textContent = `${id} cannot be shown; evaluate again.`;
+      console.warn(error);
+    });
     for (const { style, place, caption } of this.panels) {
       const score = photos.scores[this.at][place];
       const says = score == null ? "no mask" : `IoU ${score.toFixed(3)}`;
-      caption.replaceChildren(element("span", "compare-name", place === null ? "Truth (white) and all outlines" : `${STYLE_NAMES[style]} · ${models[place].label}`));
+      caption.replaceChildren(
+        element(
+          "span",
+          "compare-name",
+          place === null ? "Truth (white) and all outlines" : `${STYLE_NAMES[style]} · ${models[place].label}`,
+        ),
+      );
       caption.append(element("span", "compare-score", place === null ? "" : says));
     }
   }
@@ -145,22 +171,31 @@ class ImageViewer {
     const { photos, models, threshold } = this.data, bases = this.bases(this.at), id = photos.ids[this.at];
     const first = bases.find(Boolean);
     const [photo, truth, ...masks] = await Promise.all([
-      pixels(`${first}/photo.jpg`), pixels(`${first}/truth.png`), ...bases.map((base) => base ? pixels(`${base}/probability.png`) : undefined),
+      pixels(`${first}/photo.jpg`),
+      pixels(`${first}/truth.png`),
+      ...bases.map((base) => base ? pixels(`${base}/probability.png`) : undefined),
     ]);
     if (turn !== this.drawing || this.closed) return;
-    const drawn = models.map(({ colour, threshold: own }, place) => ({ mask: masks[place], colour, level: Math.max(1, Math.ceil((threshold ?? own) * 255)) }));
+    const drawn = models.map(({ colour, threshold: own }, place) => ({
+      mask: masks[place],
+      colour,
+      level: Math.max(1, Math.ceil((threshold ?? own) * 255)),
+    }));
     for (const { style, place, canvas, frame } of this.panels) {
       frame.style.aspectRatio = `${photo.width} / ${photo.height}`;
       if (place === null) paint(canvas, { photo, truth, outlines: drawn.filter(({ mask }) => mask) });
       else paint(canvas, { photo, truth, style, ...drawn[place] });
-      canvas.setAttribute("aria-label", place === null ? `${id} with every outline` : `${id}: ${STYLE_NAMES[style].toLowerCase()} of ${models[place].label}`);
+      canvas.setAttribute(
+        "aria-label",
+        place === null ? `${id} with every outline` : `${id}: ${STYLE_NAMES[style].toLowerCase()} of ${models[place].label}`,
+      );
       canvas.dataset.drawn = `${id} ${style}`;
     }
     this.place(this.view);
     for (const near of [this.at + 1, this.at - 1]) this.fetchAhead(near);
   }
 
-  // Where the pictures of a photograph are, for each model; null where it has none.
+  // The addresses of a photograph's pictures, one for each model; null where it has none.
   bases(at) {
     const { keys, places } = this.data.photos;
     return (places[at] ?? []).map((place) => place && `/api/evaluations/${keys[place[0]]}/${place[1]}`);
@@ -169,12 +204,18 @@ class ImageViewer {
   fetchAhead(at) {
     const bases = this.bases(at), first = bases.find(Boolean);
     if (!first || at === this.at) return;
-    for (const address of [`${first}/photo.jpg`, `${first}/truth.png`, ...bases.filter(Boolean).map((base) => `${base}/probability.png`)]) pixels(address).catch(() => {});
+    for (
+      const address of [
+        `${first}/photo.jpg`,
+        `${first}/truth.png`,
+        ...bases.filter(Boolean).map((base) => `${base}/probability.png`),
+      ]
+    ) pixels(address).catch(() => {});
   }
 
-  // All pictures in one, whole: the outlines, and beside them of each model its errors above its probabilities.
+  // Saves all pictures as one, unzoomed: the outlines, and beside them each model's errors above its probabilities.
   save() {
-    if (!this.panels[0].canvas.dataset.drawn?.startsWith(`${this.shown} `)) return; // the pictures of the next one are on their way
+    if (!this.panels[0].canvas.dataset.drawn?.startsWith(`${this.shown} `)) return; // the next photograph is still loading
     const { width, height } = this.panels[0].canvas, gap = 10, head = 26, { models } = this.data;
     const size = { width: (models.length + 1) * (width + gap) + gap, height: 2 * (height + head + gap) + gap };
     const sheet = Object.assign(document.createElement("canvas"), size), context = sheet.getContext("2d");
@@ -183,11 +224,15 @@ class ImageViewer {
     context.fillStyle = "#1b2430";
     context.font = "15px system-ui, sans-serif";
     for (const { style, place, canvas, caption } of this.panels) {
-      const left = gap + (place === null ? 0 : place + 1) * (width + gap), top = gap + (style === "heat" ? height + head + gap : 0);
+      const left = gap + (place === null ? 0 : place + 1) * (width + gap),
+        top = gap + (style === "heat" ? height + head + gap : 0);
       context.fillText([...caption.children].map((part) => part.textContent).filter(Boolean).join(" · "), left, top + 17, width);
       context.drawImage(canvas, left, top + head);
     }
-    const link = Object.assign(document.createElement("a"), { href: sheet.toDataURL("image/png"), download: `${this.shown}.png` });
+    const link = Object.assign(document.createElement("a"), {
+      href: sheet.toDataURL("image/png"),
+      download: `${this.shown}.png`,
+    });
     link.click();
   }
 

@@ -1,8 +1,8 @@
-// What all parts that move by themselves share: one clock, and what /api/runs says. This text stands in front of theirs.
+// One clock and one feed of the runs for all live parts of a page. Joined in front of them.
 const TICK_MS = 500;
 const SETTLED_MS = 250;
-const CLICK_MS = 1000; // what a click asks for comes first: the page that is drawn anew forgets a button that it has not answered yet
-const PATIENCE_MS = 20_000; // for an answer; then the next tick asks again
+const CLICK_MS = 1000; // after a click: a page that is redrawn forgets a button that it has not answered yet
+const PATIENCE_MS = 20_000; // until an answer is given up; the next tick asks again
 
 const ask = async (url) => {
   const answer = await fetch(url, { signal: AbortSignal.timeout(PATIENCE_MS) });
@@ -10,8 +10,8 @@ const ask = async (url) => {
   return answer.json();
 };
 
-// Calls `tick` of its parts, waits for all of them, and again half a second later. In a hidden page it stands still, and it goes on
-// at once when the page is seen again.
+// Calls `tick` of its parts, waits for all of them, and repeats that half a second later. It stops in a hidden page and goes on
+// as soon as the page is visible.
 class Clock {
   constructor() {
     this.parts = new Set();
@@ -23,7 +23,9 @@ class Clock {
     this.tick();
   }
 
-  remove(part) { this.parts.delete(part); }
+  remove(part) {
+    this.parts.delete(part);
+  }
 
   async tick() {
     clearTimeout(this.timer);
@@ -34,8 +36,8 @@ class Clock {
   }
 }
 
-// The runs as /api/runs last told, and the points of those that some watcher has among its `curves`. Asked is only for what is new.
-// A watcher's `news(changed, pointed)` gets the numbers of the runs that have changed, and of those that have new points.
+// The runs as /api/runs last gave them, and the points of those that a watcher lists in its `curves`. Only what is new is asked
+// for. A watcher's `news(changed, pointed)` gets the numbers of the runs that have changed and of those that have new points.
 class RunFeed {
   constructor() {
     this.watchers = new Set();
@@ -44,7 +46,7 @@ class RunFeed {
 
   forget() {
     [this.runs, this.points, this.fetching] = [new Map(), new Map(), new Set()];
-    [this.line, this.stamp, this.silent] = [[], 0, false];
+    [this.queue, this.stamp, this.silent] = [[], 0, false];
   }
 
   watch(watcher) {
@@ -60,9 +62,13 @@ class RunFeed {
     if (!this.watchers.size) clock.remove(this);
   }
 
-  wanted() { return new Set([...this.watchers].flatMap((watcher) => watcher.curves ?? [])); }
+  wanted() {
+    return new Set([...this.watchers].flatMap((watcher) => watcher.curves ?? []));
+  }
 
-  tick() { return (this.asking ??= this.askRuns().finally(() => (this.asking = null))); }
+  tick() {
+    return (this.asking ??= this.askRuns().finally(() => (this.asking = null)));
+  }
 
   async askRuns() {
     const news = await ask(`/api/runs?after=${this.stamp}`).catch(() => null);
@@ -73,9 +79,12 @@ class RunFeed {
         for (const id of this.runs.keys()) changed.add(id);
         this.forget();
       }
-      [this.stamp, this.line] = [news.stamp, news.line];
+      [this.stamp, this.queue] = [news.stamp, news.line];
       for (const id of news.deleted) if (this.runs.delete(id)) changed.add(id);
-      for (const run of news.runs) { this.runs.set(run.id, run); changed.add(run.id); }
+      for (const run of news.runs) {
+        this.runs.set(run.id, run);
+        changed.add(run.id);
+      }
       this.fetchPoints();
     }
     this.tell(changed, new Set());
@@ -87,7 +96,7 @@ class RunFeed {
       if (this.fetching.has(id) || (known && !(run?.last_point > known.last)) || (this.stamp && !run)) continue;
       this.fetching.add(id);
       ask(`/api/runs/${id}/metrics?after=${known?.last ?? 0}`)
-        .then(({ points, last }) => this.keep(id, points, last), () => {}) // deleted meanwhile, or the next tick tries again
+        .then(({ points, last }) => this.keep(id, points, last), () => {}) // deleted meanwhile; else the next tick tries again
         .finally(() => this.fetching.delete(id));
     }
   }
@@ -99,10 +108,13 @@ class RunFeed {
     this.tell(new Set(), new Set([id]));
   }
 
-  tell(changed, pointed) { for (const watcher of [...this.watchers]) watcher.news(changed, pointed); }
+  tell(changed, pointed) {
+    for (const watcher of [...this.watchers]) watcher.news(changed, pointed);
+  }
 }
 
-// Points as the API gives them, into a map from "split name" to a map from epoch to value. A resumed run writes epochs again.
+// Puts points, as the API gives them, into a map from "split name" to a map from epoch to value. The values of the first epoch
+// among them and of later ones are dropped before: a resumed run writes epochs again.
 function keepPoints(values, points) {
   const first = Math.min(...points.map((point) => point.epoch));
   for (const series of values.values()) for (const epoch of series.keys()) if (epoch >= first) series.delete(epoch);
@@ -118,13 +130,15 @@ function keepPoints(values, points) {
 const clock = (window.lesionlabClock ??= new Clock());
 const feed = (window.lesionlabFeed ??= new RunFeed());
 
-// The page is not to be drawn anew while its visitor answers a dialog: it would close.
+// A page is not redrawn while a dialog is open: the dialog would close.
 const dialogIsOpen = () => document.querySelector("[role=dialog]") !== null;
 
-// Tells the page, once, that what it was drawn with is no longer so. Not at the first look: the page may just be on its way, and being
-// drawn another time it would close a dialog that its visitor has opened meanwhile.
+// Tells the page, once, that what it was drawn with has changed. It waits a moment: a new page may be on its way already, and a
+// second one would close a dialog that the visitor has opened meanwhile.
 class Outdated {
-  drawnWith(seen, setStateValue) { [this.seen, this.other, this.told, this.setStateValue] = [JSON.stringify(seen), null, null, setStateValue]; }
+  drawnWith(seen, setStateValue) {
+    [this.seen, this.other, this.told, this.setStateValue] = [JSON.stringify(seen), null, null, setStateValue];
+  }
 
   compare(now) {
     const text = JSON.stringify(now);

@@ -1,4 +1,4 @@
-"""Plotly's browser library, which the live charts run on."""
+"""Plotly's browser library, which draws the live charts."""
 
 from __future__ import annotations
 
@@ -9,4 +9,4 @@ from pathlib import Path
 _plotly = distribution("plotly")
 PLOTLY_SCRIPT = Path(str(_plotly.locate_file("plotly/package_data/plotly.min.js")))
 PLOTLY_URL = f"/assets/plotly.min.js?v={_plotly.version}"
-"""Where `pages.server.static` serves the script; another version has another URL, so browsers may keep it."""
+"""The address at which `pages.server.static` serves the script; it contains the version, so browsers may keep the file."""

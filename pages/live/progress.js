@@ -1,7 +1,8 @@
-// Bars that say how far runs or jobs are; the page hears when one has ended or, of a run, an epoch has.
-const AMOUNTS = { fetch: (job) => `${megabytes(job.done)} of ${megabytes(job.total)} MB` }; // which counts bytes
+// Progress bars of runs or jobs. The page is told when a run or a job ends, and after each epoch of a run.
+const AMOUNTS = { fetch: (job) => `${megabytes(job.done)} of ${megabytes(job.total)} MB` }; // counted in bytes
 const megabytes = (bytes) => Math.round(bytes / 1e6).toLocaleString("en");
-const count = (job) => (AMOUNTS[job.kind] ?? ((job) => `${job.done.toLocaleString("en")} of ${job.total.toLocaleString("en")}`))(job);
+const count = (job) =>
+  (AMOUNTS[job.kind] ?? ((job) => `${job.done.toLocaleString("en")} of ${job.total.toLocaleString("en")}`))(job);
 
 class Progress {
   constructor(parent) {
@@ -30,7 +31,9 @@ class Progress {
       button.type = "button";
       button.addEventListener("click", () => {
         button.disabled = true;
-        fetch(`/api/jobs/${id}/cancel`, { method: "POST" }).catch(() => null).then(() => { button.disabled = false; });
+        fetch(`/api/jobs/${id}/cancel`, { method: "POST" }).catch(() => null).then(() => {
+          button.disabled = false;
+        });
       });
     }
     return { id, label, says, bar, fill };
@@ -47,7 +50,11 @@ class Progress {
     runs.forEach((run, place) => {
       if (!run) return;
       const left = run.eta_seconds != null && run.is_active ? `, ${duration(run.eta_seconds)} left` : "";
-      this.set(this.bars[place], run.progress, `${run.label}: ${run.status}, epoch ${run.epochs_done} of ${run.config.epochs}${left}`);
+      this.set(
+        this.bars[place],
+        run.progress,
+        `${run.label}: ${run.status}, epoch ${run.epochs_done} of ${run.config.epochs}${left}`,
+      );
     });
     if (feed.stamp) this.outdated.compare(runs.map((run) => (run ? [run.status, run.epochs_done] : null)));
   }

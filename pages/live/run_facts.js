@@ -1,4 +1,4 @@
-// Where one run stands, in figures; the page hears when what it offers for the run no longer fits.
+// Status and figures of one run. The page is told when its buttons for the run no longer fit.
 class RunFacts {
   constructor(parent) {
     this.root = parent.querySelector(".run-facts-now") ?? parent.appendChild(element("div", "run-facts-now"));
@@ -22,8 +22,13 @@ class RunFacts {
     const run = feed.runs.get(this.id);
     if (!run) return;
     if (changed.has(this.id) || pointed.has(this.id)) this.draw(run);
-    const others = this.others.map((id) => feed.runs.get(id)).filter(Boolean); // one that was deleted is the list's to say
-    if (others.length === this.others.length) this.outdated.compare([[run.status, run.stop_after_epoch, run.epoch >= run.config.epochs], ...others.map((other) => [other.status])]);
+    const others = this.others.map((id) => feed.runs.get(id)).filter(Boolean); // a deleted one is the list's to report
+    if (others.length === this.others.length) {
+      this.outdated.compare([
+        [run.status, run.stop_after_epoch, run.epoch >= run.config.epochs],
+        ...others.map((other) => [other.status]),
+      ]);
+    }
   }
 
   draw(run) {
@@ -46,10 +51,12 @@ class RunFacts {
       }
       setText(this.values.get(name), value);
     }
-    setText(this.says, run.is_active ? run.message : ""); // how it ended is the page's to say
+    setText(this.says, run.is_active ? run.message : ""); // the page itself says how a run ended
   }
 
-  close() { feed.leave(this); }
+  close() {
+    feed.leave(this);
+  }
 }
 
 export default component(RunFacts);

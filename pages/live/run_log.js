@@ -1,4 +1,4 @@
-// The end of a run's log, read again when the run has a new line.
+// The end of a run's log, fetched again when the run has a new line.
 class RunLog {
   constructor(parent) {
     this.root = parent.querySelector(".run-log") ?? parent.appendChild(element("pre", "run-log"));
@@ -20,7 +20,7 @@ class RunLog {
 
   async look() {
     const id = this.id, before = this.last ?? 0;
-    this.last = Infinity; // until the answer is there
+    this.last = Infinity; // until the answer arrives
     const found = await ask(`/api/runs/${id}/log?lines=${this.lines}`).catch(() => null);
     if (this.closed || id !== this.id) return;
     this.last = found?.lines.at(-1)?.id ?? before;

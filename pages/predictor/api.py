@@ -24,7 +24,7 @@ def predict(
     """Segment the lesion on one photograph with one or two models.
 
     Takes a photograph (a file), the names of the models as the Predict page shows them ("fine-tune-best" will do for a file that
-    ships, "run 3" for a run; with no name given, the first two there are), the probability from which a pixel counts as lesion
+    ships, "3" for run 3; with no name given, the first two there are), the probability from which a pixel counts as lesion
     (each model's own if left out), and whether to average over the eight symmetries of the square (test-time augmentation).
 
     Gives the masks as PNG files of 0 and 255 at the photograph's own size (the second is None for one model), and a JSON object:

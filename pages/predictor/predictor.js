@@ -1,4 +1,5 @@
-// Runs in the head of the Predict widget: fits it into the Streamlit page around it, and lets photographs be pasted and dropped anywhere.
+// Runs in the head of the Predict widget: fits it into the Streamlit page around it, and takes photographs that are pasted or
+// dropped anywhere.
 (() => {
   const frame = window.frameElement; // null when the widget is opened by itself, or from another site
   const page = frame ? window.parent.document : null;

@@ -1,4 +1,4 @@
-"""What can be done with a run: stop, go on, clone, delete, and what people write on it."""
+"""Actions on runs and groups: stop, resume, train more, clone, delete, edit name, tags and notes."""
 
 from __future__ import annotations
 
@@ -13,19 +13,20 @@ from pages.shared.markdown import plain
 from pages.shared.stores import store
 from seg_core.config import LONGEST_RUN
 from seg_core.errors import InputError
+from seg_core.runs.address import short_key
 from seg_core.runs.dispatch import dispatch
-from seg_core.runs.groups import Group, groups_of
+from seg_core.runs.groups import Group, by_key
 from seg_core.runs.run import Run
 
 
 def action_buttons(run: Run) -> None:
-    """A button for each thing that can be done with a run in its state."""
+    """Show a button for each action that a run's status allows."""
     with st.container(horizontal=True, horizontal_alignment="right"):
         if run.is_active:
             _stop_buttons(run)
-        if run.can_resume and _button(run, "Resume", "play_circle", "Go on at the epoch that was interrupted."):
+        if run.can_resume and _button(run, "Resume", "play_circle", "Continue with the epoch that was interrupted."):
             _do(lambda: store().requeue(run.id), starts=True)
-        if run.can_extend and _button(run, "Train more", "forward", "Continue for more epochs."):
+        if run.can_extend and _button(run, "Train more", "forward", "Train for more epochs."):
             _train_more(run)
         if run.can_delete and _button(run, "Delete", "delete"):
             _confirm_delete(run.label, [run])
@@ -33,16 +34,18 @@ def action_buttons(run: Run) -> None:
 
 def _stop_buttons(run: Run) -> None:
     if run.status == "running" and run.stop_after_epoch:
-        if _button(run, "Keep going", "undo", "It was to stop after the epoch at work."):
+        if _button(run, "Keep going", "undo", "Do not stop after this epoch."):
             _do(lambda: store().keep_going(run.id))
     elif (
         run.status == "running"
         and run.epoch < run.config.epochs
-        and _button(run, "Stop after this epoch", "timer_pause", "The epoch at work is finished first, so nothing is repeated.")
+        and _button(
+            run, "Stop after this epoch", "timer_pause", "Finish the current epoch first, so that none is repeated on resuming."
+        )
     ):
         _do(lambda: store().request_stop(run.id, after_epoch=True))
-    label = {"stopping": "Stopping…", "queued": "Take out of the queue"}.get(run.status, "Stop")
-    if _button(run, label, "stop_circle", "The model so far is kept.", disabled=not run.can_stop):
+    label = {"stopping": "Stopping…", "queued": "Remove from queue"}.get(run.status, "Stop")
+    if _button(run, label, "stop_circle", "The model trained so far is kept.", disabled=not run.can_stop):
         _do(lambda: store().request_stop(run.id))
 
 
@@ -53,16 +56,16 @@ def _button(run: Run, label: str, icon: str, help: str | None = None, *, disable
 def _do(action: Callable[[], object], *, starts: bool = False) -> None:
     try:
         action()
-    except InputError as error:  # the run ended, or was deleted, since the button was drawn
+    except InputError as error:  # the run has ended, or was deleted, since the button was drawn
         st.toast(plain(str(error)), icon=":material/error:")
     if starts:
-        dispatch(store())  # rather than wait for the supervisor's next look
+        dispatch(store())  # the supervisor would do it seconds later
     st.rerun()
 
 
 def _do_each(action: Callable[[int], object], runs: Sequence[Run]) -> None:
     for run in runs:
-        with suppress(InputError):  # it ended, or was deleted, since the button was drawn; the others are dealt with all the same
+        with suppress(InputError):  # it has ended or was deleted meanwhile; the others go on
             action(run.id)
     dispatch(store())
     st.rerun()
@@ -70,28 +73,28 @@ def _do_each(action: Callable[[int], object], runs: Sequence[Run]) -> None:
 
 @st.dialog("Train for more epochs")
 def _train_more(run: Run) -> None:
-    st.write(f"**{plain(run.label)}** has finished its {run.config.epochs} epochs.")
+    st.write(f"**{plain(run.label)}** has finished {run.config.epochs} epochs.")
     epochs = st.number_input("More epochs", 1, LONGEST_RUN - run.config.epochs, min(10, LONGEST_RUN - run.config.epochs))
     if run.config.schedule == "one-cycle":
-        st.caption("The learning rate goes through another cycle over these epochs; the best epoch so far is kept.")
+        st.caption("The learning rate runs through another cycle over these epochs; the best epoch so far is kept.")
     further = run.config.model_copy(update={"epochs": run.config.epochs + int(epochs), "schedule_from": run.config.epochs})
     if further.averaged_from < further.epochs:
-        st.caption(f"The weights of epochs {further.averaged_from} to {further.epochs} are averaged anew.")
+        st.caption(f"The weights of epochs {further.averaged_from} to {further.epochs} are averaged.")
     if st.button("Continue", type="primary"):
         _do(lambda: store().extend(run.id, int(epochs)), starts=True)
 
 
 @st.dialog("Delete?")
 def _confirm_delete(label: str, runs: Sequence[Run]) -> None:
-    what = "its model, its masks and its log" if len(runs) == 1 else f"the models, the masks and the logs of its {len(runs)} runs"
-    st.write(f"**{plain(label)}** goes with {what}. This cannot be undone.")
+    what = "its model, masks and log" if len(runs) == 1 else f"the models, masks and logs of its {len(runs)} runs"
+    st.write(f"This deletes **{plain(label)}** with {what}. It cannot be undone.")
     yes, no = st.columns(2)
     if yes.button("Delete", type="primary", width="stretch"):
         freed, errors = 0, []
         for run in runs:
             try:
                 freed += store().delete(run.id)
-            except InputError as error:  # it was resumed or deleted in another window, or its folder is locked
+            except InputError as error:  # resumed or deleted in another window, or its folder is locked
                 errors.append(str(error))
         if errors:
             st.error(plain(" ".join(errors)))
@@ -107,62 +110,61 @@ def _confirm_delete(label: str, runs: Sequence[Run]) -> None:
 
 
 def _still_chosen() -> list[str]:
-    """What the address names of the runs and groups that there are."""
-    runs = store().list_runs()
-    known = {str(run.id) for run in runs} | {f"g{group.id}" for group in groups_of(runs)}
-    return [key for key in st.query_params.get_all("run") if key in known]
+    """Return the keys in the page's address whose runs and groups exist."""
+    known = by_key(store().list_runs())
+    return [key for key in map(short_key, st.query_params.get_all("run")) if key in known]
 
 
 def group_buttons(group: Group) -> None:
-    """A button for each thing that can be done with all runs of a group at once."""
+    """Show a button for each action on all runs of a group."""
     active, left = [run for run in group.runs if run.can_stop], [run for run in group.runs if run.can_resume]
 
     def button(label: str, icon: str, help: str) -> bool:
         return st.button(label, icon=f":material/{icon}:", key=f"{icon}-group-{group.id}", help=help)
 
     with st.container(horizontal=True, horizontal_alignment="right"):
-        if active and button("Stop all", "stop_circle", "The models so far are kept."):
+        if active and button("Stop all", "stop_circle", "The models trained so far are kept."):
             _do_each(store().request_stop, active)
-        if left and button(f"Resume {len(left)}", "play_circle", "Those that did not finish go on."):
+        if left and button(f"Resume {len(left)}", "play_circle", "Resume the runs that did not finish."):
             _do_each(store().requeue, left)
-        if all(run.can_delete for run in group.runs) and button("Delete group", "delete", "All of its runs."):
+        if all(run.can_delete for run in group.runs) and button("Delete group", "delete", "Delete all of its runs."):
             _confirm_delete(group.label, group.runs)
 
 
 def clone_link(run: Run) -> None:
-    """A link to Train with the data and the settings of a run."""
+    """Show a link to Train with the data and the settings of a run."""
     label = "Clone this run with changes"
     st.page_link("train.py", label=label, icon=":material/content_copy:", query_params=clone_query(run))
 
 
 def compare_link(models: Sequence[str], sources: Sequence[str]) -> None:
-    """A link to Compare with models, by the names that its addresses have, on a dataset."""
+    """Show a link to Compare with models, by their keys, on a dataset."""
     query = {"data": list(sources), "model": list(models)}
     st.page_link("compare.py", label="Compare the masks", icon=":material/compare:", query_params=query)
 
 
 def report_link(runs: Sequence[Run]) -> None:
-    """A link to the report on runs."""
-    ids = [str(run.id) for run in runs]
-    st.page_link("report.py", label="Report on these runs", icon=":material/description:", query_params={"run": ids})
+    """Show a link to the Report page with runs."""
+    query = {"run": [run.key for run in runs]}
+    st.page_link("report.py", label="Report on these runs", icon=":material/description:", query_params=query)
 
 
 def edit_panel(run: Run) -> None:
-    """The name, the tags and the notes of a run, to read and to change."""
+    """Show the name, tags and notes of a run, to read and to edit."""
     with st.expander("Name, tags and notes", icon=":material/edit_note:", expanded=bool(run.notes)):
         saved = {"name": run.name, "tags": ", ".join(run.tags), "notes": run.notes}
-        overtaken = [field for field, value in saved.items() if _overtaken(f"run-{field}-{run.id}", value)]
-        # What was typed stays while another run or another page is looked at.
+        conflicts = [field for field, value in saved.items() if _has_conflict(f"run-{field}-{run.id}", value)]
+        # What was typed stays while another run or another page is visited.
         name = st.text_input(
             "Name", max_chars=100, placeholder=run.config.label, key=f"run-name-{run.id}", persist_state="session"
         )
         tags = st.text_input("Tags", placeholder="separated by commas", key=f"run-tags-{run.id}", persist_state="session")
         notes = st.text_area("Notes", height=120, key=f"run-notes-{run.id}", persist_state="session")
-        if overtaken:
-            st.warning(f"Changed in another window meanwhile: {', '.join(overtaken)}. Saving replaces that by what stands here.")
+        if conflicts:
+            st.warning(f"Changed in another window meanwhile: {', '.join(conflicts)}. Saving replaces that with the text here.")
         typed = {"name": name, "tags": tags, "notes": notes}
         changed: dict[str, Any] = {field: value for field, value in typed.items() if value != saved[field]}
-        # Never disabled: what was typed last arrives here with the very click.
+        # Never disabled: the last text typed arrives together with the click.
         if st.button("Save", icon=":material/save:", key=f"save-{run.id}") and changed:
             if "tags" in changed:
                 changed["tags"] = tags.split(",")
@@ -172,17 +174,17 @@ def edit_panel(run: Run) -> None:
 def _annotate(run_id: int, changed: dict[str, Any]) -> None:
     store().annotate(run_id, **changed)
     for field in changed:
-        st.session_state.pop(f"run-{field}-{run_id}-saved", None)  # from now on the field shows what is saved
+        st.session_state.pop(f"run-{field}-{run_id}-saved", None)  # the field then shows what is saved
 
 
-def _overtaken(key: str, saved: str) -> bool:
-    """Let a field show what is saved, unless something else was typed into it; whether that was saved over meanwhile."""
+def _has_conflict(key: str, saved: str) -> bool:
+    """Show in a field what is saved, unless it holds other text; return True if the saved text has changed under that text."""
     known = st.session_state.get(f"{key}-saved") if key in st.session_state else None
     if known == saved:
         return False
     if known is not None and st.session_state[key] != known:
         return True
-    if st.session_state.get(key) != saved:  # what is assigned replaces what is being typed by now
+    if st.session_state.get(key) != saved:  # only then: an assignment replaces text that is being typed
         st.session_state[key] = saved
     st.session_state[f"{key}-saved"] = saved
     return False

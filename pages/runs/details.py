@@ -1,4 +1,4 @@
-"""One run in detail: where it stands, what can be done with it, its masks, its log."""
+"""One run in detail: status, actions, settings, log, downloads."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import streamlit as st
 
 from pages.live.components import run_facts, run_log
 from pages.runs.actions import action_buttons, clone_link, edit_panel
-from pages.runs.downloads import take_run_away
+from pages.runs.downloads import run_downloads
 from pages.shared.markdown import plain
 from pages.shared.stores import store
 from seg_core.errors import InputError
@@ -19,7 +19,7 @@ LOG_LINES = 40
 
 
 def run_details(run_id: int, others: Sequence[Run] = ()) -> None:
-    """Show a run, kept current while it is active; the page is drawn anew too when one of ``others`` comes to another state."""
+    """Show a run, kept current while it is active; the page is redrawn when its status or that of one of ``others`` changes."""
     try:
         run = store().get_run(run_id)
     except InputError as error:
@@ -32,20 +32,20 @@ def run_details(run_id: int, others: Sequence[Run] = ()) -> None:
     with st.container():
         if run.message and not run.is_active:
             {"failed": st.error, "lost": st.warning}.get(run.status, st.info)(plain(run.message))
-    # Not in a fragment: one that is drawn anew just when its visitor leaves the page breaks the next one.
+    # Not in a fragment: one that is redrawn just when its visitor leaves the page breaks the next page.
     run_facts(run, others)
     st.caption(_settings(run))
     with st.expander("Log", expanded=True, icon=":material/notes:"):
         run_log(run_id, LOG_LINES)
     with st.container():
-        take_run_away(run)
+        run_downloads(run)
     edit_panel(run)
     clone_link(run)
 
 
 def _settings(run: Run) -> str:
     c, data = run.config, plain(", ".join(Path(source).name for source in run.sources))
-    encoder = f" (encoder at {c.encoder_rate:g} of it)" if c.variant == "fine-tune" and c.encoder_rate != 1 else ""
+    encoder = f" (encoder: {c.encoder_rate:g} of it)" if c.variant == "fine-tune" and c.encoder_rate != 1 else ""
     averaged = f", averaged from epoch {c.averaged_from}" if c.averages else ""
     return (
         f"{c.label} · recipe {c.recipe} · decoder {c.decoder} · {c.image_size} px · batch {c.batch_size} · "

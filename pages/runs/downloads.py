@@ -1,4 +1,4 @@
-"""Files to download of a run."""
+"""Downloads of a run."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from seg_core.runs.metrics_csv import metrics_csv
 from seg_core.runs.run import Run
 
 
-def take_run_away(run: Run) -> None:
-    """The metrics of a run as CSV, and its best model with a card."""
+def run_downloads(run: Run) -> None:
+    """Offer the metrics of a run as CSV, and its best model with a model card."""
     if not run.epochs_done:
         return
-    with st.expander("Take away", icon=":material/download:"):
+    with st.expander("Export", icon=":material/download:"):
 
         def metrics() -> str:
             return metrics_csv(store().metrics(run.id))
@@ -30,5 +30,5 @@ def take_run_away(run: Run) -> None:
         except InputError as error:
             st.caption(plain(str(error)))
             return
-        made_file(request, "model.zip", "Model with its card", f"run-{run.id}-model.zip", again=True)
-        st.caption("The best model in fp16, with a card in Markdown: how it was made, what it scores, how robust it is.")
+        made_file(request, "model.zip", "Model with model card", f"run-{run.id}-model.zip", again=True)
+        st.caption("The best model in fp16, with a model card in Markdown: training, scores and robustness.")

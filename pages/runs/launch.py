@@ -1,4 +1,4 @@
-"""Putting runs in line from a page."""
+"""Queue runs from a page."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ DOUBLE_CLICK_S = 2.0
 
 
 def launch(add: Callable[[], list[str]]) -> list[str]:
-    """Have ``add`` put runs in line; gives what they are called in addresses, as ``add`` does.
+    """Queue runs by calling ``add``, and return their keys, as ``add`` does.
 
-    The second click of a double one arrives while the page is on its way to them: it gets what the first one got.
+    The second click of a double click arrives while the page is being left; it queues nothing and returns the same keys.
     """
     at, before = st.session_state.get("launched", (0.0, []))
     if before and monotonic() - at < DOUBLE_CLICK_S:

@@ -11,8 +11,9 @@ from pydantic.fields import FieldInfo
 from seg_core.config import Config
 
 ELSEWHERE = {"variant", "recipe", "schedule_from"}
+"""Fields that are set elsewhere on the page, or not by the user."""
 BY_FOLDS = {"val_fraction", "folds", "fold"}
-"""What a cross-validation sets, or has no use for."""
+"""Fields that a cross-validation sets or does not use."""
 LABELS = {
     "learning_rate": "Learning rate",
     "val_fraction": "Validation share",
@@ -22,10 +23,13 @@ LABELS = {
 
 
 def settings_panel(recipe: str, start: Config | None, key: str, *, cross_validation: bool = False) -> dict[str, Any]:
-    """Show the settings; those that differ from the recipe's values.
+    """Show the settings and return those that differ from the recipe's values.
 
-    They begin with the recipe's values, or with those of ``start`` where it is of the same recipe. ``key`` tells one beginning
-    from another. What a ``cross_validation`` decides can be seen, not set.
+    Args:
+        recipe: gives the initial values, unless ``start`` does.
+        start: gives the initial values if it is of the same recipe.
+        key: of the form; another key begins again with the initial values.
+        cross_validation: disable the settings that a cross-validation decides.
     """
     off = BY_FOLDS if cross_validation else set[str]()
     defaults = Config.of(recipe)

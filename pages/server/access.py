@@ -1,9 +1,10 @@
-"""Who may come in: one ASGI middleware in front of pages, websockets, Gradio's queue, API and files.
+"""The access guard: one ASGI middleware in front of pages, websockets, Gradio's queue, API and files.
 
-Always, so that another web page open in the same browser cannot use the app behind its user's back:
-    a request whose Origin is not the app itself is refused, and without a password so is any host name but localhost
-    and bare addresses (a name could have been rebound to this machine). Nor may it show the app in a frame of its own.
-With a password: a browser signs in at /sign-in and carries a signed cookie, a script sends HTTP Basic (any user name).
+It always protects against other web pages in the same browser, which could use the app without its user's knowledge: a request
+whose Origin is not the app is refused, and no other site may show the app in a frame. Without a password, so is a request for any
+host name but localhost, since a name could have been rebound to this machine; bare IP addresses are served.
+
+With a password, a browser signs in at /sign-in and carries a signed cookie; a script sends HTTP Basic with any user name.
 """
 
 from __future__ import annotations
@@ -31,11 +32,11 @@ LONGEST_FORM = 4096
 
 
 class AccessGuard:
-    """The middleware.
+    """ASGI middleware that passes on only the requests of visitors who may use the app.
 
     Args:
-        app: what it guards.
-        password: what visitors must give; empty lets in everyone who can reach the port.
+        app: the application behind it.
+        password: the password of all visitors; if empty, everyone who can reach the port is let in.
         key: signs the session cookies; see `pages.server.sessions.signing_key`.
     """
 
@@ -67,12 +68,12 @@ class AccessGuard:
             await refuse(scope, receive, send, ask(scope, headers))
 
     def session(self, scope: Scope) -> str | None:
-        """The name of the session that this request belongs to."""
+        """Return the name of the session that a request belongs to, if any."""
         cookies = cookie_parser(Headers(scope=scope).get("cookie", ""))
         return self.sessions.check(cookies.get(cookie_name(scope), ""))
 
     async def let_in(self, session: str, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass a signed-in request on; a websocket is remembered, so that signing out can close it."""
+        """Pass on the request of a signed-in visitor; websockets are remembered, so that signing out can close them."""
         if scope["type"] == "http":
             await self.app(scope, receive, send)
             return
@@ -86,13 +87,13 @@ class AccessGuard:
                 del self.sockets[session]
 
     async def sign_in(self, scope: Scope, receive: Receive) -> Response:
-        """Show the form, or judge what was typed into it."""
+        """Show the form, or check the password typed into it."""
         if scope["method"] != "POST":
             target = local_path(parse_qs(scope["query_string"].decode("latin-1")).get("next", [""])[0])
             return RedirectResponse(target, 303) if self.session(scope) else sign_in_page(target)
         form = await read_form(receive)
         target = local_path(form.get("next", ""))
-        if problem := await self.judge(scope, form.get("password", "")):
+        if problem := await self.check(scope, form.get("password", "")):
             return sign_in_page(target, problem, 429 if problem.startswith("Too many") else 401)
         answer = RedirectResponse(target, 303)
         cookie, secure = self.sessions.begin(), scope["scheme"] == "https"
@@ -112,17 +113,17 @@ class AccessGuard:
         return answer
 
     async def basic(self, scope: Scope, authorization: str) -> Response | None:
-        """What HTTP Basic earns: nothing said when the password is right, else the refusal."""
+        """Check the password of HTTP Basic; return the refusal, or None if it is right."""
         kind, _, code = authorization.partition(" ")
         try:
             given = base64.b64decode(code, validate=True).decode() if kind.lower() == "basic" else ""
         except (binascii.Error, UnicodeDecodeError):
             given = ""
-        problem = await self.judge(scope, given.partition(":")[2])
+        problem = await self.check(scope, given.partition(":")[2])
         return JSONResponse({"detail": problem}, 429 if problem.startswith("Too many") else 401) if problem else None
 
-    async def judge(self, scope: Scope, given: str) -> str:
-        """Compare a password with the right one; gives one sentence about what is wrong, or nothing."""
+    async def check(self, scope: Scope, given: str) -> str:
+        """Check a password; return the problem in a sentence, or an empty text if it is right."""
         address = scope["client"][0] if scope.get("client") else ""
         if wait := self.guesses.wait(address):
             return f"Too many wrong passwords; try again in {math.ceil(wait)} s."
@@ -136,7 +137,7 @@ class AccessGuard:
 
 
 class GuardedSocket:
-    """One open websocket's way out to its browser; once closed by us, what the app still sends is dropped."""
+    """The sending side of a websocket that is open; once it is closed here, what the app still sends is dropped."""
 
     def __init__(self, send: Send) -> None:
         self._send = send
@@ -148,13 +149,13 @@ class GuardedSocket:
             await self._send(message)
 
     async def close(self) -> None:
-        """Close the websocket; the app then hears that its visitor has left."""
+        """Close the websocket; the app then notices that its visitor has left."""
         await self.send({"type": "websocket.close", "code": 1008})
         self._closed = True
 
 
 def in_own_frames(send: Send) -> Send:
-    """Tell the browser with every answer that no other site may show it in a frame, where clicks would be its visitor's."""
+    """Forbid other sites, with every answer, to show the app in a frame, in which they could steer a visitor's clicks."""
 
     async def send_with_policy(message: Message) -> None:
         if message["type"] == "http.response.start":
@@ -166,20 +167,20 @@ def in_own_frames(send: Send) -> Send:
 
 
 def foreign(headers: Headers, named_hosts: bool) -> str:
-    """One sentence about a request that another site made or may have made; empty for one of our own."""
+    """Return a sentence if another site made, or may have made, a request; empty for one of our own."""
     host, origin = headers.get("host", ""), headers.get("origin")
     try:
         name = urlsplit(f"//{host}").hostname or ""
         from_elsewhere = origin is not None and urlsplit(origin).netloc != host
     except ValueError:
-        return "The headers Host and Origin of this request make no sense."
+        return "The Host or Origin header of this request is malformed."
     if not named_hosts and name != "localhost" and not is_address(name):
         return "Without a password the app answers only to localhost or an IP address; set LESIONLAB_PASSWORD to use a host name."
     return "This request comes from another site." if from_elsewhere else ""
 
 
 def is_address(name: str) -> bool:
-    """Whether a host name is an IP address."""
+    """True if a host name is an IP address."""
     try:
         ip_address(name)
     except ValueError:
@@ -188,11 +189,11 @@ def is_address(name: str) -> bool:
 
 
 def ask(scope: Scope, headers: Headers) -> Response:
-    """What a stranger gets: a person the sign-in page, a script 401."""
+    """Ask a visitor to sign in: a person gets the sign-in page, a script gets 401."""
     if scope["type"] == "http" and scope["method"] == "GET" and "text/html" in headers.get("accept", ""):
         target = scope["path"] + (f"?{scope['query_string'].decode('latin-1')}" if scope["query_string"] else "")
         return RedirectResponse(f"/sign-in?next={quote(target)}" if target != "/" else "/sign-in", 303)
-    # A page asks in the background; its browser would answer a challenge with a window of its own, over that page.
+    # For a request that a page makes in the background, the browser would answer a challenge with a dialog over that page.
     if "sec-fetch-mode" in headers:
         return JSONResponse({"detail": "Signed out; reload this page."}, 401)
     challenge = {"WWW-Authenticate": 'Basic realm="LesionLab", charset="UTF-8"'}
@@ -200,12 +201,12 @@ def ask(scope: Scope, headers: Headers) -> Response:
 
 
 async def refuse(scope: Scope, receive: Receive, send: Send, answer: Response) -> None:
-    """Answer a request, or close a websocket before it opens."""
+    """Answer a request with a refusal, or close a websocket before it opens."""
     await (answer if scope["type"] == "http" else WebSocketClose(code=1008))(scope, receive, send)
 
 
 async def read_form(receive: Receive) -> dict[str, str]:
-    """The fields of a posted form; more than a form of ours can hold is not read."""
+    """Return the fields of a posted form, of which at most about ``LONGEST_FORM`` bytes are read."""
     body = b""
     more = True
     while more and len(body) <= LONGEST_FORM:
@@ -216,15 +217,15 @@ async def read_form(receive: Receive) -> dict[str, str]:
 
 
 def local_path(target: str) -> str:
-    """Where to go after signing in: a path of this app and nothing else."""
+    """Return where to go after signing in: the path asked for if it is one of this app, else ``/``."""
     return target if target.startswith("/") and not target.startswith(("//", "/\\")) and target.isprintable() else "/"
 
 
 def cookie_name(scope: Scope) -> str:
-    """Names the port, because browsers share cookies between all ports of a host."""
+    """Return the name of the session cookie. It contains the port, as browsers share cookies between all ports of a host."""
     return f"lesionlab_{scope['server'][1] if scope.get('server') else 0}"
 
 
 def digest(text: str) -> bytes:
-    """A fixed-length stand-in for a password."""
+    """Return a digest of fixed length, to compare passwords by."""
     return hmac.digest(b"LesionLab", text.encode(), "sha256")

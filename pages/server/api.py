@@ -1,4 +1,4 @@
-"""The JSON API under /api: what scripts ask for, and what the live parts of the pages poll."""
+"""The JSON API under /api, for scripts and for the live components of the pages."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ T = TypeVar("T")
 
 
 class Answer(JSONResponse):
-    """JSON in ASCII: a file name may contain bytes that are no text, which UTF-8 cannot hold."""
+    """A JSON answer in ASCII: a file name may contain bytes that are no text, which UTF-8 cannot hold."""
 
     def render(self, content: Any) -> bytes:
         return json.dumps(content, allow_nan=False, separators=(",", ":")).encode("ascii")
@@ -36,7 +36,7 @@ JobId = Annotated[int, Path(description="The job's number.", ge=1)]
 
 @router.get("/health", tags=["app"])
 def health() -> dict[str, Any]:
-    """Whether the app is up, its version, and how many runs train and wait."""
+    """Health of the app: its version, and how many runs train and wait."""
     return {
         "status": "ok",
         "version": VERSION,
@@ -47,14 +47,14 @@ def health() -> dict[str, Any]:
 
 @router.get("/runs", tags=["runs"])
 def list_runs(
-    after: Annotated[int, Query(description="Only what has changed since this stamp of an earlier answer.", ge=0)] = 0,
+    after: Annotated[int, Query(description="Return only what has changed since this stamp of an earlier answer.", ge=0)] = 0,
 ) -> Answer:
-    """All runs, the newest first, without their notes; a queued one has its ``position`` in line, from 1.
+    """All runs, the newest first, without their notes; a queued one has its ``position`` in the queue, from 1.
 
-    Ask again with ``after`` set to the ``stamp`` of the last answer for the runs that have changed since, and the numbers of
-    those ``deleted``. If ``since`` is not what you asked with, drop what you hold: the database is another one. ``line`` holds
-    the numbers of all queued runs, the next one first. ``last_point`` and ``last_line`` are the ids of a run's newest metric and
-    of the last line of its log.
+    Ask again with ``after`` set to the ``stamp`` of the last answer, and get the runs that have changed since, and the numbers
+    of those ``deleted``. If ``since`` differs from what you asked with, drop what you hold: the database is another one.
+    ``line`` is the queue: the numbers of its runs, the next one first. ``last_point`` and ``last_line`` are the ids of a run's
+    newest metric and of the last line of its log.
     """
     news = store().changes(after)
     position = {run_id: place for place, run_id in enumerate(news.line, start=1)}
@@ -73,16 +73,16 @@ def _listed(change: Changed) -> dict[str, Any]:
 
 @router.get("/runs/{run_id}", tags=["runs"])
 def show_run(run_id: RunId) -> dict[str, Any]:
-    """One run: its settings and where it stands."""
+    """One run: its settings, status and progress."""
     return _known(run_id)
 
 
 @router.get("/runs/{run_id}/metrics", tags=["runs"])
 def metrics(run_id: RunId, after: Annotated[int, Query(description="Only points with a greater id.", ge=0)] = 0) -> Answer:
-    """The metrics of every whole epoch, at network resolution.
+    """The metrics of every complete epoch, at network resolution.
 
-    Ask again with ``after`` set to the last id for what is new. When a resumed run writes an epoch again, its points and those of
-    later epochs get new ids: drop what you hold from the first new epoch on.
+    Ask again with ``after`` set to the ``last`` id for newer points. When a resumed run writes an epoch again, its points and
+    those of later epochs get new ids: drop what you hold from the first epoch of the answer on.
     """
     points = [asdict(point) for point in _or_missing(lambda: store().metrics(run_id, after))]
     return Answer({"points": points, "last": points[-1]["id"] if points else after})
@@ -91,12 +91,12 @@ def metrics(run_id: RunId, after: Annotated[int, Query(description="Only points 
 @router.get("/runs/{run_id}/batches", tags=["runs"])
 def batches(
     run_id: RunId,
-    points: Annotated[int, Query(description="At most so many points.", ge=2, le=20_000)] = 2000,
-    begin: Annotated[float, Query(alias="from", description="Where to begin, in epochs.", ge=0, le=1e9)] = 0,
-    end: Annotated[float, Query(alias="to", description="Where to end, in epochs.", ge=0, le=1e9)] = 1e9,
-    window: Annotated[int | None, Query(description="Over how many batches to smooth; 1 for none.", ge=1, le=10**9)] = None,
+    points: Annotated[int, Query(description="The most points to return.", ge=2, le=20_000)] = 2000,
+    begin: Annotated[float, Query(alias="from", description="The beginning, in epochs.", ge=0, le=1e9)] = 0,
+    end: Annotated[float, Query(alias="to", description="The end, in epochs.", ge=0, le=1e9)] = 1e9,
+    window: Annotated[int | None, Query(description="Batches to smooth over; 1 for no smoothing.", ge=1, le=10**9)] = None,
 ) -> Answer:
-    """The training loss of every batch, smoothed and then thinned out; see `seg_core.runs.loss_curve` for how.
+    """The training loss of every batch, smoothed and then thinned out as in `seg_core.runs.loss_curve`.
 
     Batch b of B in epoch e lies at ``x`` = e - 1 + b / B. ``low`` and ``high`` are the extremes before smoothing.
     """
@@ -106,13 +106,13 @@ def batches(
 
 @router.get("/runs/{run_id}/log", tags=["runs"])
 def log(run_id: RunId, lines: Annotated[int, Query(ge=1, le=1000)] = 100) -> dict[str, Any]:
-    """The end of a run's log."""
+    """The last lines of a run's log."""
     return {"lines": [asdict(line) for line in _or_missing(lambda: store().log_tail(run_id, lines))]}
 
 
 @router.get("/runs/{run_id}/masks", tags=["runs"])
 def masks(run_id: RunId) -> dict[str, Any]:
-    """Which pictures there are of a run: the ids of its fixed validation photographs, and the epochs."""
+    """The pictures of a run: the ids of its fixed validation photographs, and the epochs that have masks."""
     _known(run_id)
     folder = store().folder(run_id)
     return {"ids": mask_ids(folder), "photos": len(mask_photos(folder)), "epochs": mask_epochs(folder)}
@@ -120,7 +120,7 @@ def masks(run_id: RunId) -> dict[str, Any]:
 
 @router.get("/runs/{run_id}/masks/{name}", tags=["runs"], response_class=FileResponse)
 def mask(run_id: RunId, name: Annotated[str, Path(pattern=r"^[a-z0-9-]+\.(png|jpg)$")]) -> FileResponse:
-    """A picture of a fixed validation photograph: photo-K.jpg, truth-K.png, or the probability in grey, epoch-NNNN-K.png."""
+    """A picture of the fixed validation photograph K: photo-K.jpg, truth-K.png, or epoch-NNNN-K.png, the probability in grey."""
     _known(run_id)
     file = store().folder(run_id) / "masks" / name
     if not file.is_file():
@@ -130,16 +130,16 @@ def mask(run_id: RunId, name: Annotated[str, Path(pattern=r"^[a-z0-9-]+\.(png|jp
 
 @router.post("/runs/{run_id}/stop", tags=["runs"])
 def stop(
-    run_id: RunId, after_epoch: Annotated[bool, Query(description="Let it finish the epoch at work first.")] = False
+    run_id: RunId, after_epoch: Annotated[bool, Query(description="Finish the current epoch first.")] = False
 ) -> dict[str, Any]:
-    """Stop a run within one batch, or after its epoch; its model is kept."""
+    """Stop a run within one batch, or after its current epoch; its model is kept."""
     _known(run_id)
     return _or_conflict(lambda: store().request_stop(run_id, after_epoch=after_epoch).to_json())
 
 
 @router.post("/runs/{run_id}/move", tags=["runs"])
-def move(run_id: RunId, by: Annotated[int, Query(description="Places back in line; forward if negative.")]) -> dict[str, Any]:
-    """Move a queued run in line; gives the numbers of the runs in line, the next one first."""
+def move(run_id: RunId, by: Annotated[int, Query(description="Places to move back; forward if negative.")]) -> dict[str, Any]:
+    """Move a queued run; the answer's ``line`` is the queue after that, the next run first."""
     _known(run_id)
 
     def moved() -> dict[str, Any]:
@@ -151,13 +151,13 @@ def move(run_id: RunId, by: Annotated[int, Query(description="Places back in lin
 
 @router.get("/jobs/{job_id}", tags=["jobs"])
 def show_job(job_id: JobId) -> dict[str, Any]:
-    """One job, such as the evaluation of a split: how far it is, or how it ended."""
+    """One job, such as the evaluation of a split: its status and progress."""
     return _or_missing(lambda: jobs().get(job_id)).to_json()
 
 
 @router.post("/jobs/{job_id}/cancel", tags=["jobs"])
 def cancel_job(job_id: JobId) -> dict[str, Any]:
-    """Cancel a job; nothing happens to one that has ended."""
+    """Cancel a job; one that has ended stays as it is."""
     return _or_missing(lambda: jobs().cancel(job_id)).to_json()
 
 

@@ -1,4 +1,4 @@
-"""The pictures of an evaluation: every photograph with its truth and its predicted probabilities, all three alike in size."""
+"""The pictures of an evaluation: every photograph, its true mask and its predicted probabilities, all of one size."""
 
 from __future__ import annotations
 
@@ -27,20 +27,20 @@ Number = Annotated[int, PathParameter(ge=1, le=99_999, description="The photogra
 
 @router.get("/probability.png", response_class=FileResponse)
 def probability(key: Key, number: Number) -> FileResponse:
-    """The probabilities of a photograph in grey, 255 standing for 1."""
+    """The predicted probabilities of a photograph in grey; 255 is 1."""
     return FileResponse(_probability(key, number), headers=KEEP)
 
 
 @router.get("/photo.jpg", response_class=Response)
 def photograph(key: Key, number: Number) -> Response:
-    """A photograph of an evaluation, in the size of its probabilities."""
+    """A photograph, scaled to the size of its probabilities."""
     size = _size(key, number)
     return _answer(_small(_path(key, number, "image"), size), "JPEG")
 
 
 @router.get("/truth.png", response_class=Response)
 def truth(key: Key, number: Number) -> Response:
-    """The true mask of a photograph of an evaluation, 0 and 255, in the size of its probabilities."""
+    """The true mask of a photograph, 0 and 255, scaled to the size of its probabilities."""
     size = _size(key, number)
     try:
         mask, _ = read_mask(_path(key, number, "mask"))

@@ -1,4 +1,4 @@
-"""Who is signed in, and who guesses too often: the memory of the access guard."""
+"""Sessions and wrong passwords: the memory of the access guard."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ SESSION_SECONDS = 7 * 24 * 3600
 
 
 def signing_key(file: Path, password: str) -> bytes:
-    """The key that signs the sessions, from a secret file (made when missing, readable by its owner only) and the password.
+    """Return the key that signs sessions, derived from the password and a secret file, which is made when missing (mode 600).
 
-    It outlives a restart, so a restarted app keeps its visitors; another password, or deleting the file, signs everyone out.
+    Visitors stay signed in when the app restarts. Another password, or deleting the file, signs everyone out.
     """
     try:
         descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -32,18 +32,18 @@ def signing_key(file: Path, password: str) -> bytes:
 
 
 class Sessions:
-    """Signed session cookies, which hold a name and when it was given; nothing is stored but the names of those signed out."""
+    """Signed session cookies, made of a random name and the time; only the names of sessions that have ended are stored."""
 
     def __init__(self, key: bytes) -> None:
         self._signer = TimestampSigner(key, digest_method=hashlib.sha256, key_derivation="hmac")
         self._ended: dict[str, float] = {}
 
     def begin(self) -> str:
-        """A new session's cookie."""
+        """Begin a session and return its cookie."""
         return self._signer.sign(secrets.token_urlsafe(16)).decode()
 
     def check(self, cookie: str) -> str | None:
-        """The name of the session that a cookie stands for; ``None`` when it is forged, expired or signed out."""
+        """Return the name of a cookie's session; None if the cookie is forged or expired, or the session has ended."""
         try:
             name = self._signer.unsign(cookie, max_age=SESSION_SECONDS).decode()
         except BadSignature:
@@ -51,7 +51,7 @@ class Sessions:
         return None if name in self._ended else name
 
     def end(self, name: str) -> None:
-        """Sign a session out: from now on its cookie is worth nothing."""
+        """End a session: its cookie is no longer accepted."""
         now = time.monotonic()
         self._ended = {other: until for other, until in self._ended.items() if until > now}
         self._ended[name] = now + SESSION_SECONDS
@@ -64,7 +64,7 @@ class _Record:
 
 
 class Guesses:
-    """Counts wrong passwords by address: from the fifth on, each doubles the wait, up to four minutes."""
+    """Count of wrong passwords by address. From the fifth on, each doubles the wait, up to four minutes."""
 
     FREE = 5
     DOUBLINGS = 8
@@ -75,7 +75,7 @@ class Guesses:
         self._records: dict[str, _Record] = {}
 
     def wait(self, address: str) -> float:
-        """Seconds until this address may try again; 0 when it may now."""
+        """Return the seconds until an address may try again; 0 if it may now."""
         record = self._records.get(address)
         return max(0.0, record.locked_until - self._clock()) if record else 0.0
 
@@ -89,5 +89,5 @@ class Guesses:
             record.locked_until = now + 2.0 ** min(record.wrong - self.FREE, self.DOUBLINGS)
 
     def right(self, address: str) -> None:
-        """Forget an address that knows the password."""
+        """Forget the wrong passwords of an address that gave the right one."""
         self._records.pop(address, None)

@@ -1,4 +1,4 @@
-"""Files that browsers fetch once and keep: the drawings in assets/ and plotly's own script, which the live charts run on."""
+"""Files that browsers fetch once and keep: the drawings in assets/ and Plotly's script for the live charts."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ router = APIRouter(prefix="/assets", include_in_schema=False)
 
 @router.get("/plotly.min.js")
 def plotly_script() -> FileResponse:
-    """Plotly's browser library, of the release that draws the other charts; `PLOTLY_URL` names it, so it may be kept."""
+    """Plotly's browser library. It may be kept for a year: its address, `PLOTLY_URL`, contains the version."""
     return FileResponse(PLOTLY_SCRIPT, media_type="text/javascript", headers=KEEP)
 
 
 @router.get("/{name}.svg")
-def split_spec(name: str) -> FileResponse:
-    """One of our own drawings."""
+def drawing(name: str) -> FileResponse:
+    """A drawing of ours, in SVG."""
     file = ASSETS / f"{name}.svg"
     if file.parent != ASSETS or not file.is_file():
         raise HTTPException(404, f"There is no drawing {name}.svg.")

@@ -14,6 +14,7 @@ from pages.shared.stores import store
 from seg_core.errors import InputError
 from seg_core.prediction.catalogue import CheckpointEntry, available_checkpoints
 from seg_core.prediction.checkpoint import load_checkpoint
+from seg_core.runs.address import Address, short_key
 
 if TYPE_CHECKING:
     from seg_core.prediction.checkpoint import Checkpoint
@@ -53,9 +54,9 @@ def _name(entry: CheckpointEntry, run: Run | None) -> str:
 
 
 def short_name(entry: CheckpointEntry) -> str:
-    """Return the name of a model in links: ``fine-tune-best`` for a file that ships, ``run 3`` for a run."""
+    """Return the name of a model in links: ``fine-tune-best`` for a file that ships, ``3`` for the best model of run 3."""
     run_id = _run_id(entry)
-    return entry.path.stem if run_id is None else f"run {run_id}"
+    return entry.path.stem if run_id is None else Address(run_id).key
 
 
 def choices() -> list[tuple[str, str]]:
@@ -76,7 +77,7 @@ def default_pair(paths: list[str]) -> tuple[str | None, str | None]:
 
 
 def find_model(name: str) -> CheckpointEntry:
-    """Return the model that has a name as by `model_name`, a short name (``fine-tune-best``, ``run 3``), or a listed path.
+    """Return the model that has a name as by `model_name`, a short name (``fine-tune-best``, ``3``, ``run 3``), or a listed path.
 
     Raises:
         InputError: if there is no such model, or none at all.
@@ -84,7 +85,7 @@ def find_model(name: str) -> CheckpointEntry:
     entries = available_checkpoints()
     names = model_names(entries)
     for entry in entries:
-        if name in (names[entry.path], str(entry.path), short_name(entry)):
+        if name in (names[entry.path], str(entry.path)) or short_key(name) == short_name(entry):
             return entry
     if not entries:
         raise InputError("There is no trained model yet; train one first.")

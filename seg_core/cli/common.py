@@ -10,6 +10,9 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from seg_core.errors import InputError
+from seg_core.runs.address import parse_run_id
+
 if TYPE_CHECKING:
     from seg_core.runs.run import Run
     from seg_core.runs.store import RunStore
@@ -22,7 +25,16 @@ DataOption = Annotated[
     list[str], typer.Option("--data", help="A dataset folder, or 'sample'. Give it several times to join folders.")
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object as the last line.")]
-RunArgument = Annotated[int, typer.Argument(help="The run's number.", metavar="RUN_ID")]
+
+
+def _run_id(text: str) -> int:
+    try:
+        return parse_run_id(text)
+    except InputError as error:
+        raise typer.BadParameter(str(error)) from None
+
+
+RunArgument = Annotated[int, typer.Argument(help="The run's number.", metavar="RUN_ID", parser=_run_id)]
 
 
 def report(text: str, result: Run | dict[str, Any], as_json: bool) -> None:

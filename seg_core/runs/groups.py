@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from seg_core.runs.address import Address
 from seg_core.runs.run import Run
 
 
@@ -20,6 +21,11 @@ class Group:
         group = self.runs[0].group
         assert group is not None
         return group
+
+    @property
+    def key(self) -> str:
+        """Its address in links, such as ``g3``."""
+        return Address(self.id, is_group=True).key
 
     @property
     def is_cross_validation(self) -> bool:
@@ -46,3 +52,8 @@ def groups_of(runs: Sequence[Run]) -> list[Group]:
         if run.group is not None:
             members.setdefault(run.group, []).append(run)
     return [Group(tuple(members[id])) for id in sorted(members, reverse=True) if len(members[id]) > 1]
+
+
+def by_key(runs: Sequence[Run]) -> dict[str, Run | Group]:
+    """Return some runs and their groups, by their keys: ``3`` and ``g3``."""
+    return {run.key: run for run in runs} | {group.key: group for group in groups_of(runs)}

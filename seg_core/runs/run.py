@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from seg_core.config import LONGEST_RUN, Config
+from seg_core.runs.address import Address
 from seg_core.runs.processes import Owner
 
 if TYPE_CHECKING:
@@ -73,6 +74,11 @@ class Run:
     """The number of its group: that of the first run of those that were launched together to be repeats of one training."""
     config_before: Config | None
     """What it was trained by, while it is finished but waits to train more epochs."""
+
+    @property
+    def key(self) -> str:
+        """Its address in links, such as ``3``."""
+        return Address(self.id).key
 
     @property
     def label(self) -> str:

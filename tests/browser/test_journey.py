@@ -108,9 +108,9 @@ def test_a_user_trains_two_models_and_compares_their_masks(page: Page, app: AppP
             shown = plotted(page, run_id, split, metric)
             assert dict(zip(shown["x"], shown["y"], strict=True)) == told
 
-    film = page.locator(".mask-group canvas")  # four photographs with their truth, and the masks of both runs
-    expect(film).to_have_count(12)
-    wait_until(lambda: film.evaluate_all("(all) => all.every((one) => one.width === 64 && one.ariaLabel)"))
+    timeline = page.locator(".mask-group canvas")  # four photographs with their truth, and the masks of both runs
+    expect(timeline).to_have_count(12)
+    wait_until(lambda: timeline.evaluate_all("(all) => all.every((one) => one.width === 64 && one.ariaLabel)"))
 
     page.get_by_role("link", name="Predict").click()
     widget = page.frame_locator("iframe")

@@ -164,7 +164,7 @@ def test_a_clone_begins_a_form_once_and_it_can_be_emptied(
     expect(said).to_be_visible()
     expect(name).to_have_value("changed")
     clone()
-    page.get_by_role("button", name="Start afresh").click()
+    page.get_by_role("button", name="Reset form").click()
     expect(page.get_by_role("textbox", name="Folders")).to_have_count(0)
     expect(page.get_by_text("Every photograph has its mask")).to_be_visible(timeout=SLOW)  # the sample is painted first
     expect(name).to_have_value("")
@@ -231,7 +231,7 @@ def test_what_is_being_typed_stays_when_the_run_ends(page: Page, app_server: App
     notes = page.get_by_role("textbox", name="Notes")
     notes.fill("In the middle of")
     store.request_stop(run_id)
-    for appears in ("Report on these runs", "Stopped in epoch", "Take away", "Resume"):  # all of it stands above the notes
+    for appears in ("Report on these runs", "Stopped in epoch", "Export", "Resume"):  # all of it stands above the notes
         expect(page.get_by_test_id("stMain").get_by_text(appears).first).to_be_visible(timeout=SLOW)
     expect(notes).to_have_value("In the middle of")
     expect(notes).to_be_focused()
@@ -297,10 +297,10 @@ def test_the_queue_keeps_its_order_when_the_app_is_killed(page: Page, tmp_path: 
     first = add(store, data, "first", epochs=200)
     second, third = add(store, data, "second"), add(store, data, "third")
     page.goto(f"{app.url}/monitor?run={first}")
-    expect(row(page, second).locator(".run-facts")).to_have_text("next in line", timeout=SLOW)
+    expect(row(page, second).locator(".run-facts")).to_have_text("next in the queue", timeout=SLOW)
     row(page, third).get_by_role("button", name="forward in the queue").click()
-    expect(row(page, third).locator(".run-facts")).to_have_text("next in line")
-    expect(row(page, second).locator(".run-facts")).to_have_text("number 2 in line")
+    expect(row(page, third).locator(".run-facts")).to_have_text("next in the queue")
+    expect(row(page, second).locator(".run-facts")).to_have_text("number 2 in the queue")
     expect(page.locator(".run-name").filter(has_text=re.compile("first|second|third"))).to_have_text(
         [f"#{first}  first", f"#{third}  third", f"#{second}  second"]
     )
@@ -313,7 +313,7 @@ def test_the_queue_keeps_its_order_when_the_app_is_killed(page: Page, tmp_path: 
     again = AppProcess(app.home)
     try:
         page.goto(f"{again.url}/monitor?run={first}")
-        expect(row(page, third).locator(".run-facts")).to_have_text("next in line", timeout=SLOW)
+        expect(row(page, third).locator(".run-facts")).to_have_text("next in the queue", timeout=SLOW)
         assert [run.id for run in store.line()] == [third, second]
         press(page, "Stop")
         expect(row(page, second).locator(".run-status")).to_have_text("finished", timeout=SLOW)

@@ -128,6 +128,8 @@ def test_train_from_start_to_json(data: Path, lab: Lab) -> None:
     (run,) = lab("runs", "list", "--json").json["runs"]
     assert (run["id"], run["name"], run["status"]) == (1, "first try", "finished")
     shown = lab("runs", "show", 1, "--json").json
+    assert lab("runs", "show", "run 1", "--json").json == shown
+    assert "g1 is a group, and this takes one run" in lab.refuses("runs", "show", "g1")
     assert shown["config"]["learning_rate"] == 1e-3
     assert any("Epoch 1 of 1" in line["text"] for line in shown["log"])
     assert "first try" in lab("runs", "list").out

@@ -1,4 +1,4 @@
-"""Launching from a page: what a double click puts in line."""
+"""Launching from a page: what a double click queues."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ def test_names_and_choices(make_model: MakeModel) -> None:
         ("Mine, run 3 · val IoU 0.50 at 64 px", str(run)),
     ]
     assert find_model("fine-tune-best").path == find_model("Model 2 · fine-tuned").path == shipped
-    assert find_model("run 3").path == find_model("Mine, run 3").path == find_model(str(run)).path == run
+    assert find_model("3").path == find_model("run 3").path == find_model("Mine, run 3").path == find_model(str(run)).path == run
     with pytest.raises(InputError, match=r"no model 'best'; choose one of: Model 2 · fine-tuned; Mine, run 3\."):
         find_model("best")
 

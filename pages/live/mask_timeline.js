@@ -1,9 +1,10 @@
-// The masks of the fixed validation photographs after every epoch, with a slider; two or three runs side by side at the same epoch.
+// The masks of the fixed validation photographs after every epoch, with a slider. Two or three runs stand side by side at one
+// epoch.
 const STYLES = { outline: "Outline", errors: "Errors", probability: "Probability" };
 
-class MaskFilm {
+class MaskTimeline {
   constructor(parent) {
-    this.root = parent.querySelector(".mask-film") ?? parent.appendChild(element("div", "mask-film"));
+    this.root = parent.querySelector(".mask-timeline") ?? parent.appendChild(element("div", "mask-timeline"));
     this.root.replaceChildren();
     this.known = new Map(); // run id -> {ids, photos, epochs}
     this.asked = new Map(); // run id -> the id of its last point when it was asked for its pictures
@@ -16,11 +17,17 @@ class MaskFilm {
 
   makeControls() {
     const bar = this.root.appendChild(element("div", "mask-bar"));
-    this.play = bar.appendChild(element("button", "film-play", "Play"));
+    this.play = bar.appendChild(element("button", "timeline-play", "Play"));
     this.play.type = "button";
     this.play.addEventListener("click", () => this.togglePlay());
-    [this.slider, this.says] = maskSlider(bar, { min: 1, max: 1, value: 1 }, "Epoch of the masks", (epoch) => { this.pause(); this.goTo(epoch); });
-    this.markStyle = styleButtons(bar, STYLES, (style) => { this.style = style; this.draw(); });
+    [this.slider, this.says] = maskSlider(bar, { min: 1, max: 1, value: 1 }, "Epoch of the masks", (epoch) => {
+      this.pause();
+      this.goTo(epoch);
+    });
+    this.markStyle = styleButtons(bar, STYLES, (style) => {
+      this.style = style;
+      this.draw();
+    });
   }
 
   show(data) {
@@ -34,8 +41,10 @@ class MaskFilm {
     feed.watch(this);
   }
 
-  // The pictures of an epoch are there before its points.
-  news() { for (const { id } of this.runs) if (feed.runs.has(id) && this.asked.get(id) !== feed.runs.get(id).last_point) this.look(id); }
+  // The pictures of an epoch are written before its points.
+  news() {
+    for (const { id } of this.runs) if (feed.runs.has(id) && this.asked.get(id) !== feed.runs.get(id).last_point) this.look(id);
+  }
 
   async look(id) {
     this.asked.set(id, feed.runs.get(id).last_point);
@@ -47,10 +56,19 @@ class MaskFilm {
     this.update();
   }
 
-  get last() { return Math.max(0, ...[...this.known.values()].flatMap((known) => known.epochs)); }
-  get shown() { return this.epoch ?? this.last; }
-  get seen() { return this.runs.filter((run) => this.known.get(run.id)?.epochs.length); }
-  get shared() { return new Set(this.seen.map((run) => JSON.stringify(this.known.get(run.id).ids))).size === 1 && this.known.get(this.seen[0].id).ids.length > 0; }
+  get last() {
+    return Math.max(0, ...[...this.known.values()].flatMap((known) => known.epochs));
+  }
+  get shown() {
+    return this.epoch ?? this.last;
+  }
+  get seen() {
+    return this.runs.filter((run) => this.known.get(run.id)?.epochs.length);
+  }
+  get shared() {
+    return new Set(this.seen.map((run) => JSON.stringify(this.known.get(run.id).ids))).size === 1 &&
+      this.known.get(this.seen[0].id).ids.length > 0;
+  }
 
   update() {
     this.root.hidden = !this.last;
@@ -60,26 +78,30 @@ class MaskFilm {
     this.goTo(this.epoch);
   }
 
-  // Columns: the photograph with its truth, then each run's mask; where runs have other photographs, each has its own before it.
+  // Columns: the photograph with its truth, then each run's mask. Runs with different photographs have one column of them each.
   layOut() {
     const runs = this.seen, together = runs.length === 1 || this.shared;
-    const columns = together ? [{ run: runs[0] }, ...runs.map((run) => ({ run, mask: true }))] : runs.flatMap((run) => [{ run }, { run, mask: true }]);
+    const columns = together
+      ? [{ run: runs[0] }, ...runs.map((run) => ({ run, mask: true }))]
+      : runs.flatMap((run) => [{ run }, { run, mask: true }]);
     const rows = Math.max(0, ...runs.map((run) => this.known.get(run.id).photos));
     const plan = JSON.stringify([columns.map((column) => [column.run.id, column.run.label, column.mask]), rows]);
     if (plan === this.plan && this.cells) return;
     this.plan = plan;
-    this.note.textContent = !together ? "These runs validate on different photographs, so each is shown with its own." : "";
+    this.note.textContent = !together ? "These runs validate on different photographs; each is shown with its own." : "";
     this.grid.style.setProperty("--columns", columns.length);
     this.grid.replaceChildren();
     this.cells = [];
     for (let number = 1; number <= rows; number++) {
       const group = this.grid.appendChild(element("div", "mask-group"));
-      for (const column of columns) this.cells.push({ ...column, number, ...maskFigure(group, column.mask ? column.run.colour : null) });
+      for (const column of columns) {
+        this.cells.push({ ...column, number, ...maskFigure(group, column.mask ? column.run.colour : null) });
+      }
     }
   }
 
   goTo(epoch) {
-    this.epoch = epoch === null || epoch >= this.last ? null : epoch; // at the end it follows what comes
+    this.epoch = epoch === null || epoch >= this.last ? null : epoch; // at the end it follows new epochs
     this.slider.value = this.shown;
     this.says.textContent = `Epoch ${this.shown} of ${this.last}`;
     this.draw();
@@ -105,12 +127,14 @@ class MaskFilm {
   }
 
   // A run that is not as far shows its latest epoch.
-  epochOf(run) { return Math.max(0, ...(this.known.get(run.id)?.epochs ?? []).filter((epoch) => epoch <= this.shown)); }
+  epochOf(run) {
+    return Math.max(0, ...(this.known.get(run.id)?.epochs ?? []).filter((epoch) => epoch <= this.shown));
+  }
 
   draw() {
     this.markStyle(this.style);
     const turn = (this.drawing = {});
-    for (const cell of this.cells ?? []) this.drawCell(cell, turn).catch(() => {}); // deleted meanwhile; the next poll knows
+    for (const cell of this.cells ?? []) this.drawCell(cell, turn).catch(() => {}); // deleted meanwhile, as the next answer says
   }
 
   async drawCell({ run, mask, number, canvas, figure, caption }, turn) {
@@ -119,11 +143,23 @@ class MaskFilm {
     figure.style.visibility = there ? "" : "hidden";
     if (!there) return;
     const base = `/api/runs/${run.id}/masks`, epoch = this.epochOf(run);
-    const picture = (name) => pixels(`${base}/${name}?of=${run.created}`); // the browser keeps pictures: not those of a run of this number in another home
+    // The browser keeps pictures; `of` tells them from those of a run of the same number in another home folder.
+    const picture = (name) => pixels(`${base}/${name}?of=${run.created}`);
     const prediction = mask ? picture(`epoch-${String(epoch).padStart(4, "0")}-${number}.png`) : null;
-    const [photo, truth, probability] = await Promise.all([picture(`photo-${number}.jpg`), picture(`truth-${number}.png`), prediction]);
+    const [photo, truth, probability] = await Promise.all([
+      picture(`photo-${number}.jpg`),
+      picture(`truth-${number}.png`),
+      prediction,
+    ]);
     if (turn !== this.drawing || this.closed) return;
-    paint(canvas, { photo, truth, mask: probability, level: Math.ceil(run.threshold * 255), style: mask ? this.style : "outline", colour: run.colour });
+    paint(canvas, {
+      photo,
+      truth,
+      mask: probability,
+      level: Math.ceil(run.threshold * 255),
+      style: mask ? this.style : "outline",
+      colour: run.colour,
+    });
     const id = known.ids[number - 1] ?? `photograph ${number}`;
     canvas.setAttribute("aria-label", mask ? `Mask of ${run.label} on ${id} after epoch ${epoch}` : `${id} with its true mask`);
     caption.textContent = mask ? (epoch === this.shown ? run.label : `${run.label}, epoch ${epoch}`) : id;
@@ -136,4 +172,4 @@ class MaskFilm {
   }
 }
 
-export default component(MaskFilm);
+export default component(MaskTimeline);
