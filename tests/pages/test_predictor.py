@@ -826,11 +826,11 @@ def test_names_are_shown_as_text(handlers: Any, make_model: MakeModel, photo_fil
 def test_a_folder_of_the_users_is_not_the_one_that_is_swept(
     lab_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from app import keep_gradio_at_home
+    from app import configure_gradio
 
     monkeypatch.setenv("GRADIO_ANALYTICS_ENABLED", "False")
     monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path / "thesis"))
-    keep_gradio_at_home()
+    configure_gradio()
     assert Path(os.environ["GRADIO_TEMP_DIR"]) == lab_home / "cache" / "gradio"
 
 
