@@ -1,7 +1,7 @@
 """LesionLab's web server: one process and one port for pages, widget and API.
 
-``/`` is Streamlit, ``/predictor/`` is Gradio, ``/api/`` is JSON, and `pages.server.access` guards all of them. Training happens in
-worker processes, which outlive this one. Start it with ``make app`` or ``python app.py [--host …] [--port …]``.
+``/`` is Streamlit, ``/predictor/`` is Gradio, ``/api/`` is JSON, and `pages.server.access` guards all of them. Training happens
+in worker processes, which outlive this one. Start it with ``make app`` or ``python app.py [--host …] [--port …]``.
 """
 
 from __future__ import annotations
@@ -151,8 +151,8 @@ def listen(host: str, port: int, password: str) -> socket.socket:
         listener = socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
     except OSError as error:
         raise InputError(why_not(error, host, port)) from error
-    # Connections inherit the option. asyncio sets it only on sockets that it makes itself, and without it the second packet of every
-    # answer waits 40 ms for the browser to acknowledge the first.
+    # Connections inherit the option. asyncio sets it only on sockets that it makes itself, and without it the second packet of
+    # every answer waits 40 ms for the browser to acknowledge the first.
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return listener
 

@@ -1,4 +1,4 @@
-"""How long a user waits: start, first epoch, every further one, page changes while a run trains, and a dropped photograph.
+"""Waiting times of a user: start, first epoch, further epochs, page changes while a run trains, and a dropped photograph.
 
     make bench        (or: python -m benchmarks.responsiveness)
 
@@ -38,7 +38,7 @@ REDRAW = """async (threshold) => {
   await new Promise(requestAnimationFrame);
   return (performance.now() - started) / 1000;
 }"""
-"""Moves the threshold of the Compare page; the seconds until the frame in which every mask is drawn anew."""
+"""Move the threshold of the Compare page; return the seconds until the frame in which every mask is redrawn."""
 
 CHANGE = """async ([title, last]) => {
   const link = [...document.querySelectorAll("a")].find((one) => one.textContent.endsWith(title));
@@ -49,7 +49,7 @@ CHANGE = """async ([title, last]) => {
   }
   return (performance.now() - started) / 1000;
 }"""
-"""Opens a page; the seconds until the frame in which its title and the last thing on it are there."""
+"""Open a page; return the seconds until the frame in which its title and the last part of it are visible."""
 
 
 def main() -> None:
@@ -71,7 +71,7 @@ def main() -> None:
             row("page change while a run trains, s", changes)
             row("95 of 100 page changes take at most, s", [statistics.quantiles(changes, n=20)[-1]])
             _stop(page, app)
-            row("threshold moved until 24 masks are drawn anew (Compare), s", _redraws(page, app))
+            row("threshold moved until 24 masks are redrawn (Compare), s", _redraws(page, app))
             row("photograph dropped until both masks show, once warm, s", _drops(page, app))
         finally:
             app.stop()
@@ -133,7 +133,7 @@ def _redraws(page: Page, app: AppProcess) -> list[float]:
 
 
 def _drops(page: Page, app: AppProcess) -> list[float]:
-    """Times of all drops but the first, which loads the models."""
+    """Return the times of all drops but the first, which loads the models."""
     page.goto(f"{app.url}/predict")
     widget = page.frame_locator("iframe")
     widget.locator("#photographs [aria-dropeffect]").first.wait_for(timeout=60_000)

@@ -1,4 +1,4 @@
-"""A group launched from Train, shown by Monitor as a mean, scored by Compare as one."""
+"""A group of runs: launched on Train, shown as a mean on Monitor, scored as one on Compare."""
 
 from __future__ import annotations
 

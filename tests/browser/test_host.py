@@ -1,4 +1,4 @@
-"""What the host serves, as a browser sees it."""
+"""The pages that the host serves, in a browser."""
 
 from __future__ import annotations
 

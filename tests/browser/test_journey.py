@@ -1,4 +1,4 @@
-"""What a user does: launch, watch, stop, resume, and drop a photograph, in the real app with real workers."""
+"""A user's journey: launch, watch, stop, resume, and drop a photograph, in the real app with real workers."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def get(app: AppProcess, path: str) -> Any:
 
 
 def plotted(page: Page, run_id: int, split: str, metric: str) -> dict[str, list[float]]:
-    """The points of one curve, as the charts hold them."""
+    """Return the points of one curve, as the charts hold them."""
     script = """([uid]) => {
       const trace = (document.querySelector(".live-charts")?.data ?? []).find((one) => one.uid === uid);
       return trace ? { x: Array.from(trace.x), y: Array.from(trace.y) } : { x: [], y: [] };
@@ -55,7 +55,7 @@ def row(page: Page, run_id: int) -> Locator:
 
 
 def press(page: Page, name: str) -> None:
-    """Press one of a run's own buttons; Streamlit shows a Stop of its own while a page is drawn."""
+    """Press one of a run's buttons; Streamlit shows a Stop of its own while a page is drawn."""
     page.get_by_test_id("stMain").get_by_role("button", name=re.compile(f"{name}$")).click()
 
 
@@ -135,7 +135,7 @@ def test_a_user_trains_two_models_and_compares_their_masks(page: Page, app: AppP
 
 
 def drawn_by(widget: FrameLocator) -> list[str]:
-    """Where the two pictures of the widget are from, once the browser has them."""
+    """Return the addresses of the widget's two pictures, once the browser has loaded them."""
     pictures = widget.locator("#picture-1 img, #picture-2 img")
     expect(pictures).to_have_count(2)
     wait_until(lambda: pictures.evaluate_all("(all) => all.every((one) => one.naturalWidth > 0)"), what="pictures that are there")

@@ -1,4 +1,4 @@
-"""What moves by itself: on Monitor asked for once for all parts and only what is new, and in a hidden tab nothing on any page."""
+"""Live components: on Monitor one request serves all of them and asks only for what is new; a hidden tab asks nothing."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ VALUES = {"loss": 0.5, "accuracy": 0.9, "iou": 0.7, "dice": 0.8}
 
 
 class Asked:
-    """What a page has asked the API for, as paths with their queries."""
+    """The requests of a page to the API, as paths with their queries."""
 
     def __init__(self, page: Page) -> None:
         self.paths: list[str] = []
@@ -37,17 +37,17 @@ class Asked:
 
     @property
     def polls(self) -> int:
-        """How often it has asked for the runs."""
+        """Number of requests for the runs."""
         return sum(path.startswith("/api/runs?") for path in self.paths)
 
     def of(self, path: str) -> list[dict[str, list[str]]]:
-        """The queries of one path."""
+        """Return the queries of one path."""
         return [parse_qs(each.split("?")[1]) for each in self.paths if each.split("?")[0] == path]
 
 
 @pytest.fixture
 def store(app_server: AppProcess) -> Iterator[RunStore]:
-    """The app's store; this process works on a run of it that never ends by itself."""
+    """The app's store; this process works on a run of it, which never ends by itself."""
     store = RunStore(app_server.home / "lesionlab.db")
     yield store
     for run in store.at_work():
@@ -228,7 +228,7 @@ def test_every_batch_is_shown_when_asked_for(page: Page, app_server: AppProcess,
 
 
 def batch_trace(page: Page, run_id: int) -> dict[str, Any] | None:
-    """The line of single batches, and the highest value of its band."""
+    """Return the line of single batches, and the highest value of its band."""
     script = """(id) => {
       const find = (uid) => document.querySelector(".live-charts").data.find((one) => one.uid === uid);
       const line = find(`${id} batches`), band = find(`${id} batches band`);

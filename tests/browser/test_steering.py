@@ -1,4 +1,4 @@
-"""Runs that are left alone and steered, in the real app: the queue over a killed app, clones, more epochs, tags."""
+"""Steering runs in the real app: the queue after the app is killed, clones, more epochs, tags."""
 
 from __future__ import annotations
 

@@ -47,7 +47,7 @@ def guard(password: str = PASSWORD) -> AccessGuard:
 
 
 def ask(app: AccessGuard, path: str, method: str = "GET", base_url: str = AT_HOME, **options: Any) -> httpx.Response:
-    """One request of a fresh client."""
+    """Send one request from a fresh client."""
 
     async def send() -> httpx.Response:
         async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=base_url) as client:
@@ -61,7 +61,7 @@ def sign_in(app: AccessGuard, password: str = PASSWORD, **fields: str) -> httpx.
 
 
 def open_socket(app: AccessGuard, **headers: str) -> list[Message]:
-    """What a websocket is told when it is opened and left at once."""
+    """Return the messages to a websocket that is opened and left at once."""
     told: list[Message] = []
     incoming: list[Message] = [{"type": "websocket.connect"}, {"type": "websocket.disconnect", "code": 1000}]
     raw = [(name.encode(), value.encode()) for name, value in {"host": "localhost:8501", **headers}.items()]

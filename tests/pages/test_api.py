@@ -1,4 +1,4 @@
-"""The JSON API: what has changed, points, and batches; asked of its routes alone, without the app around them."""
+"""The JSON API: changes, points and batches, asked of its routes without the app around them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What can be taken away: metrics as a table, the masks of a split, and a model with its card."""
+"""Downloads: metrics as a table, the masks of a split, and a model with its card."""
 
 from __future__ import annotations
 

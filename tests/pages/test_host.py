@@ -1,4 +1,4 @@
-"""The host: its routes, how it starts and stops, and what it says when it cannot."""
+"""The host: its routes, start and stop, and its messages when it cannot start."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the Train page makes of settings: the command that it shows trains the same."""
+"""The Train page: the command that it shows trains the same run."""
 
 from __future__ import annotations
 
