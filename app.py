@@ -19,7 +19,7 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
-from seg_core.common.home import home
+from seg_core.common.home import INSTALLED, home
 from seg_core.common.versions import VERSION
 from seg_core.errors import InputError
 from seg_core.jobs.supervisor import Supervisor
@@ -128,7 +128,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     """Parse the command line: host and port."""
     description = "LesionLab: train skin-lesion segmentation models in the browser and compare their masks."
-    parser = argparse.ArgumentParser(prog="app.py", description=description)
+    parser = argparse.ArgumentParser(prog="lesionlab app" if INSTALLED else "app.py", description=description)
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s, this machine only)")
     parser.add_argument("--port", type=int, default=8501, help="port to listen on (default: %(default)s)")
     options = parser.parse_args(arguments)
@@ -145,7 +145,7 @@ def listen(host: str, port: int, password: str) -> socket.socket:
     """
     if not (password or is_loopback(host)):
         raise InputError(
-            f"On {host} other machines reach LesionLab; set a password, as in LESIONLAB_PASSWORD=… make app HOST={host}"
+            f"On {host} other machines reach LesionLab; set a password, as in LESIONLAB_PASSWORD=… {command(host=host)}"
         )
     try:
         listener = socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
@@ -168,10 +168,18 @@ def is_loopback(host: str) -> bool:
 def why_not(error: OSError, host: str, port: int) -> str:
     """Explain in a sentence why a port could not be opened."""
     if error.errno == errno.EADDRINUSE:
-        return f"Port {port} is taken{by_whom(port)}; start LesionLab on another one with `make app PORT={port + 1}`."
+        return f"Port {port} is taken{by_whom(port)}; start LesionLab on another one with `{command(port=port + 1)}`."
     if error.errno == errno.EACCES:
-        return f"Port {port} is reserved by the system; choose one above 1023, as in `make app PORT=8501`."
-    return f"LesionLab cannot listen on {host}, port {port} ({error.strerror or error}); leave HOST out to use 127.0.0.1."
+        return f"Port {port} is reserved by the system; choose one above 1023, as in `{command(port=8501)}`."
+    option = "--host" if INSTALLED else "HOST"
+    return f"LesionLab cannot listen on {host}, port {port} ({error.strerror or error}); leave {option} out to use 127.0.0.1."
+
+
+def command(**options: object) -> str:
+    """The command that starts the app, with one option, as its user would type it."""
+    if INSTALLED:
+        return " ".join(["lesionlab app", *(f"--{name} {value}" for name, value in options.items())])
+    return " ".join(["make app", *(f"{name.upper()}={value}" for name, value in options.items())])
 
 
 def by_whom(port: int) -> str:

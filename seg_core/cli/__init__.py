@@ -12,7 +12,7 @@ from typing import NoReturn
 import typer
 from typer.exceptions import TyperException
 
-from seg_core.cli import data, models, reporting, runs, training
+from seg_core.cli import data, host, models, reporting, runs, training
 from seg_core.errors import InputError
 
 app = typer.Typer(
@@ -21,6 +21,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+app.add_typer(host.app)
 app.add_typer(training.app)
 app.add_typer(models.app)
 app.add_typer(reporting.app)

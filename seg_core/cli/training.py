@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Annotated, Any, get_args
+from collections.abc import Callable, Sequence
+from inspect import Parameter, Signature, signature
+from typing import Annotated, Any, Literal, get_args, get_origin
 
 import typer
 
@@ -17,92 +18,64 @@ from seg_core.cli.common import (
     screen,
     work_here_on,
 )
-from seg_core.config import RECIPES, Config
+from seg_core.config import RECIPES, SET_BY_PROGRAM, Config, option_name
 
 app = typer.Typer()
 
 
-def _setting(name: str) -> Any:
-    """The option of a setting: the help of `Config`, the values to choose from, and what the recipes have."""
+def _setting(name: str) -> Parameter:
+    """Return the parameter of a setting, None by default, whose help lists the choices and the value in each recipe."""
     field = Config.model_fields[name]
+    kind: Any = str if get_origin(field.annotation) is Literal else field.annotation
     values = {recipe: getattr(Config.of(recipe), name) for recipe in RECIPES}
-    alike = len({*values.values()}) == 1
-    default = str(values["best"]) if alike else ", ".join(f"{value} by {recipe}" for recipe, value in values.items())
-    return typer.Option(help=field.description, metavar=" | ".join(get_args(field.annotation)) or None, show_default=default)
+    by_recipe = ", ".join(f"{value} by {recipe}" for recipe, value in values.items())
+    option = typer.Option(
+        option_name(name),
+        help=field.description,
+        metavar=" | ".join(get_args(field.annotation)) or None,
+        show_default=kind is not bool and (str(values["best"]) if len({*values.values()}) == 1 else by_recipe),
+    )
+    return Parameter(name, Parameter.KEYWORD_ONLY, default=None, annotation=Annotated[kind | None, option])
+
+
+def _with_settings(command: Callable[..., None]) -> Callable[..., None]:
+    """Let a command take each setting of `Config` as an option; an option that it declares itself takes precedence."""
+    parameters = signature(command, eval_str=True).parameters.values()
+    own = {each.name: each.replace(kind=Parameter.KEYWORD_ONLY) for each in parameters if each.kind is not Parameter.VAR_KEYWORD}
+    required = {name: each for name, each in own.items() if each.default is Parameter.empty}
+    settings = {name: _setting(name) for name in Config.model_fields if name not in SET_BY_PROGRAM}
+    vars(command)["__signature__"] = Signature([*(required | settings | own).values()])  # Typer reads the options from here
+    return command
 
 
 @app.command()
+@_with_settings
 def train(
     data: DataOption,
-    variant: Annotated[str, _setting("variant")] = "fine-tune",
-    recipe: Annotated[str, typer.Option(help="best or report: what the other settings are by default.")] = "best",
-    decoder: Annotated[str | None, _setting("decoder")] = None,
-    epochs: Annotated[int | None, _setting("epochs")] = None,
-    image_size: Annotated[int | None, _setting("image_size")] = None,
-    batch_size: Annotated[int | None, _setting("batch_size")] = None,
-    lr: Annotated[float | None, _setting("learning_rate")] = None,
-    encoder_rate: Annotated[float | None, _setting("encoder_rate")] = None,
-    seed: Annotated[int | None, _setting("seed")] = None,
-    device: Annotated[str | None, _setting("device")] = None,
-    precision: Annotated[str | None, _setting("precision")] = None,
-    skip_problems: Annotated[
-        bool, typer.Option("--skip-problems", help="Leave out pairs that the check names, instead of refusing to train.")
-    ] = False,
-    encoder_weights: Annotated[str | None, _setting("encoder_weights")] = None,
-    optimizer: Annotated[str | None, _setting("optimizer")] = None,
-    schedule: Annotated[str | None, _setting("schedule")] = None,
-    swa_fraction: Annotated[float | None, _setting("swa_fraction")] = None,
-    loss: Annotated[str | None, _setting("loss")] = None,
-    augmentation: Annotated[str | None, _setting("augmentation")] = None,
-    val_fraction: Annotated[float | None, _setting("val_fraction")] = None,
+    recipe: Annotated[str, typer.Option(help="best or report: the default values of the other settings.")] = "best",
     folds: Annotated[
-        int | None, typer.Option(help="Cross-validation: on each of so many folds, as one group; with --fold on that one alone.")
+        int | None, typer.Option(help="Cross-validation: train on each of this many folds, as a group; with --fold, on that one.")
     ] = None,
-    fold: Annotated[int | None, _setting("fold")] = None,
-    seeds: Annotated[int, typer.Option(help="Train by so many seeds, --seed and the next ones, as one group.")] = 1,
-    threshold: Annotated[float | None, _setting("threshold")] = None,
-    log: Annotated[str | None, _setting("log")] = None,
-    name: Annotated[str, typer.Option(help="What to call the run.")] = "",
+    seeds: Annotated[int, typer.Option(help="Train with this many consecutive seeds from --seed, as a group.")] = 1,
+    name: Annotated[str, typer.Option(help="Name of the run.")] = "",
     as_json: JsonOption = False,
+    **settings: Any,
 ) -> None:
-    """Train a model here; the run shows in the app too, and waits its turn when another one trains."""
+    """Train a model here. The run appears in the app too, and waits while another one trains."""
     from seg_core.data.dataset import open_dataset
 
-    config = Config.of(
-        recipe,
-        variant=variant,
-        decoder=decoder,
-        epochs=epochs,
-        image_size=image_size,
-        batch_size=batch_size,
-        learning_rate=lr,
-        encoder_rate=encoder_rate,
-        seed=seed,
-        device=device,
-        precision=precision,
-        skip_problems=skip_problems or None,
-        encoder_weights=encoder_weights,
-        optimizer=optimizer,
-        schedule=schedule,
-        swa_fraction=swa_fraction,
-        loss=loss,
-        augmentation=augmentation,
-        val_fraction=val_fraction,
-        threshold=threshold,
-        log=log,
-        folds=folds if fold is not None else None,
-        fold=fold,
-    )
-    with progress("Making the sample dataset") as advance:
+    one_fold = settings["fold"] is not None
+    config = Config.of(recipe, **settings, folds=folds if one_fold else None)
+    with progress("Drawing the sample dataset") as advance:
         dataset = open_dataset(data, advance)
-    configs = config.repeated(seeds=seeds, folds=folds if folds is not None and fold is None else 1)
+    configs = config.repeated(seeds=seeds, folds=1 if one_fold or folds is None else folds)
     if len(configs) > 1:
-        dataset.split(configs[-1].split_spec)  # the last fold is the smallest: if it is empty, the first is not begun either
+        dataset.split(configs[-1].split_spec)  # the last fold is the smallest: an empty one is found before the first is trained
     _train_in_turn(name, configs, dataset.sources, as_json)
 
 
 def _train_in_turn(name: str, configs: Sequence[Config], sources: Sequence[str], as_json: bool) -> None:
-    """Train one run, or those of a group one after the other, and say how each ended; after one that does not finish, none."""
+    """Train the runs one after the other, and print how each ended. Stop after the first that does not finish."""
     from seg_core.runs.store import RunStore
 
     store, first, results = RunStore(), None, []
@@ -125,7 +98,7 @@ def _train_in_turn(name: str, configs: Sequence[Config], sources: Sequence[str],
 
 @app.command(hidden=True)
 def work(run_id: RunArgument) -> None:
-    """Train a queued run; the app starts this for every run, one process each."""
+    """Train a queued run; the app starts one such process for each run."""
     from seg_core.runs.worker import work as work_on
 
     work_on(run_id)
@@ -133,7 +106,7 @@ def work(run_id: RunArgument) -> None:
 
 @app.command(hidden=True)
 def job(job_id: Annotated[int, typer.Argument()]) -> None:
-    """Do a job; the app starts this for every job, one process each."""
+    """Do a job; the app starts one such process for each job."""
     from seg_core.jobs.worker import work_on
 
     work_on(job_id)

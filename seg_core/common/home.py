@@ -1,18 +1,25 @@
-"""Where LesionLab keeps what it makes: the run database, a folder per run, the image cache and the sample dataset."""
+"""Where LesionLab lies, and where it keeps what it makes: run database, run folders, image cache, sample dataset."""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
 
+from platformdirs import user_data_path
+
 from seg_core.errors import InputError
 
-PROJECT = Path(__file__).resolve().parents[2]
+_BUNDLE = Path(__file__).resolve().parents[1] / "bundle"
+
+INSTALLED = _BUNDLE.is_dir()
+"""True in an installed package, False in a checkout. Only the wheel has a folder ``bundle``: see pyproject.toml."""
+PROJECT = _BUNDLE if INSTALLED else _BUNDLE.parents[1]
+"""The folder that holds ``app.py``, ``pages/`` and ``checkpoints/``: the checkout, or their copies in the installed package."""
 SHIPPED_CHECKPOINTS = PROJECT / "checkpoints"
 
 
 def expanded(path: str | Path) -> Path:
-    """A path with ``~`` resolved; as it is where there is no such user, so that whoever opens it says that it is not there."""
+    """Resolve ``~`` in a path; leave it where there is no such user, so that whoever opens the path says that it is missing."""
     try:
         return Path(path).expanduser()
     except RuntimeError:
@@ -20,12 +27,15 @@ def expanded(path: str | Path) -> Path:
 
 
 def home() -> Path:
-    """The folder of all runs: ``$LESIONLAB_HOME``, else ``runs/`` in the project. Made when missing.
+    """Return the folder of all runs, made if missing.
+
+    It is ``$LESIONLAB_HOME`` if set, else ``runs/`` in a checkout, else the user's data folder.
 
     Raises:
         InputError: if it cannot be made.
     """
-    folder = expanded(os.environ.get("LESIONLAB_HOME") or PROJECT / "runs").resolve()
+    default = user_data_path("lesionlab", appauthor=False) if INSTALLED else PROJECT / "runs"
+    folder = expanded(os.environ.get("LESIONLAB_HOME") or default).resolve()
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -34,5 +44,5 @@ def home() -> Path:
 
 
 def run_folders(folder: Path) -> dict[int, Path]:
-    """The folders of runs in a home folder, by the runs' numbers; a longer number, such as a date, is no run's."""
+    """Map run numbers to their folders in a home folder. A name of more than six digits, such as a date, is not a run's."""
     return {int(each.name): each for each in folder.glob("[0-9]*") if each.name.isdecimal() and 4 <= len(each.name) <= 6}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 
-from seg_core.config import Config
+from seg_core.config import Config, option_name
 
 
 def command_line(config: Config, sources: list[str], name: str, *, seeds: int = 1, folds: int = 1) -> str:
@@ -24,11 +24,9 @@ def command_line(config: Config, sources: list[str], name: str, *, seeds: int = 
         parts += ["--data", source]
     parts += ["--variant", config.variant, "--recipe", config.recipe]
     defaults = Config.of(config.recipe)
-    options = {"learning_rate": "--lr"}
     for field, value in config.model_dump(exclude={"variant", "recipe"}).items():
         if value != getattr(defaults, field) or (field == "fold" and config.folds > 1):
-            option = options.get(field, "--" + field.replace("_", "-"))
-            parts += [option] if value is True else [option, str(value)]
+            parts += [option_name(field)] if value is True else [option_name(field), str(value)]
     parts += ["--seeds", str(seeds)] if seeds > 1 else []
     parts += ["--folds", str(folds)] if folds > 1 else []
     return shlex.join(parts + (["--name", name] if name else []))

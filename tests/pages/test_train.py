@@ -44,7 +44,6 @@ def read_back(command: str) -> tuple[Config, list[str], str]:
     assert words[:4] == ["python", "-m", "seg_core", "train"]
     train = typer.main.get_command(app).commands["train"]  # type: ignore[attr-defined]
     given = train.make_context("train", words[4:]).params
-    given["learning_rate"] = given.pop("lr")
     given.pop("as_json")
     given.pop("seeds")
     sources, name, recipe = given.pop("data"), given.pop("name"), given.pop("recipe")
