@@ -24,7 +24,7 @@ def fill(home: Path, runs: int = 500, epochs: int = 200) -> None:
     """Write ``runs`` finished runs with four metrics of both parts for every epoch; the last has ``epochs`` × 5000 batches."""
     store = RunStore(home / "lesionlab.db")
     config = Config.of("best", epochs=epochs)
-    ids = [store.add_run(f"run of {number % 7} words", config, "sample", tags=["night"]).id for number in range(runs)]
+    ids = [store.queue.add(f"run of {number % 7} words", config, "sample", tags=["night"]).id for number in range(runs)]
     with closing(sqlite3.connect(store.path)) as connection, connection:
         connection.execute(
             "UPDATE runs SET status = 'finished', phase = 'validating', started = created, finished = created + 3600, "

@@ -150,7 +150,7 @@ def _training(browser: Browser, app: AppProcess) -> None:
     """One run trains while a tab watches it: openly, hidden, and for as long as the fast clock makes of it."""
     store = RunStore()
     config = Config.of("best", epochs=1000, image_size=64, batch_size=8, encoder_weights="random")
-    run_id = store.add_run("trains", config, "sample").id
+    run_id = store.queue.add("trains", config, "sample").id
     wait_until(lambda: store.get_run(run_id).epochs_done, timeout=300)
     row("the app while a run trains, no page open, % of a core", [share_of_a_core(app.process.pid, IDLE_SECONDS)])
     page = _new_page(browser)
@@ -162,8 +162,8 @@ def _training(browser: Browser, app: AppProcess) -> None:
     row("the app with one hidden Monitor tab, % of a core", [share_of_a_core(app.process.pid, IDLE_SECONDS)])
     page.context.close()
     _growth(_new_page(browser, FASTER), app, run_id)
-    store.request_stop(run_id)
-    wait_until(lambda: not store.at_work())
+    store.queue.stop(run_id)
+    wait_until(lambda: not store.queue.running())
     store.close()
 
 

@@ -76,7 +76,7 @@ def links(shown: dict[str, Run | Group], each: list[Run]) -> None:
 
 def slots_setting() -> None:
     """How many runs may train at a time: a setting of the home folder, for every process that uses it."""
-    known = store().slots()  # it may have been set elsewhere
+    known = store().queue.slots()  # it may have been set elsewhere
     if "slots" not in st.session_state or st.session_state["slots-known"] != known:
         st.session_state["slots"] = st.session_state["slots-known"] = known
     with st.popover("Queue", icon=":material/low_priority:", help="How many runs train at a time"):
@@ -93,7 +93,7 @@ def slots_setting() -> None:
 def set_slots() -> None:
     """Take over what was typed."""
     st.session_state["slots-known"] = int(st.session_state["slots"])
-    store().set_slots(st.session_state["slots-known"])
+    store().queue.set_slots(st.session_state["slots-known"])
     dispatch(store())
 
 
@@ -101,7 +101,7 @@ head = st.container(horizontal=True, horizontal_alignment="distribute", vertical
 head.title("Monitor")
 if message := st.session_state.pop("flash", None):
     st.toast(plain(message), icon=":material/delete:")
-store().mark_lost()
+store().claims.mark_lost()
 runs = store().list_runs()
 if not runs:
     st.info("No runs yet. Start one, and watch it train here.", icon=":material/monitoring:")

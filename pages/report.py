@@ -63,7 +63,7 @@ def launch_panel() -> None:
             configs = [Config.of("report", variant=variant, epochs=int(epochs), seed=int(seed)) for variant in VARIANTS]
             sources = dataset.sources
             try:
-                added = launch(lambda: [str(store().add_run("", config, sources, tags=[TAG]).id) for config in configs])
+                added = launch(lambda: [str(store().queue.add("", config, sources, tags=[TAG]).id) for config in configs])
             except InputError as error:
                 st.error(plain(str(error)))
                 return

@@ -139,7 +139,7 @@ if launched and dataset:
     tags = clone.tags if clone else ()
 
     def add() -> list[str]:
-        added = [store().add_group(name, group, sources, tags=tags) for group in groups]
+        added = [store().queue.add_group(name, group, sources, tags=tags) for group in groups]
         return [str(runs[0].id) if len(runs) == 1 else f"g{runs[0].group}" for runs in added]
 
     st.switch_page("monitor.py", query_params={"run": launch(add)})

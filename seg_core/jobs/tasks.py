@@ -1,4 +1,4 @@
-"""What each kind of job does."""
+"""The tasks: one function for each kind of job."""
 
 from __future__ import annotations
 
@@ -140,7 +140,7 @@ def _report(job: Job, advance: Advance) -> str:
     return f"The report on {len(runs)} run{'s' if len(runs) > 1 else ''} is written."
 
 
-KINDS: Mapping[Kind, Work] = {
+TASKS: Mapping[Kind, Work] = {
     "scan": _scan,
     "evaluate": _evaluate,
     "fetch": _fetch,

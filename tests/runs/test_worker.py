@@ -44,11 +44,11 @@ def store(lab_home: Path) -> Iterator[RunStore]:
 
 
 def add(store: RunStore, name: str = "") -> int:
-    return store.add_run(name, CONFIG, "sample").id
+    return store.queue.add(name, CONFIG, "sample").id
 
 
 def log(store: RunStore, run_id: int) -> list[str]:
-    return [line.text for line in store.log_tail(run_id)]
+    return [line.text for line in store.history.log_tail(run_id)]
 
 
 # A training from beginning to end
@@ -60,7 +60,7 @@ def test_a_finished_run_has_its_metrics_log_and_masks(store: RunStore) -> None:
     run = store.get_run(run_id)
     assert (run.status, run.epochs_done, run.progress, run.best_epoch, run.best_iou) == ("finished", 3, 1, 3, 0.03)
     assert (run.images_per_second, run.eta_seconds, run.message) == (100, None, "")
-    assert [p.value for p in store.metrics(run_id) if (p.split, p.name) == ("val", "dice")] == [0.01, 0.02, 0.03]
+    assert [p.value for p in store.history.metrics(run_id) if (p.split, p.name) == ("val", "dice")] == [0.01, 0.02, 0.03]
     lines = log(store, run_id)
     assert lines[0] == "Training from epoch 1."
     assert lines[1] == (
@@ -79,7 +79,7 @@ def test_a_run_whose_turn_it_is_not_is_left_alone(store: RunStore) -> None:
     first, second = add(store), add(store)
     work(second, store, fake_train)
     assert store.get_run(second).status == "queued"
-    store.claim(first)
+    store.claims.claim(first)
     work(first, store, fake_train)
     assert store.get_run(first).status == "running"
     with pytest.raises(InputError, match="no run 9"):
@@ -126,7 +126,7 @@ def test_a_failure_is_one_sentence(store: RunStore, lab_home: Path, error: BaseE
     assert run.status == "failed"
     assert run.message.startswith(message.format(home=lab_home))
     assert "\n" not in run.message
-    last = store.log_tail(run_id)[-1]
+    last = store.history.log_tail(run_id)[-1]
     assert (last.level, last.text) == ("error", run.message)
     written = lab_home / "0001" / "worker.log"
     if isinstance(error, InputError | TrainingFailed):
@@ -166,13 +166,13 @@ def when_said(store: RunStore, line: str, act: Callable[[int], object]) -> threa
 
 def test_stopping_keeps_what_was_done_and_resuming_goes_on_from_there(store: RunStore) -> None:
     run_id = add(store, "hold")
-    thread = when_said(store, "Epoch 1 ", store.request_stop)
+    thread = when_said(store, "Epoch 1 ", store.queue.stop)
     work(run_id, store, fake_train)
     thread.join()
     run = store.get_run(run_id)
     assert (run.status, run.epochs_done, run.message) == ("stopped", 1, "Stopped in epoch 2; it can be resumed.")
-    store.requeue(run_id)
-    thread = when_said(store, "Training from epoch 2.", store.request_stop)
+    store.queue.resume(run_id)
+    thread = when_said(store, "Training from epoch 2.", store.queue.stop)
     work(run_id, store, fake_train)
     thread.join()
     assert log(store, run_id)[-3:] == [
@@ -184,7 +184,7 @@ def test_stopping_keeps_what_was_done_and_resuming_goes_on_from_there(store: Run
 
 def test_stopping_works_while_data_is_prepared(store: RunStore) -> None:
     run_id = add(store, "hold preparing")
-    thread = threading.Thread(target=lambda: wait_until(lambda: store.get_run(1).batches == 2) and store.request_stop(1))
+    thread = threading.Thread(target=lambda: wait_until(lambda: store.get_run(1).batches == 2) and store.queue.stop(1))
     thread.start()
     work(run_id, store, fake_train)
     thread.join()
@@ -196,7 +196,7 @@ def test_stopping_works_while_data_is_prepared(store: RunStore) -> None:
 def test_a_signal_stops_the_run_and_keeps_the_model(store: RunStore, number: signal.Signals) -> None:
     before = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
     said: list[str] = []
-    run_id = store.add_run("hold", CONFIG, "sample", foreground=True).id
+    run_id = store.queue.add("hold", CONFIG, "sample", foreground=True).id
     thread = when_said(store, "Epoch 1 ", lambda _: os.kill(os.getpid(), number))
     run = work_here(store, run_id, said.append, fake_train)
     thread.join()
@@ -213,21 +213,21 @@ def test_a_second_signal_leaves_at_once(store: RunStore) -> None:
         raise AssertionError("not left")
 
     said: list[str] = []
-    run = work_here(store, store.add_run("", CONFIG, "sample", foreground=True).id, said.append, deaf)
+    run = work_here(store, store.queue.add("", CONFIG, "sample", foreground=True).id, said.append, deaf)
     assert (run.status, run.message) == ("stopped", "Stopped at once; it can be resumed after its last whole epoch.")
     assert said == ["Stopping after this batch; the model is kept. Press Ctrl-C again to leave at once."]
 
 
 def test_a_run_stops_after_the_epoch_when_asked(store: RunStore) -> None:
     def asked(run: Run, *others: Any) -> Any:
-        store.request_stop(run.id, after_epoch=True)
+        store.queue.stop(run.id, after_epoch=True)
         return fake_train(run, *others)
 
     run_id = add(store)
     work(run_id, store, asked)
     run = store.get_run(run_id)
     assert (run.status, run.epochs_done, run.message) == ("stopped", 1, "Stopped after epoch 1, as asked; it can be resumed.")
-    store.requeue(run_id)
+    store.queue.resume(run_id)
     work(run_id, store, fake_train)
     assert (store.get_run(run_id).status, log(store, run_id).count("Training from epoch 2.")) == ("finished", 1)
 
@@ -236,7 +236,7 @@ def test_after_the_last_epoch_there_is_nothing_to_stop(store: RunStore) -> None:
     def asked(run: Run, folder: Path, on_event: Callable[[Any], None], should_stop: Callable[[], bool]) -> Any:
         def ask_in_the_last(event: Any) -> None:
             if isinstance(event, BatchDone) and event.epoch == run.config.epochs:
-                store.request_stop(run.id, after_epoch=True)
+                store.queue.stop(run.id, after_epoch=True)
             on_event(event)
 
         return fake_train(run, folder, ask_in_the_last, should_stop)
@@ -251,26 +251,26 @@ def test_after_the_last_epoch_there_is_nothing_to_stop(store: RunStore) -> None:
 
 def test_a_run_in_the_foreground_waits_for_its_turn(store: RunStore) -> None:
     busy = add(store, "busy")
-    assert store.claim(busy)
-    here = store.add_run("", CONFIG, "sample", foreground=True).id
+    assert store.claims.claim(busy)
+    here = store.queue.add("", CONFIG, "sample", foreground=True).id
     said: list[str] = []
     thread = threading.Thread(target=work_here, args=(store, here, said.append, fake_train))
     thread.start()
     wait_until(lambda: said)
     assert said == ["Waiting for #1 busy to end; Ctrl-C gives up."]
     assert store.get_run(here).status == "queued"
-    store.finish(busy, "finished")
+    store.progress.finish(busy, "finished")
     thread.join()
     assert store.get_run(here).status == "finished"
     assert said[1:3] == ["Preparing 2 photographs", "Training from epoch 1."]
 
 
 def test_a_run_in_the_foreground_has_those_before_it_started(store: RunStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    before = store.add_run("before", CONFIG, "sample").id
-    here = store.add_run("", CONFIG, "sample", foreground=True).id
+    before = store.queue.add("before", CONFIG, "sample").id
+    here = store.queue.add("", CONFIG, "sample", foreground=True).id
 
     def dispatch_in_place(store: RunStore) -> None:
-        if (run := store.next_in_line()) is not None and store.reserve(run.id):
+        if (run := store.claims.next_due()) is not None and store.claims.reserve(run.id):
             work(run.id, store, fake_train)
 
     monkeypatch.setattr(worker, "dispatch", dispatch_in_place)
@@ -284,20 +284,20 @@ def test_a_run_in_the_foreground_has_those_before_it_started(store: RunStore, mo
 
 
 def test_a_run_that_waits_in_the_foreground_can_be_stopped_from_elsewhere(store: RunStore) -> None:
-    assert store.claim(add(store))
-    here = store.add_run("", CONFIG, "sample", foreground=True).id
+    assert store.claims.claim(add(store))
+    here = store.queue.add("", CONFIG, "sample", foreground=True).id
     said: list[str] = []
     thread = threading.Thread(target=work_here, args=(store, here, said.append, fake_train))
     thread.start()
     wait_until(lambda: said)
-    store.request_stop(here)
+    store.queue.stop(here)
     thread.join()
     assert store.get_run(here).status == "stopped"
 
 
 def test_ctrl_c_gives_up_waiting(store: RunStore) -> None:
-    assert store.claim(add(store))
-    here = store.add_run("", CONFIG, "sample", foreground=True).id
+    assert store.claims.claim(add(store))
+    here = store.queue.add("", CONFIG, "sample", foreground=True).id
     run = work_here(store, here, lambda text: os.kill(os.getpid(), signal.SIGINT), fake_train)
     assert (run.status, run.message) == ("stopped", "Stopped before it started.")
 
@@ -324,16 +324,16 @@ def test_a_database_that_does_not_answer_for_a_while_ends_no_run(
     store: RunStore, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     answers = iter([True, True])
-    really = store.should_stop
+    really = store.progress.should_stop
 
     def should_stop(run_id: int) -> bool:
         if next(answers, False):
             raise OperationalError("SELECT", {}, Exception("database is locked"))
         return really(run_id)
 
-    monkeypatch.setattr(store, "should_stop", should_stop)
+    monkeypatch.setattr(store.progress, "should_stop", should_stop)
     run_id = add(store, "hold")
-    thread = when_said(store, "Epoch 1 ", store.request_stop)
+    thread = when_said(store, "Epoch 1 ", store.queue.stop)
     with caplog.at_level(logging.WARNING):
         work(run_id, store, fake_train)
     thread.join()
@@ -347,15 +347,15 @@ def test_a_database_that_does_not_answer_for_a_while_ends_no_run(
 @pytest.fixture
 def recorder(store: RunStore) -> Recorder:
     run_id = add(store)
-    assert store.claim(run_id)
-    return Recorder(store, store.get_run(run_id), store.folder(run_id), lambda: False, lambda text: None)
+    assert store.claims.claim(run_id)
+    return Recorder(store.progress, store.get_run(run_id), store.folder(run_id), lambda: False, lambda text: None)
 
 
 def test_where_a_run_stands_is_written_twice_a_second_not_every_batch(
     store: RunStore, recorder: Recorder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     writes: list[dict[str, Any]] = []
-    monkeypatch.setattr(store, "progress", lambda run_id, **values: writes.append(values))
+    monkeypatch.setattr(store.progress, "update", lambda run_id, **values: writes.append(values))
     now = 0.0
     monkeypatch.setattr("time.monotonic", lambda: now)
     for batch in range(1, 101):
@@ -373,7 +373,7 @@ def test_the_loss_of_every_batch_is_kept(store: RunStore, recorder: Recorder) ->
             recorder(BatchDone(epoch, batch, 3, epoch + batch / 4, 200.0))
         recorder(EpochDone(epoch, VALUES, VALUES, 10.0, 50.0, True, []))
     recorder(BatchDone(3, 1, 3, 0.5, 200.0))  # too soon after the last write to be written
-    found = [(each.epoch, each.batches, each.losses.tolist()) for each in store.batch_losses(1)]
+    found = [(each.epoch, each.batches, each.losses.tolist()) for each in store.history.batch_losses(1)]
     assert found == [(1, 3, [1.25, 1.5, 1.75]), (2, 3, [2.25, 2.5, 2.75])]
 
 
@@ -408,16 +408,16 @@ def test_masks_of_an_attempt_that_is_started_over_go(tmp_path: Path) -> None:
 
 def test_an_epoch_that_was_saved_but_not_reported_is_made_up_for(store: RunStore) -> None:
     run_id = add(store, "hold")
-    thread = when_said(store, "Epoch 1 ", store.request_stop)
+    thread = when_said(store, "Epoch 1 ", store.queue.stop)
     work(run_id, store, fake_train)
     thread.join()
     saved = [{"train": VALUES, "val": {**VALUES, "iou": iou}, "seconds": 1.0} for iou in (0.1, 0.3, 0.2)]
     write_tensors(store.folder(run_id) / "resume.safetensors", {}, {"format": 1, "history": saved})
-    store.requeue(run_id)
+    store.queue.resume(run_id)
     work(run_id, store, failing(InputError("Enough.")))
     run = store.get_run(run_id)
     assert (run.epochs_done, run.best_epoch, run.best_iou) == (3, 2, 0.3)
-    assert [p.value for p in store.metrics(run_id) if (p.split, p.name) == ("val", "iou")] == [0.01, 0.3, 0.2]
+    assert [p.value for p in store.history.metrics(run_id) if (p.split, p.name) == ("val", "iou")] == [0.01, 0.3, 0.2]
     assert "Resuming after epoch 3." in log(store, run_id)
 
 
@@ -454,24 +454,24 @@ def test_a_real_training_ends_well_and_a_stopped_one_goes_on(store: RunStore, fe
     config = Config.of(
         "report", epochs=2, image_size=64, batch_size=2, encoder_weights="random", device="cpu", precision="32-true"
     )
-    run_id = store.add_run("real", config, few_pairs).id
-    thread = when_said(store, "Epoch 1 ", store.request_stop)
+    run_id = store.queue.add("real", config, few_pairs).id
+    thread = when_said(store, "Epoch 1 ", store.queue.stop)
     work(run_id, store)
     thread.join()
     first = store.get_run(run_id)
     if first.status == "stopped":  # else it was faster than the request
-        store.requeue(run_id)
+        store.queue.resume(run_id)
         work(run_id, store)
     run = store.get_run(run_id)
     assert (run.status, run.epochs_done, run.message) == ("finished", 2, "")
-    assert {p.epoch for p in store.metrics(run_id)} == {1, 2}
+    assert {p.epoch for p in store.history.metrics(run_id)} == {1, 2}
     folder = store.folder(run_id)
     assert mask_epochs(folder) == [1, 2]
     assert {file.name for file in folder.glob("*.safetensors")} == {"best.safetensors", "last.safetensors", "resume.safetensors"}
 
 
 def test_real_data_that_is_missing_fails_with_a_sentence(store: RunStore, tmp_path: Path) -> None:
-    run_id = store.add_run("", CONFIG, tmp_path / "nowhere").id
+    run_id = store.queue.add("", CONFIG, tmp_path / "nowhere").id
     work(run_id, store)
     run = store.get_run(run_id)
     assert run.status == "failed"
