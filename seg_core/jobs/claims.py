@@ -15,7 +15,7 @@ from seg_core.runs.launcher import Launcher
 from seg_core.runs.ownership import RUNNING, Claims
 from seg_core.runs.tables import jobs
 
-LOST = "Its process ended without a word: it was killed, or the machine ran out of memory or restarted. Ask for it again."
+LOST = "Its process ended unexpectedly: it was killed, or the machine ran out of memory or restarted. Ask for it again."
 
 
 class JobClaims(Claims[Job]):

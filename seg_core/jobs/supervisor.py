@@ -41,7 +41,7 @@ class Supervisor:
             dispatch(self._jobs)
         except Exception:  # without this thread the queue would stand still until the app restarts
             if not self._is_failing:
-                _logger.warning("The queue cannot be looked at; trying again every second.", exc_info=True)
+                _logger.warning("The queue cannot be read; trying again every second.", exc_info=True)
             self._is_failing = True
         else:
             self._is_failing = False

@@ -15,7 +15,7 @@ from seg_core.runs.ownership import Claims
 from seg_core.runs.run import Run, run_folder
 from seg_core.runs.tables import runs
 
-LOST = "Its process ended without a word: it was killed, or the machine ran out of memory or restarted. It can be resumed."
+LOST = "Its process ended unexpectedly: it was killed, or the machine ran out of memory or restarted. It can be resumed."
 
 
 class RunClaims(Claims[Run]):

@@ -15,7 +15,7 @@ def explain(error: Exception, config: Config, home: Path) -> str:
     text = " ".join(str(error).split())
     if isinstance(error, MemoryError) or "out of memory" in text or "allocate memory" in text or "not enough memory" in text:
         return (
-            f"The memory does not suffice for {config.batch_size} photographs of {config.image_size} px at a time; "
+            f"There is not enough memory for {config.batch_size} photographs of {config.image_size} px at a time; "
             "start a run with a smaller batch size or image size."
         )
     if getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT) or "No space left" in text or "disk is full" in text:

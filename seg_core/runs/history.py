@@ -14,7 +14,7 @@ from seg_core.runs.run import BatchLosses, LogLine, MetricPoint
 from seg_core.runs.tables import batch_losses, log, metrics
 
 
-class History:
+class RunHistory:
     """What was recorded of runs, for pages, commands and reports; `seg_core.runs.progress.RunProgress` writes it."""
 
     def __init__(self, database: Database) -> None:

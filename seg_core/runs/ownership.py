@@ -70,7 +70,7 @@ class Claims(ABC, Generic[Item]):
                 return False
             return change(connection, self._table, id, **owned_by(Owner.of()))
 
-    def hand_over(self, id: int, owner: Owner | None) -> None:
+    def hand_over(self, id: int, owner: Owner) -> None:
         """Pass what this process has reserved to the worker it started; nothing happens if the worker has claimed it already."""
         with self._database.write() as connection:
             change(connection, self._table, id, self._is_reserved_by(Owner.of()), **owned_by(owner))

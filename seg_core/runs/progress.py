@@ -21,7 +21,7 @@ _VALUES = {"phase", "epoch", "batch", "batches", "epochs_done", "images_per_seco
 
 
 class RunProgress:
-    """Progress of the runs that this process trains: recorded by its worker, read through `seg_core.runs.history.History`."""
+    """Progress of the runs that this process trains: recorded by its worker, read through `seg_core.runs.history.RunHistory`."""
 
     def __init__(self, database: Database) -> None:
         self._database = database

@@ -27,7 +27,7 @@ Sources = str | Path | Sequence[str | Path]
 """``"sample"``, a dataset folder, or several."""
 
 
-class Queue:
+class RunQueue:
     """The queue as users steer it, from pages and commands. `seg_core.runs.claims.RunClaims` works it off."""
 
     def __init__(self, database: Database) -> None:

@@ -69,8 +69,8 @@ def is_silent_elsewhere(run: Run) -> bool:
 
 
 def silent(run: Run) -> str:
-    """Sentence on a run that is silent elsewhere."""
-    return f"Nothing was heard from the machine {run.host} any more when it was to stop."
+    """Message for a run that is silent elsewhere."""
+    return f"The machine {run.host} gave no sign of life when the run was asked to stop."
 
 
 def mark_lost(connection: Connection, run: Run, message: str) -> None:

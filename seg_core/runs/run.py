@@ -91,17 +91,17 @@ class Run:
 
     @property
     def can_stop(self) -> bool:
-        """True if `Queue.stop` would change something."""
+        """True if `RunQueue.stop` would change something."""
         return self.status in ("queued", "running")
 
     @property
     def can_resume(self) -> bool:
-        """True if `Queue.resume` accepts it."""
+        """True if `RunQueue.resume` accepts it."""
         return self.status in RESUMABLE
 
     @property
     def can_extend(self) -> bool:
-        """True if `Queue.extend` accepts it."""
+        """True if `RunQueue.extend` accepts it."""
         return self.status == "finished" and self.config.epochs < LONGEST_RUN
 
     @property

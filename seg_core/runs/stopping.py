@@ -44,5 +44,5 @@ def _withdraw_extension(connection: Connection, run: Run) -> None:
 
 
 def _leave_queue(connection: Connection, run: Run) -> None:
-    message = "Stopped before it started." if run.epochs_done == 0 else "Stopped before it went on."
+    message = "Stopped before it started." if run.epochs_done == 0 else "Stopped before it resumed."
     change(connection, run.id, status="stopped", finished=time.time() if run.started else None, message=message)

@@ -13,10 +13,10 @@ from seg_core.errors import InputError
 from seg_core.runs.annotations import clean_name, clean_notes, clean_tags
 from seg_core.runs.claims import RunClaims
 from seg_core.runs.database import open_database
-from seg_core.runs.history import History
+from seg_core.runs.history import RunHistory
 from seg_core.runs.launcher import LOCAL, Launcher
 from seg_core.runs.progress import RunProgress
-from seg_core.runs.queue import Queue
+from seg_core.runs.queue import RunQueue
 from seg_core.runs.rows import change, find, to_run
 from seg_core.runs.run import Changed, Changes, Run, run_folder
 from seg_core.runs.tables import changes, log, metrics, runs
@@ -40,9 +40,9 @@ _CHANGES = (
 class RunStore:
     """All runs of one home folder. Cheap to make, safe to share between threads, never shared by a fork.
 
-    A run goes from queued to running (`RunClaims.claim`), perhaps to stopping (`Queue.stop`), and ends stopped, finished or
-    failed (`RunProgress.finish`) or lost (`RunClaims.mark_lost`); all but finished ones can be queued again (`Queue.resume`),
-    and finished ones for more epochs (`Queue.extend`).
+    A run goes from queued to running (`RunClaims.claim`), perhaps to stopping (`RunQueue.stop`), and ends stopped, finished or
+    failed (`RunProgress.finish`) or lost (`RunClaims.mark_lost`); all but finished ones can be queued again (`RunQueue.resume`),
+    and finished ones for more epochs (`RunQueue.extend`).
 
     Every method that takes a run's number raises `InputError` when there is no such run.
 
@@ -66,10 +66,10 @@ class RunStore:
         self._database = open_database(path)
         self.path, self.home = self._database.path, self._database.home
         self.launcher = launcher
-        self.queue = Queue(self._database)
+        self.queue = RunQueue(self._database)
         self.claims = RunClaims(self._database, launcher)
         self.progress = RunProgress(self._database)
-        self.history = History(self._database)
+        self.history = RunHistory(self._database)
 
     def close(self) -> None:
         """Close the database. Optional: it closes when the store is dropped."""

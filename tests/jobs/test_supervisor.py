@@ -8,6 +8,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from seg_core.jobs.supervisor import Supervisor
 from seg_core.runs.claims import LOST
 from seg_core.runs.dispatch import dispatch
 from seg_core.runs.launcher import LocalLauncher, Worker
+from seg_core.runs.processes import Owner
 from seg_core.runs.run import Run, Status
 from seg_core.runs.store import RunStore
 from tests.fake_worker import launcher
@@ -194,7 +196,8 @@ def test_a_run_in_the_foreground_is_not_started(store: RunStore, monkeypatch: py
     add(store)
     assert dispatch(store) == []
     monkeypatch.setattr(store.claims, "mark_lost", list)
-    store.claims.hand_over(here.id, None)  # not even when its process goes at this very moment
+    gone = replace(Owner.of(), started=-10.0)
+    store.claims.hand_over(here.id, gone)  # not even when its process goes at this very moment
     assert dispatch(store) == []
 
 
@@ -219,7 +222,7 @@ def test_the_supervisor_survives_a_failing_database(
         supervisor.start()
         assert enough.wait(30)
         supervisor.stop()
-    assert [record.message for record in caplog.records] == ["The queue cannot be looked at; trying again every second."]
+    assert [record.message for record in caplog.records] == ["The queue cannot be read; trying again every second."]
 
 
 def test_stopping_a_supervisor_is_quick(store: RunStore) -> None:

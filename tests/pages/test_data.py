@@ -26,7 +26,7 @@ def test_rows_are_filtered_by_part_problem_and_lesion_area(leaky_dataset: Path, 
     request = scan_request(dataset)
     job = store.submit(request)
     work_on(job.id, store, TASKS)
-    assert store.get(job.id).message == "9 pairs seen."
+    assert store.get(job.id).message == "9 pairs scanned."
     folder = result_folder(request)
     assert folder is not None
     view = open_view(dataset, folder)

@@ -439,7 +439,7 @@ def test_resuming_keeps_what_was_done(store: RunStore, ending: Any) -> None:
     run = store.queue.resume(run_id)
     assert (run.status, run.resume, run.message, run.epochs_done, run.best_iou) == ("queued", True, "", 1, 0.7)
     assert run.progress == 0.25
-    assert store.queue.stop(run_id).message == "Stopped before it went on."
+    assert store.queue.stop(run_id).message == "Stopped before it resumed."
 
 
 def test_what_cannot_be_resumed_deleted_or_ended_is_one_sentence(store: RunStore) -> None:
@@ -567,7 +567,7 @@ def test_a_run_of_another_machine_that_was_to_stop_and_is_silent_is_lost(
     change(store, "UPDATE runs SET heartbeat = heartbeat - 61")
     (lost,) = store.claims.mark_lost()
     assert (lost.id, lost.status) == (run_id, "lost")
-    assert lost.message.startswith("Nothing was heard from the machine")
+    assert lost.message.startswith("The machine ")
 
 
 def test_a_run_in_the_foreground_whose_process_is_gone_blocks_nobody(store: RunStore, gone: Owner) -> None:
