@@ -27,6 +27,7 @@ from seg_core.runs.store import RunStore
 from tests.fake_worker import launcher
 from tests.helpers import wait_until
 from tests.jobs.test_jobs import NoLauncher, by, own
+from tests.runs.stores import ended_process
 
 A, B, OTHER = Request("scan", "a", {}), Request("scan", "b", {}), Request("fetch", "c", {})
 SLEEPING = LocalLauncher((sys.executable, "-c", "import signal; signal.pause()"))
@@ -47,10 +48,7 @@ def store(lab_home: Path) -> Iterator[JobStore]:
 @pytest.fixture
 def gone() -> Owner:
     """A process of this machine that has ended."""
-    child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
-    owner = Owner.of(child.pid)
-    child.communicate(b"\n")
-    return owner
+    return ended_process()
 
 
 def claiming(store: JobStore, job_id: int) -> subprocess.Popen[str]:
@@ -62,6 +60,16 @@ def claiming(store: JobStore, job_id: int) -> subprocess.Popen[str]:
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
     )
+
+
+def cancel_when_begun(store: JobStore, job_id: int) -> None:
+    """Wait until a job's worker has begun, cancel the job, and wait until the worker has ended."""
+    wait_until(lambda: store.get(job_id).progress, what=f"job {job_id} is begun")
+    pid = store.get(job_id).pid
+    assert pid is not None
+    store.cancel(job_id)
+    wait_until(lambda: store.get(job_id).status == "stopped")
+    wait_until(lambda: not psutil.pid_exists(pid), what="its process ends")
 
 
 def test_of_eight_processes_one_gets_the_job(store: JobStore) -> None:
@@ -161,7 +169,7 @@ def test_a_worker_whose_job_is_cancelled_while_it_starts_leaves_it_alone(store: 
     assert store.get(job_id).pid == os.getpid()
 
 
-def test_a_job_of_which_the_number_of_the_process_was_given_to_another_is_lost(store: JobStore) -> None:
+def test_a_job_whose_process_number_was_given_to_another_process_is_lost(store: JobStore) -> None:
     job_id = store.submit(A).id
     assert store.claims.claim(job_id)
     me = Owner.of()
@@ -183,11 +191,7 @@ def test_two_supervisors_start_every_job_once(store: JobStore) -> None:
     for supervisor in supervisors:
         supervisor.start()
     for job_id in jobs:
-        wait_until(lambda job_id=job_id: store.get(job_id).progress, what=f"job {job_id} is done")  # type: ignore[misc]
-        pid = store.get(job_id).pid
-        store.cancel(job_id)
-        wait_until(lambda job_id=job_id: store.get(job_id).status == "stopped")  # type: ignore[misc]
-        wait_until(lambda pid=pid: not psutil.pid_exists(pid), what="its process ends")  # type: ignore[misc]
+        cancel_when_begun(store, job_id)
     for supervisor in supervisors:
         supervisor.stop()
     assert sorted(started) == jobs

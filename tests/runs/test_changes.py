@@ -1,12 +1,10 @@
-"""What is new since a stamp: the changes of runs, noticed by whatever process made them, and the losses of single batches."""
+"""Changes of runs since a stamp, by any process, and the losses of single batches."""
 
 from __future__ import annotations
 
 import sqlite3
 import subprocess
-from collections.abc import Iterator
 from contextlib import closing
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,17 +13,10 @@ from seg_core.config import Config
 from seg_core.errors import InputError
 from seg_core.runs.run import BatchLosses, Changes
 from seg_core.runs.store import RunStore
-from tests.runs.test_store import in_child
+from tests.runs.stores import in_child
 
 CONFIG = Config.of("report", epochs=4)
 VALUES = {"loss": 0.5, "iou": 0.7}
-
-
-@pytest.fixture
-def store(lab_home: Path) -> Iterator[RunStore]:
-    store = RunStore()
-    yield store
-    store.close()
 
 
 def queued(store: RunStore) -> int:
@@ -79,7 +70,7 @@ def test_new_points_and_lines_are_told_of(store: RunStore) -> None:
     assert (change.last_point, change.last_line) == (store.history.metrics(run_id)[-1].id, store.history.log_tail(run_id)[-1].id)
 
 
-def test_a_run_that_leaves_the_line_moves_the_others(store: RunStore) -> None:
+def test_a_run_that_leaves_the_queue_moves_the_others(store: RunStore) -> None:
     first, second = queued(store), queued(store)
     stamp = store.changes().stamp
     store.queue.stop(first)

@@ -1,4 +1,4 @@
-"""Groups of runs: what belongs together, launched from Train, shown by Monitor as a mean, scored by Compare as one."""
+"""Groups of runs: their members, labels and order."""
 
 from __future__ import annotations
 
