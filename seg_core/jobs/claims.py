@@ -19,9 +19,9 @@ LOST = "Its process ended unexpectedly: it was killed, or the machine ran out of
 
 
 class JobClaims(Claims[Job]):
-    """Which job is done next, and which process does it.
+    """Decides which job is next, and which process does it.
 
-    It is a job's turn when it is the oldest queued one of its kind and none of that kind is at work: three evaluations asked for
+    It is a job's turn when it is the oldest queued one of its kind and none of that kind is running: three evaluations asked for
     at once do not compete for the processor. Jobs run beside trainings.
     """
 

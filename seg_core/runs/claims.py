@@ -19,7 +19,7 @@ LOST = "Its process ended unexpectedly: it was killed, or the machine ran out of
 
 
 class RunClaims(Claims[Run]):
-    """Which run trains next, and which process trains it.
+    """Decides which run trains next, and which process trains it.
 
     It is a run's turn when fewer runs stand before it in the queue than there are free slots. A queued run with a living owner
     takes a slot already: its worker starts, or it waits in the foreground.

@@ -26,12 +26,12 @@ class Store(Protocol[Item]):
 
 
 def dispatch(store: Store[Item]) -> list[Item]:
-    """Mark those whose process is gone as lost, then start a worker for each that is due.
+    """Mark items whose process is gone as lost, then start a worker for each one that is due.
 
-    Any process may call it at any time: each is started once, and its worker begins only if it can still claim it.
+    Any process may call it at any time: each item gets one worker, which begins only if it can still claim the item.
 
     Returns:
-        Those whose workers were started.
+        The items whose workers were started.
     """
     claims = store.claims
     claims.mark_lost()
@@ -59,7 +59,7 @@ def _start(claims: Claims[Item], id: int) -> bool:
 
 
 def _wait(claims: Claims[Item], id: int, worker: Worker, output: Path, begin: int) -> None:
-    """Wait for a worker's end, without which a dead child stays a zombie; what it never began fails, rather than be retried."""
+    """Wait for a worker, as a dead child stays a zombie until then; an item it never claimed fails instead of being retried."""
     failure = worker.wait()
     if not failure:
         return

@@ -1,4 +1,4 @@
-"""What was recorded of runs: their metrics, the loss of every batch, and their logs."""
+"""Reading the records of runs: their metrics, the loss of every batch, and their logs."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from seg_core.runs.tables import batch_losses, log, metrics
 
 
 class RunHistory:
-    """What was recorded of runs, for pages, commands and reports; `seg_core.runs.progress.RunProgress` writes it."""
+    """Records of runs, for pages, commands and reports; `seg_core.runs.progress.RunProgress` writes them."""
 
     def __init__(self, database: Database) -> None:
         self._database = database

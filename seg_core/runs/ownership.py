@@ -1,12 +1,12 @@
-"""Who works on what: the one claim protocol that runs and jobs share.
+"""The claim protocol that runs and jobs share: it decides which process works on which item.
 
-A row of either table passes through three states before its work begins:
+An item, a run or a job, passes through three states:
 
 1. *queued*, with no owner. It is due when its turn comes.
-2. *reserved*: still queued, but owned by the process that is about to start a worker for it, and then by that worker.
-3. *running*: claimed by the worker, in one transaction, so that nothing is ever worked on twice.
+2. *reserved*: still queued, but owned by the process that starts a worker for it, and then by that worker.
+3. *running*: claimed by its worker, in one transaction, so that no two processes ever work on it.
 
-Whatever an owner that is gone has reserved is due again; whatever it was running is lost.
+When its owner is gone, a reserved item is due again, and a running one is lost.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from seg_core.runs.launcher import Launcher
 from seg_core.runs.processes import Owner, host_name
 
 RUNNING: tuple[Literal["running"], Literal["stopping"]] = ("running", "stopping")
-"""A process works on it."""
+"""Statuses in which a process works on an item."""
 
 
 class Owned(Protocol):
@@ -43,15 +43,15 @@ Item = TypeVar("Item", bound=Owned)
 
 
 class Claims(ABC, Generic[Item]):
-    """Reserve, claim and lose the rows of one table. Any process may call any method at any time.
+    """Reserves and claims the items of one table. Any process may call any method at any time.
 
     Dispatchers (`seg_core.runs.dispatch`) use all but `claim`, workers use `claim`; pages and commands only `mark_lost`.
     """
 
     command: ClassVar[str]
-    """The command of ``python -m seg_core`` that works on one of them."""
+    """Command of ``python -m seg_core`` that works on an item."""
     try_again: ClassVar[str]
-    """What a user does to try again."""
+    """Advice after a failed start."""
 
     def __init__(self, database: Database, launcher: Launcher, table: Table) -> None:
         self.launcher = launcher
@@ -59,33 +59,33 @@ class Claims(ABC, Generic[Item]):
         self._database, self._table = database, table
 
     def next_due(self) -> Item | None:
-        """Return the next one to start a worker for, or None: nothing waits, or those whose turn it is have one already."""
+        """Return the next item that needs a worker, or None if it is nobody's turn or all in turn have one."""
         with self._database.read() as connection:  # asked every second: the one writer is left to the trainings
             return next(iter(self._due(connection)), None)
 
     def reserve(self, id: int) -> bool:
-        """Make this process the one that starts a worker for a queued one; False if it is not due, or no longer."""
+        """Reserve a queued item, so that only this process starts a worker for it; return False if it is not due."""
         with self._database.write() as connection:
             if id not in [item.id for item in self._due(connection)]:
                 return False
             return change(connection, self._table, id, **owned_by(Owner.of()))
 
     def hand_over(self, id: int, owner: Owner) -> None:
-        """Pass what this process has reserved to the worker it started; nothing happens if the worker has claimed it already."""
+        """Pass an item that this process has reserved to its worker; nothing happens if the worker has claimed it already."""
         with self._database.write() as connection:
             change(connection, self._table, id, self._is_reserved_by(Owner.of()), **owned_by(owner))
 
     def fail_start(self, id: int, owner: Owner, message: str) -> None:
-        """Mark as failed what ``owner`` had reserved and did not begin; nothing happens if it did begin."""
+        """Mark an item as failed if it is still reserved by ``owner``, whose worker ended before it claimed it."""
         with self._database.write() as connection:
             values = {"status": "failed", "message": legible(message)}
             if change(connection, self._table, id, self._is_reserved_by(owner), **values):
                 self._after_failed_start(connection, id, message)
 
     def claim(self, id: int) -> bool:
-        """Make this process the one that works on a queued one, if it is its turn. Of several processes only one succeeds.
+        """Make this process the owner of a queued item and start it, if it is its turn. Of several processes only one succeeds.
 
-        Those whose process is gone are marked lost first.
+        Items whose process is gone are marked lost first.
 
         Raises:
             InputError: if there is no such run or job.
@@ -98,12 +98,12 @@ class Claims(ABC, Generic[Item]):
             return change(connection, self._table, id, status="running", **owned_by(Owner.of()), **self._at_begin(item))
 
     def mark_lost(self) -> list[Item]:
-        """Mark as lost those whose process is gone, and return them."""
+        """Mark items whose process is gone as lost, and return them."""
         with self._database.read() as connection:
             suspects = [item.id for item in self._select(connection, self._held()) if self._why_lost(item)]
         if not suspects:
             return []
-        with self._database.write() as connection:  # look again: meanwhile it may have ended, or even begun anew
+        with self._database.write() as connection:  # look again: meanwhile one may have ended, or even begun anew
             held = self._select(connection, self._held() & self._table.c.id.in_(suspects))
             lost = [(item, why) for item in held if (why := self._why_lost(item))]
             for item, why in lost:
@@ -114,42 +114,42 @@ class Claims(ABC, Generic[Item]):
     def output(self, id: int) -> Path:
         """File to which a worker's output is appended."""
 
-    # What runs and jobs differ in
+    # Differences between runs and jobs
 
     @abstractmethod
     def _find(self, connection: Connection, id: int) -> Item:
-        """Return one by its number, or raise InputError."""
+        """Return an item by its number, or raise InputError."""
 
     @abstractmethod
     def _from_row(self, row: Row[Any]) -> Item: ...
 
     @abstractmethod
     def _turn(self, connection: Connection) -> Sequence[Item]:
-        """Return the queued ones whose turn it is, in order."""
+        """Return the queued items whose turn it is, in order."""
 
     @abstractmethod
     def _write_lost(self, connection: Connection, item: Item, why: str) -> None: ...
 
     @abstractmethod
     def _why_lost(self, item: Item) -> str:
-        """Return what to tell the user of a held one that is lost, or nothing."""
+        """Return the message for an item that is lost, or nothing if it is not."""
 
     def _held(self) -> ColumnElement[bool]:
-        """Condition for those that are lost when their owner is gone."""
+        """Condition for items that are lost when their owner is gone."""
         return self._table.c.status.in_(RUNNING)
 
     def _needs_worker(self, item: Item) -> bool:
-        """Return True if a queued one is to be given a worker: no living process has reserved it."""
+        """Return True if no living process has reserved a queued item."""
         return self._is_abandoned(item)
 
     def _at_begin(self, item: Item) -> dict[str, Any]:
-        """Return further columns to set when one is claimed."""
+        """Return further columns to set when an item is claimed."""
         return {}
 
     def _after_failed_start(self, connection: Connection, id: int, message: str) -> None:
-        """Record a failed start where it is not recorded by status and message alone."""
+        """Record a failed start beyond status and message."""
 
-    # What they share
+    # Common steps
 
     def _is_abandoned(self, item: Item) -> bool:
         return item.owner is None or self.launcher.is_gone(item.owner)
@@ -185,11 +185,11 @@ def owner_in(host: str | None, pid: int | None, pid_started: float | None) -> Ow
 
 
 def is_mine(table: Table) -> ColumnElement[bool]:
-    """Condition for what this process works on."""
+    """Condition for the items that this process works on."""
     return table.c.status.in_(RUNNING) & (table.c.host == host_name()) & (table.c.pid == os.getpid())
 
 
 def should_stop(connection: Connection, table: Table, id: int) -> bool:
-    """Return True if this process is to leave a run or job: it was asked to stop, or no longer owns it."""
+    """Return True if this process is to leave an item: it was asked to stop, or no longer owns it."""
     query = select(table.c.id).where(table.c.id == id, table.c.status == "running", is_mine(table))
     return connection.execute(query).first() is None

@@ -1,4 +1,4 @@
-"""What the process that trains a run records of it."""
+"""Recording a run, by the process that trains it."""
 
 from __future__ import annotations
 

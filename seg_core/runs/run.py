@@ -132,7 +132,7 @@ class Run:
 
     @property
     def owner(self) -> Owner | None:
-        """Process that works on it, has reserved it or waits for its turn, or None."""
+        """Process that trains it, has reserved it or waits for its turn, or None."""
         return owner_in(self.host, self.pid, self.pid_started)
 
     def to_json(self) -> dict[str, Any]:

@@ -29,7 +29,7 @@ ASK_SECONDS = 0.25
 
 Say = Callable[[str], None]
 Train = Callable[[Run, Path, Callable[["Event"], None], Callable[[], bool]], "TrainResult"]
-"""Trains a run in its folder, reports events, and asks whether to stop."""
+"""Trains a run in its folder, reports events, and looks for requests to stop."""
 
 
 @dataclass(frozen=True)

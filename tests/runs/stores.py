@@ -19,7 +19,7 @@ VALUES = {"loss": 0.5, "accuracy": 0.9, "iou": 0.7, "dice": 0.8}
 
 
 def in_child(store: RunStore, mode: str, run_id: int, **options: Any) -> subprocess.Popen[str]:
-    """Another process that works with the store; see tests/fake_worker.py."""
+    """Start another process that uses the store; see tests/fake_worker.py."""
     command = [sys.executable, "-m", "tests.fake_worker", mode, str(run_id)]
     environment = os.environ | {"LESIONLAB_HOME": str(store.path.parent)}
     return subprocess.Popen(command, cwd=PROJECT, env=environment, text=True, **options)

@@ -1,4 +1,4 @@
-"""What the tests of workers share: runs of three epochs, and ways to intervene."""
+"""Runs of three epochs for the tests of workers, and ways to intervene in them."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def failing(error: BaseException) -> Callable[..., Any]:
 
 
 def when_said(store: RunStore, line: str, act: Callable[[int], object]) -> threading.Thread:
-    """Does something as soon as the log of run 1 has a line that begins so."""
+    """Act in a thread as soon as the log of run 1 has a line that begins with ``line``."""
 
     def wait_and_act() -> None:
         wait_until(lambda: any(text.startswith(line) for text in log(store, 1)), what=line)
