@@ -1,4 +1,4 @@
-"""A home folder with hundreds of runs that have ended, written in seconds: rows, checkpoints, and a million batches."""
+"""A home folder with hundreds of finished runs, written in seconds: rows, checkpoints, and a million batches."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ BATCHES = 5000
 
 
 def fill(home: Path, runs: int = 500, epochs: int = 200) -> None:
-    """Write ``runs`` finished runs with four metrics of both parts for every epoch; the last has ``epochs`` × 5000 batches."""
+    """Write ``runs`` finished runs with four metrics of both splits for every epoch; the last has ``epochs`` × 5000 batches."""
     store = RunStore(home / "lesionlab.db")
     config = Config.of("best", epochs=epochs)
-    ids = [store.add_run(f"run of {number % 7} words", config, "sample", tags=["night"]).id for number in range(runs)]
+    ids = [store.queue.add(f"run of {number % 7} words", config, "sample", tags=["night"]).id for number in range(runs)]
     with closing(sqlite3.connect(store.path)) as connection, connection:
         connection.execute(
             "UPDATE runs SET status = 'finished', phase = 'validating', started = created, finished = created + 3600, "
@@ -62,7 +62,7 @@ def _losses(run_id: int, epochs: int) -> Iterator[tuple[int, int, int, bytes]]:
 
 
 def _write_checkpoint(path: Path, config: Config, epochs: int) -> None:
-    """A checkpoint's metadata without its weights: all that a page reads before somebody predicts."""
+    """Write a checkpoint's metadata without weights: all that pages read before a prediction."""
     last = {"train": dict.fromkeys(EPOCH_METRICS, 0.7), "val": dict.fromkeys(EPOCH_METRICS, 0.7)}
     metadata = {
         "format": FORMAT_VERSION,

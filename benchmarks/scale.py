@@ -1,9 +1,9 @@
-"""The app with 500 runs of 200 epochs and a run of a million batches: how soon pages open, what polling costs, and what grows.
+"""The app with 500 runs of 200 epochs and a run of a million batches: load times, cost of polling, growth of memory.
 
     python -m benchmarks.scale
 
-Writes these runs into a home folder of its own, drives the real app in Chromium, and prints a table in Markdown. The machine
-should have nothing else to do. It takes about eight minutes.
+Writes these runs into a temporary home folder, drives the real app in Chromium, and prints a table in Markdown. Takes about
+eight minutes on a machine that does nothing else.
 """
 
 from __future__ import annotations
@@ -31,10 +31,10 @@ RUNS, OPENINGS, POLLS, EPOCHS, IDLE_SECONDS, OPEN_SECONDS, FAST_POLLS = 500, 7, 
 COMPLETE = f"""() => document.querySelectorAll(".run-item").length >= {RUNS}
   && (document.querySelector(".live-charts")?.data ?? []).some((one) => one.uid?.endsWith("val iou") && one.x.length >= 200)
   && document.querySelector(".live-charts .main-svg")"""
-"""Whether the Monitor page shows all runs and the curves of the one chosen."""
+"""True once the Monitor page shows all runs and the curves of the selected one."""
 FASTER = """const real = window.setTimeout;
 window.setTimeout = (run, after, ...rest) => real(run, after === 500 ? 5 : after, ...rest);"""
-"""Makes the clock of the live parts tick a hundred times as fast."""
+"""Makes the live parts poll a hundred times as often."""
 
 
 def main() -> None:
@@ -50,7 +50,7 @@ def main() -> None:
         browser = playwright.chromium.launch(executable_path=find_chromium(), args=["--no-sandbox", "--disable-gpu"])
         try:
             _app(home, lambda app: _visitors(browser, app))
-            # An app of its own: what the visitors asked for still takes memory in the first.
+            # In a second app: what the visitors asked for still takes memory in the first.
             _app(home, lambda app: _training(browser, app))
         finally:
             browser.close()
@@ -124,7 +124,7 @@ def _pages(browser: Browser, app: AppProcess) -> None:
 
 
 def _polls(app: AppProcess) -> None:
-    """What the live parts ask for, over one connection as browsers do."""
+    """Measure the requests of the live parts, over one connection as browsers do."""
     with httpx.Client(base_url=app.url) as client:
         stamp = client.get("/api/runs").json()["stamp"]
         last = client.get(f"/api/runs/{RUNS}/metrics").json()["last"]
@@ -147,10 +147,10 @@ def _polls(app: AppProcess) -> None:
 
 
 def _training(browser: Browser, app: AppProcess) -> None:
-    """One run trains while a tab watches it: openly, hidden, and for as long as the fast clock makes of it."""
+    """Measure the app while one run trains and a tab shows it: visible, hidden, and over thousands of polls."""
     store = RunStore()
     config = Config.of("best", epochs=1000, image_size=64, batch_size=8, encoder_weights="random")
-    run_id = store.add_run("trains", config, "sample").id
+    run_id = store.queue.add("trains", config, "sample").id
     wait_until(lambda: store.get_run(run_id).epochs_done, timeout=300)
     row("the app while a run trains, no page open, % of a core", [share_of_a_core(app.process.pid, IDLE_SECONDS)])
     page = _new_page(browser)
@@ -162,13 +162,13 @@ def _training(browser: Browser, app: AppProcess) -> None:
     row("the app with one hidden Monitor tab, % of a core", [share_of_a_core(app.process.pid, IDLE_SECONDS)])
     page.context.close()
     _growth(_new_page(browser, FASTER), app, run_id)
-    store.request_stop(run_id)
-    wait_until(lambda: not store.at_work())
+    store.queue.stop(run_id)
+    wait_until(lambda: not store.queue.running())
     store.close()
 
 
 def _growth(page: Page, app: AppProcess, run_id: int) -> None:
-    """What a page and the app hold after 1,000 polls, when all is warm, and after thousands more."""
+    """Measure the memory of a page and of the app after 1,000 polls, when caches are warm, and after thousands more."""
     polls = 0
 
     def count(url: str) -> None:

@@ -25,7 +25,7 @@ MOST_TIMELINES = 3
 
 def queue_settings() -> None:
     """Let the user set how many runs train at a time, for every process that uses this home folder."""
-    slots = store().slots()  # may have been set elsewhere
+    slots = store().queue.slots()  # may have been set elsewhere
     if "slots" not in st.session_state or st.session_state["slots-known"] != slots:
         st.session_state["slots"] = st.session_state["slots-known"] = slots
     with st.popover("Queue", icon=":material/low_priority:", help="Set how many runs train at a time"):
@@ -42,7 +42,7 @@ def queue_settings() -> None:
 def set_slots() -> None:
     """Save the number that was typed."""
     st.session_state["slots-known"] = int(st.session_state["slots"])
-    store().set_slots(st.session_state["slots-known"])
+    store().queue.set_slots(st.session_state["slots-known"])
     dispatch(store())
 
 
@@ -149,7 +149,7 @@ head = st.container(horizontal=True, horizontal_alignment="distribute", vertical
 head.title("Monitor")
 if message := st.session_state.pop("flash", None):
     st.toast(plain(message), icon=":material/delete:")
-store().mark_lost()
+store().claims.mark_lost()
 runs = store().list_runs()
 if not runs:
     st.info("No runs yet. Start one, and watch it train here.", icon=":material/monitoring:")

@@ -71,7 +71,7 @@ def launch_panel() -> None:
             configs = [Config.of("report", variant=variant, epochs=int(epochs), seed=int(seed)) for variant in VARIANTS]
             sources = dataset.sources
             try:
-                added = launch(lambda: [store().add_run("", config, sources, tags=[TAG]).key for config in configs])
+                added = launch(lambda: [store().queue.add("", config, sources, tags=[TAG]).key for config in configs])
             except InputError as error:
                 st.error(plain(str(error)))
                 return

@@ -126,7 +126,7 @@ def launch_all(groups: Sequence[Sequence[Config]], dataset: Dataset, name: str, 
         st.stop()
 
     def add() -> list[str]:
-        added = [store().add_group(name, group, dataset.sources, tags=tags) for group in groups]
+        added = [store().queue.add_group(name, group, dataset.sources, tags=tags) for group in groups]
         return [runs[0].key if len(runs) == 1 else Group(tuple(runs)).key for runs in added]
 
     st.switch_page("monitor.py", query_params={"run": launch(add)})

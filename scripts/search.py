@@ -78,7 +78,7 @@ def enqueue(candidate: str, common: str, data: str, folds: int, store: RunStore)
     known = [run.config for run in store.list_runs() if run.status in TRAINED and run.sources == sources]
     wanted = Config.of(**settings).repeated(folds=FOLDS)[:folds]
     if new := [config for config in wanted if config not in known]:
-        store.add_group(name, new, sources, tags=[TAG])
+        store.queue.add_group(name, new, sources, tags=[TAG])
 
 
 def train_queue(store: RunStore) -> None:

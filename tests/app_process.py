@@ -1,4 +1,4 @@
-"""The real app in a process of its own, as ``python app.py`` starts it, with a home folder of its own."""
+"""The real app in a process and a home folder of its own, as ``python app.py`` starts it."""
 
 from __future__ import annotations
 
@@ -48,12 +48,12 @@ class AppProcess:
         raise AssertionError(f"the app did not start:\n{self.errors()}")
 
     def errors(self) -> str:
-        """What it wrote to stderr so far."""
+        """Return its stderr so far."""
         self._errors.seek(0)
         return self._errors.read()
 
     def interrupt(self) -> tuple[int, str]:
-        """Press Ctrl-C and wait, 20 seconds at most; gives the exit status and what was printed after the address."""
+        """Press Ctrl-C and wait up to 20 seconds; return the exit status and what was printed after the address."""
         self.process.send_signal(signal.SIGINT)
         printed, _ = self.process.communicate(timeout=20)
         return self.process.returncode, printed
@@ -64,7 +64,7 @@ class AppProcess:
         self.process.communicate(timeout=20)
 
     def stop(self) -> str:
-        """End the app and every worker that it started; gives what it wrote to stderr."""
+        """End the app and every worker that it started; return its stderr."""
         if self.process.poll() is None:
             self.interrupt()
         store = RunStore(self.home / "lesionlab.db")

@@ -1,13 +1,14 @@
 """Worker processes for the tests, with a training that takes no time and does what the run's name says.
 
-``python -m tests.fake_worker work RUN_ID`` works on a run as ``python -m seg_core work`` would, without loading torch.
+``python -m tests.fake_worker work RUN_ID`` works on a run as ``python -m seg_core work`` would, without loading torch, and
+``job JOB_ID`` on a job, which takes until it is cancelled.
 """
 
 from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import make_dataclass
 from pathlib import Path
 from types import ModuleType
@@ -15,6 +16,10 @@ from typing import Any
 
 import numpy as np
 
+from seg_core.jobs.job import Job
+from seg_core.jobs.progress import Advance
+from seg_core.jobs.store import JobStore
+from seg_core.runs.launcher import LocalLauncher
 from seg_core.runs.run import Run
 from seg_core.runs.store import RunStore
 from seg_core.training.events import BatchDone, EpochDone, Message, Preparing, Sample
@@ -23,9 +28,9 @@ METRICS = ("loss", "accuracy", "iou", "dice", "report_iou", "report_dice")
 BATCHES = 3
 
 
-def command(run_id: int) -> Sequence[str]:
-    """What a supervisor runs to have a fake worker."""
-    return (sys.executable, "-m", "tests.fake_worker", "work", str(run_id))
+def launcher(*mode: str) -> LocalLauncher:
+    """A launcher whose workers are fake ones."""
+    return LocalLauncher((sys.executable, "-m", "tests.fake_worker", *mode))
 
 
 def fake_train(run: Run, folder: Path, on_event: Callable[[Any], None], should_stop: Callable[[], bool]) -> Any:
@@ -64,15 +69,30 @@ def _write(run_id: int) -> None:
     """Write the metrics of 25 epochs and a line of log for each."""
     store = RunStore()
     for epoch in range(1, 26):
-        store.add_epoch(run_id, epoch, {"loss": epoch / 10}, {"loss": epoch / 5, "iou": epoch / 100})
-        store.log(run_id, f"Epoch {epoch}.")
+        store.progress.add_epoch(run_id, epoch, {"loss": epoch / 10}, {"loss": epoch / 5, "iou": epoch / 100})
+        store.progress.log(run_id, f"Epoch {epoch}.")
 
 
 def _claim(run_id: int) -> None:
     """Say whether the run could be claimed, and live on until stdin is closed."""
-    sys.stdout.write(f"{int(RunStore().claim(run_id))}\n")
+    _answer(RunStore().claims.claim(run_id))
+
+
+def _claim_job(job_id: int) -> None:
+    """Say whether the job could be claimed, and live on until stdin is closed."""
+    _answer(JobStore().claims.claim(job_id))
+
+
+def _answer(claimed: bool) -> None:
+    sys.stdout.write(f"{int(claimed)}\n")
     sys.stdout.flush()
     sys.stdin.read()
+
+
+def _until_cancelled(job: Job, advance: Advance) -> str:
+    while True:
+        advance(1, 2, "Waiting")
+        time.sleep(0.01)
 
 
 def _without_torch() -> None:
@@ -84,22 +104,27 @@ def _without_torch() -> None:
     sys.modules["seg_core.training.loop"] = module
 
 
-def main(mode: str, run_id: int) -> None:
-    """Do what ``mode`` says: work, write or claim; anything else ends at once, as a broken installation would."""
+def main(mode: str, id: int) -> None:
+    """Do what ``mode`` says to a run or a job; an unknown mode ends at once, as a broken installation would."""
     if mode == "work":
-        from seg_core.runs import dispatch
         from seg_core.runs.worker import work
 
         _without_torch()
-        dispatch.dispatch.__defaults__ = (command,)  # the next worker is a fake one too
-        work(run_id, train=fake_train)
+        work(id, RunStore(launcher=launcher()), fake_train)  # the next worker is a fake one too
+    elif mode == "job":
+        from seg_core.jobs.worker import work_on
+
+        kinds: tuple[Any, ...] = ("scan", "fetch")
+        work_on(id, JobStore(launcher=launcher()), dict.fromkeys(kinds, _until_cancelled))
     elif mode == "write":
-        _write(run_id)
+        _write(id)
     elif mode == "claim":
-        _claim(run_id)
+        _claim(id)
+    elif mode == "claim-job":
+        _claim_job(id)
     else:
         sys.exit("There is no torch.")
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], int(sys.argv[2]))
+    main(sys.argv[1], int(sys.argv[-1]))

@@ -114,8 +114,8 @@ def reported_runs(tmp_path_factory: pytest.TempPathFactory) -> RunStore:
         data = make_dataset(home / "data", size=(80, 60), train=6, val=2, test=5)
         store = RunStore()
         for config in (tiny_config(), tiny_config("report", variant="trainable-decoder", seed=1)):
-            work(store.add_run("<first> & only" if config.recipe == "best" else "", config, str(data)).id)
-        store.add_run("", tiny_config(), str(data))
+            work(store.queue.add("<first> & only" if config.recipe == "best" else "", config, str(data)).id)
+        store.queue.add("", tiny_config(), str(data))
     return store
 
 

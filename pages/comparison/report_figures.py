@@ -37,7 +37,7 @@ def reproduction(store: RunStore, runs: Sequence[Run]) -> list[History]:
             Curve(run.id, run.label, run_colour(place)),
             f"{run.config.label}, run {run.id}",
             run.epochs_done,
-            store.epoch_metrics(run.id, run.epochs_done),
+            store.history.epoch_metrics(run.id, run.epochs_done),
         )
         for run, place in zip(runs, _places(runs), strict=True)
     ]

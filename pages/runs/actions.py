@@ -25,7 +25,7 @@ def action_buttons(run: Run) -> None:
         if run.is_active:
             _stop_buttons(run)
         if run.can_resume and _button(run, "Resume", "play_circle", "Continue with the epoch that was interrupted."):
-            _do(lambda: store().requeue(run.id), starts=True)
+            _do(lambda: store().queue.resume(run.id), starts=True)
         if run.can_extend and _button(run, "Train more", "forward", "Train for more epochs."):
             _train_more(run)
         if run.can_delete and _button(run, "Delete", "delete"):
@@ -35,7 +35,7 @@ def action_buttons(run: Run) -> None:
 def _stop_buttons(run: Run) -> None:
     if run.status == "running" and run.stop_after_epoch:
         if _button(run, "Keep going", "undo", "Do not stop after this epoch."):
-            _do(lambda: store().keep_going(run.id))
+            _do(lambda: store().queue.cancel_stop(run.id))
     elif (
         run.status == "running"
         and run.epoch < run.config.epochs
@@ -43,10 +43,10 @@ def _stop_buttons(run: Run) -> None:
             run, "Stop after this epoch", "timer_pause", "Finish the current epoch first, so that none is repeated on resuming."
         )
     ):
-        _do(lambda: store().request_stop(run.id, after_epoch=True))
+        _do(lambda: store().queue.stop(run.id, after_epoch=True))
     label = {"stopping": "Stopping…", "queued": "Remove from queue"}.get(run.status, "Stop")
     if _button(run, label, "stop_circle", "The model trained so far is kept.", disabled=not run.can_stop):
-        _do(lambda: store().request_stop(run.id))
+        _do(lambda: store().queue.stop(run.id))
 
 
 def _button(run: Run, label: str, icon: str, help: str | None = None, *, disabled: bool = False) -> bool:
@@ -81,7 +81,7 @@ def _train_more(run: Run) -> None:
     if further.averaged_from < further.epochs:
         st.caption(f"The weights of epochs {further.averaged_from} to {further.epochs} are averaged.")
     if st.button("Continue", type="primary"):
-        _do(lambda: store().extend(run.id, int(epochs)), starts=True)
+        _do(lambda: store().queue.extend(run.id, int(epochs)), starts=True)
 
 
 @st.dialog("Delete?")
@@ -124,9 +124,9 @@ def group_buttons(group: Group) -> None:
 
     with st.container(horizontal=True, horizontal_alignment="right"):
         if active and button("Stop all", "stop_circle", "The models trained so far are kept."):
-            _do_each(store().request_stop, active)
+            _do_each(store().queue.stop, active)
         if left and button(f"Resume {len(left)}", "play_circle", "Resume the runs that did not finish."):
-            _do_each(store().requeue, left)
+            _do_each(store().queue.resume, left)
         if all(run.can_delete for run in group.runs) and button("Delete group", "delete", "Delete all of its runs."):
             _confirm_delete(group.label, group.runs)
 

@@ -20,7 +20,7 @@ def run_downloads(run: Run) -> None:
     with st.expander("Export", icon=":material/download:"):
 
         def metrics() -> str:
-            return metrics_csv(store().metrics(run.id))
+            return metrics_csv(store().history.metrics(run.id))
 
         st.download_button("Metrics of every epoch (CSV)", metrics, f"run-{run.id}-metrics.csv", "text/csv", on_click="ignore")
         if run.is_active or not run.best_epoch:

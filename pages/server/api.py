@@ -40,7 +40,7 @@ def health() -> dict[str, Any]:
     return {
         "status": "ok",
         "version": VERSION,
-        "runs": {"running": len(store().at_work()), "queued": len(store().line())},
+        "runs": {"running": len(store().queue.running()), "queued": len(store().queue.queued())},
         "torch_loaded": "torch" in sys.modules,
     }
 
@@ -57,11 +57,11 @@ def list_runs(
     newest metric and of the last line of its log.
     """
     news = store().changes(after)
-    position = {run_id: place for place, run_id in enumerate(news.line, start=1)}
+    position = {run_id: place for place, run_id in enumerate(news.queue, start=1)}
     newest_first = sorted(news.changed, key=lambda change: -change.run.id)
     listed = [_listed(change) | {"position": position.get(change.run.id)} for change in newest_first]
     # Not a plain dict: FastAPI would look at every value of it, which for 500 runs takes longer than all the rest.
-    answer = {"stamp": news.stamp, "since": news.since, "runs": listed, "deleted": news.deleted, "line": news.line}
+    answer = {"stamp": news.stamp, "since": news.since, "runs": listed, "deleted": news.deleted, "line": news.queue}
     return Answer(answer, headers={"Cache-Control": "no-store"})
 
 
@@ -84,7 +84,7 @@ def metrics(run_id: RunId, after: Annotated[int, Query(description="Only points 
     Ask again with ``after`` set to the ``last`` id for newer points. When a resumed run writes an epoch again, its points and
     those of later epochs get new ids: drop what you hold from the first epoch of the answer on.
     """
-    points = [asdict(point) for point in _or_missing(lambda: store().metrics(run_id, after))]
+    points = [asdict(point) for point in _or_missing(lambda: store().history.metrics(run_id, after))]
     return Answer({"points": points, "last": points[-1]["id"] if points else after})
 
 
@@ -100,14 +100,14 @@ def batches(
 
     Batch b of B in epoch e lies at ``x`` = e - 1 + b / B. ``low`` and ``high`` are the extremes before smoothing.
     """
-    losses = _or_missing(lambda: store().batch_losses(run_id, math.ceil(begin), math.ceil(end)))
+    losses = _or_missing(lambda: store().history.batch_losses(run_id, math.ceil(begin), math.ceil(end)))
     return Answer(loss_curve(losses, points, begin, end, window).to_json())
 
 
 @router.get("/runs/{run_id}/log", tags=["runs"])
 def log(run_id: RunId, lines: Annotated[int, Query(ge=1, le=1000)] = 100) -> dict[str, Any]:
     """The last lines of a run's log."""
-    return {"lines": [asdict(line) for line in _or_missing(lambda: store().log_tail(run_id, lines))]}
+    return {"lines": [asdict(line) for line in _or_missing(lambda: store().history.log_tail(run_id, lines))]}
 
 
 @router.get("/runs/{run_id}/masks", tags=["runs"])
@@ -134,7 +134,7 @@ def stop(
 ) -> dict[str, Any]:
     """Stop a run within one batch, or after its current epoch; its model is kept."""
     _known(run_id)
-    return _or_conflict(lambda: store().request_stop(run_id, after_epoch=after_epoch).to_json())
+    return _or_conflict(lambda: store().queue.stop(run_id, after_epoch=after_epoch).to_json())
 
 
 @router.post("/runs/{run_id}/move", tags=["runs"])
@@ -143,8 +143,8 @@ def move(run_id: RunId, by: Annotated[int, Query(description="Places to move bac
     _known(run_id)
 
     def moved() -> dict[str, Any]:
-        store().move(run_id, by)
-        return {"line": [run.id for run in store().line()]}
+        store().queue.move(run_id, by)
+        return {"line": [run.id for run in store().queue.queued()]}
 
     return _or_conflict(moved)
 

@@ -9,16 +9,16 @@ import streamlit as st
 from pages.live.components import job_bars
 from pages.shared.markdown import plain
 from pages.shared.stores import jobs
-from seg_core.jobs.dispatch import dispatch_jobs
 from seg_core.jobs.job import Request
 from seg_core.jobs.results import result_folder
+from seg_core.runs.dispatch import dispatch
 
 
 def ask(requests: list[Request]) -> None:
     """Queue a job for each request that has no active one, and start what can start."""
     for request in requests:
-        jobs().ask(request)
-    dispatch_jobs(jobs())
+        jobs().submit(request)
+    dispatch(jobs())
 
 
 def job_panel(requests: Mapping[str, Request]) -> bool:
@@ -26,7 +26,7 @@ def job_panel(requests: Mapping[str, Request]) -> bool:
 
     The page is drawn again whenever a job ends.
     """
-    jobs().mark_lost()
+    jobs().claims.mark_lost()
     latest = {name: job for name, request in requests.items() if (job := jobs().latest(request)) is not None}
     for name, job in latest.items():
         if job.status in ("failed", "stopped"):

@@ -61,7 +61,7 @@ def work_here_on(store: RunStore, run: Run) -> tuple[str, dict[str, Any]]:
     from seg_core.runs.worker import work_here
 
     run = work_here(store, run.id, lambda text: screen.print(text))
-    best = store.epoch_metrics(run.id, run.best_epoch)["val"] if run.best_epoch else {}
+    best = store.history.epoch_metrics(run.id, run.best_epoch)["val"] if run.best_epoch else {}
     checkpoint = store.folder(run.id) / ("best.safetensors" if run.best_epoch else "last.safetensors")
     result = {
         "run_id": run.id,

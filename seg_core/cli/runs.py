@@ -21,7 +21,7 @@ def list_runs(as_json: JsonOption = False) -> None:
     from seg_core.runs.store import RunStore
 
     store = RunStore()
-    store.mark_lost()
+    store.claims.mark_lost()
     runs = store.list_runs()
     if as_json:
         print_json({"runs": [run.to_json() for run in runs]})
@@ -42,9 +42,9 @@ def show_run(run_id: RunArgument, as_json: JsonOption = False) -> None:
     from seg_core.runs.store import RunStore
 
     store = RunStore()
-    store.mark_lost()
+    store.claims.mark_lost()
     run = store.get_run(run_id)
-    lines = store.log_tail(run_id, 20)
+    lines = store.history.log_tail(run_id, 20)
     if as_json:
         print_json({**run.to_json(), "log": [asdict(line) for line in lines]})
         return
@@ -64,7 +64,7 @@ def stop_run(
     """Stop a run within one batch, or after its epoch; its model is kept."""
     from seg_core.runs.store import RunStore
 
-    run = RunStore().request_stop(run_id, after_epoch=after_epoch)
+    run = RunStore().queue.stop(run_id, after_epoch=after_epoch)
     what = "stops after the epoch at work" if run.stop_after_epoch and run.status == "running" else f"is {run.status}"
     report(f"Run {run.id} {what}.", run, as_json)
 
@@ -75,8 +75,8 @@ def resume_run(run_id: RunArgument, as_json: JsonOption = False) -> None:
     from seg_core.runs.store import RunStore
 
     store = RunStore()
-    store.mark_lost()
-    work_here_and_report(store, store.requeue(run_id, foreground=True), as_json)
+    store.claims.mark_lost()
+    work_here_and_report(store, store.queue.resume(run_id, foreground=True), as_json)
 
 
 @app.command("continue")
@@ -89,7 +89,7 @@ def continue_run(
     from seg_core.runs.store import RunStore
 
     store = RunStore()
-    work_here_and_report(store, store.extend(run_id, epochs, foreground=True), as_json)
+    work_here_and_report(store, store.queue.extend(run_id, epochs, foreground=True), as_json)
 
 
 @app.command("move")
@@ -102,8 +102,8 @@ def move_run(
     from seg_core.runs.store import RunStore
 
     store = RunStore()
-    store.move(run_id, by)
-    line = [run.id for run in store.line()]
+    store.queue.move(run_id, by)
+    line = [run.id for run in store.queue.queued()]
     report(f"The runs in line, the next one first: {', '.join(map(str, line))}.", {"line": line}, as_json)
 
 
@@ -117,9 +117,9 @@ def set_slots(
 
     store = RunStore()
     if slots is not None:
-        store.set_slots(slots)
+        store.queue.set_slots(slots)
         dispatch(store)
-    now = store.slots()
+    now = store.queue.slots()
     report(f"{now} {'run trains' if now == 1 else 'runs train'} at a time.", {"slots": now}, as_json)
 
 
@@ -149,7 +149,7 @@ def delete_run(
     from seg_core.runs.store import RunStore
 
     store = RunStore()
-    store.mark_lost()
+    store.claims.mark_lost()
     run = store.get_run(run_id)
     if not yes:
         if not sys.stdin.isatty():

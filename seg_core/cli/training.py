@@ -80,7 +80,7 @@ def _train_in_turn(name: str, configs: Sequence[Config], sources: Sequence[str],
 
     store, first, results = RunStore(), None, []
     for number, config in enumerate(configs, start=1):
-        run = store.add_run(name, config, sources, foreground=True, joins=first)
+        run = store.queue.add(name, config, sources, foreground=True, group=first)
         first = first or run.id
         which = f" ({number} of {len(configs)})" if len(configs) > 1 else ""
         screen.print(f"Run {run.id}: {config.label}{which}; stop it with Ctrl-C, the model is kept.")

@@ -1,22 +1,23 @@
-"""What a job is: its kind, what it is asked to do, and how far it is."""
+"""Requests and jobs: what is asked for, and how far the work on it is."""
 
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
+from seg_core.runs.ownership import RUNNING, owner_in
 from seg_core.runs.processes import Owner
 
 Kind = Literal["scan", "evaluate", "fetch", "report", "masks", "card"]
 JobStatus = Literal["queued", "running", "stopping", "stopped", "finished", "failed"]
 
-AT_WORK: tuple[JobStatus, ...] = ("running", "stopping")
-"""A process works on it. At most one job of a kind is in these states, beside the runs that train."""
+ACTIVE: tuple[JobStatus, ...] = ("queued", *RUNNING)
+"""Something will still happen to it."""
 
 
 @dataclass(frozen=True)
 class Request:
-    """What is asked for. Requests of one kind with the same key ask for the same thing, and share its result."""
+    """A question that a job answers. Requests of one kind with the same key are the same, and share their result."""
 
     kind: Kind
     key: str
@@ -43,17 +44,17 @@ class Job:
     total: int
     """0 before it is known."""
     message: str
-    """What it does at the moment while active, afterwards one sentence on how it ended; often empty."""
+    """Current step while active, afterwards one sentence on how it ended; often empty."""
 
     @property
     def request(self) -> Request:
-        """What was asked for."""
+        """The request that it answers."""
         return Request(self.kind, self.key, self.arguments)
 
     @property
     def is_active(self) -> bool:
-        """Queued, running or stopping: whoever shows it should look again."""
-        return self.status == "queued" or self.status in AT_WORK
+        """True while it is queued, running or stopping: whoever shows it should look again."""
+        return self.status in ACTIVE
 
     @property
     def progress(self) -> float:
@@ -62,11 +63,9 @@ class Job:
 
     @property
     def owner(self) -> Owner | None:
-        """The process that works on it, or None."""
-        if self.host is None or self.pid is None or self.pid_started is None:
-            return None
-        return Owner(self.host, self.pid, self.pid_started)
+        """Process that works on it or has reserved it, or None."""
+        return owner_in(self.host, self.pid, self.pid_started)
 
     def to_json(self) -> dict[str, Any]:
-        """All of it as plain values for JSON."""
+        """Return all fields as plain values for JSON, with ``progress`` and ``is_active``."""
         return asdict(self) | {"progress": self.progress, "is_active": self.is_active}

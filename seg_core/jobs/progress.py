@@ -1,4 +1,4 @@
-"""How far a job is, and whether it is to stop."""
+"""Reporting how far a job is, and learning from the store that it is to stop."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from seg_core.jobs.store import JobStore
 from seg_core.runs.processes import Signals
 
 WRITE_EVERY = 0.2
-"""Seconds between two writes of how far the job is."""
+"""Seconds between two writes of the progress."""
 
 
 class Cancelled(Exception):
@@ -18,28 +18,28 @@ class Cancelled(Exception):
 
 
 class Advance:
-    """Takes how far a job is, writes it to the store a few times a second, and asks it then whether the job is to stop."""
+    """Callback that records the progress of a job a few times a second, and stops the job when it is cancelled."""
 
     def __init__(self, store: JobStore, job_id: int, signals: Signals) -> None:
-        self._store, self._job_id, self._signals = store, job_id, signals
+        self._progress, self._job_id, self._signals = store.progress, job_id, signals
         self._written, self._what = float("-inf"), ""
 
     def __call__(self, done: int, total: int, what: str) -> None:
-        """Note that ``done`` of ``total`` is done, and what is being done.
+        """Record that ``done`` of ``total`` is done, and the current step.
 
         Raises:
             Cancelled: if the job is to stop.
         """
         if time.monotonic() - self._written >= WRITE_EVERY or what != self._what or 0 < total <= done:
             self._written, self._what = time.monotonic(), what
-            self._store.progress(self._job_id, done, total, what)
+            self._progress.update(self._job_id, done, total, what)
             if self.should_stop():
                 raise Cancelled
 
     def should_stop(self) -> bool:
-        """Whether the job is to stop, for what waits without getting any further."""
-        return self._signals.came or self._store.should_stop(self._job_id)
+        """Return True if the job is to stop, for tasks that wait without making progress."""
+        return self._signals.came or self._progress.should_stop(self._job_id)
 
 
 Work = Callable[[Job, Advance], str]
-"""Does a job; gives one sentence on its result, or nothing."""
+"""Does a job; returns one sentence on its result, or nothing."""

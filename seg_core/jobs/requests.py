@@ -1,4 +1,4 @@
-"""What can be asked for: each request, its key over all that its result depends on, and how its result is read."""
+"""One function for each kind of request. Its key is a digest of everything that the result depends on."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ KEY_DIGITS = 24
 
 
 def scan_request(dataset: Dataset) -> Request:
-    """Asks for a look at every pair of a dataset. Its result is read by `load_scan`.
+    """Request to scan every pair of a dataset. `load_scan` reads the result.
 
     Raises:
         InputError: if a file is gone.
@@ -37,7 +37,7 @@ def scan_request(dataset: Dataset) -> Request:
 
 
 def load_scan(folder: Path) -> tuple[Scan, list[Duplicate]]:
-    """The result of a scan: what was seen, and which photographs stand there more than once.
+    """Read the result of a scan: facts of every pair, and the photographs that occur more than once.
 
     Raises:
         InputError: if it is damaged.
@@ -48,7 +48,7 @@ def load_scan(folder: Path) -> tuple[Scan, list[Duplicate]]:
             Duplicate(**{**each, "first": Photograph(**each["first"]), "second": Photograph(**each["second"])}) for each in found
         ]
     except (OSError, ValueError, TypeError, KeyError):
-        raise InputError("What was seen of this dataset is damaged; look at it again.") from None
+        raise InputError("The scan of this dataset is damaged; scan it again.") from None
     return Scan.load(folder / "scan.npz"), duplicates
 
 
@@ -83,7 +83,7 @@ def evaluation_request(model: Path, split: SplitChoice, *, tta: bool = False, co
 
 
 def split_of(request: Request) -> SplitChoice:
-    """The split that an evaluation was asked for, opened anew.
+    """Open the split that an evaluation request names.
 
     Raises:
         InputError: if the dataset is gone.
@@ -93,12 +93,12 @@ def split_of(request: Request) -> SplitChoice:
 
 
 def masks_request(evaluation: Request) -> Request:
-    """Asks for the masks that an evaluation scores. Its result holds ``masks.zip``: for each photograph a PNG of its size."""
+    """Request for the masks that an evaluation scores. The result is ``masks.zip``: for each photograph a PNG of its size."""
     return Request("masks", evaluation.key, evaluation.arguments)
 
 
 def card_request(run: Run, store: RunStore) -> Request:
-    """Asks for the published form of a run's best model. Its result holds ``model.zip``: the model in fp16 and its card.
+    """Request to publish a run's best model. The result is ``model.zip``: the model in fp16 and its card.
 
     Raises:
         InputError: if the run's model is gone.
@@ -107,7 +107,7 @@ def card_request(run: Run, store: RunStore) -> Request:
 
 
 def report_request(runs: Sequence[Run], store: RunStore) -> Request:
-    """Asks for the report on runs. Its result holds ``report.html``.
+    """Request for the HTML report on runs. The result is ``report.html``.
 
     Raises:
         InputError: if a run's model is gone.
@@ -117,15 +117,15 @@ def report_request(runs: Sequence[Run], store: RunStore) -> Request:
 
 
 def _state(run: Run, store: RunStore) -> str:
-    """What a run has come to. A page asks for it whenever it is drawn, so its photographs, maybe 100,000, are not looked at."""
+    """State of a run in a key. Pages compute it each time they are drawn, so it does not depend on its 100,000 photographs."""
     return f"{run.id} {run.label} {run.epochs_done} {checkpoint_digest(store.folder(run.id) / 'best.safetensors')}"
 
 
 def fetch_request(folder: str) -> Request:
-    """Asks for the official data of ISIC 2016 in a folder; there is no other result.
+    """Request to fetch the official data of ISIC 2016 into a folder; it has no other result.
 
     Raises:
-        InputError: if the folder can be none.
+        InputError: if the folder is not valid.
     """
     target = clean_source(folder)
     if target == SAMPLE:

@@ -1,4 +1,4 @@
-"""Where the results of jobs lie: a folder for each request, which appears whole or not at all."""
+"""Results of jobs: a folder for each request, which appears whole or not at all."""
 
 from __future__ import annotations
 
@@ -14,26 +14,26 @@ from seg_core.common.home import home
 from seg_core.jobs.job import Kind, Request
 
 MOST_RESULTS = 300
-"""Results that are kept; those unused for longest go. One of an evaluation takes some megabytes, the others less."""
+"""Number of results to keep; those unused for longest are deleted. An evaluation takes some megabytes, others less."""
 
 
 def result_folder(request: Request) -> Path | None:
-    """The folder of a request's result, or None while there is none."""
+    """Return the folder of a request's result, or None if there is none yet."""
     return _used(_place(request.kind, request.key))
 
 
 def evaluation_folder(key: str) -> Path | None:
-    """As `result_folder`, of the evaluation with this key."""
+    """Return the folder of the evaluation with this key, or None if there is none yet."""
     return _used(_place("evaluate", key))
 
 
 def forget(request: Request) -> None:
-    """Delete the result of a request, so that it is asked for again."""
+    """Delete the result of a request, so that the next job produces it anew."""
     shutil.rmtree(_place(request.kind, request.key), ignore_errors=True)
 
 
 def _remove_leftovers(folder: Path) -> None:
-    """Delete what killed jobs left; none works for a day."""
+    """Delete what killed jobs left behind. No job takes a day."""
     for leftover in folder.glob(".building-*"):
         with suppress(FileNotFoundError):
             if time.time() - leftover.stat().st_mtime > 86_400:
@@ -50,7 +50,7 @@ def _used(folder: Path) -> Path | None:
 
 @contextmanager
 def new_result(request: Request) -> Iterator[Path]:
-    """A folder to write a result into, which takes its place at the end of the block; an exception leaves none."""
+    """Yield a folder to write a result into. It takes its place at the end of the block; after an exception it is deleted."""
     place = _place(request.kind, request.key)
     place.parent.mkdir(parents=True, exist_ok=True)
     _remove_leftovers(place.parent)

@@ -1,13 +1,12 @@
-"""Keeps the queues of runs and jobs going, and notices processes that died."""
+"""Keeping the queues of runs and jobs going while the app runs."""
 
 from __future__ import annotations
 
 import logging
 import threading
 
-from seg_core.jobs.dispatch import dispatch_jobs
 from seg_core.jobs.store import JobStore
-from seg_core.runs.dispatch import Command, dispatch, worker_command
+from seg_core.runs.dispatch import dispatch
 from seg_core.runs.store import RunStore
 
 TICK_SECONDS = 1.0
@@ -16,11 +15,11 @@ _logger = logging.getLogger(__name__)
 
 
 class Supervisor:
-    """A thread of the web process that calls `dispatch` and `dispatch_jobs` every second."""
+    """A thread of the web process that dispatches runs and jobs every second."""
 
-    def __init__(self, store: RunStore, command: Command = worker_command, every: float = TICK_SECONDS) -> None:
-        self._store, self._command, self._every = store, command, every
-        self._jobs = JobStore(store.path)
+    def __init__(self, store: RunStore, every: float = TICK_SECONDS) -> None:
+        self._runs, self._every = store, every
+        self._jobs = JobStore(store.path, store.launcher)
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._run, name="supervisor", daemon=True)
         self._is_failing = False
@@ -36,13 +35,13 @@ class Supervisor:
             self._thread.join()
 
     def tick(self) -> None:
-        """One look at the queue. What fails, such as a locked database, is logged once and tried again at the next tick."""
+        """Dispatch once. An error, such as a locked database, is logged once, and the next tick tries again."""
         try:
-            dispatch(self._store, self._command)
-            dispatch_jobs(self._jobs)
-        except Exception:  # without this thread the queue would stand still until the app starts anew
+            dispatch(self._runs)
+            dispatch(self._jobs)
+        except Exception:  # without this thread the queue would stand still until the app restarts
             if not self._is_failing:
-                _logger.warning("The queue cannot be looked at; trying again every second.", exc_info=True)
+                _logger.warning("The queue cannot be read; trying again every second.", exc_info=True)
             self._is_failing = True
         else:
             self._is_failing = False

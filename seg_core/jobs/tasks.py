@@ -1,4 +1,4 @@
-"""What each kind of job does."""
+"""The tasks: one function for each kind of job."""
 
 from __future__ import annotations
 
@@ -27,20 +27,20 @@ from seg_core.prediction.checkpoint import Checkpoint, load_checkpoint
 from seg_core.prediction.predictor import Prediction, Predictor
 
 PICTURE_SIDE = 512
-"""Longest side of the pictures of probabilities that an evaluation keeps, in pixels."""
+"""Longest side of the probability maps that an evaluation keeps, in pixels."""
 
 
 def _scan(job: Job, advance: Advance) -> str:
     from seg_core.data.scan.dataset_scan import scan_dataset
 
     dataset = open_dataset(job.arguments["sources"], lambda done, total: advance(done, total, "Drawing the sample photographs"))
-    seen = scan_dataset(dataset, lambda done, total: advance(done, total, "Looking at the photographs"))
+    seen = scan_dataset(dataset, lambda done, total: advance(done, total, "Scanning the photographs"))
     found = near_duplicates(seen, on_progress=lambda done, total: advance(done, total, "Comparing the photographs"))
     with new_result(job.request) as folder:
         seen.save(folder / "scan.npz")
         (folder / "duplicates.json").write_text(json.dumps([asdict(each) for each in found]), encoding="utf-8")
         _require_same(job.request, scan_request(open_dataset(dataset.sources)))
-    return f"{len(seen)} pairs seen."
+    return f"{len(seen)} pairs scanned."
 
 
 def _evaluate(job: Job, advance: Advance) -> str:
@@ -69,7 +69,7 @@ def _evaluate(job: Job, advance: Advance) -> str:
 
 
 def _require_same(asked: Request, now: Request) -> None:
-    """A job may wait for long, and a run that trains replaces its best checkpoint: nothing new may stand under the old key."""
+    """Refuse a result whose key has changed: a job may wait for long, and a run that trains replaces its best checkpoint."""
     if asked.key != now.key:
         raise InputError("The files have changed since this was asked for; ask for it again.")
 
@@ -140,7 +140,7 @@ def _report(job: Job, advance: Advance) -> str:
     return f"The report on {len(runs)} run{'s' if len(runs) > 1 else ''} is written."
 
 
-KINDS: Mapping[Kind, Work] = {
+TASKS: Mapping[Kind, Work] = {
     "scan": _scan,
     "evaluate": _evaluate,
     "fetch": _fetch,

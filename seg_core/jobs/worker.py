@@ -1,4 +1,4 @@
-"""The process that works on one job: a fresh interpreter that `seg_core.jobs.dispatch` starts."""
+"""The process that works on one job: a fresh interpreter that a dispatcher starts."""
 
 from __future__ import annotations
 
@@ -7,42 +7,47 @@ import traceback
 from collections.abc import Mapping
 
 from seg_core.errors import InputError
-from seg_core.jobs.dispatch import dispatch_jobs
-from seg_core.jobs.job import JobStatus, Kind
+from seg_core.jobs.job import Job, JobStatus, Kind
 from seg_core.jobs.progress import Advance, Cancelled, Work
 from seg_core.jobs.store import JobStore
-from seg_core.runs.processes import Owner, Signals
+from seg_core.runs.dispatch import dispatch
+from seg_core.runs.processes import Signals
 
 
-def work_on(job_id: int, store: JobStore | None = None, kinds: Mapping[Kind, Work] | None = None) -> None:
-    """Do a job that was started for this process, then start the next one. However it ends, the store says so.
+def work_on(job_id: int, store: JobStore | None = None, tasks: Mapping[Kind, Work] | None = None) -> None:
+    """Claim a queued job and do it if it is its turn, then start the next ones. However it ends, the store records it.
 
     Args:
         job_id: the job.
-        store: where it stands, by default the store of the home folder.
-        kinds: what does each kind of job, by default `seg_core.jobs.tasks.KINDS`.
+        store: its store, by default that of the home folder.
+        tasks: the function that does each kind of job, by default `seg_core.jobs.tasks.TASKS`.
 
     Raises:
         InputError: if there is no such job.
     """
-    from seg_core.jobs.tasks import KINDS
-
     store = store or JobStore()
-    store.hand_over(job_id, Owner.of())
-    job = store.get(job_id)
-    status: JobStatus = "failed"
     with Signals() as signals:
-        try:
-            status, message = "finished", (kinds or KINDS)[job.kind](job, Advance(store, job_id, signals))
-        except (Cancelled, KeyboardInterrupt):
-            status, message = "stopped", "Cancelled."
-        except InputError as error:
-            status, message = "failed", str(error)
-        except Exception as error:  # noqa: BLE001 - whatever it is, the job has to say so, and the whole of it is written down
-            traceback.print_exception(error, file=sys.stderr)
-            status, message = (
-                "failed",
-                f"It failed unexpectedly ({type(error).__name__}); results/jobs.log says more.",
-            )
-        store.finish(job_id, status, message)
-    dispatch_jobs(store)
+        if store.claims.claim(job_id):
+            _carry_out(store, store.get(job_id), signals, tasks)
+    dispatch(store)
+
+
+def _carry_out(store: JobStore, job: Job, signals: Signals, tasks: Mapping[Kind, Work] | None) -> None:
+    """Do a claimed job, and record how it ended whatever happens."""
+    status: JobStatus = "failed"
+    try:
+        status, message = "finished", _task(job.kind, tasks)(job, Advance(store, job.id, signals))
+    except (Cancelled, KeyboardInterrupt):
+        status, message = "stopped", "Cancelled."
+    except InputError as error:
+        message = str(error)
+    except Exception as error:  # noqa: BLE001 - whatever it is, the job has to end with a message, and the traceback is kept
+        traceback.print_exception(error, file=sys.stderr)
+        message = f"It failed unexpectedly ({type(error).__name__}); results/jobs.log says more."
+    store.progress.finish(job.id, status, message)
+
+
+def _task(kind: Kind, tasks: Mapping[Kind, Work] | None) -> Work:
+    from seg_core.jobs.tasks import TASKS  # what tasks need takes long to import: the job is claimed before
+
+    return (tasks or TASKS)[kind]

@@ -158,7 +158,7 @@ def _evaluation(label: str, model: Checkpoint, split: SplitChoice, on_progress: 
 
 def _of_run(run: Run, store: RunStore, model: Checkpoint) -> OfRun:
     epochs: list[dict[str, dict[str, float]]] = [{"train": {}, "val": {}} for _ in range(run.epochs_done)]
-    for point in store.metrics(run.id):
+    for point in store.history.metrics(run.id):
         if point.epoch <= run.epochs_done:
             epochs[point.epoch - 1][point.split][point.name] = point.value
     parts = _parameters(model)

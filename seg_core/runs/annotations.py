@@ -1,4 +1,4 @@
-"""What people write on a run: its name, notes and tags, brought into the form in which they are kept."""
+"""Name, notes and tags of a run: checking and cleaning what users type."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ MOST_TAGS, LONGEST_TAG = 12, 30
 
 
 def clean_name(name: str) -> str:
-    """A name on one line.
+    """Return a name on one line.
 
     Raises:
         InputError: if it has more than 100 characters.
@@ -22,7 +22,7 @@ def clean_name(name: str) -> str:
 
 
 def clean_notes(notes: str) -> str:
-    """Notes as they were typed.
+    """Return notes without surrounding white space.
 
     Raises:
         InputError: if they have more than 10,000 characters.
@@ -31,7 +31,7 @@ def clean_notes(notes: str) -> str:
 
 
 def clean_tags(tags: Sequence[str]) -> list[str]:
-    """Tags, each once, in the order given, without what is empty.
+    """Return tags in the order given, without duplicates and empty ones.
 
     Raises:
         InputError: if there are more than 12, or one has more than 30 characters.

@@ -1,4 +1,4 @@
-"""The tables of the run database, and how its SQLite file is opened.
+"""Opening the run database: everything that is particular to SQLite is in this file.
 
 The file is in WAL mode, so readers never wait for the one writer. A transaction that will write says so when it begins
 (``BEGIN IMMEDIATE``): the usual deferred one fails at once, whatever the timeout, when two of them read and then both write.
@@ -8,151 +8,23 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from contextlib import closing
+import weakref
+from contextlib import AbstractContextManager, closing
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import (
-    DDL,
-    JSON,
-    Boolean,
-    Column,
-    Connection,
-    Engine,
-    Float,
-    ForeignKey,
-    Index,
-    Integer,
-    LargeBinary,
-    MetaData,
-    String,
-    Table,
-    UniqueConstraint,
-    create_engine,
-    event,
-)
+from sqlalchemy import DDL, Connection, Engine, create_engine, event
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import DatabaseError
 
-from seg_core.common.home import run_folders
+from seg_core.common.home import home, run_folders
 from seg_core.errors import InputError
+from seg_core.runs.tables import changes, metadata
 
 SCHEMA_VERSION = 5
 BUSY_SECONDS = 30.0
-
-_metadata = MetaData()
-
-runs = Table(
-    "runs",
-    _metadata,
-    Column("id", Integer, primary_key=True),
-    Column("name", String, nullable=False),
-    Column("status", String, nullable=False, index=True),
-    Column("config", JSON, nullable=False),
-    Column("sources", JSON, nullable=False),
-    Column("created", Float, nullable=False),
-    Column("queued", Float, nullable=False),
-    Column("place", Integer, nullable=False, default=0),
-    Column("started", Float),
-    Column("finished", Float),
-    Column("seconds_before", Float, nullable=False, default=0.0),
-    Column("host", String),
-    Column("pid", Integer),
-    Column("pid_started", Float),
-    Column("heartbeat", Float),
-    Column("foreground", Boolean, nullable=False, default=False),
-    Column("resume", Boolean, nullable=False, default=False),
-    Column("phase", String, nullable=False, default="waiting"),
-    Column("epoch", Integer, nullable=False, default=0),
-    Column("batch", Integer, nullable=False, default=0),
-    Column("batches", Integer, nullable=False, default=0),
-    Column("epochs_done", Integer, nullable=False, default=0),
-    Column("images_per_second", Float),
-    Column("eta_seconds", Float),
-    Column("best_epoch", Integer),
-    Column("best_iou", Float),
-    Column("message", String, nullable=False, default=""),
-    Column("stop_after_epoch", Boolean, nullable=False, default=False),
-    Column("notes", String, nullable=False, default=""),
-    Column("tags", JSON, nullable=False, default=list),
-    Column("group", Integer),
-    Column("config_before", JSON(none_as_null=True)),
-    sqlite_autoincrement=True,
-)
-
-metrics = Table(
-    "metrics",
-    _metadata,
-    Column("id", Integer, primary_key=True),
-    Column("run_id", ForeignKey("runs.id", ondelete="CASCADE"), nullable=False),
-    Column("epoch", Integer, nullable=False),
-    Column("split", String, nullable=False),
-    Column("name", String, nullable=False),
-    Column("value", Float, nullable=False),
-    UniqueConstraint("run_id", "epoch", "split", "name"),
-    Index("metrics_by_run", "run_id", "id"),
-    sqlite_autoincrement=True,
-)
-
-log = Table(
-    "log",
-    _metadata,
-    Column("id", Integer, primary_key=True),
-    Column("run_id", ForeignKey("runs.id", ondelete="CASCADE"), nullable=False),
-    Column("time", Float, nullable=False),
-    Column("level", String, nullable=False),
-    Column("text", String, nullable=False),
-    Index("log_by_run", "run_id", "id"),
-    sqlite_autoincrement=True,
-)
-
-# The training loss of every batch: a blob of little-endian float32 for each epoch, since rows of single numbers would be a
-# hundred times slower to read. `batches` is how many the whole epoch has.
-batch_losses = Table(
-    "batch_losses",
-    _metadata,
-    Column("run_id", ForeignKey("runs.id", ondelete="CASCADE"), primary_key=True),
-    Column("epoch", Integer, primary_key=True),
-    Column("batches", Integer, nullable=False),
-    Column("losses", LargeBinary, nullable=False),
-)
-
-# When each run last changed, got a line in its log, or was deleted: the greater the stamp, the later. Triggers
-# keep it, so that no change escapes it, whoever makes it.
-changes = Table(
-    "changes",
-    _metadata,
-    Column("stamp", Integer, primary_key=True),
-    Column("run_id", Integer, nullable=False, unique=True),
-    sqlite_autoincrement=True,
-)
-
-jobs = Table(
-    "jobs",
-    _metadata,
-    Column("id", Integer, primary_key=True),
-    Column("kind", String, nullable=False),
-    Column("key", String, nullable=False),
-    Column("arguments", JSON, nullable=False),
-    Column("status", String, nullable=False, index=True),
-    Column("created", Float, nullable=False),
-    Column("finished", Float),
-    Column("host", String),
-    Column("pid", Integer),
-    Column("pid_started", Float),
-    Column("done", Integer, nullable=False, default=0),
-    Column("total", Integer, nullable=False, default=0),
-    Column("message", String, nullable=False, default=""),
-    Index("jobs_by_key", "kind", "key"),
-    sqlite_autoincrement=True,
-)
-
-settings = Table(
-    "settings",
-    _metadata,
-    Column("name", String, primary_key=True),
-    Column("value", Integer, nullable=False),
-)
+LARGEST_ID = 2**63 - 1
+"""The largest integer of SQLite; its driver cannot even ask for a larger one."""
 
 for _name, _happens, _run in (
     ("run_added", "INSERT ON runs", "NEW.id"),
@@ -161,10 +33,10 @@ for _name, _happens, _run in (
     ("run_logged", "INSERT ON log", "NEW.run_id"),
 ):
     _note = f"DELETE FROM changes WHERE run_id = {_run}; INSERT INTO changes (run_id) VALUES ({_run});"
-    event.listen(_metadata, "after_create", DDL(f"CREATE TRIGGER IF NOT EXISTS {_name} AFTER {_happens} BEGIN {_note} END"))  # type: ignore[no-untyped-call]
+    event.listen(metadata, "after_create", DDL(f"CREATE TRIGGER IF NOT EXISTS {_name} AFTER {_happens} BEGIN {_note} END"))  # type: ignore[no-untyped-call]
 event.listen(changes, "after_create", DDL("INSERT INTO changes (run_id) SELECT id FROM runs ORDER BY id"))  # type: ignore[no-untyped-call]
 
-# How a database of an older format is brought up to date; tables that it lacks are made like those of a new one.
+# Statements that upgrade a database from each older format to the next; tables it lacks are created as in a new one.
 _UPGRADES: dict[int, tuple[str, ...]] = {
     1: (
         "ALTER TABLE runs ADD COLUMN place INTEGER NOT NULL DEFAULT 0",
@@ -178,20 +50,46 @@ _UPGRADES: dict[int, tuple[str, ...]] = {
 }
 
 
-def open_database(path: Path) -> tuple[Engine, Engine]:
-    """Open the database, make it when missing, and return an engine for reading and one for writing on the same connections.
+class Database:
+    """An open run database. Safe to share between threads; do not carry it across a fork."""
+
+    def __init__(self, path: Path, engine: Engine) -> None:
+        self.path = path
+        self._reader, self._writer = engine, _writer(engine)
+        self._close = weakref.finalize(self, engine.dispose)
+
+    @property
+    def home(self) -> Path:
+        """The folder that the runs' folders and the results of jobs are in."""
+        return self.path.parent
+
+    def read(self) -> AbstractContextManager[Connection]:
+        """Begin a transaction that only reads: one consistent view, which waits for nobody."""
+        return self._reader.begin()
+
+    def write(self) -> AbstractContextManager[Connection]:
+        """Begin a transaction that may write. One process at a time holds one; the others wait up to 30 seconds."""
+        return self._writer.begin()
+
+    def close(self) -> None:
+        """Close the connections. Optional: they close when the object is dropped."""
+        self._close()
+
+
+def open_database(path: Path | None = None) -> Database:
+    """Open the database at ``path``, by default ``lesionlab.db`` in the home folder; create or upgrade it if needed.
 
     Raises:
         InputError: if the file cannot be opened, is no database, or was made by a newer version.
     """
+    path = (home() / "lesionlab.db" if path is None else path).resolve()
     engine = create_engine(
         URL.create("sqlite", database=str(path)), connect_args={"timeout": BUSY_SECONDS, "isolation_level": None}
     )
     event.listen(engine, "connect", _set_up_connection)
     event.listen(engine, "begin", _begin)
-    writer = engine.execution_options(begin="BEGIN IMMEDIATE")
     try:
-        _prepare(path, engine, writer)
+        _prepare(path, engine)
     except (DatabaseError, sqlite3.DatabaseError) as error:
         engine.dispose()
         cause = error.orig if isinstance(error, DatabaseError) else error
@@ -199,7 +97,11 @@ def open_database(path: Path) -> tuple[Engine, Engine]:
     except InputError:
         engine.dispose()
         raise
-    return engine, writer
+    return Database(path, engine)
+
+
+def _writer(engine: Engine) -> Engine:
+    return engine.execution_options(begin="BEGIN IMMEDIATE")
 
 
 def _set_up_connection(connection: Any, _record: Any) -> None:
@@ -212,20 +114,12 @@ def _begin(connection: Connection) -> None:
     connection.exec_driver_sql(connection.get_execution_options().get("begin", "BEGIN"))
 
 
-def _prepare(path: Path, engine: Engine, writer: Engine) -> None:
+def _prepare(path: Path, engine: Engine) -> None:
     version = _version(engine)
     if version == 0:
         _use_wal(path)
     if version < SCHEMA_VERSION:
-        with writer.begin() as connection:  # one of several processes that start together does it, the others wait here
-            found = int(connection.exec_driver_sql("PRAGMA user_version").scalar_one())
-            upgrades = range(found, SCHEMA_VERSION) if found else ()
-            for statement in (each for older in upgrades for each in _UPGRADES[older]):
-                connection.exec_driver_sql(statement)
-            _metadata.create_all(connection)
-            if not found and (used := run_folders(path.parent)):  # of a database that was moved away: no new run's
-                connection.exec_driver_sql("INSERT INTO sqlite_sequence (name, seq) VALUES ('runs', ?)", (max(used),))
-            connection.exec_driver_sql(f"PRAGMA user_version = {max(found, SCHEMA_VERSION)}")
+        _upgrade(path, engine)
     version = _version(engine)
     if version > SCHEMA_VERSION:
         raise InputError(
@@ -239,8 +133,20 @@ def _version(engine: Engine) -> int:
         return int(connection.exec_driver_sql("PRAGMA user_version").scalar_one())
 
 
+def _upgrade(path: Path, engine: Engine) -> None:
+    with _writer(engine).begin() as connection:  # one of several processes that start together does it; the others wait here
+        found = int(connection.exec_driver_sql("PRAGMA user_version").scalar_one())
+        upgrades = range(found, SCHEMA_VERSION) if found else ()
+        for statement in (each for older in upgrades for each in _UPGRADES[older]):
+            connection.exec_driver_sql(statement)
+        metadata.create_all(connection)
+        if not found and (used := run_folders(path.parent)):  # left by a database that was moved away: no new run gets these
+            connection.exec_driver_sql("INSERT INTO sqlite_sequence (name, seq) VALUES ('runs', ?)", (max(used),))
+        connection.exec_driver_sql(f"PRAGMA user_version = {max(found, SCHEMA_VERSION)}")
+
+
 def _use_wal(path: Path) -> None:
-    # SQLite does not keep to its busy timeout here when another process makes the same change, so we do.
+    # SQLite ignores its busy timeout here when another process makes the same change, so we wait ourselves.
     deadline = time.monotonic() + BUSY_SECONDS
     with closing(sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None)) as connection:
         while True:

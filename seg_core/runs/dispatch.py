@@ -1,71 +1,73 @@
-"""Starting the workers of the runs whose turn it is."""
+"""Starting the workers of the runs or jobs that are due."""
 
 from __future__ import annotations
 
 import logging
-import os
-import subprocess
-import sys
 import threading
-from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Protocol
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from seg_core.runs.processes import Owner, spawn
-from seg_core.runs.run import Run
-from seg_core.runs.store import RunStore
-
-Command = Callable[[int], Sequence[str]]
-"""The command line that works on a run."""
+from seg_core.runs.launcher import Worker
+from seg_core.runs.ownership import Claims, Item
+from seg_core.runs.processes import Owner
 
 _logger = logging.getLogger(__name__)
 
 
-def worker_command(run_id: int) -> Sequence[str]:
-    """A fresh interpreter, this one's like, that works on a run."""
-    return (sys.executable, "-m", "seg_core", "work", str(run_id))
+class Store(Protocol[Item]):
+    """A store of runs or of jobs."""
+
+    @property
+    def claims(self) -> Claims[Item]:
+        """Its side of the claim protocol."""
+        ...
 
 
-def dispatch(store: RunStore, command: Command = worker_command) -> list[Run]:
-    """Mark runs whose process is gone as lost; then start the workers of the next ones in line, as far as there are free slots.
+def dispatch(store: Store[Item]) -> list[Item]:
+    """Mark items whose process is gone as lost, then start a worker for each one that is due.
 
-    Any process may call it at any time: a run's worker is started once, and begins only if the run is still its own to claim.
+    Any process may call it at any time: each item gets one worker, which begins only if it can still claim the item.
 
     Returns:
-        The runs whose workers were started.
+        The items whose workers were started.
     """
-    store.mark_lost()
-    started: dict[int, Run] = {}
-    while (run := store.next_in_line()) and run.id not in started and store.reserve(run.id):
-        _start(store, run, command)
-        started[run.id] = run
+    claims = store.claims
+    claims.mark_lost()
+    started: dict[int, Item] = {}
+    tried: set[int] = set()
+    while (item := claims.next_due()) and item.id not in tried and claims.reserve(item.id):
+        tried.add(item.id)
+        if _start(claims, item.id):
+            started[item.id] = item
     return list(started.values())
 
 
-def _start(store: RunStore, run: Run, command: Command) -> None:
-    output = store.folder(run.id) / "worker.log"
+def _start(claims: Claims[Item], id: int) -> bool:
+    output = claims.output(id)
     try:
         begin = output.stat().st_size if output.exists() else 0
-        process = spawn(command(run.id), output, store.path.parent)
+        worker = claims.launcher.start((claims.command, str(id)), claims.home, output)
     except OSError as error:
-        store.fail_to_start(run.id, os.getpid(), f"Its worker could not be started ({error.strerror}); resume it to try again.")
-        return
-    store.hand_over(run.id, Owner.of(process.pid))
-    threading.Thread(target=_wait, args=(store, run.id, process, begin), name=f"wait-run-{run.id}", daemon=True).start()
+        claims.fail_start(id, Owner.of(), f"Its worker could not be started ({error.strerror}); {claims.try_again}.")
+        return False
+    claims.hand_over(id, worker.owner)
+    name = f"wait-{claims.command}-{id}"
+    threading.Thread(target=_wait, args=(claims, id, worker, output, begin), name=name, daemon=True).start()
+    return True
 
 
-def _wait(store: RunStore, run_id: int, process: subprocess.Popen[bytes], begin: int) -> None:
-    """Wait for a worker's end, which a dead child needs to be gone; a run that it never began is failed, not tried for ever."""
-    status = process.wait()
-    if status == 0:
+def _wait(claims: Claims[Item], id: int, worker: Worker, output: Path, begin: int) -> None:
+    """Wait for a worker, as a dead child stays a zombie until then; an item it never claimed fails instead of being retried."""
+    failure = worker.wait()
+    if not failure:
         return
-    how = f"was killed by signal {-status}" if status < 0 else f"ended with status {status}"
     try:
-        said = _last_line(store.folder(run_id) / "worker.log", begin)
-        store.fail_to_start(run_id, process.pid, f"Its worker {how} before it began{': ' + said if said else '.'}")
+        said = _last_line(output, begin)
+        claims.fail_start(id, worker.owner, f"Its worker {failure} before it began{': ' + said if said else '.'}")
     except (SQLAlchemyError, OSError):
-        _logger.warning("The worker of run %d %s, which could not be written.", run_id, how, exc_info=True)
+        _logger.warning("The worker of %s %d %s, which could not be recorded.", claims.command, id, failure, exc_info=True)
 
 
 def _last_line(path: Path, begin: int) -> str:

@@ -1,8 +1,8 @@
-"""The pictures of a run's fixed validation photographs: written after every epoch, looked through on the pages.
+"""Predicted masks of a run's fixed validation photographs: written after every epoch, shown on the pages.
 
-They lie in ``masks/`` in the run's folder, K counting the photographs from 1: ``photo-K.jpg``, ``truth-K.png`` (0 and 255),
+The files are in ``masks/`` in the run's folder, K counting the photographs from 1: ``photo-K.jpg``, ``truth-K.png`` (0 and 255),
 and per epoch ``epoch-0001-K.png``, the probability as grey from 0 to 255; ``ids.json`` lists the photographs' ids in order. All
-pictures have the side that the network sees.
+pictures have the network's input size.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def save_masks(folder: Path, epoch: int, samples: Sequence[Sample]) -> None:
-    """Write the pictures of one epoch; those of later epochs, left by an attempt that this one starts over, go."""
+    """Write the pictures of one epoch, and delete those of later epochs, which an attempt that is started over has left."""
     masks = folder / "masks"
     masks.mkdir(parents=True, exist_ok=True)
     for late in mask_epochs(folder):
@@ -44,23 +44,23 @@ def save_masks(folder: Path, epoch: int, samples: Sequence[Sample]) -> None:
 
 
 def mask_epochs(folder: Path) -> list[int]:
-    """The epochs of a run that have pictures, in order."""
+    """Return the epochs of a run that have pictures, in order."""
     return sorted({int(file.name.split("-")[1]) for file in (folder / "masks").glob("epoch-*-*.png")})
 
 
 def mask_ids(folder: Path) -> list[str]:
-    """The ids of a run's photographs in the order of their numbers; empty before the first epoch is done."""
+    """Return the ids of a run's photographs in the order of their numbers; empty before the first epoch is done."""
     file = folder / "masks" / "ids.json"
     return list(json.loads(file.read_text(encoding="utf-8"))) if file.exists() else []
 
 
 def mask_photos(folder: Path) -> list[Path]:
-    """The photographs of a run in the order of their numbers; empty before the first epoch is done."""
+    """Return the photographs of a run in the order of their numbers; empty before the first epoch is done."""
     return sorted((folder / "masks").glob("photo-*.jpg"), key=lambda file: int(file.stem.split("-")[1]))
 
 
 def mask_file(folder: Path, epoch: int, number: int) -> Path:
-    """Where the probabilities of one epoch lie for the photograph with this number."""
+    """Path of the probabilities of one epoch for the photograph with this number."""
     return folder / "masks" / f"epoch-{epoch:04d}-{number}.png"
 
 

@@ -1,4 +1,4 @@
-"""Groups: runs that repeat one training by other seeds or on other folds, and are looked at as one."""
+"""Groups: runs that repeat one training with other seeds or on other folds, shown as one."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from seg_core.runs.run import Run
 
 @dataclass(frozen=True)
 class Group:
-    """The runs of one group that are there, the first launched first; at least two."""
+    """The runs of one group that still exist, in the order of launch; at least two."""
 
     runs: tuple[Run, ...]
 
     @property
     def id(self) -> int:
-        """Its number: that of the first run that it was launched with."""
+        """Number of the group: that of its first run when it was launched."""
         group = self.runs[0].group
         assert group is not None
         return group
@@ -29,24 +29,24 @@ class Group:
 
     @property
     def is_cross_validation(self) -> bool:
-        """Whether each run validates on another fold of the same photographs."""
+        """True if each run validates on another fold of the same photographs."""
         return len({run.config.fold for run in self.runs}) > 1
 
     @property
     def label(self) -> str:
-        """How lists show it, such as ``Group 3 · first try, 5 folds``."""
+        """Label in lists, such as ``Group 3 · first try, 5 folds``."""
         first, folds = self.runs[0], self.runs[0].config.folds
         of = f" of {folds}" if self.is_cross_validation and len(self.runs) < folds else ""
         return f"Group {self.id} · {first.name or first.config.label}, {len(self.runs)}{of} {self.unit}s"
 
     @property
     def unit(self) -> str:
-        """What tells its runs apart: ``fold`` or ``seed``."""
+        """What varies between its runs: ``fold`` or ``seed``."""
         return "fold" if self.is_cross_validation else "seed"
 
 
 def groups_of(runs: Sequence[Run]) -> list[Group]:
-    """The groups among some runs, the newest first; a run whose others were all deleted is none."""
+    """Return the groups among some runs, the newest first; a run whose others were all deleted is no group."""
     members: dict[int, list[Run]] = {}
     for run in sorted(runs, key=lambda run: run.id):
         if run.group is not None:

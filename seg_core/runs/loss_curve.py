@@ -1,4 +1,4 @@
-"""The training loss of every batch as a curve: a million batches in a thousand points or so, without losing a spike."""
+"""Training loss of every batch as a curve: a million batches in about a thousand points, without losing a spike."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ import numpy as np
 from seg_core.runs.run import BatchLosses
 
 SMOOTHED_OVER = 200
-"""The mean goes over one batch in so many of those shown: about what the width of a few pixels stands for."""
+"""By default the mean is over a 200th of the batches shown: the width of a few pixels."""
 
 
 @dataclass(frozen=True)
 class LossCurve:
-    """A curve over epochs: batch b of B in epoch e lies at ``e - 1 + b / B``, so an epoch ends at its number.
+    """A curve over epochs: batch b of B in epoch e is at ``e - 1 + b / B``, so an epoch ends at its number.
 
-    ``x`` and ``loss`` are the line: the smoothed loss. ``low`` and ``high`` are the lowest and the highest loss of single batches
-    around each point, and ``window`` is how many batches each mean goes over; 1 where the line is the losses themselves.
+    ``x`` and ``loss`` are the smoothed loss. ``low`` and ``high`` are the lowest and the highest loss of single batches around
+    each point, and ``window`` is the number of batches in each mean; 1 for no smoothing.
     """
 
     steps: int
@@ -30,7 +30,7 @@ class LossCurve:
     high: np.ndarray
 
     def to_json(self) -> dict[str, Any]:
-        """As plain values, with five digits of each loss and a place to a ten-thousandth of an epoch."""
+        """Return plain values for JSON: losses to five digits, ``x`` to a ten-thousandth of an epoch."""
         values = {name: [float(f"{value:.5g}") for value in getattr(self, name).tolist()] for name in ("loss", "low", "high")}
         return {"steps": self.steps, "window": self.window, "x": np.round(self.x, 4).tolist(), **values}
 
@@ -38,21 +38,21 @@ class LossCurve:
 def loss_curve(
     epochs: Sequence[BatchLosses], points: int, begin: float = 0.0, end: float = np.inf, window: int | None = None
 ) -> LossCurve:
-    """The curve of some epochs in at most ``points`` points, smoothed first and thinned out afterwards.
+    """Return the curve of some epochs in at most ``points`` points, first smoothed, then thinned out.
 
     1. Smoothing: the mean over ``window`` batches around each one (`rolling_mean`), by default a 200th of those shown.
-    2. Thinning out, where there are more batches than points: batches are put into buckets of equal length, and of each bucket
-       the lowest and the highest smoothed value stay, at their own places and in their order: the "MinMax" reduction of Jugel
-       et al., M4: A Visualization-Oriented Time Series Data Aggregation (VLDB 2014). No peak of the line is lost; to thin out
-       first and smooth afterwards would smooth what noise left.
-    3. The lowest and highest loss before smoothing are kept for each bucket too, since the mean hides a spike.
+    2. Thinning out, if there are more batches than points: batches are put into buckets of equal length, and each bucket keeps
+       its lowest and its highest smoothed value, at their own places and in their order: the "MinMax" reduction of Jugel
+       et al., M4: A Visualization-Oriented Time Series Data Aggregation (VLDB 2014). No peak of the curve is lost; thinning out
+       first would leave noise to smooth.
+    3. Each bucket also keeps the lowest and highest loss before smoothing, since a mean hides spikes.
 
     Args:
         epochs: the losses, in the order of their epochs.
         points: at least 2.
-        begin: where the curve is to begin, in epochs.
-        end: where it is to end; what lies there belongs to it.
-        window: over how many batches the mean goes.
+        begin: start of the curve, in epochs.
+        end: its end, inclusive.
+        window: number of batches in each mean.
     """
     places = [each.epoch - 1 + np.arange(1, len(each.losses) + 1) / each.batches for each in epochs]
     x = np.concatenate([np.empty(0), *places])
@@ -70,9 +70,9 @@ def loss_curve(
 
 
 def rolling_mean(values: np.ndarray, window: int) -> np.ndarray:
-    """The mean over ``window`` values around each one, (N,) float64; near the ends over those there are.
+    """Return the mean over ``window`` values around each one, (N,) float64; near the ends over fewer.
 
-    With an even window the one value more is taken from before.
+    An even window takes its additional value from before.
     """
     sums = np.concatenate([[0.0], np.cumsum(values, dtype=np.float64)])
     places = np.arange(len(values))
@@ -83,13 +83,13 @@ def rolling_mean(values: np.ndarray, window: int) -> np.ndarray:
 
 
 def extremes(values: np.ndarray, starts: np.ndarray) -> np.ndarray:
-    """Where the lowest and the highest value of each bucket are, (2 × buckets,), those of a bucket in their order.
+    """Return the indices of the lowest and the highest value of each bucket, (2 × buckets,), in order within each bucket.
 
-    ``starts`` are the indices at which the buckets begin, in growing order, from 0.
+    ``starts`` are the indices at which the buckets begin, in increasing order, from 0.
     """
     ends = np.append(starts[1:], len(values))
     longest = int((ends - starts).max())
-    # Buckets as rows of equal length: a shorter one repeats its last value, of which the first place counts.
+    # Buckets as rows of equal length: a shorter one repeats its last value, and argmin and argmax return the first place.
     rows = np.minimum(starts[:, None] + np.arange(longest), ends[:, None] - 1)
     bucketed = values[rows]
     lowest, highest = starts + bucketed.argmin(axis=1), starts + bucketed.argmax(axis=1)

@@ -1,4 +1,4 @@
-"""The metrics of a run as a table: a row an epoch."""
+"""Metrics of a run as CSV: one row per epoch."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from seg_core.runs.run import MetricPoint
 
 
 def metrics_csv(points: Sequence[MetricPoint]) -> str:
-    """The metrics of a run's epochs, at network resolution, in columns such as ``train_loss`` and ``val_iou``."""
+    """Return the metrics of a run's epochs, at network resolution, in columns such as ``train_loss`` and ``val_iou``."""
     values: dict[int, dict[str, float]] = {}
     for point in points:
         values.setdefault(point.epoch, {})[f"{point.split}_{point.name}"] = point.value

@@ -1,29 +1,18 @@
-"""Processes that work on runs and jobs: who they are, how they start, and how they are asked to stop."""
+"""Processes of this machine: which one it is, whether it still runs, and the signals that ask it to stop."""
 
 from __future__ import annotations
 
 import os
 import signal
 import socket
-import subprocess
-import sys
 import threading
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 from types import FrameType
 from typing import Any, Self
 
 import psutil
-
-from seg_core.common.home import PROJECT
-
-if sys.platform == "win32":  # where `start_new_session` does nothing
-    DETACHED = subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.CREATE_NO_WINDOW
-else:
-    DETACHED = 0
 
 
 @dataclass(frozen=True)
@@ -36,7 +25,7 @@ class Owner:
 
     @classmethod
     def of(cls, pid: int | None = None) -> Owner:
-        """The process ``pid`` of this machine, this process by default.
+        """Return the process ``pid`` of this machine, by default this process.
 
         Raises:
             psutil.NoSuchProcess: if there is none.
@@ -46,12 +35,12 @@ class Owner:
 
     @property
     def is_here(self) -> bool:
-        """Whether it is a process of this machine, so that we can know whether it lives."""
+        """True if it is a process of this machine, so that we can know whether it lives."""
         return self.host == host_name()
 
     @property
     def is_gone(self) -> bool:
-        """Whether it surely runs no more; False for a process of another machine, of which nothing is known."""
+        """True if it certainly no longer runs; False for a process of another machine, of which nothing is known."""
         if not self.is_here:
             return False
         try:
@@ -66,7 +55,7 @@ class Owner:
 
 @cache
 def host_name() -> str:
-    """The name by which this machine signs its runs and jobs; asked once, since a network may change it under a run."""
+    """Name of this machine as stored with runs and jobs; read once, since a network may change it during a run."""
     return socket.gethostname()
 
 
@@ -76,19 +65,19 @@ def _start(process: psutil.Process) -> float:
 
 
 class Signals:
-    """While in its ``with`` block, Ctrl-C and SIGTERM ask to stop instead of killing; a second one does interrupt.
+    """Inside its ``with`` block, Ctrl-C and SIGTERM ask this process to stop instead of killing it; a second one interrupts.
 
-    Within a second of the first one it does not: process managers send both, or one twice.
+    A second signal within a second of the first does not count: process managers send both, or one twice.
     """
 
     def __init__(self) -> None:
-        self.came_at: float | None = None
+        self._came_at: float | None = None
         self._before: dict[int, Any] = {}
 
     @property
     def came(self) -> bool:
-        """Whether a signal came."""
-        return self.came_at is not None
+        """True if a signal came."""
+        return self._came_at is not None
 
     def __enter__(self) -> Self:
         if threading.current_thread() is threading.main_thread():  # Python takes handlers from no other
@@ -102,27 +91,7 @@ class Signals:
 
     def _handle(self, _number: int, _frame: FrameType | None) -> None:
         now = time.monotonic()
-        if self.came_at is None:
-            self.came_at = now
-        elif now - self.came_at > 1:
+        if self._came_at is None:
+            self._came_at = now
+        elif now - self._came_at > 1:
             raise KeyboardInterrupt
-
-
-def spawn(command: Sequence[str], output: Path, home: Path) -> subprocess.Popen[bytes]:
-    """Start a command whose LESIONLAB_HOME is ``home``; what it prints is added to the file ``output``.
-
-    Raises:
-        OSError: if it cannot be started, or the file not be written.
-    """
-    output.parent.mkdir(parents=True, exist_ok=True)
-    with output.open("ab") as file:
-        return subprocess.Popen(
-            command,
-            cwd=PROJECT,
-            env=os.environ | {"LESIONLAB_HOME": str(home), "PYTHONUNBUFFERED": "1"},
-            stdin=subprocess.DEVNULL,
-            stdout=file,
-            stderr=file,
-            start_new_session=True,
-            creationflags=DETACHED,
-        )

@@ -1,4 +1,4 @@
-"""From the events of a training to what the store and the run's folder keep of it."""
+"""Recording a training: from its events to the store and the run's folder."""
 
 from __future__ import annotations
 
@@ -10,27 +10,27 @@ from pathlib import Path
 import numpy as np
 
 from seg_core.runs.epoch_masks import save_masks
+from seg_core.runs.progress import RunProgress
 from seg_core.runs.run import BatchLosses, Run
-from seg_core.runs.store import RunStore
 from seg_core.training.events import BatchDone, EpochDone, Event, Message, Preparing
 
 WRITE_EVERY = 0.5
-"""Seconds between two writes of where the run stands; a fast training has dozens of batches in that time."""
+"""Seconds between two writes of the progress; a fast training does dozens of batches in that time."""
 
 
 class Stopped(Exception):
-    """The run stops at a point where training does not ask for itself: while data is made ready, or between two epochs."""
+    """The run stops where the training loop does not look for a stop itself: while data is prepared, or between two epochs."""
 
 
 class Recorder:
-    """Takes a training's events. ``say`` gets each line of the log as well, for whoever watches at a terminal."""
+    """Records a training's events. ``say`` also gets each line of the log, for whoever watches at a terminal."""
 
     def __init__(
-        self, store: RunStore, run: Run, folder: Path, should_stop: Callable[[], bool], say: Callable[[str], None]
+        self, progress: RunProgress, run: Run, folder: Path, should_stop: Callable[[], bool], say: Callable[[str], None]
     ) -> None:
-        self._store, self._run, self._folder, self._should_stop, self._say = store, run, folder, should_stop, say
+        self._progress, self._run, self._folder, self._should_stop, self._say = progress, run, folder, should_stop, say
         self._written = float("-inf")
-        self._what = ""
+        self._preparing_what = ""
         self._epoch, self._epoch_began, self._first_share = 0, 0.0, 0.0
         self._seconds: deque[float] = deque(maxlen=3)
         self._losses: list[float] = []
@@ -39,7 +39,7 @@ class Recorder:
         """Record one event.
 
         Raises:
-            Stopped: if the run is to stop and data is still being made ready, or it was to stop after the epoch that is done.
+            Stopped: if the run is to stop and data is still being prepared, or an epoch is done after which it is to stop.
         """
         match event:
             case Message():
@@ -53,16 +53,16 @@ class Recorder:
 
     def note(self, text: str) -> None:
         """Add a line to the log."""
-        self._store.log(self._run.id, text)
+        self._progress.log(self._run.id, text)
         self._say(text)
 
     def _preparing(self, event: Preparing) -> None:
-        if event.what != self._what:
-            self._what = event.what
+        if event.what != self._preparing_what:
+            self._preparing_what = event.what
             self._say(f"Preparing {event.total} {event.what}")
         if self._is_time() or event.done == event.total:
             message = f"Preparing {event.what}: {event.done} of {event.total}"
-            self._store.progress(self._run.id, phase="preparing", batch=event.done, batches=event.total, message=message)
+            self._progress.update(self._run.id, phase="preparing", batch=event.done, batches=event.total, message=message)
         if self._should_stop():
             raise Stopped("Stopped before the training began.")
 
@@ -74,7 +74,7 @@ class Recorder:
         self._losses.append(event.loss)
         validating = event.batch == event.batches
         if self._is_time() or validating:
-            self._store.progress(
+            self._progress.update(
                 self._run.id,
                 losses=BatchLosses(event.epoch, event.batches, np.array(self._losses, np.float32)),
                 phase="validating" if validating else "training",
@@ -92,8 +92,8 @@ class Recorder:
         self._epoch = 0
         line = epoch_line(event.epoch, self._run.config.epochs, event.train, event.val, event.is_best)
         line += f" {event.images_per_second:.0f} photographs per second."
-        save_masks(self._folder, event.epoch, event.samples)  # before the metrics: whoever sees these finds the pictures
-        self._store.add_epoch(
+        save_masks(self._folder, event.epoch, event.samples)  # before the metrics: whoever sees those finds the pictures
+        self._progress.add_epoch(
             self._run.id,
             event.epoch,
             event.train,
@@ -104,11 +104,11 @@ class Recorder:
             eta_seconds=self._eta(event.epoch + 1, 0),
         )
         self._say(line)
-        if event.epoch < self._run.config.epochs and self._store.should_stop_after_epoch(self._run.id):
+        if event.epoch < self._run.config.epochs and self._progress.should_stop_after_epoch(self._run.id):
             raise Stopped(f"Stopped after epoch {event.epoch}, as asked; it can be resumed.")
 
     def _eta(self, epoch: int, share: float) -> float | None:
-        """Seconds to go when ``share`` of the batches of ``epoch`` are done: what the last epochs took, or this one so far."""
+        """Seconds left when ``share`` of the batches of ``epoch`` are done, from the last epochs, or from this one so far."""
         spent = time.monotonic() - self._epoch_began if self._epoch else 0.0
         to_go = self._run.config.epochs - epoch + 1
         if self._seconds:
@@ -127,7 +127,7 @@ class Recorder:
 
 
 def epoch_line(epoch: int, epochs: int, train: dict[str, float], val: dict[str, float], is_best: bool) -> str:
-    """What the log says of an epoch."""
+    """Log line on an epoch."""
     return (
         f"Epoch {epoch} of {epochs}: training loss {train['loss']:.4f}; validation loss {val['loss']:.4f}, "
         f"IoU {val['iou']:.4f}, Dice {val['dice']:.4f}{' (the best so far)' if is_best else ''}."

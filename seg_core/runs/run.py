@@ -1,13 +1,15 @@
-"""What the store hands out: a run, a metric point, a line of a run's log."""
+"""The values that the run store returns: runs, metric points, log lines, changes."""
 
 from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from seg_core.config import LONGEST_RUN, Config
 from seg_core.runs.address import Address
+from seg_core.runs.ownership import RUNNING, owner_in
 from seg_core.runs.processes import Owner
 
 if TYPE_CHECKING:
@@ -18,8 +20,6 @@ Ending = Literal["finished", "stopped", "failed"]
 Phase = Literal["waiting", "preparing", "training", "validating"]
 Level = Literal["info", "warning", "error"]
 
-RUNNING: tuple[Status, ...] = ("running", "stopping")
-"""A process works on it. At most as many runs as there are slots are in these states."""
 ACTIVE: tuple[Status, ...] = ("queued", *RUNNING)
 """Something will still happen to it."""
 RESUMABLE: tuple[Status, ...] = ("stopped", "failed", "lost")
@@ -37,26 +37,26 @@ class Run:
     """The dataset: absolute folders, or ``("sample",)``."""
     created: float
     queued: float
-    """When it was last put into the queue."""
+    """When it last entered the queue."""
     place: int
-    """Where it stands in the queue: the lowest goes first."""
+    """Position in the queue: the lowest goes first."""
     started: float | None
     """When this attempt began; None before."""
     finished: float | None
     seconds_before: float
-    """How long earlier attempts of a resumed run took."""
+    """Duration of the earlier attempts of a resumed run."""
     host: str | None
     pid: int | None
     pid_started: float | None
     heartbeat: float | None
     foreground: bool
-    """A process waits for it at a terminal, and no worker is to be started for it."""
+    """True if a process at a terminal waits for its turn, so that it needs no worker."""
     resume: bool
     phase: Phase
     epoch: int
-    """The epoch at work, from 1; 0 before the first."""
+    """Current epoch, from 1; 0 before the first."""
     batch: int
-    """Batches of this epoch that are done; while preparing, photographs that are."""
+    """Batches of this epoch done so far; while preparing, photographs done so far."""
     batches: int
     epochs_done: int
     images_per_second: float | None
@@ -65,15 +65,15 @@ class Run:
     best_iou: float | None
     """Validation IoU of the best epoch, at network resolution."""
     message: str
-    """What it does at the moment while active, afterwards one sentence on how it ended; often empty."""
+    """Current step while active, afterwards one sentence on how it ended; often empty."""
     stop_after_epoch: bool
-    """Whether it is to stop when the epoch at work is done."""
+    """True if it is to stop at the end of the current epoch."""
     notes: str
     tags: tuple[str, ...]
     group: int | None
-    """The number of its group: that of the first run of those that were launched together to be repeats of one training."""
+    """Number of its group: that of the first of the runs that were launched together as repeats of one training."""
     config_before: Config | None
-    """What it was trained by, while it is finished but waits to train more epochs."""
+    """Settings it was trained with, while a finished run waits to train more epochs."""
 
     @property
     def key(self) -> str:
@@ -82,42 +82,42 @@ class Run:
 
     @property
     def label(self) -> str:
-        """How lists show it, such as ``#3 first try``: its number and its name, or its variant when it has no name."""
+        """Label in lists, such as ``#3 first try``: its number and its name, or its variant if it has no name."""
         return f"#{self.id} {self.name or self.config.label}"
 
     @property
     def is_active(self) -> bool:
-        """Queued, running or stopping: whoever shows it should look again."""
+        """True while it is queued, running or stopping: whoever shows it should look again."""
         return self.status in ACTIVE
 
     @property
     def is_running(self) -> bool:
-        """Running or stopping: a process works on it."""
+        """True while it is running or stopping: a process works on it."""
         return self.status in RUNNING
 
     @property
     def can_stop(self) -> bool:
-        """Whether `RunStore.request_stop` would change something."""
+        """True if `RunQueue.stop` would change something."""
         return self.status in ("queued", "running")
 
     @property
     def can_resume(self) -> bool:
-        """Whether `RunStore.requeue` takes it."""
+        """True if `RunQueue.resume` accepts it."""
         return self.status in RESUMABLE
 
     @property
     def can_extend(self) -> bool:
-        """Whether `RunStore.extend` takes it."""
+        """True if `RunQueue.extend` accepts it."""
         return self.status == "finished" and self.config.epochs < LONGEST_RUN
 
     @property
     def can_delete(self) -> bool:
-        """Whether `RunStore.delete` takes it."""
+        """True if `RunStore.delete` accepts it."""
         return not self.is_active
 
     @property
     def progress(self) -> float:
-        """Share of its epochs that is done, 0 to 1; while data is made ready, share of that.
+        """Share of its epochs that is done, 0 to 1; while data is prepared, share of the photographs.
 
         The validation of an epoch counts as done when its training is.
         """
@@ -130,7 +130,7 @@ class Run:
 
     @property
     def elapsed(self) -> float:
-        """Seconds of work so far, earlier attempts included, waiting in the queue not."""
+        """Seconds of work so far, including earlier attempts but not time in the queue."""
         if self.started is None:
             return self.seconds_before
         end = self.finished if self.finished is not None else time.time()
@@ -138,13 +138,11 @@ class Run:
 
     @property
     def owner(self) -> Owner | None:
-        """The process that works on it or waits for its turn, or None."""
-        if self.host is None or self.pid is None or self.pid_started is None:
-            return None
-        return Owner(self.host, self.pid, self.pid_started)
+        """Process that trains it, has reserved it or waits for its turn, or None."""
+        return owner_in(self.host, self.pid, self.pid_started)
 
     def to_json(self) -> dict[str, Any]:
-        """All of it as plain values for JSON, with ``label``, ``variant_label``, ``progress`` and ``elapsed``."""
+        """Return all fields as plain values for JSON, with ``label``, ``variant_label``, ``progress`` and ``elapsed``."""
         values = vars(self) | {
             "config": self.config.model_dump(mode="json"),
             "config_before": self.config_before and self.config_before.model_dump(mode="json"),
@@ -157,7 +155,7 @@ class Run:
 
 @dataclass(frozen=True)
 class MetricPoint:
-    """One value of one epoch. Ids only grow, also when a resumed run writes an epoch again."""
+    """One value of one epoch. Ids only grow, even when a resumed run writes an epoch again."""
 
     id: int
     epoch: int
@@ -187,22 +185,27 @@ class Changed:
 
 @dataclass(frozen=True)
 class Changes:
-    """What has happened to the runs since a stamp: those that changed, the latest last, and those that were deleted."""
+    """Changes since a stamp: the runs that changed, the latest last, and those that were deleted."""
 
     stamp: int
-    """To ask with the next time."""
+    """Stamp to ask with next time."""
     since: int
-    """What these are the changes since: the stamp that was asked with, or 0 where it was none of this database's."""
+    """Stamp that these changes follow: the one asked with, or 0 if that is not of this database."""
     changed: list[Changed]
     deleted: list[int]
-    line: list[int]
-    """All queued runs, the next one first."""
+    queue: list[int]
+    """Ids of all queued runs, the next one first."""
 
 
 @dataclass(frozen=True)
 class BatchLosses:
-    """The training loss of the batches of an epoch that are done, (B,) float32, of ``batches`` in all."""
+    """Training loss of the batches of an epoch done so far, (B,) float32, of ``batches`` in all."""
 
     epoch: int
     batches: int
     losses: np.ndarray
+
+
+def run_folder(home: Path, run_id: int) -> Path:
+    """Folder of a run in the home folder."""
+    return home / f"{run_id:04d}"

@@ -1,36 +1,106 @@
-"""The run store: every run, its metrics and its log, in one SQLite file that several processes read and write at once."""
+"""The run store: every run, its metrics and its log, in one database that several processes read and write at once."""
 
 from __future__ import annotations
 
-import math
 import shutil
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import delete, insert, select
+from sqlalchemy import bindparam, delete, func, select
 
-from seg_core.common.text import legible
 from seg_core.errors import InputError
 from seg_core.runs.annotations import clean_name, clean_notes, clean_tags
-from seg_core.runs.database import metrics, runs
-from seg_core.runs.queue import Queue
-from seg_core.runs.rows import add_line, change, find, is_mine, keep_losses
-from seg_core.runs.run import BatchLosses, Ending, Level, Run
+from seg_core.runs.claims import RunClaims
+from seg_core.runs.database import open_database
+from seg_core.runs.history import RunHistory
+from seg_core.runs.launcher import LOCAL, Launcher
+from seg_core.runs.progress import RunProgress
+from seg_core.runs.queue import RunQueue
+from seg_core.runs.rows import change, find, to_run
+from seg_core.runs.run import Changed, Changes, Run, run_folder
+from seg_core.runs.tables import changes, log, metrics, runs
 
-_PROGRESS = {"phase", "epoch", "batch", "batches", "epochs_done", "images_per_second", "eta_seconds", "message"}
+# Built once, since pages ask twice a second.
+_LATEST = select(func.max(changes.c.stamp))
+_QUEUE = select(runs.c.id).where(runs.c.status == "queued").order_by(runs.c.place, runs.c.id)
+_CHANGES = (
+    select(
+        runs,
+        changes.c.run_id,
+        select(func.coalesce(func.max(metrics.c.id), 0)).where(metrics.c.run_id == runs.c.id).scalar_subquery(),
+        select(func.coalesce(func.max(log.c.id), 0)).where(log.c.run_id == runs.c.id).scalar_subquery(),
+    )
+    .select_from(changes.outerjoin(runs, runs.c.id == changes.c.run_id))
+    .where(changes.c.stamp > bindparam("after"))
+    .order_by(changes.c.stamp)
+)
 
 
-class RunStore(Queue):
+class RunStore:
     """All runs of one home folder. Cheap to make, safe to share between threads, never shared by a fork.
 
-    A run goes from queued to running (`claim`), perhaps to stopping (`request_stop`), and ends stopped, finished or failed
-    (`finish`) or lost (`mark_lost`); all but finished ones can be queued again (`requeue`), and finished ones for more epochs
-    (`extend`). At most as many run at a time as there are slots.
+    A run goes from queued to running (`RunClaims.claim`), perhaps to stopping (`RunQueue.stop`), and ends stopped, finished or
+    failed (`RunProgress.finish`) or lost (`RunClaims.mark_lost`); all but finished ones can be queued again (`RunQueue.resume`),
+    and finished ones for more epochs (`RunQueue.extend`).
 
     Every method that takes a run's number raises `InputError` when there is no such run.
+
+    Attributes:
+        queue: steers the queue, for pages and commands.
+        claims: decides which process works on which run, for dispatchers and workers.
+        progress: records a training, for the worker that trains.
+        history: reads what was recorded, for pages, commands and reports.
     """
+
+    def __init__(self, path: Path | None = None, launcher: Launcher = LOCAL) -> None:
+        """Open the database at ``path``, by default ``lesionlab.db`` in the home folder; create it if missing.
+
+        Args:
+            path: the database.
+            launcher: starts the workers of runs, and tells which are gone.
+
+        Raises:
+            InputError: if the file cannot be opened, is no database, or was made by a newer version.
+        """
+        self._database = open_database(path)
+        self.path, self.home = self._database.path, self._database.home
+        self.launcher = launcher
+        self.queue = RunQueue(self._database)
+        self.claims = RunClaims(self._database, launcher)
+        self.progress = RunProgress(self._database)
+        self.history = RunHistory(self._database)
+
+    def close(self) -> None:
+        """Close the database. Optional: it closes when the store is dropped."""
+        self._database.close()
+
+    def folder(self, run_id: int) -> Path:
+        """Folder of one run, beside the database: its checkpoints, its resume state, its masks, the output of its process."""
+        return run_folder(self.home, run_id)
+
+    def get_run(self, run_id: int) -> Run:
+        """Return one run as it is now."""
+        with self._database.read() as connection:
+            return find(connection, run_id)
+
+    def list_runs(self) -> list[Run]:
+        """Return all runs, the newest first."""
+        with self._database.read() as connection:
+            return [to_run(row) for row in connection.execute(select(runs).order_by(runs.c.id.desc()))]
+
+    def changes(self, after: int = 0) -> Changes:
+        """Return what any process has changed since the stamp ``after``; 0 stands for the beginning, and returns every run.
+
+        Costs next to nothing when nothing has changed.
+        """
+        with self._database.read() as connection:
+            stamp = connection.execute(_LATEST).scalar_one() or 0
+            since = after if after <= stamp else 0  # a greater one is of a database that stood here before
+            found = connection.execute(_CHANGES, {"after": since}).all() if since < stamp else []
+            queue = list(connection.execute(_QUEUE).scalars())
+        changed = [Changed(to_run(row), *row[-2:]) for row in found if row.id is not None]
+        return Changes(stamp, since, changed, [row.run_id for row in found if row.id is None and since], queue)
 
     def annotate(
         self, run_id: int, *, name: str | None = None, notes: str | None = None, tags: Sequence[str] | None = None
@@ -47,7 +117,7 @@ class RunStore(Queue):
             values["notes"] = clean_notes(notes)
         if tags is not None:
             values["tags"] = clean_tags(tags)
-        with self._writer.begin() as connection:
+        with self._database.write() as connection:
             find(connection, run_id)
             if values:
                 change(connection, run_id, **values)
@@ -59,103 +129,12 @@ class RunStore(Queue):
         Raises:
             InputError: if the run is queued, running or stopping, or its folder cannot be removed.
         """
-        with self._writer.begin() as connection:
+        with self._database.write() as connection:
             run = find(connection, run_id)
             if run.is_active:
                 raise InputError(f"Run {run_id} is {run.status}; stop it before you delete it.")
             connection.execute(delete(runs).where(runs.c.id == run_id))
         return _remove(self.folder(run_id))
-
-    # The worker's side
-
-    def progress(self, run_id: int, *, losses: BatchLosses | None = None, **values: Any) -> None:
-        """Note where a run stands, and that its process lives. Nothing happens if this process does not work on the run.
-
-        Args:
-            run_id: the run.
-            losses: of all batches of the epoch at work so far; what was kept of this and of later epochs before is replaced.
-            values: any of phase, epoch, batch, batches, epochs_done, images_per_second, eta_seconds, message; see `Run`. Give
-                none for just a sign of life.
-        """
-        if unknown := values.keys() - _PROGRESS:
-            raise TypeError(f"no progress: {', '.join(sorted(unknown))}")
-        if "message" in values:
-            values["message"] = legible(values["message"])
-        with self._writer.begin() as connection:
-            if change(connection, run_id, is_mine(), **values, heartbeat=time.time()) and losses is not None:
-                keep_losses(connection, run_id, losses)
-
-    def add_epoch(
-        self,
-        run_id: int,
-        epoch: int,
-        train: dict[str, float],
-        val: dict[str, float],
-        *,
-        is_best: bool = False,
-        line: str = "",
-        **progress: Any,
-    ) -> None:
-        """Write the metrics of one whole epoch, all or nothing; what was written of this and of later epochs before is replaced.
-
-        Args:
-            run_id: the run.
-            epoch: its number, from 1.
-            train: metric names to values over the training photographs. A value that is not finite is left out.
-            val: likewise over the validation photographs.
-            is_best: whether its checkpoint is the best so far; ``val["iou"]`` is then kept as the run's best.
-            line: what the log says of it.
-            progress: as for `progress`.
-        """
-        points = [
-            {"run_id": run_id, "epoch": epoch, "split": split, "name": name, "value": float(value)}
-            for split, values in (("train", train), ("val", val))
-            for name, value in values.items()
-            if math.isfinite(value)
-        ]
-        if is_best:
-            progress |= {"best_epoch": epoch, "best_iou": val.get("iou")}
-        with self._writer.begin() as connection:
-            find(connection, run_id)
-            connection.execute(delete(metrics).where(metrics.c.run_id == run_id, metrics.c.epoch >= epoch))
-            if points:
-                connection.execute(insert(metrics), points)
-            change(connection, run_id, **progress, epoch=epoch, epochs_done=epoch, heartbeat=time.time())
-            if line:
-                add_line(connection, run_id, "info", line)
-
-    def log(self, run_id: int, text: str, level: Level = "info") -> None:
-        """Add a line to a run's log."""
-        with self._writer.begin() as connection:
-            find(connection, run_id)
-            add_line(connection, run_id, level, text)
-
-    def should_stop(self, run_id: int) -> bool:
-        """Whether this process is to leave the run: it was asked to stop, or the run is no longer this process's to work on."""
-        query = select(runs.c.id).where(runs.c.id == run_id, runs.c.status == "running", is_mine())
-        with self._reader.begin() as connection:
-            return connection.execute(query).one_or_none() is None
-
-    def should_stop_after_epoch(self, run_id: int) -> bool:
-        """Whether the run is to stop when the epoch at work is done."""
-        query = select(runs.c.id).where(runs.c.id == run_id, runs.c.stop_after_epoch)
-        with self._reader.begin() as connection:
-            return connection.execute(query).one_or_none() is not None
-
-    def finish(self, run_id: int, status: Ending, message: str = "", images_per_second: float | None = None) -> Run:
-        """Write how a run ended, by the process that works on it.
-
-        Raises:
-            InputError: if this process does not work on the run.
-        """
-        values: dict[str, Any] = {"status": status, "finished": time.time(), "eta_seconds": None, "message": legible(message)}
-        if images_per_second is not None:
-            values["images_per_second"] = images_per_second
-        with self._writer.begin() as connection:
-            run = find(connection, run_id)
-            if not change(connection, run_id, is_mine(), **values):
-                raise InputError(f"Run {run_id} is {run.status} and not run by this process, which therefore cannot end it.")
-            return find(connection, run_id)
 
 
 def _remove(folder: Path) -> int:

@@ -1,4 +1,4 @@
-"""What goes on beside a training: signs of life, and the ear for whoever wants it to stop."""
+"""A thread beside a training that gives signs of life and listens for requests to stop."""
 
 from __future__ import annotations
 
@@ -17,25 +17,25 @@ from seg_core.runs.store import RunStore
 
 HEARTBEAT_SECONDS = 5.0
 LOOK_SECONDS = 0.25
-"""How often the store is asked whether the run is to stop; far shorter than anyone waits, far longer than the question takes."""
+"""Seconds between two looks for a request to stop: far shorter than anyone waits, far longer than the query takes."""
 
 _logger = logging.getLogger(__name__)
 
 
 class Watch:
-    """While in its ``with`` block, a thread keeps a run's heartbeat going and learns when it is to stop."""
+    """Inside its ``with`` block, a thread keeps a run's heartbeat going and looks for requests to stop it."""
 
     def __init__(self, store: RunStore, run_id: int, signals: Signals, say: Callable[[str], None]) -> None:
         self._store, self._run_id, self._signals, self._say = store, run_id, signals, say
-        self._stop_asked = False
-        self._passed_on = False
+        self._stop_requested = False
+        self._signal_recorded = False
         self._last_beat = 0.0
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._watch, name=f"watch-run-{run_id}", daemon=True)
 
     def should_stop(self) -> bool:
-        """Whether the run is to stop; costs nothing."""
-        return self._stop_asked or self._signals.came
+        """Return True if the run is to stop; costs nothing."""
+        return self._stop_requested or self._signals.came
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -53,14 +53,17 @@ class Watch:
                 _logger.warning("The run database did not answer; trying again.", exc_info=True)
 
     def _look(self) -> None:
-        if self._signals.came and not self._passed_on:
-            self._passed_on = True
-            self._say("Stopping after this batch; the model is kept. Press Ctrl-C again to leave at once.")
-            try:
-                self._store.request_stop(self._run_id)
-            except InputError as error:  # ended or deleted by someone else meanwhile
-                self._say(str(error))
-        self._stop_asked = self._store.should_stop(self._run_id)
+        if self._signals.came and not self._signal_recorded:
+            self._signal_recorded = True
+            self._record_signal()
+        self._stop_requested = self._store.progress.should_stop(self._run_id)
         if time.monotonic() - self._last_beat >= HEARTBEAT_SECONDS:
-            self._store.progress(self._run_id)
+            self._store.progress.update(self._run_id)
             self._last_beat = time.monotonic()
+
+    def _record_signal(self) -> None:
+        self._say("Stopping after this batch; the model is kept. Press Ctrl-C again to leave at once.")
+        try:
+            self._store.queue.stop(self._run_id)
+        except InputError as error:  # ended or deleted by someone else meanwhile
+            self._say(str(error))

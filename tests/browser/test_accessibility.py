@@ -60,8 +60,8 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AppProcess]:
         patch.setattr("seg_core.runs.worker.dispatch", lambda store: [])
         store = RunStore(home / "lesionlab.db")
         for number in range(1, 8):
-            work(store.add_run(f"run {number}", Config.of("report", epochs=3), "sample", tags=["night"]).id, store, fake_train)
-        store.request_stop(store.add_run("", Config.of("best"), "sample").id)
+            work(store.queue.add(f"run {number}", Config.of("report", epochs=3), "sample", tags=["night"]).id, store, fake_train)
+        store.queue.stop(store.queue.add("", Config.of("best"), "sample").id)
         store.close()
     app = AppProcess(home)
     yield app

@@ -68,7 +68,7 @@ def test_a_group_is_launched_watched_and_compared_as_one(
     assert f"run=g{group.id}" in page.url
     expect(head.locator(".run-facts")).to_have_text("2 of 2 finished", timeout=SLOW)
     each: list[dict[int, float]] = [
-        {point.epoch: point.value for point in store.metrics(run.id) if (point.split, point.name) == ("val", "iou")}
+        {point.epoch: point.value for point in store.history.metrics(run.id) if (point.split, point.name) == ("val", "iou")}
         for run in group.runs
     ]
     means = pytest.approx([sum(one[epoch] for one in each) / 2 for epoch in (1, 2)])

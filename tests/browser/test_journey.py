@@ -194,7 +194,7 @@ def test_a_killed_worker_is_shown_as_lost_resumes_and_is_deleted(
 
     os.kill(get(app, f"/api/runs/{run_id}")["pid"], signal.SIGKILL)
     expect(row(page, run_id).locator(".run-status")).to_have_text("lost", timeout=30_000)
-    expect(page.get_by_text("Its process ended without a word").first).to_be_visible()
+    expect(page.get_by_text("Its process ended unexpectedly").first).to_be_visible()
     expect(page.locator(".run-log")).to_contain_text("Epoch 1 of 200")
 
     epochs_done = get(app, f"/api/runs/{run_id}")["epochs_done"]

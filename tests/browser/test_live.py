@@ -50,16 +50,16 @@ def store(app_server: AppProcess) -> Iterator[RunStore]:
     """The app's store; this process works on a run of it, which never ends by itself."""
     store = RunStore(app_server.home / "lesionlab.db")
     yield store
-    for run in store.at_work():
-        store.finish(run.id, "stopped")
+    for run in store.queue.running():
+        store.progress.finish(run.id, "stopped")
     store.close()
 
 
 @pytest.fixture
 def run_id(store: RunStore) -> int:
-    run_id = store.add_run("watched", CONFIG, "sample", foreground=True).id
-    assert store.claim(run_id)
-    store.add_epoch(run_id, 1, VALUES, VALUES, line="Epoch 1.")
+    run_id = store.queue.add("watched", CONFIG, "sample", foreground=True).id
+    assert store.claims.claim(run_id)
+    store.progress.add_epoch(run_id, 1, VALUES, VALUES, line="Epoch 1.")
     return run_id
 
 
@@ -87,8 +87,8 @@ def test_one_question_for_all_and_further_ones_only_for_what_is_new(
     wait_until(lambda: page.evaluate("1") and asked.polls >= polls + 4, what="it goes on asking")
     assert {path.split("?")[0] for path in asked.paths[begin:]} == {"/api/runs"}
 
-    last = store.metrics(run_id)[-1].id
-    store.add_epoch(run_id, 2, VALUES, {**VALUES, "dice": 0.25}, line="Epoch 2.")
+    last = store.history.metrics(run_id)[-1].id
+    store.progress.add_epoch(run_id, 2, VALUES, {**VALUES, "dice": 0.25}, line="Epoch 2.")
     wait_until(lambda: epochs_drawn(page, run_id) == [1, 2], what="the new point is drawn")
     expect(page.locator(".run-log")).to_contain_text("Epoch 2.")
     expect(page.locator(".figures")).to_contain_text("2 of 9")
@@ -111,7 +111,7 @@ def test_a_hidden_tab_asks_nothing_and_at_once_when_it_is_seen_again(
     page.evaluate("Object.defineProperty(document, 'hidden', { get: () => true, configurable: true })")
     page.clock.run_for(1000)  # to the end of what was on its way
     before = list(asked.paths)
-    store.add_epoch(run_id, 2, VALUES, VALUES)
+    store.progress.add_epoch(run_id, 2, VALUES, VALUES)
     page.clock.run_for(60_000)
     assert asked.paths == before
     assert epochs_drawn(page, run_id) == [1]
@@ -133,7 +133,7 @@ def test_a_page_is_not_drawn_anew_on_top_of_a_click(page: Page, app_server: AppP
     open_monitor(page, app_server, run_id)
     resume = page.get_by_test_id("stMain").get_by_role("button", name=re.compile("Resume$"))
     page.evaluate("() => { window.clicking = setInterval(() => document.querySelector('.run-log').click(), 100); }")
-    store.finish(run_id, "stopped")
+    store.progress.finish(run_id, "stopped")
     expect(page.locator(f".run-row:has-text('#{run_id}') .run-status")).to_have_text("stopped")
     polls = asked.polls
     wait_until(lambda: page.evaluate("1") and asked.polls >= polls + 4, what="it would have been drawn anew")
@@ -170,9 +170,9 @@ def test_predict_looks_for_checkpoints_in_the_tab_that_is_seen(page: Page, app_s
 def test_rows_stay_what_they_are_until_their_run_changes(
     page: Page, app_server: AppProcess, store: RunStore, run_id: int
 ) -> None:
-    others = [store.add_run(f"other {number}", CONFIG, "sample", foreground=True).id for number in range(3)]
+    others = [store.queue.add(f"other {number}", CONFIG, "sample", foreground=True).id for number in range(3)]
     for other in others:
-        store.request_stop(other)
+        store.queue.stop(other)
     open_monitor(page, app_server, run_id)
     expect(page.locator(".run-item")).to_have_count(len(store.list_runs()))
     page.evaluate(
@@ -186,7 +186,7 @@ def test_rows_stay_what_they_are_until_their_run_changes(
         }"""
     )
     store.annotate(others[0], name="renamed")
-    store.progress(run_id, batch=1, batches=4, epoch=2, phase="training")
+    store.progress.update(run_id, batch=1, batches=4, epoch=2, phase="training")
     expect(page.locator(".run-name", has_text="renamed")).to_have_count(1)
     expect(page.locator(".run-item", has_text=f"#{run_id} ").locator(".run-bar")).to_have_attribute("aria-valuenow", "14")
     assert sorted(page.evaluate("[...window.touched]")) == sorted([f"#{others[0]}", f"#{run_id}"])
@@ -198,7 +198,7 @@ def test_rows_stay_what_they_are_until_their_run_changes(
 def test_every_batch_is_shown_when_asked_for(page: Page, app_server: AppProcess, store: RunStore, run_id: int) -> None:
     losses = np.linspace(0.9, 0.1, 5000, dtype=np.float32)
     losses[2500] = 3
-    store.progress(run_id, losses=BatchLosses(1, 5000, losses))
+    store.progress.update(run_id, losses=BatchLosses(1, 5000, losses))
     asked = Asked(page)
     open_monitor(page, app_server, run_id)
     box = page.get_by_label("Training loss of every batch")

@@ -28,16 +28,16 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def store(app_server: AppProcess) -> Iterator[RunStore]:
     store = RunStore(app_server.home / "lesionlab.db")
     yield store
-    for run in store.line():
-        store.request_stop(run.id)
-    for run in store.at_work():
-        store.request_stop(run.id)
-    wait_until(lambda: not store.at_work(), what="the last run stops")
+    for run in store.queue.queued():
+        store.queue.stop(run.id)
+    for run in store.queue.running():
+        store.queue.stop(run.id)
+    wait_until(lambda: not store.queue.running(), what="the last run stops")
     store.close()
 
 
 def add(store: RunStore, data: Path, name: str, epochs: int = 1) -> int:
-    return store.add_run(name, tiny_config(epochs=epochs, decoder="plain", variant="trainable-decoder"), data).id
+    return store.queue.add(name, tiny_config(epochs=epochs, decoder="plain", variant="trainable-decoder"), data).id
 
 
 def row(page: Page, run_id: int) -> Locator:
@@ -83,7 +83,7 @@ def test_a_finished_run_trains_more_and_a_clone_starts_afresh(
     dialog.get_by_role("button", name="Continue").click()
     wait_until(lambda: store.get_run(run_id).config.epochs == 3, what="the epochs are added")
     assert in_status(store, run_id, "finished").epochs_done == 3
-    assert [point.epoch for point in store.metrics(run_id) if (point.split, point.name) == ("val", "iou")] == [1, 2, 3]
+    assert [point.epoch for point in store.history.metrics(run_id) if (point.split, point.name) == ("val", "iou")] == [1, 2, 3]
 
     page.get_by_role("link", name="Clone this run").click()
     expect(page.get_by_text(f"Data and settings of #{run_id} short")).to_be_visible(timeout=SLOW)
@@ -141,7 +141,7 @@ def test_a_clone_begins_a_form_once_and_it_can_be_emptied(
     page: Page, app_server: AppProcess, store: RunStore, data: Path
 ) -> None:
     run_id = add(store, data, "cloned", epochs=7)
-    store.request_stop(run_id)
+    store.queue.stop(run_id)
     name, said = page.get_by_role("textbox", name="Name"), page.get_by_text(f"Data and settings of #{run_id} cloned")
 
     def clone() -> None:
@@ -175,7 +175,7 @@ def test_a_clone_begins_a_form_once_and_it_can_be_emptied(
 def test_notes_and_tags_are_kept_and_found(page: Page, app_server: AppProcess, store: RunStore, data: Path) -> None:
     runs = [add(store, data, f"one of {count}") for count in range(7)]
     for run_id in runs:
-        store.request_stop(run_id)
+        store.queue.stop(run_id)
     page.goto(f"{app_server.url}/monitor?run={runs[2]}")
     page.get_by_text("Name, tags and notes").click()
     page.get_by_role("textbox", name="Name").fill("the good one")
@@ -230,7 +230,7 @@ def test_what_is_being_typed_stays_when_the_run_ends(page: Page, app_server: App
     page.get_by_text("Name, tags and notes").click()
     notes = page.get_by_role("textbox", name="Notes")
     notes.fill("In the middle of")
-    store.request_stop(run_id)
+    store.queue.stop(run_id)
     for appears in ("Report on these runs", "Stopped in epoch", "Export", "Resume"):  # all of it stands above the notes
         expect(page.get_by_test_id("stMain").get_by_text(appears).first).to_be_visible(timeout=SLOW)
     expect(notes).to_have_value("In the middle of")
@@ -245,7 +245,7 @@ def test_a_dialog_stays_open_while_another_run_ends(page: Page, app_server: AppP
     page.goto(f"{app_server.url}/monitor?run={done}&run={long}")
     press(page, "Delete")
     expect(page.get_by_role("dialog")).to_be_visible()
-    store.request_stop(long)
+    store.queue.stop(long)
     expect(row(page, long)).to_contain_text("stopped", timeout=SLOW)
     page.get_by_role("dialog").get_by_role("button", name="Keep").click()
     expect(page.get_by_role("dialog")).to_have_count(0)
@@ -267,7 +267,7 @@ def test_the_other_runs_stay_chosen_when_one_is_deleted(page: Page, app_server: 
 def test_rows_are_chosen_and_let_go_one_after_the_other(page: Page, app_server: AppProcess, store: RunStore, data: Path) -> None:
     first, second, third = runs = [add(store, data, f"row {number}") for number in range(3)]
     for run_id in runs:
-        store.request_stop(run_id)
+        store.queue.stop(run_id)
     page.goto(f"{app_server.url}/monitor?run={first}")
     for run_id, chosen in ((second, [first, second]), (third, [first, second, third]), (second, [first, third])):
         pressed(page, run_id).click()
@@ -288,7 +288,7 @@ def test_the_number_of_slots_is_a_setting(page: Page, app_server: AppProcess, st
     slots.press("Enter")
     in_status(store, runs[1], "running")
     assert store.get_run(runs[0]).status == "running"
-    store.set_slots(1)
+    store.queue.set_slots(1)
 
 
 def test_the_queue_keeps_its_order_when_the_app_is_killed(page: Page, tmp_path: Path, data: Path, problems: list[str]) -> None:
@@ -314,7 +314,7 @@ def test_the_queue_keeps_its_order_when_the_app_is_killed(page: Page, tmp_path: 
     try:
         page.goto(f"{again.url}/monitor?run={first}")
         expect(row(page, third).locator(".run-facts")).to_have_text("next in the queue", timeout=SLOW)
-        assert [run.id for run in store.line()] == [third, second]
+        assert [run.id for run in store.queue.queued()] == [third, second]
         press(page, "Stop")
         expect(row(page, second).locator(".run-status")).to_have_text("finished", timeout=SLOW)
         ended = [store.get_run(run_id) for run_id in (first, third, second)]

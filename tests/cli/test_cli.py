@@ -345,20 +345,20 @@ def test_without_arguments_the_commands_are_listed(lab: Lab) -> None:
 def test_the_queue_is_steered_from_a_terminal(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("seg_core.runs.dispatch.dispatch", lambda store: None)  # no worker comes in between
     store = RunStore()
-    one, two = (store.add_run("", CONFIG, "sample").id for _ in range(2))
+    one, two = (store.queue.add("", CONFIG, "sample").id for _ in range(2))
     assert lab("runs", "slots").out == "1 run trains at a time.\n"
     assert lab("runs", "slots", 2, "--json").json == {"slots": 2}
     assert lab.refuses("runs", "slots", 9) == "9 runs cannot train at a time; choose a number from 1 to 8."
     assert lab("runs", "move", two, "--by", -1).out == f"The runs in line, the next one first: {two}, {one}.\n"
-    assert store.claim(two)
+    assert store.claims.claim(two)
     assert lab("runs", "stop", two, "--after-epoch").out == f"Run {two} stops after the epoch at work.\n"
-    assert store.should_stop_after_epoch(two)
+    assert store.progress.should_stop_after_epoch(two)
     assert lab.refuses("runs", "move", two, "--by", 1) == f"Run {two} is running; only queued runs can be moved."
     assert lab.refuses("runs", "continue", one, "--epochs", 2).startswith(f"Run {one} is queued; only finished runs")
 
 
 def test_a_run_is_named_and_tagged_from_a_terminal(lab: Lab) -> None:
-    run = RunStore().add_run("", CONFIG, "sample")
+    run = RunStore().queue.add("", CONFIG, "sample")
     assert lab("runs", "edit", run.id, "--name", "a [b]", "--tag", "x", "--tag", "y z").out == (
         f"Run {run.id} is called a [b], tagged x, y z.\n"
     )
@@ -405,7 +405,7 @@ def test_where_a_run_of_a_group_fails_there_are_no_others(data: Path, lab: Lab) 
 
 def test_a_queued_run_can_be_stopped_and_deleted(lab: Lab) -> None:
     store = RunStore()
-    run = store.add_run("waits", CONFIG, "sample")
+    run = store.queue.add("waits", CONFIG, "sample")
     assert lab("runs", "stop", run.id).out == f"Run {run.id} is stopped.\n"
     assert lab("runs", "show", run.id, "--json").json["status"] == "stopped"
     assert lab("runs", "delete", run.id, "--yes").status == 0

@@ -8,6 +8,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -17,11 +18,13 @@ from sqlalchemy.exc import OperationalError
 
 from seg_core.config import Config
 from seg_core.jobs.supervisor import Supervisor
-from seg_core.runs.dispatch import dispatch, worker_command
-from seg_core.runs.queue import LOST
+from seg_core.runs.claims import LOST
+from seg_core.runs.dispatch import dispatch
+from seg_core.runs.launcher import LocalLauncher, Worker
+from seg_core.runs.processes import Owner
 from seg_core.runs.run import Run, Status
 from seg_core.runs.store import RunStore
-from tests.fake_worker import command
+from tests.fake_worker import launcher
 from tests.helpers import wait_until
 
 CONFIG = Config.of("report", epochs=3)
@@ -29,7 +32,7 @@ CONFIG = Config.of("report", epochs=3)
 
 @pytest.fixture
 def store(lab_home: Path) -> Iterator[RunStore]:
-    store = RunStore()
+    store = RunStore(launcher=launcher())
     yield store
     for run in store.list_runs():  # a failed test leaves no process behind
         if run.is_running and run.pid not in (None, os.getpid()) and run.owner and not run.owner.is_gone:
@@ -42,7 +45,7 @@ def supervise(store: RunStore) -> Iterator[Callable[[], Supervisor]]:
     started = []
 
     def start() -> Supervisor:
-        supervisor = Supervisor(RunStore(store.path), command, every=0.05)
+        supervisor = Supervisor(RunStore(store.path, store.launcher), every=0.05)
         supervisor.start()
         started.append(supervisor)
         return supervisor
@@ -52,12 +55,24 @@ def supervise(store: RunStore) -> Iterator[Callable[[], Supervisor]]:
         supervisor.stop()
 
 
+class NoLauncher(LocalLauncher):
+    """Starts nothing, and says so when asked to."""
+
+    def start(self, arguments: Sequence[str], home: Path, output: Path) -> Worker:
+        pytest.fail("started")
+
+
+def by(launcher: LocalLauncher) -> RunStore:
+    """The store of the home folder, whose workers another launcher starts."""
+    return RunStore(launcher=launcher)
+
+
 def add(store: RunStore, name: str = "") -> int:
-    return store.add_run(name, CONFIG, "sample").id
+    return store.queue.add(name, CONFIG, "sample").id
 
 
 def log(store: RunStore, run_id: int) -> list[str]:
-    return [line.text for line in store.log_tail(run_id)]
+    return [line.text for line in store.history.log_tail(run_id)]
 
 
 def wait_for(store: RunStore, run_id: int, status: Status) -> Run:
@@ -81,7 +96,7 @@ def in_second_epoch(store: RunStore, run_id: int) -> psutil.Process:
 
 def test_three_runs_go_in_order_even_without_the_app(store: RunStore) -> None:
     runs = [add(store) for _ in range(3)]
-    assert [run.id for run in dispatch(store, command)] == runs[:1]
+    assert [run.id for run in dispatch(store)] == runs[:1]
     ended = [wait_for(store, run_id, "finished") for run_id in runs]
     for before, after in pairwise(ended):
         assert before.finished is not None
@@ -94,11 +109,12 @@ def test_three_runs_go_in_order_even_without_the_app(store: RunStore) -> None:
 def test_two_apps_start_every_run_once(store: RunStore) -> None:
     started: list[int] = []
 
-    def counted(run_id: int) -> Sequence[str]:
-        started.append(run_id)
-        return command(run_id)
+    class Counting(LocalLauncher):
+        def start(self, arguments: Sequence[str], home: Path, output: Path) -> Worker:
+            started.append(int(arguments[-1]))
+            return launcher().start(arguments, home, output)
 
-    supervisors = [Supervisor(RunStore(store.path), counted, every=0.01) for _ in range(2)]
+    supervisors = [Supervisor(by(Counting()), every=0.01) for _ in range(2)]
     runs = [add(store, "wait") for _ in range(2)]
     for supervisor in supervisors:
         supervisor.start()
@@ -123,18 +139,18 @@ def test_a_killed_worker_is_noticed_and_its_run_goes_on(store: RunStore, supervi
     assert run.message == LOST
     assert log(store, run_id) == [*before, LOST]
     (store.folder(run_id) / "go").touch()
-    store.requeue(run_id)
+    store.queue.resume(run_id)
     run = wait_for(store, run_id, "finished")
     assert log(store, run_id)[len(before) + 1 :][:2] == ["Resuming after epoch 1.", "Training from epoch 2."]
-    assert [p.epoch for p in store.metrics(run_id) if (p.split, p.name) == ("val", "iou")] == [1, 2, 3]
+    assert [p.epoch for p in store.history.metrics(run_id) if (p.split, p.name) == ("val", "iou")] == [1, 2, 3]
 
 
 def test_a_worker_stops_when_asked_and_the_next_run_begins(store: RunStore, supervise: Callable[[], Supervisor]) -> None:
     first, second, third = add(store, "hold"), add(store), add(store)
     supervise()
     in_second_epoch(store, first)
-    store.request_stop(second)
-    store.request_stop(first)
+    store.queue.stop(second)
+    store.queue.stop(first)
     assert wait_for(store, first, "stopped").epochs_done == 1
     wait_for(store, third, "finished")
     assert store.get_run(second).status == "stopped"
@@ -143,7 +159,7 @@ def test_a_worker_stops_when_asked_and_the_next_run_begins(store: RunStore, supe
 
 def test_a_terminated_worker_keeps_its_model(store: RunStore) -> None:
     run_id = add(store, "hold")
-    dispatch(store, command)
+    dispatch(store)
     worker = in_second_epoch(store, run_id)
     assert os.getsid(worker.pid) == worker.pid  # its own session: Ctrl-C in the app's terminal passes it by
     worker.terminate()
@@ -152,22 +168,21 @@ def test_a_terminated_worker_keeps_its_model(store: RunStore) -> None:
 
 def test_a_worker_that_cannot_begin_fails_its_run_with_what_it_said(store: RunStore) -> None:
     run_id = add(store)
-    dispatch(store, lambda run_id: (sys.executable, "-m", "tests.fake_worker", "break", str(run_id)))
+    dispatch(by(launcher("break")))
     assert wait_for(store, run_id, "failed").message == "Its worker ended with status 1 before it began: There is no torch."
-    assert store.requeue(run_id).status == "queued"
+    assert store.queue.resume(run_id).status == "queued"
 
 
 def test_a_worker_that_cannot_even_start_fails_its_run(store: RunStore, tmp_path: Path) -> None:
     run_id = add(store)
-    dispatch(store, lambda run_id: (str(tmp_path / "no-python"),))
+    dispatch(by(LocalLauncher((str(tmp_path / "no-python"),))))
     assert store.get_run(run_id).message == "Its worker could not be started (No such file or directory); resume it to try again."
 
 
 def test_a_run_that_is_being_started_is_not_started_again(store: RunStore) -> None:
     run_id = add(store)
-    waiting = (sys.executable, "-c", "import signal; signal.pause()")
-    assert dispatch(store, lambda run_id: waiting)
-    assert dispatch(store, lambda run_id: pytest.fail("started twice")) == []
+    assert dispatch(by(LocalLauncher((sys.executable, "-c", "import signal; signal.pause()"))))
+    assert dispatch(by(NoLauncher())) == []
     booting = store.get_run(run_id)
     assert booting.status == "queued"
     assert booting.owner is not None
@@ -176,12 +191,14 @@ def test_a_run_that_is_being_started_is_not_started_again(store: RunStore) -> No
 
 
 def test_a_run_in_the_foreground_is_not_started(store: RunStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    here = store.add_run("", CONFIG, "sample", foreground=True)
+    store = by(NoLauncher())
+    here = store.queue.add("", CONFIG, "sample", foreground=True)
     add(store)
-    assert dispatch(store, lambda run_id: pytest.fail("started")) == []
-    monkeypatch.setattr(store, "mark_lost", list)
-    store.hand_over(here.id, None)  # not even when its process goes at this very moment
-    assert dispatch(store, lambda run_id: pytest.fail("started")) == []
+    assert dispatch(store) == []
+    monkeypatch.setattr(store.claims, "mark_lost", list)
+    gone = replace(Owner.of(), started=-10.0)
+    store.claims.hand_over(here.id, gone)  # not even when its process goes at this very moment
+    assert dispatch(store) == []
 
 
 def test_the_supervisor_survives_a_failing_database(
@@ -199,21 +216,21 @@ def test_the_supervisor_survives_a_failing_database(
             raise OperationalError("SELECT", {}, Exception("database is locked"))
         return []
 
-    monkeypatch.setattr(store, "mark_lost", mark_lost)
-    supervisor = Supervisor(store, command, every=0.01)
+    monkeypatch.setattr(store.claims, "mark_lost", mark_lost)
+    supervisor = Supervisor(store, every=0.01)
     with caplog.at_level(logging.WARNING):
         supervisor.start()
         assert enough.wait(30)
         supervisor.stop()
-    assert [record.message for record in caplog.records] == ["The queue cannot be looked at; trying again every second."]
+    assert [record.message for record in caplog.records] == ["The queue cannot be read; trying again every second."]
 
 
 def test_stopping_a_supervisor_is_quick(store: RunStore) -> None:
-    supervisor = Supervisor(store, command, every=3600)
+    supervisor = Supervisor(store, every=3600)
     supervisor.start()
     supervisor.stop()
     Supervisor(store).stop()  # one that never started
 
 
 def test_workers_are_fresh_interpreters() -> None:
-    assert worker_command(7) == (sys.executable, "-m", "seg_core", "work", "7")
+    assert LocalLauncher().command(("work", "7")) == (sys.executable, "-m", "seg_core", "work", "7")

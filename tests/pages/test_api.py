@@ -41,15 +41,15 @@ def get(client: TestClient, path: str) -> Any:
 
 
 def test_a_folder_whose_name_is_no_text_spoils_no_answer(client: TestClient, store: RunStore) -> None:
-    run = store.add_run("Ω", CONFIG, "/data/L\udce4sionen")
+    run = store.queue.add("Ω", CONFIG, "/data/L\udce4sionen")
     (listed,) = get(client, "/api/runs")["runs"]
     for told in (listed, get(client, f"/api/runs/{run.id}")):
         assert (told["name"], told["sources"]) == ("Ω", ["/data/L\udce4sionen"])
 
 
 def test_all_runs_the_newest_first_then_only_news(client: TestClient, store: RunStore) -> None:
-    first, second, third = (store.add_run(name, CONFIG, "sample").id for name in "abc")
-    store.move(third, -1)
+    first, second, third = (store.queue.add(name, CONFIG, "sample").id for name in "abc")
+    store.queue.move(third, -1)
     listed = get(client, "/api/runs")
     assert [(run["id"], run["position"]) for run in listed["runs"]] == [(third, 2), (second, 3), (first, 1)]
     assert (listed["line"], listed["deleted"], listed["since"]) == ([first, third, second], [], 0)
@@ -58,8 +58,8 @@ def test_all_runs_the_newest_first_then_only_news(client: TestClient, store: Run
 
     stamp = listed["stamp"]
     assert get(client, f"/api/runs?after={stamp}") == {**listed, "since": stamp, "runs": []}
-    store.request_stop(first)
-    store.request_stop(second)
+    store.queue.stop(first)
+    store.queue.stop(second)
     store.delete(second)
     news = get(client, f"/api/runs?after={stamp}")
     assert [(run["id"], run["status"], run["position"]) for run in news["runs"]] == [(first, "stopped", None)]
@@ -70,10 +70,10 @@ def test_all_runs_the_newest_first_then_only_news(client: TestClient, store: Run
 
 
 def test_points_and_lines_say_where_to_go_on(client: TestClient, store: RunStore) -> None:
-    run_id = store.add_run("", CONFIG, "sample").id
-    store.claim(run_id)
+    run_id = store.queue.add("", CONFIG, "sample").id
+    store.claims.claim(run_id)
     assert get(client, f"/api/runs/{run_id}/metrics") == {"points": [], "last": 0}
-    store.add_epoch(run_id, 1, {"loss": 0.5}, {"loss": 0.25}, line="Epoch 1.")
+    store.progress.add_epoch(run_id, 1, {"loss": 0.5}, {"loss": 0.25}, line="Epoch 1.")
     points = get(client, f"/api/runs/{run_id}/metrics")
     assert [(point["split"], point["value"]) for point in points["points"]] == [("train", 0.5), ("val", 0.25)]
     assert get(client, f"/api/runs/{run_id}/metrics?after={points['last']}") == {"points": [], "last": points["last"]}
@@ -83,14 +83,14 @@ def test_points_and_lines_say_where_to_go_on(client: TestClient, store: RunStore
 
 
 def test_batches_are_smoothed_thinned_out_and_cut(client: TestClient, store: RunStore) -> None:
-    run_id = store.add_run("", CONFIG, "sample").id
-    store.claim(run_id)
+    run_id = store.queue.add("", CONFIG, "sample").id
+    store.claims.claim(run_id)
     path = f"/api/runs/{run_id}/batches"
     assert get(client, path) == {"steps": 0, "window": 1, "x": [], "loss": [], "low": [], "high": []}
     for epoch in (1, 2, 3):
         values = np.full(1000, epoch, np.float32)
         values[500] = 9 * epoch
-        store.progress(run_id, losses=BatchLosses(epoch, 1000, values))
+        store.progress.update(run_id, losses=BatchLosses(epoch, 1000, values))
 
     whole = get(client, f"{path}?points=100")
     assert (whole["steps"], whole["window"], len(whole["x"])) == (3000, 15, 100)

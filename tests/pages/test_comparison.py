@@ -26,7 +26,7 @@ from seg_core.jobs.job import Request
 from seg_core.jobs.requests import evaluation_request
 from seg_core.jobs.results import result_folder
 from seg_core.jobs.store import JobStore
-from seg_core.jobs.tasks import KINDS
+from seg_core.jobs.tasks import TASKS
 from seg_core.jobs.worker import work_on
 from seg_core.prediction.cost import Cost
 
@@ -119,12 +119,11 @@ def test_a_table_says_how_models_differ() -> None:
 def test_an_evaluation_is_kept_by_model_and_data(
     small_dataset: Path, other_masks: Path, lab_home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("seg_core.jobs.worker.dispatch_jobs", lambda store: None)
+    monkeypatch.setattr("seg_core.jobs.worker.dispatch", lambda store: None)
     store, split = JobStore(), SplitChoice(open_dataset(small_dataset), "test", SplitSpec())
     request = evaluation_request(other_masks, split)
-    job = store.ask(request)
-    store.start_next()
-    work_on(job.id, store, KINDS)
+    job = store.submit(request)
+    work_on(job.id, store, TASKS)
     assert store.get(job.id).message == "4 photographs evaluated."
     folder = result_folder(request)
     assert folder is not None
@@ -148,14 +147,13 @@ def test_an_evaluation_is_kept_by_model_and_data(
 def test_a_result_never_stands_under_the_key_of_older_files(
     small_dataset: Path, other_masks: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("seg_core.jobs.worker.dispatch_jobs", lambda store: None)
+    monkeypatch.setattr("seg_core.jobs.worker.dispatch", lambda store: None)
     store, split = JobStore(), SplitChoice(open_dataset(small_dataset), "test", SplitSpec())
     changing = Path(shutil.copytree(other_masks, tmp_path / "changing"))
     request = evaluation_request(changing, split)
-    job = store.ask(request)
-    store.start_next()
+    job = store.submit(request)
     next(changing.iterdir()).unlink()  # while the job waits for its turn
-    work_on(job.id, store, KINDS)
+    work_on(job.id, store, TASKS)
     assert store.get(job.id).message == "The files have changed since this was asked for; ask for it again."
     assert result_folder(request) is None
 
@@ -163,9 +161,8 @@ def test_a_result_never_stands_under_the_key_of_older_files(
     asked = evaluation_request(other_masks, edited)
     os.utime(edited.pairs[0].mask, (1, 1))
     assert evaluation_request(other_masks, edited).key == asked.key  # a page that opened the dataset before does not notice
-    job = store.ask(asked)
-    store.start_next()
-    work_on(job.id, store, KINDS)
+    job = store.submit(asked)
+    work_on(job.id, store, TASKS)
     assert store.get(job.id).message == "The files have changed since this was asked for; ask for it again."
     assert result_folder(asked) is None
 

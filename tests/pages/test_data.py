@@ -15,19 +15,18 @@ from seg_core.data.folders import Pair
 from seg_core.jobs.requests import scan_request
 from seg_core.jobs.results import result_folder
 from seg_core.jobs.store import JobStore
-from seg_core.jobs.tasks import KINDS
+from seg_core.jobs.tasks import TASKS
 from seg_core.jobs.worker import work_on
 
 
 @pytest.mark.usefixtures("lab_home")
 def test_rows_are_filtered_by_split_problem_and_lesion_area(leaky_dataset: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("seg_core.jobs.worker.dispatch_jobs", lambda store: None)
+    monkeypatch.setattr("seg_core.jobs.worker.dispatch", lambda store: None)
     dataset, store = open_dataset(leaky_dataset), JobStore()
     request = scan_request(dataset)
-    job = store.ask(request)
-    store.start_next()
-    work_on(job.id, store, KINDS)
-    assert store.get(job.id).message == "9 pairs seen."
+    job = store.submit(request)
+    work_on(job.id, store, TASKS)
+    assert store.get(job.id).message == "9 pairs scanned."
     folder = result_folder(request)
     assert folder is not None
     view = open_view(dataset, folder)

@@ -18,7 +18,7 @@ from seg_core.jobs.job import Request
 from seg_core.jobs.requests import card_request, evaluation_request, masks_request
 from seg_core.jobs.results import result_folder
 from seg_core.jobs.store import JobStore
-from seg_core.jobs.tasks import KINDS
+from seg_core.jobs.tasks import TASKS
 from seg_core.jobs.worker import work_on
 from seg_core.prediction.checkpoint import load_checkpoint
 from seg_core.runs.metrics_csv import metrics_csv
@@ -32,11 +32,10 @@ MODEL = SHIPPED_CHECKPOINTS / "fine-tune-report.safetensors"
 
 def done(request: Request, monkeypatch: pytest.MonkeyPatch) -> tuple[str, Path | None]:
     """Do a job here; what it said at its end, and its result."""
-    monkeypatch.setattr("seg_core.jobs.worker.dispatch_jobs", lambda store: None)
+    monkeypatch.setattr("seg_core.jobs.worker.dispatch", lambda store: None)
     store = JobStore()
-    job = store.ask(request)
-    store.start_next()
-    work_on(job.id, store, KINDS)
+    job = store.submit(request)
+    work_on(job.id, store, TASKS)
     message = store.get(job.id).message
     return message, result_folder(request)
 
@@ -76,7 +75,7 @@ def test_the_masks_of_a_split_are_those_that_predict_writes(tmp_path: Path, monk
 @pytest.mark.usefixtures("lab_home", "thin_decoder")
 def test_a_runs_model_is_taken_away_with_its_card(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     store = RunStore()
-    run_id = store.add_run("", tiny_config(), str(make_dataset(tmp_path / "data", train=4, val=2, test=2))).id
+    run_id = store.queue.add("", tiny_config(), str(make_dataset(tmp_path / "data", train=4, val=2, test=2))).id
     work(run_id)
     run = store.get_run(run_id)
     message, folder = done(card_request(run, store), monkeypatch)

@@ -116,9 +116,9 @@ def test_ctrl_c_while_it_starts_ends_it_without_a_traceback(lab_home: Path) -> N
 def test_the_terminal_names_the_runs_that_go_on(lab_home: Path) -> None:
     store = RunStore()
     assert what_goes_on(store) == ""
-    run = store.add_run("first try", Config.of("report"), "sample")
-    store.add_run("second try", Config.of("report"), "sample")
-    assert store.claim(run.id)
+    run = store.queue.add("first try", Config.of("report"), "sample")
+    store.queue.add("second try", Config.of("report"), "sample")
+    assert store.claims.claim(run.id)
     said = what_goes_on(store)
     store.close()
     assert said == (

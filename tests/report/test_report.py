@@ -41,11 +41,11 @@ def test_it_says_what_the_runs_were_and_what_they_score(store: RunStore, report_
     scores = evaluate(model, open_dataset(first.sources).test).means
     assert f"{scores['iou']:.4f}" in text
     assert re.search(r"#[12] .{10,40} reaches a mean IoU of 0\.\d{3} .*? on 5 test photographs\.", text)
-    kept = store.epoch_metrics(1, 2)
+    kept = store.history.epoch_metrics(1, 2)
     for part in ("train", "val"):
         for name in ("loss", "accuracy", "iou", "dice"):
             assert f"<td>{kept[part][name]:.4f}</td>" in text
-    column_wise = store.epoch_metrics(2, 2)["val"]["report_iou"]
+    column_wise = store.history.epoch_metrics(2, 2)["val"]["report_iou"]
     assert f"<td>{column_wise:.4f}</td>" in text  # beside the figures of the student report
     assert "<td>0.6934</td>" in text
     assert re.search(r"on \d+ % of the images; the mean gain of \d\.\d{3} |score the same on every image", text)
@@ -66,7 +66,7 @@ def test_progress_names_the_models(store: RunStore, tmp_path: Path) -> None:
 def test_a_group_stands_as_one_beside_its_runs(tmp_path: Path, lab_home: Path) -> None:
     store = RunStore()
     data = make_dataset(tmp_path / "data", size=(80, 60), train=6, val=2, test=5)
-    runs = store.add_group("both", tiny_config(epochs=1).repeated(seeds=2), str(data))
+    runs = store.queue.add_group("both", tiny_config(epochs=1).repeated(seeds=2), str(data))
     for run in runs:
         work(run.id, store)
     write_report([store.get_run(run.id) for run in runs], store, tmp_path / "group.html")
@@ -81,7 +81,7 @@ def test_a_group_stands_as_one_beside_its_runs(tmp_path: Path, lab_home: Path) -
 def test_of_a_cross_validation_each_model_is_scored_on_what_it_did_not_train_on(tmp_path: Path, lab_home: Path) -> None:
     store = RunStore()
     data = make_dataset(tmp_path / "data", size=(80, 60), train=9, val=0, test=0)
-    runs = store.add_group("folds", tiny_config(epochs=1).repeated(folds=3), str(data))
+    runs = store.queue.add_group("folds", tiny_config(epochs=1).repeated(folds=3), str(data))
     for run in runs:
         work(run.id, store)
     content = gather([store.get_run(run.id) for run in runs], store, lambda *_: None)

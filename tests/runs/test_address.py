@@ -57,8 +57,8 @@ def test_a_group_is_no_run() -> None:
 
 def test_runs_and_groups_by_their_keys(tmp_path: Path) -> None:
     store = RunStore(tmp_path / "lesionlab.db")
-    alone = store.add_run("alone", tiny_config(), "sample")
-    store.add_group("a try", tiny_config().repeated(seeds=2), "sample")
+    alone = store.queue.add("alone", tiny_config(), "sample")
+    store.queue.add_group("a try", tiny_config().repeated(seeds=2), "sample")
     found = by_key(store.list_runs())
     assert list(found) == ["3", "2", "1", "g2"]
     assert found[alone.key] == alone

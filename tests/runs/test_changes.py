@@ -1,12 +1,10 @@
-"""What is new since a stamp: the changes of runs, noticed by whatever process made them, and the losses of single batches."""
+"""Changes of runs since a stamp, by any process, and the losses of single batches."""
 
 from __future__ import annotations
 
 import sqlite3
 import subprocess
-from collections.abc import Iterator
 from contextlib import closing
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,26 +13,19 @@ from seg_core.config import Config
 from seg_core.errors import InputError
 from seg_core.runs.run import BatchLosses, Changes
 from seg_core.runs.store import RunStore
-from tests.runs.test_store import in_child
+from tests.runs.stores import in_child
 
 CONFIG = Config.of("report", epochs=4)
 VALUES = {"loss": 0.5, "iou": 0.7}
 
 
-@pytest.fixture
-def store(lab_home: Path) -> Iterator[RunStore]:
-    store = RunStore()
-    yield store
-    store.close()
-
-
 def queued(store: RunStore) -> int:
-    return store.add_run("", CONFIG, "sample").id
+    return store.queue.add("", CONFIG, "sample").id
 
 
 def running(store: RunStore) -> int:
     run_id = queued(store)
-    assert store.claim(run_id)
+    assert store.claims.claim(run_id)
     return run_id
 
 
@@ -47,7 +38,7 @@ def losses(epoch: int, *values: float, batches: int = 3) -> BatchLosses:
 
 
 def kept(store: RunStore, run_id: int) -> list[tuple[int, int, list[float]]]:
-    return [(each.epoch, each.batches, each.losses.tolist()) for each in store.batch_losses(run_id)]
+    return [(each.epoch, each.batches, each.losses.tolist()) for each in store.history.batch_losses(run_id)]
 
 
 def test_only_what_has_changed_is_told(store: RunStore) -> None:
@@ -55,13 +46,13 @@ def test_only_what_has_changed_is_told(store: RunStore) -> None:
     first, second, third = running(store), queued(store), queued(store)
     everything = store.changes()
     assert ids(everything) == [first, second, third]
-    assert everything.line == [second, third]
+    assert everything.queue == [second, third]
     assert everything.changed[1].run == store.get_run(second)
 
     nothing = store.changes(everything.stamp)
-    assert (nothing.stamp, ids(nothing), nothing.deleted, nothing.line) == (everything.stamp, [], [], [second, third])
+    assert (nothing.stamp, ids(nothing), nothing.deleted, nothing.queue) == (everything.stamp, [], [], [second, third])
     store.annotate(third, name="third")
-    store.progress(first, batch=1)
+    store.progress.update(first, batch=1)
     news = store.changes(everything.stamp)
     assert ids(news) == [third, first]  # the latest change last
     assert news.stamp > everything.stamp
@@ -72,25 +63,25 @@ def test_new_points_and_lines_are_told_of(store: RunStore) -> None:
     run_id = running(store)
     (change,) = store.changes().changed
     assert (change.last_point, change.last_line) == (0, 0)
-    store.add_epoch(run_id, 1, VALUES, VALUES)
+    store.progress.add_epoch(run_id, 1, VALUES, VALUES)
     stamp = store.changes().stamp
-    store.log(run_id, "A line that changes nothing else.")
+    store.progress.log(run_id, "A line that changes nothing else.")
     (change,) = store.changes(stamp).changed
-    assert (change.last_point, change.last_line) == (store.metrics(run_id)[-1].id, store.log_tail(run_id)[-1].id)
+    assert (change.last_point, change.last_line) == (store.history.metrics(run_id)[-1].id, store.history.log_tail(run_id)[-1].id)
 
 
-def test_a_run_that_leaves_the_line_moves_the_others(store: RunStore) -> None:
+def test_a_run_that_leaves_the_queue_moves_the_others(store: RunStore) -> None:
     first, second = queued(store), queued(store)
     stamp = store.changes().stamp
-    store.request_stop(first)
+    store.queue.stop(first)
     news = store.changes(stamp)
-    assert (ids(news), news.line) == ([first], [second])
+    assert (ids(news), news.queue) == ([first], [second])
 
 
 def test_deleted_runs_are_told_of_to_those_who_knew_them(store: RunStore) -> None:
     first, second = queued(store), queued(store)
     stamp = store.changes().stamp
-    store.request_stop(first)
+    store.queue.stop(first)
     store.delete(first)
     news = store.changes(stamp)
     assert (ids(news), news.deleted, news.since) == ([], [first], stamp)
@@ -118,29 +109,29 @@ def test_changes_of_other_processes_and_by_hand_are_noticed(store: RunStore) -> 
 
 def test_batch_losses_grow_with_the_epoch(store: RunStore) -> None:
     run_id = running(store)
-    store.progress(run_id, batch=2, losses=losses(1, 0.5, 0.25))
-    store.progress(run_id, batch=3, losses=losses(1, 0.5, 0.25, 0.125))
-    store.progress(run_id, batch=1, losses=losses(2, 1.5))
+    store.progress.update(run_id, batch=2, losses=losses(1, 0.5, 0.25))
+    store.progress.update(run_id, batch=3, losses=losses(1, 0.5, 0.25, 0.125))
+    store.progress.update(run_id, batch=1, losses=losses(2, 1.5))
     assert kept(store, run_id) == [(1, 3, [0.5, 0.25, 0.125]), (2, 3, [1.5])]
-    assert [each.epoch for each in store.batch_losses(run_id, 2, 7)] == [2]
+    assert [each.epoch for each in store.history.batch_losses(run_id, 2, 7)] == [2]
     assert kept(store, queued(store)) == []
     with pytest.raises(InputError, match="no run 99"):
-        store.batch_losses(99)
+        store.history.batch_losses(99)
 
 
 def test_an_epoch_that_is_started_over_replaces_its_batches_and_later_ones(store: RunStore) -> None:
     run_id = running(store)
     for epoch in (1, 2, 3):
-        store.progress(run_id, losses=losses(epoch, 1.0, 2.0, 3.0))
-    store.progress(run_id, losses=losses(2, 0.5))
+        store.progress.update(run_id, losses=losses(epoch, 1.0, 2.0, 3.0))
+    store.progress.update(run_id, losses=losses(2, 0.5))
     assert kept(store, run_id) == [(1, 3, [1, 2, 3]), (2, 3, [0.5])]
 
 
 def test_batch_losses_go_with_their_run_and_are_written_by_its_process_alone(store: RunStore) -> None:
     run_id = running(store)
-    store.progress(run_id, losses=losses(1, 1.0))
-    store.finish(run_id, "stopped")
-    store.progress(run_id, losses=losses(1, 2.0))
+    store.progress.update(run_id, losses=losses(1, 1.0))
+    store.progress.finish(run_id, "stopped")
+    store.progress.update(run_id, losses=losses(1, 2.0))
     assert kept(store, run_id) == [(1, 3, [1.0])]
     store.delete(run_id)
     with closing(sqlite3.connect(store.path)) as connection:
@@ -160,7 +151,7 @@ def test_a_database_without_stamps_gets_them(store: RunStore) -> None:
     upgraded = RunStore(store.path)
     everything = upgraded.changes()
     assert ids(everything) == [first, second]
-    upgraded.progress(first, losses=losses(1, 0.5))
+    upgraded.progress.update(first, losses=losses(1, 0.5))
     assert ids(upgraded.changes(everything.stamp)) == [first]
     assert kept(upgraded, first) == [(1, 3, [0.5])]
     upgraded.close()

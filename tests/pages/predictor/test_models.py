@@ -31,7 +31,7 @@ def test_names_and_choices(make_model: MakeModel) -> None:
 def test_a_model_goes_by_what_its_run_is_called_now(make_model: MakeModel, monkeypatch: pytest.MonkeyPatch) -> None:
     store = RunStore()
     monkeypatch.setattr(models, "store", lambda: store)
-    run_id = store.add_run("first", tiny_config(), "sample").id
+    run_id = store.queue.add("first", tiny_config(), "sample").id
     renamed, gone = make_model(run=run_id), make_model(run=7, label="Gone")
     store.annotate(run_id, name="renamed")
     entries = available_checkpoints()

@@ -1,0 +1,132 @@
+"""The tables of the run database, shared by runs and jobs."""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    JSON,
+    Boolean,
+    Column,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    UniqueConstraint,
+)
+
+metadata = MetaData()
+
+runs = Table(
+    "runs",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("name", String, nullable=False),
+    Column("status", String, nullable=False, index=True),
+    Column("config", JSON, nullable=False),
+    Column("sources", JSON, nullable=False),
+    Column("created", Float, nullable=False),
+    Column("queued", Float, nullable=False),
+    Column("place", Integer, nullable=False, default=0),
+    Column("started", Float),
+    Column("finished", Float),
+    Column("seconds_before", Float, nullable=False, default=0.0),
+    Column("host", String),
+    Column("pid", Integer),
+    Column("pid_started", Float),
+    Column("heartbeat", Float),
+    Column("foreground", Boolean, nullable=False, default=False),
+    Column("resume", Boolean, nullable=False, default=False),
+    Column("phase", String, nullable=False, default="waiting"),
+    Column("epoch", Integer, nullable=False, default=0),
+    Column("batch", Integer, nullable=False, default=0),
+    Column("batches", Integer, nullable=False, default=0),
+    Column("epochs_done", Integer, nullable=False, default=0),
+    Column("images_per_second", Float),
+    Column("eta_seconds", Float),
+    Column("best_epoch", Integer),
+    Column("best_iou", Float),
+    Column("message", String, nullable=False, default=""),
+    Column("stop_after_epoch", Boolean, nullable=False, default=False),
+    Column("notes", String, nullable=False, default=""),
+    Column("tags", JSON, nullable=False, default=list),
+    Column("group", Integer),
+    Column("config_before", JSON(none_as_null=True)),
+    sqlite_autoincrement=True,
+)
+
+metrics = Table(
+    "metrics",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("run_id", ForeignKey("runs.id", ondelete="CASCADE"), nullable=False),
+    Column("epoch", Integer, nullable=False),
+    Column("split", String, nullable=False),
+    Column("name", String, nullable=False),
+    Column("value", Float, nullable=False),
+    UniqueConstraint("run_id", "epoch", "split", "name"),
+    Index("metrics_by_run", "run_id", "id"),
+    sqlite_autoincrement=True,
+)
+
+log = Table(
+    "log",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("run_id", ForeignKey("runs.id", ondelete="CASCADE"), nullable=False),
+    Column("time", Float, nullable=False),
+    Column("level", String, nullable=False),
+    Column("text", String, nullable=False),
+    Index("log_by_run", "run_id", "id"),
+    sqlite_autoincrement=True,
+)
+
+# The training loss of every batch: a blob of little-endian float32 for each epoch, since rows of single numbers would be a
+# hundred times slower to read. `batches` counts those of the whole epoch, done or not.
+batch_losses = Table(
+    "batch_losses",
+    metadata,
+    Column("run_id", ForeignKey("runs.id", ondelete="CASCADE"), primary_key=True),
+    Column("epoch", Integer, primary_key=True),
+    Column("batches", Integer, nullable=False),
+    Column("losses", LargeBinary, nullable=False),
+)
+
+# The order in which runs last changed, got a log line or were deleted: a greater stamp is later. Triggers in database.py
+# write it, so that it misses no change by any process.
+changes = Table(
+    "changes",
+    metadata,
+    Column("stamp", Integer, primary_key=True),
+    Column("run_id", Integer, nullable=False, unique=True),
+    sqlite_autoincrement=True,
+)
+
+jobs = Table(
+    "jobs",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("kind", String, nullable=False),
+    Column("key", String, nullable=False),
+    Column("arguments", JSON, nullable=False),
+    Column("status", String, nullable=False, index=True),
+    Column("created", Float, nullable=False),
+    Column("finished", Float),
+    Column("host", String),
+    Column("pid", Integer),
+    Column("pid_started", Float),
+    Column("done", Integer, nullable=False, default=0),
+    Column("total", Integer, nullable=False, default=0),
+    Column("message", String, nullable=False, default=""),
+    Index("jobs_by_key", "kind", "key"),
+    sqlite_autoincrement=True,
+)
+
+settings = Table(
+    "settings",
+    metadata,
+    Column("name", String, primary_key=True),
+    Column("value", Integer, nullable=False),
+)
