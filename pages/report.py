@@ -19,8 +19,7 @@ from seg_core.report.student_report import REPORT_METRICS
 from seg_core.runs.address import short_key
 from seg_core.runs.run import Run
 
-TAG = "report"
-"""Tag of the runs that this page launches."""
+TAG = "report"  # of the runs that this page launches
 
 
 def chosen_runs() -> list[Run]:
