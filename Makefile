@@ -28,7 +28,7 @@ test-slow: dev ## run the slow tests
 	@$(IN_VENV) -m tests.find_chromium --install
 	@$(IN_VENV) -m pytest -m slow $(ARGS)
 
-check: dev ## check style, format, types and imports
+check: dev ## lint, format, types, who imports whom
 	@$(IN_VENV) -m ruff check --quiet --no-cache .
 	@$(IN_VENV) -m ruff format --check --quiet .
 	@$(IN_VENV) -m mypy --no-error-summary
