@@ -1,9 +1,9 @@
-# `make app` and `make test` set up everything they need; `make help` lists the rest.
-# Needed: a POSIX shell, make, and Python 3.11 or newer; make PYTHON=/path/to/python3 names one.
+# `make app` and `make test` set up everything that they need; `make help` lists all commands.
+# Requires a POSIX shell, make, and Python 3.11 or newer (choose one with make PYTHON=/path/to/python3).
 
 IN_VENV := .venv/bin/python
 PYTHON  ?=
-# HOST counts only when it is given to make: some shells keep the machine's name in a variable of that name.
+# HOST is used only if it is given to make: some shells set a variable of that name to the machine's name.
 OPTIONS  = $(if $(findstring command,$(origin HOST)),--host $(HOST)) $(if $(PORT),--port $(PORT)) $(ARGS)
 
 .PHONY: help setup dev app test test-slow check bench models lock clean
@@ -14,17 +14,17 @@ help: ## list the commands
 setup: ## set up the environment that the app needs
 	@PYTHON="$(PYTHON)" sh .ci/setup.sh
 
-dev: ## set up what tests and checks need as well
+dev: ## set up the environment that tests and checks need
 	@PYTHON="$(PYTHON)" sh .ci/setup.sh dev
 
-app: setup ## start the app (HOST=, PORT= or ARGS= go to app.py)
+app: setup ## start the app (options: HOST=, PORT=; ARGS= is passed to app.py)
 	@$(IN_VENV) app.py $(OPTIONS)
 
-test: dev ## run the tests, those in a browser too (ARGS= goes to pytest)
+test: dev ## run all tests but the slow ones (ARGS= is passed to pytest)
 	@$(IN_VENV) -m tests.find_chromium --install
 	@$(IN_VENV) -m pytest -m "not slow" --numprocesses 2 --dist loadfile $(ARGS)
 
-test-slow: dev ## run the tests that take longer
+test-slow: dev ## run the slow tests
 	@$(IN_VENV) -m tests.find_chromium --install
 	@$(IN_VENV) -m pytest -m slow $(ARGS)
 
@@ -35,7 +35,7 @@ check: dev ## lint, format, types, who imports whom; JavaScript and CSS too
 	@.venv/bin/lint-imports --no-logo --no-cache
 	@export DENO_DIR=.venv/deno; .venv/bin/deno fmt --quiet --check && .venv/bin/deno lint --quiet
 
-bench: dev ## measure what docs/performance.md says; with DATA=DIR the training too
+bench: dev ## measure the figures of docs/performance.md (with DATA=DIR, training too)
 	@$(IN_VENV) -m tests.find_chromium --install
 	@$(IN_VENV) -m benchmarks.responsiveness
 	@$(IN_VENV) -m benchmarks.scale
@@ -43,7 +43,7 @@ bench: dev ## measure what docs/performance.md says; with DATA=DIR the training 
 	@$(IN_VENV) -m benchmarks.large_dataset
 	@test -z "$(DATA)" || $(IN_VENV) -m benchmarks.training --data "$(DATA)" $(ARGS)
 
-models: setup ## train the models by `best` that ship anew, on DATA=DIR (MORE=DIR and ORIGINALS=DIR: see scripts/ship_models.py)
+models: setup ## train the shipped models by `best` again, on DATA=DIR (MORE=, ORIGINALS=: see scripts/ship_models.py)
 	@test -n "$(DATA)" || { echo "Say which data: make models DATA=DIR"; exit 2; }
 	@$(IN_VENV) -m scripts.ship_models --data "$(DATA)" \
 		$(if $(MORE),--more "$(MORE)") $(if $(ORIGINALS),--originals "$(ORIGINALS)")
@@ -53,6 +53,6 @@ lock: dev ## compile requirements*.txt from pyproject.toml
 	@$(LOCK) pyproject.toml --output-file requirements.txt
 	@$(LOCK) --group dev --constraints requirements.txt --output-file requirements-dev.txt
 
-clean: ## remove the environment and the caches; runs and checkpoints stay
+clean: ## remove the environment and caches; keeps runs and checkpoints
 	@rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -25,7 +25,7 @@ def histories() -> dict[str, list[dict[str, Any]]]:
 
 def table() -> str:
     """The figures as a Markdown table; a dash where the report says nothing."""
-    lines = ["| | part | " + " | ".join(REPORT_TITLES.values()) + " |", "| --- | --- |" + " --- |" * len(REPORT_TITLES)]
+    lines = ["| | split | " + " | ".join(REPORT_TITLES.values()) + " |", "| --- | --- |" + " --- |" * len(REPORT_TITLES)]
     lines += [f"| {name} | {part} | " + " | ".join(cells) + " |" for name, part, cells in _rows()]
     return "\n".join(lines)
 

@@ -1,4 +1,4 @@
-"""A web server that keeps archives as the challenge's does, and fails in the ways that servers and networks fail."""
+"""A web server with archives like the challenge's, which can fail in the ways that servers and networks fail."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, NamedTuple
 from zipfile import ZIP_DEFLATED, ZipFile
 
-FOUR = [f"ISBI2016_ISIC_Part1_{part}_{kind}.zip" for part in ("Training", "Test") for kind in ("Data", "GroundTruth")]
+FOUR = [f"ISBI2016_ISIC_Part1_{split}_{kind}.zip" for split in ("Training", "Test") for kind in ("Data", "GroundTruth")]
 TRAINING_DATA, TRAINING_MASKS, TEST_DATA, TEST_MASKS = FOUR
 PAIRS = {"Training": 3, "Test": 2}
 
 
 class Seen(NamedTuple):
-    """A request as it came in; ``file`` is the last part of its path."""
+    """A request that the server received; ``file`` is the last component of its path."""
 
     method: str
     path: str
@@ -32,7 +32,7 @@ class Seen(NamedTuple):
 
 
 class Handler(BaseHTTPRequestHandler):
-    """Answers with what its server keeps; but as long as its list of faults for a file holds one, with the next of these."""
+    """Serves the server's files, or the next fault, as long as there is one for the method and file."""
 
     server: Server
 
@@ -52,7 +52,7 @@ class Handler(BaseHTTPRequestHandler):
             self.serve()
 
     def serve(self, only: int | None = None) -> None:
-        """What a good server answers; with ``only``, it says so much and then falls silent after that many bytes."""
+        """Answer correctly; with ``only``, announce the whole content but send only that many bytes of it."""
         file = self.path.rpartition("/")[2]
         if file not in self.server.files:
             self.fail(404)
@@ -79,7 +79,7 @@ class Handler(BaseHTTPRequestHandler):
             self.wfile.write(content[start : None if only is None else start + only])
 
     def fail(self, status: int, headers: Mapping[str, str] | None = None, body: bytes = b"") -> None:
-        """Answer with another status, or with another body."""
+        """Answer with a status, headers and a body of the test's choice."""
         self.send_response(status)
         for name, value in {"Content-Length": str(len(body)), **(headers or {})}.items():
             self.send_header(name, value)
@@ -87,19 +87,19 @@ class Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, format: str, *args: Any) -> None:
-        """Nothing: the tests ask `Server.seen`."""
+        """Print nothing: tests read `Server.seen`."""
 
 
 Fault = Callable[[Handler], None]
 
 
 def breaks_after(count: int) -> Fault:
-    """The connection ends after so many bytes of the body."""
+    """End the connection after ``count`` bytes of the body."""
     return lambda handler: handler.serve(only=count)
 
 
 def resets_after(count: int) -> Fault:
-    """As `breaks_after`, by a reset: what a dying server's system sends."""
+    """Reset the connection after ``count`` bytes of the body, as the system of a dying server does."""
 
     def fault(handler: Handler) -> None:
         handler.serve(only=count)
@@ -111,12 +111,12 @@ def resets_after(count: int) -> Fault:
 
 
 def answers(status: int, body: bytes = b"", **headers: str) -> Fault:
-    """Another answer; ``Content_Type="…"`` and the like are its headers."""
+    """Give another answer; keywords such as ``Content_Type="…"`` are its headers."""
     return lambda handler: handler.fail(status, {name.replace("_", "-"): value for name, value in headers.items()}, body)
 
 
 class Server(ThreadingHTTPServer):
-    """Keeps ``files`` by name, with their MD5 as ETag unless ``etags`` names another; records every request in ``seen``."""
+    """Serves ``files`` by name, with their MD5 as ETag unless ``etags`` has another; records every request in ``seen``."""
 
     daemon_threads = True
 
@@ -137,11 +137,11 @@ class Server(ThreadingHTTPServer):
         return self.etags.get(file, f'"{hashlib.md5(self.files[file]).hexdigest()}"')
 
     def gets(self, file: str | None = None) -> list[Seen]:
-        """The GET requests, for one file or for all."""
+        """Return the GET requests for one file, or for all."""
         return [seen for seen in self.seen if seen.method == "GET" and file in (None, seen.file)]
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Nothing: a client that goes away while it is served is part of the tests."""
+        """Ignore it: some tests disconnect while they are served."""
 
     def stop(self) -> None:
         self.shutdown()
@@ -150,12 +150,12 @@ class Server(ThreadingHTTPServer):
 
 
 def content(name: str) -> bytes:
-    """What stands for a photograph or a mask: 2,000 bytes that no archive packs smaller, the same for the same name."""
+    """Return 2,000 incompressible bytes in place of a photograph or mask, always the same for a name."""
     return random.Random(name).randbytes(2000)
 
 
 def pack(members: Mapping[str, bytes]) -> bytes:
-    """A zip archive."""
+    """Return a zip archive of the members."""
     buffer = io.BytesIO()
     with ZipFile(buffer, "w", ZIP_DEFLATED) as archive:
         for path, data in members.items():
@@ -163,15 +163,15 @@ def pack(members: Mapping[str, bytes]) -> bytes:
     return buffer.getvalue()
 
 
-def ids(part: str) -> list[str]:
-    """The ids of a part: 0 to 2 train, 3 and 4 test."""
-    return [f"ISIC_{number:07d}" for number in (range(3) if part == "Training" else range(3, 5))]
+def ids(split: str) -> list[str]:
+    """Return the ids of a split: 0 to 2 train, 3 and 4 test."""
+    return [f"ISIC_{number:07d}" for number in (range(3) if split == "Training" else range(3, 5))]
 
 
 def challenge_archives() -> dict[str, bytes]:
-    """The four archives in small, each laid out otherwise: with a top folder or none, and with what systems leave in archives."""
-    photos = {part: [f"{id}.jpg" for id in ids(part)] for part in PAIRS}
-    masks = {part: [f"{id}_Segmentation.png" for id in ids(part)] for part in PAIRS}
+    """Return small versions of the four archives, each with another layout: a top folder or none, and files that systems add."""
+    photos = {split: [f"{id}.jpg" for id in ids(split)] for split in PAIRS}
+    masks = {split: [f"{id}_Segmentation.png" for id in ids(split)] for split in PAIRS}
     top = TRAINING_DATA.removesuffix(".zip")
     data = {f"{top}/": b"", **{f"{top}/{name}": content(name) for name in photos["Training"]}}
     data |= {f"__MACOSX/{top}/._{name}": b"attributes" for name in photos["Training"]}

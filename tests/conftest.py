@@ -1,4 +1,4 @@
-"""Fixtures: a home folder per test, the real app, and a browser that notices what a user would complain about."""
+"""Fixtures of all tests: a home folder for each test, the running app, and a browser that reports everything that goes wrong."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ pytest_plugins = ["tests.fixtures"]
 
 CHROMIUM_FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 
-# A page reports an exception box that Streamlit shows, however short, as an error of its own.
+# Reports every exception box that Streamlit shows, however briefly, as an error of the page.
 WATCH_FOR_EXCEPTIONS = """
 new MutationObserver(() => {
   for (const box of document.querySelectorAll('[data-testid="stException"]:not([data-seen])')) {
@@ -40,7 +40,7 @@ new MutationObserver(() => {
 
 @pytest.fixture(autouse=True)
 def lab_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """LESIONLAB_HOME of this test: its own, and empty. No test touches the runs of whoever runs it."""
+    """An empty LESIONLAB_HOME for each test, so that none touches the runs of whoever runs it."""
     home = tmp_path / "lesionlab-home"
     home.mkdir()
     monkeypatch.setenv("LESIONLAB_HOME", str(home))
@@ -57,7 +57,7 @@ def thin_decoder() -> Iterator[None]:
 
 @pytest.fixture
 def decoded(monkeypatch: pytest.MonkeyPatch) -> list[Pair]:
-    """The pairs that are decoded from now on, in this process, each as often as it is."""
+    """The pairs that this process decodes from now on; a pair decoded twice is listed twice."""
     pairs: list[Pair] = []
     load = check.load_pair
 
@@ -71,7 +71,7 @@ def decoded(monkeypatch: pytest.MonkeyPatch) -> list[Pair]:
 
 @pytest.fixture
 def archives(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
-    """The challenge's archives in small, on a server that the fetching knows; no proxy, no waiting."""
+    """A server with small versions of the challenge's archives, which downloads use without a proxy and without waiting."""
     server = Server(challenge_archives())
     monkeypatch.setenv("LESIONLAB_ISIC_URL", server.url)
     monkeypatch.setenv("no_proxy", "127.0.0.1")
@@ -83,7 +83,7 @@ def archives(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
 
 @pytest.fixture(scope="module")
 def app_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AppProcess]:
-    """The running app, one for each test file; nothing it does may leave a traceback on its terminal."""
+    """The running app, one for each test file; a traceback on its terminal is a failure."""
     app = AppProcess(tmp_path_factory.mktemp("app-home"))
     try:
         yield app
@@ -94,7 +94,7 @@ def app_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AppProcess]
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
-    """Chromium. What a test expects to see may take its time on a busy machine."""
+    """Chromium, with generous timeouts for a busy machine."""
     expect.set_options(timeout=30_000)
     if (executable := find_chromium()) is None:
         pytest.fail(ADVICE)
@@ -106,13 +106,13 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def problems() -> list[str]:
-    """What the browser complained about; a test that provokes something removes it from here."""
+    """Complaints of the browser; a test that provokes one removes it from this list."""
     return []
 
 
 @pytest.fixture
 def page(browser: Browser, problems: list[str]) -> Iterator[Page]:
-    """A page of a fresh browser profile. At the end nothing may have gone wrong in it, and nothing may have left this machine."""
+    """A page in a new browser profile. Any complaint, and any request to another machine, fails the test."""
     context = browser.new_context(viewport={"width": 1280, "height": 900})
     context.add_init_script(WATCH_FOR_EXCEPTIONS)
     context.on("console", lambda message: problems.extend(_complaint(message)))
@@ -125,7 +125,7 @@ def page(browser: Browser, problems: list[str]) -> Iterator[Page]:
 
 
 def _complaint(message: ConsoleMessage) -> list[str]:
-    # Below a page's own address Streamlit looks for its server first, and finds it above.
+    # Streamlit first looks for its server below the page's own address, and then finds it above.
     streamlit_searches = "/_stcore/" in message.location["url"] and "404" in message.text
     return [f"console: {message.text} ({message.location['url']})"] if message.type == "error" and not streamlit_searches else []
 

@@ -1,4 +1,4 @@
-"""Fixtures that tests of several rooms use: small datasets, masks of another program, trained runs and their report."""
+"""Fixtures that tests of several rooms use: datasets, masks of another program, trained runs, the app in a new process."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def sample_dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def fresh_app(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """What `tests.fresh_app` says of the app in a new process, whose working folder is not the project's."""
+    """Facts that `tests.fresh_app` prints in a new process, whose working folder is not the project's."""
 
     def make(folder: Path) -> None:
         environment = os.environ | {"PYTHONPATH": str(PROJECT), "LESIONLAB_HOME": str(folder / "home")}
@@ -80,7 +80,7 @@ def small_dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def other_masks(small_dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What another program predicted: the truth, of one photograph nothing, and of one no mask."""
+    """Masks of another program: the truth, but an empty mask for one photograph and no file for another."""
     folder = tmp_path_factory.mktemp("other") / "other-tool"
     folder.mkdir()
     first, second, *others = sorted((small_dataset / "test" / "masks").glob("*.png"))
@@ -94,7 +94,7 @@ def other_masks(small_dataset: Path, tmp_path_factory: pytest.TempPathFactory) -
 
 @pytest.fixture(scope="module")
 def leaky_dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A photograph that trains stands in the test split too, mirrored; another one cannot be read, and one has no mask."""
+    """A dataset with a mirrored training photograph in the test split, an unreadable photograph, and a missing mask."""
     folder = make_dataset(tmp_path_factory.mktemp("data") / "leaky", size=(96, 96), train=6, test=3)
     for kind, ending in (("images", "jpg"), ("masks", "png")):
         with Image.open(folder / "train" / kind / f"ISIC_0000002.{ending}") as picture:
@@ -107,7 +107,7 @@ def leaky_dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def reported_runs(tmp_path_factory: pytest.TempPathFactory) -> RunStore:
-    """Two short runs, one by the recipe of the student report, and one that has not begun."""
+    """Two finished runs, the second by the recipe `report`, and a queued one."""
     home = tmp_path_factory.mktemp("report")
     with pytest.MonkeyPatch.context() as patch, thin_networks():
         patch.setenv("LESIONLAB_HOME", str(home / "runs"))
@@ -121,7 +121,7 @@ def reported_runs(tmp_path_factory: pytest.TempPathFactory) -> RunStore:
 
 @pytest.fixture(scope="module")
 def report_file(reported_runs: RunStore, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The HTML report on the first two of them."""
+    """The HTML report on the finished `reported_runs`."""
     file = tmp_path_factory.mktemp("written") / "report.html"
     write_report([reported_runs.get_run(1), reported_runs.get_run(2)], reported_runs, file)
     return file

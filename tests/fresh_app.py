@@ -5,6 +5,7 @@ One process answers for several tests, since importing Streamlit and Gradio take
 
 from __future__ import annotations
 
+import asyncio
 import importlib
 import json
 import sys
@@ -16,14 +17,31 @@ RUN_BY_STREAMLIT = {f"pages.{name}" for name in ("router", "train", "monitor", "
 
 
 def page_modules() -> list[str]:
-    """Every module of `pages` but those that Streamlit runs as scripts."""
+    """List the modules of `pages`, without those that Streamlit runs as scripts."""
     files = (PROJECT / "pages").rglob("*.py")
     names = {".".join(file.relative_to(PROJECT).with_suffix("").parts) for file in files}
     return sorted(names - RUN_BY_STREAMLIT)
 
 
+def waits_of_an_idle_queue() -> list[float]:
+    """Return the seconds that each of the two loops of the predictor's queue sleeps while the queue is empty."""
+    from pages.predictor import build_predictor
+
+    queue, waits = build_predictor()._queue, list[float]()
+
+    async def sleep(seconds: float) -> None:
+        waits.append(seconds)
+        queue.stopped = True
+
+    asyncio.sleep = sleep  # type: ignore[assignment] # nothing else of this process is asleep
+    for loop in (queue.start_processing, queue.start_progress_updates):
+        queue.stopped = False
+        asyncio.run(loop())
+    return waits
+
+
 def main() -> None:
-    """Import the host, build the app, then import everything else, and note what each step has loaded."""
+    """Import the host, build the app, then import everything else, and record what each step has loaded."""
     import app
 
     facts: dict[str, object] = {"loaded_by_the_host": [name for name in HEAVY if name in sys.modules]}
@@ -40,6 +58,7 @@ def main() -> None:
     for name in [*page_modules(), "seg_core.runs.store", "seg_core.jobs.supervisor"]:
         importlib.import_module(name)
     facts["pages_load_torch"] = "torch" in sys.modules
+    facts["queue_waits"] = waits_of_an_idle_queue()
     json.dump(facts, sys.stdout, default=str)
 
 

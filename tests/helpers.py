@@ -1,4 +1,4 @@
-"""What several test files share: waiting without sleeping blindly, tiny datasets, and tiny configs."""
+"""Helpers of the tests: waiting for a condition, tiny datasets, tiny configs and thin networks."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ PASSWORD = "grüne Wiese, 7 Kühe"
 SHARED_DATA = Path(__file__).resolve().parent.parent.parent / "shared" / "data"
 """Real photographs, for the tests that use them where they are present."""
 
-# Of a layout: the folder of photographs, the folder of masks, what is added to a mask's name, and what each part is called.
+# For each layout: folder of photographs, folder of masks, suffix of a mask's name, and the name of each split.
 _ISIC_SPLITS = {"train": "Training", "val": "Validation", "test": "Test"}
 LAYOUTS: dict[str, tuple[str, str, str, dict[str, str]]] = {
     "generic": ("{}/images", "{}/masks", "", {"train": "train", "val": "val", "test": "test"}),
@@ -35,7 +35,7 @@ LAYOUTS: dict[str, tuple[str, str, str, dict[str, str]]] = {
 
 
 def wait_until(condition: Callable[[], T], timeout: float = 60, what: str = "") -> T:
-    """Ask again and again until ``condition`` gives something true, and return that; fail after ``timeout`` seconds."""
+    """Poll ``condition`` until its value is true, and return that value; fail after ``timeout`` seconds."""
     deadline = time.monotonic() + timeout
     while not (value := condition()):
         if time.monotonic() > deadline:
@@ -45,7 +45,7 @@ def wait_until(condition: Callable[[], T], timeout: float = 60, what: str = "") 
 
 
 def lesion(size: tuple[int, int] = (64, 64), seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
-    """A photograph (H, W, 3) uint8 of a dark ellipse on skin, and its mask (H, W) bool; ``size`` is (width, height)."""
+    """Draw a dark ellipse on skin: photograph (H, W, 3) uint8 and mask (H, W) bool; ``size`` is (width, height)."""
     random = np.random.default_rng(seed)
     width, height = size
     y, x = np.mgrid[:height, :width] / np.array([height, width])[:, None, None]
@@ -56,7 +56,7 @@ def lesion(size: tuple[int, int] = (64, 64), seed: int = 0) -> tuple[np.ndarray,
 
 
 def write_pair(photo: Path, mask: Path, size: tuple[int, int] = (64, 64), seed: int = 0) -> None:
-    """Write a `lesion` as a photograph and a mask of 0 and 255, making their folders."""
+    """Write a `lesion` as a photograph and a mask of 0 and 255; make their folders."""
     pixels, truth = lesion(size, seed)
     for path in (photo, mask):
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -65,25 +65,25 @@ def write_pair(photo: Path, mask: Path, size: tuple[int, int] = (64, 64), seed: 
 
 
 def find_pairs(folder: Path) -> list[Pair]:
-    """The pairs below a folder."""
+    """List the pairs in a folder."""
     return list_folder(folder).pairs
 
 
 def make_dataset(
-    folder: Path, *, layout: str = "generic", size: tuple[int, int] = (64, 64), first: int = 0, **parts: int
+    folder: Path, *, layout: str = "generic", size: tuple[int, int] = (64, 64), first: int = 0, **splits: int
 ) -> Path:
-    """Write ``train=…``, ``val=…`` and ``test=…`` pairs named ISIC_0000000 (or ``first``) and up, and return ``folder``."""
+    """Write ``train=…``, ``val=…`` and ``test=…`` pairs, numbered from ``first`` as ISIC_0000000 and so on; return ``folder``."""
     photos, masks, suffix, names = LAYOUTS[layout]
-    numbered = enumerate((part for part, count in parts.items() for _ in range(count)), start=first)
-    for number, part in numbered:
+    numbered = enumerate((split for split, count in splits.items() for _ in range(count)), start=first)
+    for number, split in numbered:
         id = f"ISIC_{number:07d}"
-        photo = folder / photos.format(names[part]) / f"{id}.jpg"
-        write_pair(photo, folder / masks.format(names[part]) / f"{id}{suffix}.png", size, number)
+        photo = folder / photos.format(names[split]) / f"{id}.jpg"
+        write_pair(photo, folder / masks.format(names[split]) / f"{id}{suffix}.png", size, number)
     return folder
 
 
 def metadata_of(config: Config, **known: Any) -> dict[str, Any]:
-    """The metadata of a checkpoint that was never trained, as `seg_core.prediction.checkpoint_file.save_checkpoint` takes it."""
+    """Return metadata for `seg_core.prediction.checkpoint_file.save_checkpoint`, of a model that was never trained."""
     none = {"train": 0, "val": 0, "test": 0, "val_is_own": False}
     return {
         "name": "",
@@ -121,6 +121,6 @@ def thin_networks() -> Iterator[None]:
 
 
 def tiny_config(recipe: str = "best", **settings: Any) -> Config:
-    """Settings for a training of seconds, which gives the same weights every time."""
+    """Return settings for a training that takes about a second and gives the same weights every time."""
     tiny = {"image_size": 64, "batch_size": 4, "epochs": 2, "encoder_weights": "random", "device": "cpu", "precision": "32-true"}
     return Config.of(recipe, **{**tiny, **settings})

@@ -34,7 +34,7 @@ class Steps(NamedTuple):
 AUGMENTATIONS: dict[str, Steps] = {"report": Steps(), "standard": Steps(quarter_turns=True, bare_skin=True, blur=True)}
 """The steps of each name that ``Config.augmentation`` takes."""
 
-# The student report names its kinds of augmentation but no ranges; these are assumed (docs/report.md, "Its settings").
+# The student report names its kinds of augmentation but no ranges; these are assumed (docs/report.md).
 MIN_CROP_AREA = 0.6
 """Smallest share of the photograph that a crop keeps."""
 MAX_STRETCH = 4 / 3

@@ -42,7 +42,7 @@ def test_events_come_in_order_and_in_number(trained: Trained) -> None:
     assert [event.epoch for event in log.of(EpochDone)] == [1, 2]
     for event in log.of(EpochDone):
         assert set(event.train) == set(event.val) == METRIC_NAMES
-        assert all(0 <= value <= 1 for part in (event.train, event.val) for name, value in part.items() if name != "loss")
+        assert all(0 <= value <= 1 for scores in (event.train, event.val) for name, value in scores.items() if name != "loss")
         assert event.seconds > 0
         assert event.images_per_second > TRAIN / event.seconds  # of training alone
     assert (result.status, result.epochs) == ("finished", 2)
