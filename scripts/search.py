@@ -26,7 +26,8 @@ from seg_core.config import Config
 from seg_core.data.dataset import open_dataset
 from seg_core.data.folders import Pair
 from seg_core.data.image import read_mask
-from seg_core.evaluation.evaluate import Evaluation, evaluate
+from seg_core.evaluation.evaluate import evaluate
+from seg_core.evaluation.result import Evaluation
 from seg_core.jobs.supervisor import Supervisor
 from seg_core.prediction.checkpoint import Checkpoint, load_checkpoint
 from seg_core.runs.run import Run
@@ -104,7 +105,7 @@ def table(store: RunStore) -> str:
     for (name, text), of_it in runs.items():
         scored = [evaluate(load_checkpoint(store.folder(run.id) / "last.safetensors"), _validation(run)) for run in of_it]
         iou, dice, boundary = (
-            [float(evaluation.own_scores[metric].mean()) for evaluation in scored] for metric in ("iou", "dice", "boundary_iou")
+            [float(evaluation.all_scores[metric].mean()) for evaluation in scored] for metric in ("iou", "dice", "boundary_iou")
         )
         by_fold = " ".join(f"{value:.4f}" for value in _means(iou, [run.config.fold for run in of_it]))
         by_seed = _means(iou, [run.config.seed for run in of_it])

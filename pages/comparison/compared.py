@@ -16,8 +16,8 @@ import numpy as np
 
 from pages.live.components import MaskModel, MaskPhoto, ViewedPhotos
 from seg_core.errors import InputError
-from seg_core.evaluation.evaluate import METRICS, Evaluation
 from seg_core.evaluation.group import GroupEvaluation, Scored
+from seg_core.evaluation.result import METRICS, Evaluation
 from seg_core.jobs.job import Request
 from seg_core.jobs.results import forget, result_folder
 from seg_core.prediction.cost import Cost
@@ -131,7 +131,7 @@ class Table:
 
 def mask_models(models: Sequence[Compared]) -> list[MaskModel]:
     """The models as the picture component takes them."""
-    return [MaskModel(model.label, model.colour, model.evaluation.own) for model in models if model.evaluation]
+    return [MaskModel(model.label, model.colour, model.evaluation.model_threshold) for model in models if model.evaluation]
 
 
 def mask_photos(models: Sequence[Compared], table: Table, rows: Sequence[int]) -> list[MaskPhoto]:
