@@ -12,7 +12,7 @@ from pages.live.components import Curve, Mark
 from pages.shared.tables import wide_table
 from seg_core.common.colours import run_colour
 from seg_core.config import VARIANT_LABELS, VARIANTS
-from seg_core.report.student_report import REPORT, REPORT_METRICS, REPORT_TITLES, shipped_histories
+from seg_core.report.student_report import STUDENT_REPORT, STUDENT_REPORT_METRICS, STUDENT_REPORT_TITLES, shipped_histories
 from seg_core.runs.run import Run
 from seg_core.runs.store import RunStore
 
@@ -72,8 +72,8 @@ def _points(epochs: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
 def report_marks() -> list[Mark]:
     """The report's own last validation figures, as levels in the charts; of two, the higher one is labelled above its line."""
     marks = []
-    for metric in REPORT_METRICS:
-        levels = {model: sources["log"]["val"][metric] for model, sources in REPORT.items()}
+    for metric in STUDENT_REPORT_METRICS:
+        levels = {model: sources["log"]["val"][metric] for model, sources in STUDENT_REPORT.items()}
         highest = max(level for level in levels.values() if level is not None)
         for place, (model, level) in enumerate(levels.items()):
             if level is not None:
@@ -83,9 +83,9 @@ def report_marks() -> list[Mark]:
 
 def figures_table(histories: Sequence[History]) -> str:
     """The figures of the last epochs beside those of the report, as an HTML table; a dash where there is none."""
-    head = "".join(f"<th scope='col'>{title}</th>" for title in ("", *REPORT_TITLES.values()))
+    head = "".join(f"<th scope='col'>{title}</th>" for title in ("", *STUDENT_REPORT_TITLES.values()))
     body = "".join(
-        f"<tr class='part'><th scope='rowgroup' colspan='{len(REPORT_TITLES) + 1}'>{title.capitalize()}</th></tr>"
+        f"<tr class='part'><th scope='rowgroup' colspan='{len(STUDENT_REPORT_TITLES) + 1}'>{title.capitalize()}</th></tr>"
         + "".join(_row(*row) for row in _rows(part, histories))
         for part, title in SPLITS.items()
     )
@@ -93,7 +93,7 @@ def figures_table(histories: Sequence[History]) -> str:
 
 
 def _rows(part: str, histories: Sequence[History]) -> Iterator[tuple[str, str, dict[str, float | None]]]:
-    for model, sources in REPORT.items():
+    for model, sources in STUDENT_REPORT.items():
         for source, parts in sources.items():
             yield "published", f"Report, {model}, {source}", parts[part]
     for history in histories:
@@ -101,7 +101,7 @@ def _rows(part: str, histories: Sequence[History]) -> Iterator[tuple[str, str, d
 
 
 def _row(kind: str, label: str, values: dict[str, float | None]) -> str:
-    cells = "".join(_cell(values.get(name)) for name in REPORT_TITLES)
+    cells = "".join(_cell(values.get(name)) for name in STUDENT_REPORT_TITLES)
     return f"<tr class='{kind}'><th scope='row'>{escape(label)}</th>{cells}</tr>"
 
 
