@@ -19,7 +19,7 @@ import numpy as np
 from scripts.ship_models import VALIDATION
 from seg_core.common.home import SHIPPED_CHECKPOINTS
 from seg_core.data.dataset import open_dataset
-from seg_core.evaluation.robustness import MARKED, bare_skin, opened
+from seg_core.evaluation.robustness import MARKED, bare_skin, open_pair
 from seg_core.prediction.checkpoint import Checkpoint, load_checkpoint
 
 SECOND_LESIONS = Path(__file__).with_name("second_lesions.txt")
@@ -31,7 +31,7 @@ def main() -> None:
     parser.add_argument("data", help="a dataset folder with the validation photographs")
     named, second = VALIDATION.read_text(encoding="utf-8").split(), SECOND_LESIONS.read_text(encoding="utf-8").split()
     pairs = {pair.id: pair for pair in open_dataset(parser.parse_args().data).unique_pairs}
-    skin = {id: bare_skin(*opened(pairs[id])) for id in named}
+    skin = {id: bare_skin(*open_pair(pairs[id])) for id in named}
     squares = {id: square for id, square in skin.items() if square is not None}
     print("| model | unmarked | without a second lesion | marked, without one | marked, with one |", "|" + " --- |" * 5, sep="\n")
     for path in sorted(SHIPPED_CHECKPOINTS.glob("*-best*.safetensors")):

@@ -15,7 +15,7 @@ from seg_core.config import LONGEST_RUN, VARIANTS, Config
 from seg_core.data.folders import SAMPLE
 from seg_core.errors import InputError
 from seg_core.jobs.requests import report_request
-from seg_core.report.student_report import REPORT_METRICS
+from seg_core.report.student_report import STUDENT_REPORT_METRICS
 from seg_core.runs.address import short_key
 from seg_core.runs.run import Run
 
@@ -89,7 +89,7 @@ def progress(runs: list[Run]) -> None:
 
 def results(histories: list[History]) -> None:
     """Show curves and figures beside those of the student report."""
-    live_charts([history.curve for history in histories], REPORT_METRICS, report_marks(), key="-report")
+    live_charts([history.curve for history in histories], STUDENT_REPORT_METRICS, report_marks(), key="-report")
     st.caption(
         "Solid: validation, a star at the best epoch. Dashed: training. Dotted: the last epoch of the report's own log, on "
         "validation. Each model has one colour. IoU and Dice are averaged over pixel columns here, as in the report; an empty "

@@ -26,7 +26,8 @@ from seg_core.config import Config
 from seg_core.data.dataset import open_dataset
 from seg_core.data.folders import Pair
 from seg_core.data.image import read_mask
-from seg_core.evaluation.evaluate import Evaluation, evaluate
+from seg_core.evaluation.evaluate import evaluate
+from seg_core.evaluation.result import Evaluation
 from seg_core.jobs.supervisor import Supervisor
 from seg_core.prediction.checkpoint import Checkpoint, load_checkpoint
 from seg_core.runs.run import Run
@@ -111,7 +112,7 @@ def table(store: RunStore) -> str:
 def _row(name: str, settings: str, runs: Sequence[Run], store: RunStore) -> str:
     scored = [evaluate(load_checkpoint(store.folder(run.id) / "last.safetensors"), _validation(run)) for run in runs]
     iou, dice, boundary = (
-        [float(evaluation.own_scores[metric].mean()) for evaluation in scored] for metric in ("iou", "dice", "boundary_iou")
+        [float(evaluation.all_scores[metric].mean()) for evaluation in scored] for metric in ("iou", "dice", "boundary_iou")
     )
     by_fold = " ".join(f"{value:.4f}" for value in _means(iou, [run.config.fold for run in runs]))
     by_seed = _means(iou, [run.config.seed for run in runs])

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import pytest
+from huggingface_hub import ModelCard, ModelCardData
 
 from seg_core.common.home import PROJECT, SHIPPED_CHECKPOINTS
 from seg_core.config import Config
 from seg_core.prediction.catalogue import SHIPPED
 from seg_core.prediction.checkpoint import load_checkpoint
 from seg_core.prediction.checkpoint_file import read_metadata
-from seg_core.report.model_card import model_card
+from seg_core.report.model_card import TITLES, model_card
 
 BEST = [name for name in SHIPPED if "-best" in name]
 
@@ -28,6 +29,30 @@ def test_a_card_says_what_its_checkpoint_holds(name: str) -> None:
     recipe = name.removeprefix(f"{model.config.variant}-")
     assert file.with_suffix(".md").read_text(encoding="utf-8") == model_card(model.config, model.metadata, recipe)
     assert model.config == Config.of(model.config.recipe, variant=model.config.variant)  # what ships is what the recipe is now
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_the_hugging_face_hub_reads_the_front_matter_of_a_card(name: str) -> None:
+    metadata = read_metadata(SHIPPED_CHECKPOINTS / f"{name}.safetensors")
+    data = ModelCard((SHIPPED_CHECKPOINTS / f"{name}.md").read_text(encoding="utf-8")).data
+    assert isinstance(data, ModelCardData)
+    assert (data.license, data.library_name, data.pipeline_tag) == ("mit", "lesionlab", "image-segmentation")
+    assert (data.datasets, data.metrics) == ([metadata["dataset"]["name"]], list(TITLES))
+    assert data.tags
+    assert "skin-lesion-segmentation" in data.tags
+    assert data.model_name == metadata["label"]
+    expected = {
+        (split, metric): of_split["scores"][metric][0] for split, of_split in metadata["evaluation"].items() for metric in TITLES
+    }
+    expected |= {
+        (split, "expected_calibration_error"): each["calibration_error"] for split, each in metadata["evaluation"].items()
+    }
+    assert data.eval_results
+    found = {(result.dataset_split, result.metric_type): result.metric_value for result in data.eval_results}
+    assert found == pytest.approx(expected, abs=5.1e-5)
+    assert {(result.task_type, result.dataset_type) for result in data.eval_results} == {
+        ("image-segmentation", metadata["dataset"]["name"])
+    }
 
 
 def test_the_readmes_table_is_that_of_the_cards() -> None:

@@ -16,8 +16,8 @@ from pages.shared.visit import mask_folder_content
 from seg_core.common.colours import run_colour
 from seg_core.data.dataset import SplitChoice
 from seg_core.errors import InputError
-from seg_core.evaluation.evaluate import Evaluation
 from seg_core.evaluation.group import GroupEvaluation, Scored
+from seg_core.evaluation.result import Evaluation
 from seg_core.jobs.job import Request
 from seg_core.jobs.requests import evaluation_request
 from seg_core.jobs.results import forget, result_folder

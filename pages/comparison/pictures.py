@@ -59,7 +59,7 @@ def _choose_rows(models: Sequence[Compared], table: Table) -> tuple[list[int], l
 
 def mask_models(models: Sequence[Compared]) -> list[MaskModel]:
     """Return the evaluated models as the picture components take them."""
-    return [MaskModel(model.label, model.colour, model.evaluation.own) for model in models if model.evaluation]
+    return [MaskModel(model.label, model.colour, model.evaluation.model_threshold) for model in models if model.evaluation]
 
 
 def mask_photos(models: Sequence[Compared], table: Table, rows: Sequence[int]) -> list[MaskPhoto]:

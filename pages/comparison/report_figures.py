@@ -11,7 +11,7 @@ from pages.live.components import Curve, Mark
 from pages.shared.tables import Cell, TableRow, html_table
 from seg_core.common.colours import run_colour
 from seg_core.config import VARIANT_LABELS, VARIANTS
-from seg_core.report.student_report import REPORT, REPORT_METRICS, REPORT_TITLES, shipped_histories
+from seg_core.report.student_report import STUDENT_REPORT, STUDENT_REPORT_METRICS, STUDENT_REPORT_TITLES, shipped_histories
 from seg_core.runs.run import Run
 from seg_core.runs.store import RunStore
 
@@ -71,8 +71,8 @@ def _points(epochs: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
 def report_marks() -> list[Mark]:
     """Return the report's own last validation figures as levels for the charts; the higher of two is labelled above its line."""
     marks = []
-    for metric in REPORT_METRICS:
-        levels = {model: sources["log"]["val"][metric] for model, sources in REPORT.items()}
+    for metric in STUDENT_REPORT_METRICS:
+        levels = {model: sources["log"]["val"][metric] for model, sources in STUDENT_REPORT.items()}
         highest = max(level for level in levels.values() if level is not None)
         for place, (model, level) in enumerate(levels.items()):
             if level is not None:
@@ -83,12 +83,12 @@ def report_marks() -> list[Mark]:
 def figures_table(histories: Sequence[History]) -> str:
     """Return the figures of the last epochs beside those of the student report, as an HTML table; a dash where there is none."""
     rows = [row for split in SPLITS for row in _rows(split, histories)]
-    return html_table(list(REPORT_TITLES.values()), rows, "Figures beside those of the report")
+    return html_table(list(STUDENT_REPORT_TITLES.values()), rows, "Figures beside those of the report")
 
 
 def _rows(split: str, histories: Sequence[History]) -> Iterator[TableRow]:
     yield TableRow(SPLITS[split].capitalize())
-    for model, sources in REPORT.items():
+    for model, sources in STUDENT_REPORT.items():
         for source, splits in sources.items():
             yield TableRow(f"Report, {model}, {source}", _cells(splits[split]), "published")
     for history in histories:
@@ -96,5 +96,5 @@ def _rows(split: str, histories: Sequence[History]) -> Iterator[TableRow]:
 
 
 def _cells(values: Mapping[str, float | None]) -> list[Cell]:
-    figures = [values.get(name) for name in REPORT_TITLES]
+    figures = [values.get(name) for name in STUDENT_REPORT_TITLES]
     return [Cell("–" if value is None else f"{value:.4f}") for value in figures]

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from pages.comparison.compared import Compared
-from seg_core.evaluation.evaluate import METRICS
+from seg_core.evaluation.result import METRICS
 
 ORDERS = {
     "difference": "Largest difference",

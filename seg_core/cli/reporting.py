@@ -22,6 +22,7 @@ def write(
     as_json: JsonOption = False,
 ) -> None:
     """Write one HTML file that says how runs were made, what they score, and which one is better."""
+    from seg_core.jobs.kept import kept_evaluation
     from seg_core.report import write_report
     from seg_core.runs.store import RunStore
 
@@ -30,5 +31,5 @@ def write(
         raise InputError(f"{target} cannot be written; name a file in a folder that is there as --output.")
     runs = [store.get_run(id) for id in dict.fromkeys(run_ids)]
     with progress("Gathering") as advance:
-        write_report(runs, store, target, advance)
+        write_report(runs, store, target, advance, kept_evaluation)
     report(f"{target} is written.", {"report": str(target)}, as_json)

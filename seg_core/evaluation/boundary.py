@@ -1,4 +1,4 @@
-"""How well the outline of a mask fits: boundary IoU and the 95th percentile of the Hausdorff distance."""
+"""Boundary metrics of a mask: boundary IoU and the 95th percentile of the Hausdorff distance."""
 
 from __future__ import annotations
 
@@ -10,15 +10,14 @@ from PIL import Image
 from seg_core.prediction.predictor import Prediction
 
 BAND = 0.02
-"""Width of the band along an outline, as a share of the image's diagonal (Cheng et al., 2021)."""
-
+"""Width of the band along a boundary, as a share of the image's diagonal (Cheng et al., 2021)."""
 
 LONGEST_SIDE = 1024
-"""Masks of larger photographs are shrunk to this, in pixels: both measures are relative to the diagonal, and the work is not."""
+"""Larger masks are shrunk to this, in pixels: both metrics are relative to the diagonal, but the work grows with the pixels."""
 
 
-def outline_scores(prediction: Prediction, truth: np.ndarray) -> tuple[float, float]:
-    """`boundary_iou` and `hausdorff_95` of a prediction at its model's own threshold; ``truth`` is (H, W) bool."""
+def boundary_scores(prediction: Prediction, truth: np.ndarray) -> tuple[float, float]:
+    """Return `boundary_iou` and `hausdorff_95` of a prediction at its model's threshold; ``truth`` is (H, W) bool."""
     mask, truth = _shrunk(prediction.mask()), _shrunk(truth)
     return boundary_iou(mask, truth), hausdorff_95(mask, truth)
 
@@ -31,25 +30,25 @@ def _shrunk(mask: np.ndarray) -> np.ndarray:
 
 
 def boundary_iou(prediction: np.ndarray, truth: np.ndarray) -> float:
-    """IoU of the bands along the inside of both outlines, which are 2 % of the diagonal wide; 1 where both masks are empty.
+    """IoU of the bands inside both boundaries, 2 % of the diagonal wide; 1 where both masks are empty.
 
-    Boundary IoU (Cheng et al., 2021), as their code computes it: the band is what that many erosions by 3×3 pixels take away,
-    and the image's edge is an outline too.
+    As Cheng et al. (2021) compute it in their code: the band is what that many erosions by 3×3 pixels remove, and the edge of
+    the image is a boundary too.
 
     Args:
         prediction, truth: boolean masks (H, W).
     """
     width = max(1, round(BAND * math.hypot(*truth.shape)))
-    box = _box(prediction | truth)
+    box = _bounding_box(prediction | truth)
     ours, theirs = _band(prediction[box], width), _band(truth[box], width)
     either = int((ours | theirs).sum())
     return int((ours & theirs).sum()) / either if either else 1.0
 
 
 def hausdorff_95(prediction: np.ndarray, truth: np.ndarray) -> float:
-    """How far apart the outlines are, as a share of the image's diagonal: the 95th percentile of the Hausdorff distance.
+    """95th percentile of the Hausdorff distance between two boundaries, as a share of the image's diagonal.
 
-    Of the distances from each pixel of one outline to the nearest of the other, the 95th percentile; the larger of both
+    The 95th percentile of the distances from each boundary pixel of one mask to the nearest of the other, the larger of both
     directions (Huttenlocher et al., 1993). 0 where both masks are empty, and 1 where only one is.
 
     Args:
@@ -57,7 +56,7 @@ def hausdorff_95(prediction: np.ndarray, truth: np.ndarray) -> float:
     """
     from scipy.spatial import KDTree
 
-    box = _box(prediction | truth)
+    box = _bounding_box(prediction | truth)
     ours, theirs = (np.argwhere(_band(mask[box], 1)) for mask in (prediction, truth))
     if not len(ours) or not len(theirs):
         return float(len(ours) != len(theirs))
@@ -65,14 +64,14 @@ def hausdorff_95(prediction: np.ndarray, truth: np.ndarray) -> float:
     return float(max(np.percentile(there, 95), np.percentile(back, 95)) / math.hypot(*truth.shape))
 
 
-def _box(mask: np.ndarray) -> tuple[slice, slice]:
-    """The smallest box around what is true; empty where nothing is."""
+def _bounding_box(mask: np.ndarray) -> tuple[slice, slice]:
+    """Return the smallest box around the true pixels; an empty one where there are none."""
     rows, columns = (np.flatnonzero(mask.any(axis=axis)) for axis in (1, 0))
     return (slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)) if len(rows) else (slice(0), slice(0))
 
 
 def _band(mask: np.ndarray, width: int) -> np.ndarray:
-    """The pixels of a mask (H, W) that are at most ``width`` away from what is outside, in steps of a king."""
+    """Return the pixels of a mask (H, W) within ``width`` of the background, by chessboard distance."""
     from scipy.ndimage import distance_transform_cdt
 
     if not mask.size:

@@ -1,7 +1,7 @@
-"""The charts of a comparison and of a training, as plotly's browser library takes them: plain JSON, without plotly.
+"""Charts of a comparison and of a training, as plain JSON for plotly's browser library; plotly itself is not imported.
 
-The Compare page and the report show the same ones. Names of models are text: what would be markup to plotly is escaped. Each
-point that stands for an image carries its id as ``customdata``.
+The Compare page and the HTML report show the same charts. Model names are escaped, since plotly reads them as markup. Each point
+that stands for an image carries its id as ``customdata``.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from seg_core.training.history import EPOCH_METRICS
 
 SPLITS = {"train": (", training", "dash"), "val": ("", "solid")}
 SMALLEST = 0.01
-"""Lesions that cover less of an image, in percent, are drawn at this: a logarithmic axis has no 0."""
+"""Lesions that cover less of an image, in percent, are drawn at this value: a logarithmic axis has no 0."""
 
 _GUIDE = {"dash": "dash", "color": "#8a94a3", "width": 1}
 
@@ -28,43 +28,44 @@ Colours = Mapping[str, str]
 
 @dataclass(frozen=True)
 class Chart:
-    """A chart: its title, a sentence below it, what plotly draws, and whether its points are images."""
+    """A chart: its title, the sentence below it, and the figure for plotly."""
 
     title: str
     caption: str
     figure: dict[str, Any]
     of_images: bool = False
+    """True if its points are images."""
 
 
 def curves(histories: Mapping[str, Sequence[Mapping[str, Mapping[str, float]]]], colours: Colours) -> list[Chart]:
-    """Loss, accuracy, IoU and Dice of runs by epoch, training dashed, validation solid.
+    """Return loss, accuracy, IoU and Dice of runs by epoch, training dashed, validation solid.
 
     Args:
-        histories: of each run, by its label, the metrics of ``train`` and ``val`` of every epoch.
-        colours: of each run.
+        histories: for each run, by label, the metrics of ``train`` and ``val`` of every epoch.
+        colours: for each run, by label.
     """
     charts = []
     for metric, title in EPOCH_METRICS.items():
         traces = [
             {
                 "x": list(range(1, len(epochs) + 1)),
-                "y": [epoch[part].get(metric) for epoch in epochs],
+                "y": [epoch[split].get(metric) for epoch in epochs],
                 "mode": "lines" if len(epochs) > 1 else "markers",
                 "name": f"{escape(label)}{words}",
                 "legendgroup": escape(label),
-                "showlegend": part == "val",
+                "showlegend": split == "val",
                 "line": {"color": colours[label], "dash": dash},
-                "marker": {"symbol": "circle" if part == "val" else "circle-open"},  # of a single epoch there is no line
+                "marker": {"symbol": "circle" if split == "val" else "circle-open"},  # a single epoch has no line
             }
             for label, epochs in histories.items()
-            for part, (words, dash) in SPLITS.items()
+            for split, (words, dash) in SPLITS.items()
         ]
         charts.append(Chart(title, "", _figure(traces, "epoch", title)))
     return charts
 
 
 def comparison(evaluations: Evaluations, colours: Colours, threshold: float | None = None) -> list[Chart]:
-    """How models score at a threshold or, None, at each one's own: the charts of two or more first, then those of each."""
+    """Return the charts of models at a threshold or, if None, each one's own; that of paired models comes first."""
     scores = {label: evaluation.scores(threshold)["iou"] for label, evaluation in evaluations.items()}
     several = [_against(evaluations, scores, colours)] if len(evaluations) > 1 else []
     each = [_distribution(evaluations, scores, colours), _by_size(evaluations, scores, colours)]
@@ -115,20 +116,20 @@ def _by_size(evaluations: Evaluations, scores: Mapping[str, np.ndarray], colours
     figure = _figure(traces, "lesion, % of the photograph", "IoU")
     figure["layout"]["xaxis"] |= {"type": "log", "dtick": 1}
     figure["layout"]["yaxis"] |= {"range": [-0.02, 1.02]}
-    caption = f"IoU by the share of the photograph that the lesion covers; what has less than {SMALLEST} % stands at that."
+    caption = f"IoU by the share of the photograph that the lesion covers; smaller lesions are drawn at {SMALLEST} %."
     return Chart("Lesion size", caption, figure, of_images=True)
 
 
 def _by_threshold(evaluations: Evaluations, colours: Colours) -> Chart:
     traces: list[dict[str, Any]] = []
     for label, evaluation in evaluations.items():
-        x, y, own = _numbers(evaluation.thresholds), _numbers(evaluation.curve("iou")), evaluation.index()
+        x, y, marked = _numbers(evaluation.thresholds), _numbers(evaluation.curve("iou")), evaluation.index()
         hover = "threshold %{x:.2f}: %{y:.4f}<extra>%{fullData.name}</extra>"
         line = {"mode": "lines", "name": escape(label), "line": {"color": colours[label]}, "hovertemplate": hover}
         mark = {"mode": "markers", "marker": {"color": colours[label], "size": 9}, "hoverinfo": "skip", "showlegend": False}
-        traces += [{"x": x, "y": y, **line}, {"x": [x[own]], "y": [y[own]], **mark}]
+        traces += [{"x": x, "y": y, **line}, {"x": [x[marked]], "y": [y[marked]], **mark}]
     figure = _figure(traces, "threshold", "mean IoU")
-    return Chart("Threshold", "Mean IoU at every threshold; each model's own is marked.", figure)
+    return Chart("Threshold", "Mean IoU at every threshold; each model's threshold is marked.", figure)
 
 
 def _reliability(evaluations: Evaluations, colours: Colours) -> Chart:
@@ -148,8 +149,8 @@ def _reliability(evaluations: Evaluations, colours: Colours) -> Chart:
             }
         )
     caption = (
-        "Pixels by the probability that was predicted, in ten bins; on the dashed line they are lesion as often as was said. "
-        "ECE, the expected calibration error, is the mean distance from that line; every photograph counts alike."
+        "Share of pixels that are lesion by predicted probability, in ten bins; a calibrated model follows the dashed line. "
+        "ECE, the expected calibration error, is the mean distance from that line; every photograph counts the same."
     )
     return Chart("Calibration", caption, _figure(traces, "predicted probability", "share that is lesion"))
 
@@ -171,7 +172,7 @@ def _guide() -> dict[str, Any]:
 
 
 def _numbers(values: np.ndarray) -> list[float | None]:
-    """Values for JSON, which knows no NaN."""
+    """Return values for JSON, which has no NaN."""
     return [None if np.isnan(value) else round(float(value), 4) for value in values]
 
 

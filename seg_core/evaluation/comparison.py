@@ -1,4 +1,4 @@
-"""Models set beside each other on the same images: what each scores, how sure that is, and which one is better."""
+"""Compare models: the score of each with its interval, and the paired difference of every two."""
 
 from __future__ import annotations
 
@@ -25,21 +25,23 @@ from seg_core.prediction.cost import Cost
 
 @dataclass(frozen=True)
 class Spread:
-    """How the IoU of a group varies: the mean of each model, and the standard deviation between images, of one image NaN."""
+    """Variation of a group's IoU between its models and between images."""
 
     means: tuple[float, ...]
+    """Mean IoU of each model."""
     between_images: float
+    """Standard deviation between images; NaN for a single one."""
     same_images: bool
-    """Whether all models were scored on the same images, so that their means differ by the models alone."""
+    """True if all models were scored on the same images, so that only the models make their means differ."""
 
     @property
     def between_models(self) -> float:
-        """The standard deviation of the models' means; NaN where they were scored on different images."""
+        """Standard deviation of the models' means; NaN where they were scored on different images."""
         return float(np.std(self.means, ddof=1)) if self.same_images else np.nan
 
     @property
     def sentence(self) -> str:
-        """Both, in words."""
+        """The means and the standard deviations in words."""
         each = ", ".join(f"{mean:.4f}" for mean in self.means)
         where = "" if self.same_images else ", on photographs of its own,"
         deviations = {"models": self.between_models, "photographs": self.between_images}
@@ -49,50 +51,52 @@ class Spread:
 
 @dataclass(frozen=True)
 class Row:
-    """What a model scores: the mean of each column with its 95 % interval over the images ``ids``, and what it costs."""
+    """A row of the table of scores: of one model or group, over the images ``ids``."""
 
     label: str
     ids: frozenset[str]
     scores: dict[str, Interval]
+    """Mean of each metric with its 95 % interval."""
     cost: Cost | None
-    """None for masks of another program."""
+    """None for masks from another program."""
     spread: Spread | None = None
-    """Of a group, how its IoU varies."""
+    """For groups only."""
 
     @property
     def images(self) -> int:
-        """How many images it is scored on."""
+        """Number of scored images."""
         return len(self.ids)
 
 
 @dataclass(frozen=True)
 class Pairing:
-    """Two models on the images that both have masks for; positive differences speak for the first."""
+    """Paired difference in IoU between two models or groups, on the images that both were scored on."""
 
     first: str
     second: str
     images: int
     difference: Difference
+    """Of the first from the second."""
     p: float
-    """Holm's correction over all pairings of the comparison."""
+    """Corrected by Holm's method over all pairings of the comparison."""
 
     @property
     def sentence(self) -> str:
-        """What it means."""
+        """As `seg_core.evaluation.confidence.verdict`."""
         return verdict(self.first, self.second, self.difference, self.p)
 
 
 def score_rows(evaluations: Mapping[str, Scored], costs: Mapping[str, Cost | None], threshold: float | None = None) -> list[Row]:
-    """A row for each model or group, by its label, at a threshold or, None, at its own."""
+    """Return a row for each model or group, by label, at a threshold or, if None, each one's own."""
     return [
         Row(label, frozenset(evaluation.ids), _intervals(evaluation, threshold), costs.get(label), _spread(evaluation, threshold))
         for label, evaluation in evaluations.items()
     ]
 
 
-@lru_cache(maxsize=32)  # a page is drawn anew for every click
+@lru_cache(maxsize=32)  # a page is redrawn at every click
 def _intervals(evaluation: Scored, threshold: float | None) -> dict[str, Interval]:
-    scores = evaluation.own_scores if threshold is None else evaluation.scores(threshold)
+    scores = evaluation.all_scores if threshold is None else evaluation.scores(threshold)
     intervals = dict(zip(scores, mean_intervals(np.column_stack(list(scores.values()))), strict=True))
     if isinstance(evaluation, GroupEvaluation) and evaluation.is_crossed:
         tables = evaluation.tables(threshold)
@@ -109,23 +113,23 @@ def _spread(evaluation: Scored, threshold: float | None) -> Spread | None:
 
 
 def pairings(evaluations: Mapping[str, Scored], threshold: float | None = None) -> list[Pairing]:
-    """Every two models or groups by their IoU, each on the images that both have; none where they share no image.
+    """Compare every two models or groups by their IoU, on the images that both share; those that share none are left out.
 
     A group's score of an image is the mean of its models. Where every model of a group was scored on every image, the interval of
-    the difference counts what these models vary too.
+    the difference includes variation between models.
     """
-    found = []
+    compared = []
     for first, second in combinations(evaluations, 2):
-        ids, difference = _difference(evaluations[first], evaluations[second], threshold)
+        images, difference = _difference(evaluations[first], evaluations[second], threshold)
         if difference:
-            found.append((first, second, ids, difference))
-    corrected = holm([difference.p for *_, difference in found])
-    return [Pairing(*each, p) for each, p in zip(found, corrected, strict=True)]
+            compared.append((first, second, images, difference))
+    corrected = holm([difference.p for *_, difference in compared])
+    return [Pairing(*each, p) for each, p in zip(compared, corrected, strict=True)]
 
 
-@lru_cache(maxsize=32)  # a page is drawn anew for every click
+@lru_cache(maxsize=32)  # a page is redrawn at every click
 def _difference(first: Scored, second: Scored, threshold: float | None) -> tuple[int, Difference | None]:
-    """How many images both have, and what the first scores above the second there; None where that is none."""
+    """Return the number of images that both share, and the difference there; None where they share none."""
     theirs = set(second.ids)
     shared = [id for id in first.ids if id in theirs]
     if not shared:
@@ -137,7 +141,7 @@ def _difference(first: Scored, second: Scored, threshold: float | None) -> tuple
 
 
 def _table(evaluation: Scored, threshold: float | None, ids: Sequence[str]) -> np.ndarray:
-    """(R, N) the IoU of some images by each model of a group, or in one row where there is one or not all have them."""
+    """Return the IoU (R, N) of some images by each of R models; R is 1 for a model and for a group that is not crossed."""
     if isinstance(evaluation, GroupEvaluation) and evaluation.is_crossed:
         scores = evaluation.tables(threshold)["iou"]
     else:

@@ -1,4 +1,4 @@
-"""How sure a figure is that was averaged over images, and whether one model is better than another."""
+"""Confidence intervals of means over images, and significance tests between two models."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ import numpy as np
 
 RESAMPLES = 9999
 AT_ONCE = 2_000_000
-"""Images drawn at a time: each takes some bytes."""
-SIGNIFICANT = 0.05
+"""Images drawn at a time, which bounds the memory."""
+SIGNIFICANCE_LEVEL = 0.05
 TIE = 1e-9
-"""Differences below this are made by rounding."""
+"""Smaller differences come from rounding."""
 
 
 class Interval(NamedTuple):
@@ -24,15 +24,15 @@ class Interval(NamedTuple):
 
 
 def mean_interval(values: Sequence[float] | np.ndarray) -> Interval:
-    """As `mean_intervals`, of values (N,)."""
+    """As `mean_intervals`, for one score: values (N,)."""
     return mean_intervals(np.asarray(values, np.float64)[:, None])[0]
 
 
 def mean_intervals(values: np.ndarray) -> list[Interval]:
-    """The means of M scores of N images, values (N, M), with their 95 % bootstrap intervals: BCa (Efron, 1987).
+    """Return the means of M scores of N images, values (N, M), with their 95 % bootstrap intervals (BCa; Efron, 1987).
 
-    The images are drawn anew 9,999 times from a fixed seed, the same for all scores, so the same values always give the same
-    intervals. Equal values have an interval without width; that of a single one is not known, which is NaN.
+    Images are resampled 9,999 times from a fixed seed, the same for all scores, so the same values always give the same
+    intervals. Equal values have an interval of width 0; the bounds for a single image are unknown (NaN).
 
     Raises:
         ValueError: if there are no values.
@@ -42,11 +42,11 @@ def mean_intervals(values: np.ndarray) -> list[Interval]:
     count = len(values)
     if not count:
         raise ValueError("there are no values to average")
-    means, apart = values.mean(axis=0), values - values.mean(axis=0)
-    drawn = _drawn_means(apart)
+    means, deviations = values.mean(axis=0), values - values.mean(axis=0)
+    resampled = _resampled_means(deviations)
     with np.errstate(invalid="ignore", divide="ignore"):
-        bias = ndtri(((drawn < 0).mean(axis=0) + (drawn <= 0).mean(axis=0)) / 2)
-        acceleration = (apart**3).sum(axis=0) / (6 * (apart**2).sum(axis=0) ** 1.5)
+        bias = ndtri(((resampled < 0).mean(axis=0) + (resampled <= 0).mean(axis=0)) / 2)
+        acceleration = (deviations**3).sum(axis=0) / (6 * (deviations**2).sum(axis=0) ** 1.5)
     intervals = []
     for column, mean in enumerate(means.tolist()):
         if count == 1:
@@ -56,13 +56,13 @@ def mean_intervals(values: np.ndarray) -> list[Interval]:
         else:
             from_bias = bias[column] + ndtri([0.025, 0.975])
             quantiles = ndtr(bias[column] + from_bias / (1 - acceleration[column] * from_bias))
-            low, high = np.quantile(drawn[:, column], quantiles)
+            low, high = np.quantile(resampled[:, column], quantiles)
             intervals.append(Interval(mean, mean + float(low), mean + float(high)))
     return intervals
 
 
-def _drawn_means(values: np.ndarray) -> np.ndarray:
-    """The means (9,999, M) of values (N, M) over images drawn with replacement, some draws at a time."""
+def _resampled_means(values: np.ndarray) -> np.ndarray:
+    """Return the means (9,999, M) of values (N, M) over images drawn with replacement, some draws at a time."""
     count, random = len(values), np.random.default_rng(0)
     at_once = max(1, AT_ONCE // count)
     means = []
@@ -75,12 +75,12 @@ def _drawn_means(values: np.ndarray) -> np.ndarray:
 
 
 def models_margin(groups: Sequence[np.ndarray]) -> float:
-    """Half the width of the 95 % confidence interval that another draw of models gives the difference of their groups' means.
+    """Return half the width of the 95 % interval that variation between models gives the difference of group means.
 
-    That of Student's t for one group, of Welch's (1947) for two. A group of one model says nothing of others and adds nothing.
+    By Student's t for one group and Welch's t (1947) for two. A group of one model says nothing of others and adds nothing.
 
     Args:
-        groups: of each the scores (R,) of its R models, each a mean over the same images.
+        groups: for each group the scores (R,) of its R models, each a mean over the same images.
     """
     from scipy.stats import t
 
@@ -93,9 +93,9 @@ def models_margin(groups: Sequence[np.ndarray]) -> float:
 
 
 def widened(interval: Interval, margin: float, least: float = 0, most: float = 1) -> Interval:
-    """An interval over images with what models vary added: the two are independent, so their widths add as squares.
+    """Widen an interval over images by the variation between models: the two are independent, so their widths add as squares.
 
-    It ends at the ``least`` and the ``most`` that such a value can be.
+    The bounds stay between ``least`` and ``most``, the range of the value.
     """
     mean, low, high = interval
     down, up = float(np.hypot(mean - low, margin)), float(np.hypot(high - mean, margin))
@@ -103,24 +103,24 @@ def widened(interval: Interval, margin: float, least: float = 0, most: float = 1
 
 
 class Difference(NamedTuple):
-    """What one model scores above another on the same N images, by a metric of which more is better."""
+    """Paired difference in a score (higher is better) between two models on the same N images."""
 
     interval: Interval
-    """The mean difference, and its 95 % bootstrap interval over images."""
+    """Mean difference and its 95 % bootstrap interval over images."""
     p: float
-    """Of the Wilcoxon signed-rank test, two-sided, images without a difference left out; 1 where there are no others."""
+    """Two-sided p-value of the Wilcoxon signed-rank test, ties left out; 1 where all images are ties."""
     wins: int
     ties: int
     losses: int
     effect: float
-    """The matched-pairs rank-biserial correlation, -1 to 1: how far ranks of gains outweigh those of losses (Kerby, 2014)."""
+    """Matched-pairs rank-biserial correlation, -1 to 1: positive where ranks of gains outweigh those of losses (Kerby, 2014)."""
 
 
 def paired_difference(ours: Sequence[float] | np.ndarray, theirs: Sequence[float] | np.ndarray) -> Difference:
     """Compare the scores (N,) of two models on the same images in the same order.
 
     Raises:
-        ValueError: if there are no images, or not as many of one as of the other.
+        ValueError: if there are no images, or the models have different numbers of scores.
     """
     from scipy.stats import rankdata, wilcoxon
 
@@ -137,7 +137,7 @@ def paired_difference(ours: Sequence[float] | np.ndarray, theirs: Sequence[float
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
-    """P values corrected for as many tests as there are, by Holm's method (1979): no more than one family in twenty then errs."""
+    """Correct p-values for multiple tests by Holm's method (1979), which controls the family-wise error rate."""
     order = sorted(range(len(p_values)), key=p_values.__getitem__)
     corrected, highest = [0.0] * len(p_values), 0.0
     for place, index in enumerate(order):
@@ -147,17 +147,23 @@ def holm(p_values: Sequence[float]) -> list[float]:
 
 
 def verdict(ours: str, theirs: str, difference: Difference, p: float) -> str:
-    """One plain sentence on two models by their IoU; ``p`` is the corrected p value.
+    """Return a sentence that says which of two models has the higher IoU, and if that is statistically significant.
 
-    Beyond chance is what the test and the interval agree on, in the same direction.
+    The Wilcoxon test looks at ranks, the bootstrap interval at sizes. A difference is called significant where both agree, in
+    the same direction: a model that is a hair better on most images and far worse on one is not called better.
+
+    Args:
+        ours, theirs: the models' names.
+        difference: of ``ours`` from ``theirs``.
+        p: corrected for the number of comparisons.
     """
     mean, low, high = difference.interval
     images = difference.wins + difference.ties + difference.losses
     if difference.ties == images:
         return f"{ours} and {theirs} score the same on every image."
     better, worse, wins = (ours, theirs, difference.wins) if mean >= 0 else (theirs, ours, difference.losses)
-    agree = p < SIGNIFICANT and low * high > 0 and mean * difference.effect > 0
-    on = f"on {100 * wins / images:.0f} % of the images; the mean gain of {abs(mean):.3f}"
-    if agree:
-        return f"{better} is better than {worse} {on} is beyond chance."
-    return f"{better} is not shown to be better than {worse}: it is {on} may be chance."
+    significant = p < SIGNIFICANCE_LEVEL and low * high > 0 and mean * difference.effect > 0
+    gain = f"on {100 * wins / images:.0f} % of the images; the mean gain of {abs(mean):.3f}"
+    if significant:
+        return f"{better} is better than {worse} {gain} is statistically significant."
+    return f"{better} scores higher than {worse} {gain} is not statistically significant."

@@ -1,4 +1,4 @@
-"""A group of models scored as one: repeats of one training, by other seeds or on other folds."""
+"""A group of models scored as one: repeats of one training with other seeds or on other folds."""
 
 from __future__ import annotations
 
@@ -8,42 +8,42 @@ from functools import cached_property
 
 import numpy as np
 
-from seg_core.evaluation.evaluate import Evaluation, Reliability
+from seg_core.evaluation.result import Evaluation, Reliability
 
 
 @dataclass(frozen=True, eq=False)
 class GroupEvaluation:
-    """The evaluations of a group's models; every score of an image is the mean over the models that were scored on it.
+    """Evaluations of a group's models; each score of an image is the mean over the models that were scored on it.
 
-    It answers what `Evaluation` does. All models of a group have one threshold.
+    It offers what tables and charts read from an `Evaluation`. All models of a group share one threshold.
     """
 
     members: tuple[Evaluation, ...]
 
     @cached_property
     def ids(self) -> tuple[str, ...]:
-        """The images that any of the models was scored on, N."""
+        """Ids of the N images that any of the models was scored on."""
         return tuple(dict.fromkeys(id for member in self.members for id in member.ids))
 
     @cached_property
     def _rows(self) -> list[np.ndarray]:
-        """Of each model the rows of its images among ``ids``."""
+        """For each model, the positions of its images in ``ids``."""
         row = {id: place for place, id in enumerate(self.ids)}
         return [np.array([row[id] for id in member.ids]) for member in self.members]
 
     @property
     def is_crossed(self) -> bool:
-        """Whether every model was scored on every image, so that what varies with the model can be told from the rest."""
+        """True if every model was scored on every image, which tells variation between models from that between images."""
         return all(len(member.ids) == len(self.ids) for member in self.members)
 
     @property
-    def own(self) -> float:
-        """The models' own threshold."""
-        return self.members[0].own
+    def model_threshold(self) -> float:
+        """As `Evaluation.model_threshold`."""
+        return self.members[0].model_threshold
 
     @property
     def thresholds(self) -> np.ndarray:
-        """As those of `Evaluation`."""
+        """As `Evaluation.thresholds`."""
         return self.members[0].thresholds
 
     def index(self, threshold: float | None = None) -> int:
@@ -52,23 +52,23 @@ class GroupEvaluation:
 
     @property
     def lesion(self) -> np.ndarray:
-        """(N,) pixels of the lesion."""
+        """As `Evaluation.lesion`."""
         return self._mean([member.lesion for member in self.members])
 
     @property
     def pixels(self) -> np.ndarray:
-        """(N,) all pixels."""
+        """As `Evaluation.pixels`."""
         return self._mean([member.pixels for member in self.members])
 
     @property
     def missing(self) -> tuple[str, ...]:
-        """Ids of images that no model has a prediction for."""
+        """Ids of images without a prediction by any model."""
         there = set(self.ids)
         return tuple(dict.fromkeys(id for member in self.members for id in member.missing if id not in there))
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """Sentences for whoever reads the scores."""
+        """Sentences to show beside the scores."""
         return tuple(dict.fromkeys(note for member in self.members for note in member.notes))
 
     def scores(self, threshold: float | None = None) -> dict[str, np.ndarray]:
@@ -76,23 +76,23 @@ class GroupEvaluation:
         return self._means([member.scores(threshold) for member in self.members])
 
     @property
-    def own_scores(self) -> dict[str, np.ndarray]:
-        """As `Evaluation.own_scores`."""
-        return self._means([member.own_scores for member in self.members])
+    def all_scores(self) -> dict[str, np.ndarray]:
+        """As `Evaluation.all_scores`."""
+        return self._means([member.all_scores for member in self.members])
 
     def means_of_members(self, name: str, threshold: float | None = None) -> np.ndarray:
-        """(R,) the mean of a metric over the images of each of the R models."""
+        """Mean of a metric over the images of each of the R models, (R,)."""
         return np.array([member.means_at(threshold)[name] for member in self.members])
 
     def tables(self, threshold: float | None = None) -> dict[str, np.ndarray]:
-        """(R, N) every metric of every image by each of the R models, at a threshold or, None, at their own.
+        """Every metric of every image by each of the R models: name to (R, N) values, at a threshold or the models' own.
 
         Raises:
             ValueError: if the group is not `is_crossed`.
         """
         if not self.is_crossed:
             raise ValueError("not every model of the group was scored on every image")
-        scores = [member.own_scores if threshold is None else member.scores(threshold) for member in self.members]
+        scores = [member.all_scores if threshold is None else member.scores(threshold) for member in self.members]
         tables = {name: np.empty((len(self.members), len(self.ids))) for name in scores[0]}
         for place, (rows, of_member) in enumerate(zip(self._rows, scores, strict=True)):
             for name, values in of_member.items():
@@ -101,11 +101,11 @@ class GroupEvaluation:
 
     def curve(self, name: str) -> np.ndarray:
         """As `Evaluation.curve`."""
-        mean: np.ndarray = self._mean([member.scores_at_all(name) for member in self.members]).mean(axis=0)
+        mean: np.ndarray = self._mean([member.scores_by_threshold(name) for member in self.members]).mean(axis=0)
         return mean
 
     def reliability(self) -> Reliability:
-        """As `Evaluation.reliability`; an image that several models were scored on counts as one."""
+        """As `Evaluation.reliability`; an image scored by several models counts once."""
         weights = [1 / self._scored[rows] for rows in self._rows]
         each = [member.reliability(of_images) for member, of_images in zip(self.members, weights, strict=True)]
         shares = [of_images.sum() for of_images in weights]
@@ -119,14 +119,14 @@ class GroupEvaluation:
 
     @cached_property
     def _scored(self) -> np.ndarray:
-        """(N,) how many models were scored on each image."""
+        """Number of models scored on each image, (N,)."""
         return np.bincount(np.concatenate(self._rows), minlength=len(self.ids))
 
     def _means(self, scores: Sequence[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
         return {name: self._mean([of_member[name] for of_member in scores]) for name in scores[0]}
 
     def _mean(self, values: Sequence[np.ndarray]) -> np.ndarray:
-        """(N, ...) the mean of each image over the models that have it, from the values of each model's images."""
+        """Mean of each image over the models that were scored on it, (N, ...), from the values of each model's images."""
         total = np.zeros((len(self.ids), *values[0].shape[1:]))
         for rows, of_member in zip(self._rows, values, strict=True):
             total[rows] += of_member
@@ -135,4 +135,4 @@ class GroupEvaluation:
 
 
 Scored = Evaluation | GroupEvaluation
-"""One model or a group, scored."""
+"""The evaluation of one model or of a group."""

@@ -1,4 +1,4 @@
-"""What names an evaluation, so that it is kept and found again. Torch is not needed."""
+"""The key of an evaluation, by which a kept one is found again. Torch is not needed."""
 
 from __future__ import annotations
 
@@ -12,28 +12,28 @@ from seg_core.data.fingerprint import digest, file_facts, pair_facts
 from seg_core.data.folders import Pair, list_images
 
 EVALUATION_VERSION = 4
-"""Rises when the same model would score otherwise on the same data."""
+"""Raised when the same model would score differently on the same data."""
 
 
 def mask_folder_digest(folder: str | Path) -> str:
-    """Sixteen hex digits over the names, sizes and times of the images in a folder.
+    """Return 16 hex digits over the names, sizes and times of the images in a folder.
 
     Raises:
-        InputError: if it cannot be read.
+        InputError: if the folder cannot be read.
     """
     return digest([f"{file.name} {file_facts(file)}" for file in list_images(expanded(folder))], 16)
 
 
 def evaluation_key(model_digest: str, pairs: Sequence[Pair], facts: np.ndarray | None = None) -> str:
-    """Twenty-four hex digits that name the evaluation of a model on these pairs: the same while no file changes.
+    """Return the key of a model's evaluation on some pairs: 24 hex digits, the same while no file changes.
 
     Args:
-        model_digest: what `checkpoint_digest` or `mask_folder_digest` gave.
-        pairs: photographs and their truth; where they lie does not matter.
-        facts: `pair_facts` of the pairs, where they are known already.
+        model_digest: from `seg_core.prediction.checkpoint_file.checkpoint_digest` or `mask_folder_digest`.
+        pairs: photographs and their truth; their folders do not matter.
+        facts: `pair_facts` of the pairs, if they are known already.
 
     Raises:
-        InputError: if a file went away since the dataset was opened.
+        InputError: if a file was deleted since the dataset was opened.
     """
     known = pair_facts(pairs) if facts is None else facts
     rows = zip(pairs, known.tolist(), strict=True)

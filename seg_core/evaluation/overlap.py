@@ -1,4 +1,4 @@
-"""Whether a model is scored on photographs that it trained on, or on others of the same slides."""
+"""Overlap of the photographs that score a model with those that trained it, near-duplicates included."""
 
 from __future__ import annotations
 
@@ -13,44 +13,46 @@ from seg_core.prediction.metadata import DatasetSummary
 
 @dataclass(frozen=True)
 class Overlap:
-    """Of the photographs that are scored, the ids of those that the model has seen."""
+    """Ids of the scored photographs that a model has seen in training."""
 
     scored: int
+    """Number of scored photographs."""
     trained: tuple[str, ...]
-    """It trained on photographs of these names."""
-    anew: tuple[str, ...]
-    """It trained on another photograph of the same picture."""
+    """Photographs of these names trained the model."""
+    near_duplicates: tuple[str, ...]
+    """Another photograph of the same slide trained the model."""
     same_data: bool
-    """Whether it trained on this very dataset, so that the same name is the same photograph."""
+    """True if the model trained on this very dataset, so that the same name means the same photograph."""
 
     @property
     def sentences(self) -> list[str]:
-        """What to say of it, after the model's name; nothing where it has seen nothing."""
-        said = []
+        """Warnings to set behind the model's name; none where it has seen nothing."""
+        warnings = []
         if self.trained:
             what = "these" if self.same_data else "photographs with the names of these"
-            said.append(f"trained on {what}: {len(self.trained)} of {self.scored} ({some_of(self.trained, 3)})")
-        if self.anew:
-            said.append(f"trained on other photographs of the same slides as {len(self.anew)} of these ({some_of(self.anew, 3)})")
-        return said
+            warnings.append(f"trained on {what}: {len(self.trained)} of {self.scored} ({some_of(self.trained, 3)})")
+        if self.near_duplicates:
+            which = f"{len(self.near_duplicates)} of these ({some_of(self.near_duplicates, 3)})"
+            warnings.append(f"trained on other photographs of the same slides as {which}")
+        return warnings
 
 
 def overlap(
     trained_on: DatasetSummary, fingerprint: str, pairs: Sequence[Pair], duplicates: Sequence[Duplicate] = ()
 ) -> Overlap | None:
-    """What a checkpoint has seen of some pairs, by the ids that it names; None if it names none.
+    """Return which of some pairs a checkpoint has seen in training; None if its metadata does not name what trained it.
 
     Args:
         trained_on: from the checkpoint's metadata.
         fingerprint: of the dataset that the pairs are from.
         pairs: photographs and their truth.
-        duplicates: of that dataset, where it was looked at.
+        duplicates: near-duplicates in that dataset, where it was scanned.
     """
     ids = trained_on.get("train_ids")
     if ids is None:
         return None
     seen, scored = set(ids), {pair.id for pair in pairs}
     twins = {(one.id, other.id) for each in duplicates for one, other in ((each.first, each.second), (each.second, each.first))}
-    anew = {id for id, other in twins if id in scored - seen and other in seen}
+    near_duplicates = {id for id, other in twins if id in scored - seen and other in seen}
     same_data = trained_on["fingerprint"] == fingerprint
-    return Overlap(len(scored), tuple(sorted(scored & seen)), tuple(sorted(anew)), same_data)
+    return Overlap(len(scored), tuple(sorted(scored & seen)), tuple(sorted(near_duplicates)), same_data)

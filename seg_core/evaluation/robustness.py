@@ -1,4 +1,4 @@
-"""How much a model's masks change with the photograph though the lesion stays the same, and whether it marks skin without one."""
+"""Robustness of a model: agreement of its masks when the photograph changes, and false alarms on skin without a lesion."""
 
 from __future__ import annotations
 
@@ -18,87 +18,87 @@ from seg_core.data.image import read_image, read_mask
 from seg_core.prediction.checkpoint import Checkpoint
 
 LONGEST_SIDE = 1024
-"""Larger photographs are shrunk to this first, in pixels: what a turn by 30° computes grows with them."""
+"""Larger photographs are shrunk to this first, in pixels: the work of a rotation by 30° grows with the pixels."""
 ANGLE = 30
 SKIN_SIDE = 0.25
-"""Least side of a crop without lesion, as a share of the photograph's shorter side."""
+"""Smallest side of a crop without lesion, as a share of the photograph's shorter side."""
 MARKED = 0.02
-"""Share of a crop without lesion from which it counts as marked."""
+"""Share of a crop's pixels from which the crop counts as marked."""
 
 Change = Callable[[np.ndarray], np.ndarray]
-"""From pixels (H, W, ...) uint8 to others."""
+"""Maps pixels (H, W, ...) to changed pixels of any size."""
 
 
 @dataclass(frozen=True)
 class Robustness:
-    """Means over photographs."""
+    """Robustness of a model, as means over photographs."""
 
     agreement: dict[str, float]
-    """By the change of the frame: IoU of the photograph's mask and that of the changed photograph, changed back."""
+    """By change of geometry: IoU of the photograph's mask and that of the changed photograph, changed back."""
     iou_drop: dict[str, float]
-    """By the change of the colours: IoU with the truth that it costs; less than 0 where it helps."""
+    """By change of light: drop in IoU with the truth; negative where IoU rises."""
     skin: int
-    """Photographs with a crop that has no lesion; the largest such square was predicted by itself."""
+    """Number of photographs with a crop without lesion; the largest such square was predicted alone."""
     unmarked: float
-    """Share of these crops of which less than 2 % were marked; NaN where there are none."""
+    """Share of these crops with less than 2 % of the pixels marked; NaN where there are none."""
 
 
 def robustness(model: Checkpoint, pairs: Sequence[Pair], on_progress: Callable[[int, int], None] | None = None) -> Robustness:
-    """Predict every photograph as it is and changed in all ways, on all cores.
+    """Measure how a model's masks change with the photograph, on all cores.
 
-    Mirrored, turned by a quarter and by 30° (what would be empty is filled with the mirror image, and masks are compared within
-    the circle that stays in the frame), at half and twice the size; warmer and cooler by a tenth more red and less blue or the
-    reverse, brighter and darker by a quarter; and its largest square without lesion.
+    Every photograph is predicted as it is, mirrored, rotated by 90° and by 30° (corners are filled by reflection, and masks are
+    compared within the circle that stays in the frame), at half and twice the size, warmer and cooler (a tenth more red and less
+    blue, or the reverse), and brighter and darker by a quarter; its largest square without lesion is predicted alone.
 
     Raises:
         InputError: if a file cannot be read.
     """
-    rows = []
+    measured = []
     with closing(ordered_map(partial(_measure, model), pairs)) as results:
         for done, row in enumerate(results, start=1):
-            rows.append(row)
+            measured.append(row)
             if on_progress:
                 on_progress(done, len(pairs))
-    skin = [row.marked for row in rows if row.marked is not None]
+    skin = [row.marked for row in measured if row.marked is not None]
     return Robustness(
-        {name: float(np.mean([row.agreement[name] for row in rows])) for name in rows[0].agreement},
-        {name: float(np.mean([row.iou_drop[name] for row in rows])) for name in rows[0].iou_drop},
+        {name: float(np.mean([row.agreement[name] for row in measured])) for name in measured[0].agreement},
+        {name: float(np.mean([row.iou_drop[name] for row in measured])) for name in measured[0].iou_drop},
         len(skin),
         float(np.mean([marked < MARKED for marked in skin])) if skin else math.nan,
     )
 
 
 @dataclass(frozen=True)
-class _Row:
+class _Measured:
     agreement: dict[str, float]
     iou_drop: dict[str, float]
     marked: float | None
 
 
-def _measure(model: Checkpoint, pair: Pair) -> _Row:
-    photo, truth = opened(pair)
+def _measure(model: Checkpoint, pair: Pair) -> _Measured:
+    photo, truth = open_pair(pair)
     height, width = truth.shape
-    own, everywhere, circle = _mask(model, photo), np.ones_like(truth), _circle(truth.shape)
+    original, everywhere, circle = _mask(model, photo), np.ones_like(truth), _circle(truth.shape)
     frames: dict[str, tuple[Change, Change, np.ndarray]] = {  # the change, the way back, and where masks are compared
         "mirrored": (np.fliplr, np.fliplr, everywhere),
         "turned by 90°": (np.rot90, partial(np.rot90, k=-1), everywhere),
-        "turned by 30°": (partial(_turned, angle=ANGLE), partial(_turned, angle=-ANGLE), circle),
+        "turned by 30°": (partial(_rotated, angle=ANGLE), partial(_rotated, angle=-ANGLE), circle),
         "half the size": (partial(_resized, factor=0.5), partial(_scaled, size=(width, height)), everywhere),
         "twice the size": (partial(_resized, factor=2), partial(_scaled, size=(width, height)), everywhere),
     }
     agreement = {
-        name: float(metrics.iou(own & where, back(_mask(model, change(photo))) & where))
+        name: float(metrics.iou(original & where, back(_mask(model, change(photo))) & where))
         for name, (change, back, where) in frames.items()
     }
     colours = {"warmer": (1.1, 1, 1 / 1.1), "cooler": (1 / 1.1, 1, 1.1), "brighter": (1.25,) * 3, "darker": (0.75,) * 3}
-    at_best = float(metrics.iou(own, truth))
+    at_best = float(metrics.iou(original, truth))
     iou_drop = {name: at_best - float(metrics.iou(_mask(model, _lit(photo, gains)), truth)) for name, gains in colours.items()}
     skin = bare_skin(photo, truth)
-    return _Row(agreement, iou_drop, None if skin is None else float(_mask(model, skin).mean()))
+    return _Measured(agreement, iou_drop, None if skin is None else float(_mask(model, skin).mean()))
 
 
-def opened(pair: Pair) -> tuple[np.ndarray, np.ndarray]:
-    """A photograph (H, W, 3) uint8, shrunk to `LONGEST_SIDE` where it is larger, and its lesion mask (H, W) at that size.
+def open_pair(pair: Pair) -> tuple[np.ndarray, np.ndarray]:
+    """Read a photograph (H, W, 3) uint8, shrunk to `LONGEST_SIDE` where it is larger, and its lesion mask (H, W) at that size.
 
     Raises:
         InputError: if a file cannot be read.
@@ -109,13 +109,13 @@ def opened(pair: Pair) -> tuple[np.ndarray, np.ndarray]:
 
 
 def bare_skin(photo: np.ndarray, lesion: np.ndarray) -> np.ndarray | None:
-    """The largest square of a photograph (H, W, 3) that its lesion mask (H, W) leaves free; None where that is too small."""
+    """Return the largest square of a photograph (H, W, 3) outside its lesion mask (H, W); None where that is too small."""
     top, left, side = largest_square(~lesion)
     return photo[top : top + side, left : left + side] if side >= SKIN_SIDE * min(lesion.shape) else None
 
 
 def largest_square(free: np.ndarray) -> tuple[int, int, int]:
-    """Top, left and side of the largest square of odd side in a boolean mask (H, W) that is true all over; the side may be 0."""
+    """Return top, left and side of the largest square of odd side that is true all over in a mask (H, W); the side may be 0."""
     from scipy.ndimage import distance_transform_cdt
 
     reach = distance_transform_cdt(np.pad(free, 1), metric="chessboard")[1:-1, 1:-1]  # 1 where a neighbour is not free
@@ -129,19 +129,19 @@ def _mask(model: Checkpoint, photo: np.ndarray) -> np.ndarray:
 
 
 def _circle(shape: tuple[int, ...]) -> np.ndarray:
-    """The largest circle around the middle of (H, W)."""
+    """Return the largest circle around the centre of (H, W)."""
     rows, columns = (np.arange(side) - (side - 1) / 2 for side in shape)
     within: np.ndarray = np.hypot(rows[:, None], columns) <= min(shape) / 2
     return within
 
 
-def _turned(pixels: np.ndarray, angle: float) -> np.ndarray:
+def _rotated(pixels: np.ndarray, angle: float) -> np.ndarray:
     height, width = pixels.shape[:2]
     edge = math.ceil(math.hypot(height, width) / 2)
     wide = np.pad(pixels, [(edge, edge), (edge, edge), *[(0, 0)] * (pixels.ndim - 2)], mode="symmetric")
     how = Image.Resampling.NEAREST if pixels.dtype == bool else Image.Resampling.BICUBIC
-    turned = np.asarray(Image.fromarray(wide).rotate(angle, how))
-    return turned[edge : edge + height, edge : edge + width]
+    rotated = np.asarray(Image.fromarray(wide).rotate(angle, how))
+    return rotated[edge : edge + height, edge : edge + width]
 
 
 def _resized(photo: np.ndarray, factor: float) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""The tables of a comparison in words: cells for the pages and the report, and CSV, Markdown and LaTeX to take away."""
+"""Tables of a comparison: cells for the pages and the HTML report, and CSV, Markdown and LaTeX to export."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from seg_core.evaluation.comparison import Pairing, Row
 from seg_core.prediction.cost import Cost
 
 DIGITS = 4
-"""Shown of a mean score, as a share of one."""
+"""Decimals shown of a mean score in [0, 1]."""
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class Column:
 
     name: str
     title: str
-    less_is_better: bool = False
+    lower_is_better: bool = False
     percent: bool = False
 
 
@@ -35,27 +35,27 @@ COLUMNS = (
     Column("sensitivity", "Sensitivity"),
     Column("specificity", "Specificity"),
     Column("boundary_iou", "Boundary IoU"),
-    Column("hausdorff_95", "HD95", less_is_better=True, percent=True),
+    Column("hausdorff_95", "HD95", lower_is_better=True, percent=True),
 )
-"""Scores, those of the challenge first; the last two are known at each model's own threshold alone."""
+"""Scores, those of the challenge first; the last two are known at each model's threshold only."""
 
 
 def best(rows: Sequence[Row], column: Column) -> set[str]:
-    """The labels of the rows that are best in a column, as far as the digits that are shown tell; none where not alike."""
+    """Return the labels of the best rows in a column, by the digits shown; none where rows have different images."""
     values = {row.label: round(row.scores[column.name].mean, DIGITS) for row in rows if column.name in row.scores}
     if len(values) < 2 or len({row.ids for row in rows}) > 1:
         return set()
-    wanted = min(values.values()) if column.less_is_better else max(values.values())
+    wanted = min(values.values()) if column.lower_is_better else max(values.values())
     return {label for label, value in values.items() if value == wanted}
 
 
 def cell(row: Row, column: Column) -> str:
-    """The mean of a column in words; a dash where it is not known."""
+    """Return the mean of a column as text; a dash where it is unknown."""
     return _shown(row.scores[column.name].mean, column) if column.name in row.scores else "–"
 
 
 def margin(row: Row, column: Column) -> str:
-    """The 95 % interval of a column in words; empty where it is not known."""
+    """Return the 95 % interval of a column as text; empty where it is unknown."""
     interval = row.scores.get(column.name)
     if interval is None or np.isnan(interval.low):
         return ""
@@ -68,16 +68,16 @@ def _shown(value: float, column: Column, digits: int = DIGITS) -> str:
 
 PAIRING_TITLES = ("ΔIoU", "p (Wilcoxon, Holm)", "Wins", "Ties", "Losses", "Effect size", "Photographs")
 PAIRING_NOTE = (
-    "Mean difference of IoU on the same photographs, with its 95 % bootstrap interval, which for groups whose models were all "
-    "scored on these counts how the models vary too; p of the Wilcoxon signed-rank test over the photographs, by Holm's "
-    "correction where there are several; the matched-pairs rank-biserial correlation as effect size. Beyond chance is what "
-    "p < 0.05 and an interval without 0 agree on."
+    "Mean difference of IoU on the same photographs with its 95 % bootstrap interval; for groups whose models were all scored on "
+    "these photographs, intervals include variation between models. p-value of the Wilcoxon signed-rank test, corrected by "
+    "Holm's method. Effect size: matched-pairs rank-biserial correlation. A difference is called statistically significant where "
+    "p < 0.05 and the interval excludes 0."
 )
-"""What stands below a table of differences."""
+"""The note below a table of differences."""
 
 
 def pairing_cells(pairing: Pairing) -> list[tuple[str, str]]:
-    """What `PAIRING_TITLES` head, in words; behind each what stands below it in small."""
+    """Return the cells below `PAIRING_TITLES`, each with the smaller text below it."""
     difference = pairing.difference
     mean, low, high = difference.interval
     p = "< 0.0001" if pairing.p < 0.0001 else f"{pairing.p:.4f}"
@@ -88,12 +88,12 @@ def pairing_cells(pairing: Pairing) -> list[tuple[str, str]]:
 
 
 def to_csv(rows: Sequence[Row], scored_on: str) -> str:
-    """The table with the bounds of every interval, in full digits; ``scored_on`` says which images, and at which threshold."""
+    """Return the table as CSV, with the bounds of every interval; ``scored_on`` says which images, and at which threshold."""
     file = io.StringIO()
     writer = csv.writer(file, lineterminator="\n")
     names = [f"{column.name}{end}" for column in COLUMNS for end in ("", "_low", "_high")]
-    own = ["parameters", "multiply_adds", "milliseconds", "models", "iou_sd_between_models", "iou_sd_between_images"]
-    writer.writerow(["model", "images", *names, *own, "scored_on"])
+    others = ["parameters", "multiply_adds", "milliseconds", "models", "iou_sd_between_models", "iou_sd_between_images"]
+    writer.writerow(["model", "images", *names, *others, "scored_on"])
     for row in rows:
         bounds = [value for column in COLUMNS for value in row.scores.get(column.name, (np.nan,) * 3)]
         cost = [row.cost.parameters, row.cost.multiply_adds, f"{row.cost.milliseconds:.2f}"] if row.cost else ["", "", ""]
@@ -105,19 +105,19 @@ def to_csv(rows: Sequence[Row], scored_on: str) -> str:
 
 
 def _figures(values: Sequence[float]) -> list[str]:
-    """Values in full digits; nothing where one is not known."""
+    """Return values with six decimals; empty where one is unknown."""
     return ["" if np.isnan(value) else f"{value:.6f}" for value in values]
 
 
 def to_markdown(rows: Sequence[Row], scored_on: str) -> str:
-    """The table in Markdown, intervals in brackets, the best in bold; below it what it was scored on."""
+    """Return the table in Markdown, intervals in brackets, the best in bold; notes stand below it."""
     head, *lines = _texts(rows, lambda text: f"**{text}**", _for_markdown)
     table = [f"| {' | '.join(line)} |" for line in (head, ["---"] * len(head), *lines)]
     return "\n".join([*table, "", *map(_for_markdown, _notes(rows, scored_on))]) + "\n"
 
 
 def to_latex(rows: Sequence[Row], scored_on: str) -> str:
-    """The table in LaTeX (it needs the package booktabs), intervals in brackets, the best in bold; comments say what it is of."""
+    """Return the table in LaTeX (needs the package booktabs), intervals in brackets, the best in bold; notes are comments."""
     lines = _texts(rows, lambda text: f"\\textbf{{{text}}}", lambda text: text.translate(_LATEX))
     head, *body = (" & ".join(line) + r" \\" for line in lines)
     columns = "l" + "r" * (len(lines[0]) - 1)
@@ -126,7 +126,7 @@ def to_latex(rows: Sequence[Row], scored_on: str) -> str:
 
 
 def _notes(rows: Sequence[Row], scored_on: str) -> list[str]:
-    """What has to be known to read the table, each in one line."""
+    """Return the notes to the table, each one line."""
     of_groups = [f"{row.label}: {row.spread.sentence}." for row in rows if row.spread]
     return [f"Scored on {' '.join(scored_on.split())}. In brackets: 95 % bootstrap intervals.", *of_groups]
 
@@ -144,7 +144,7 @@ _LATEX = str.maketrans(
 
 
 def _texts(rows: Sequence[Row], bold: Callable[[str], str], escape: Callable[[str], str]) -> list[list[str]]:
-    """All cells of the table, its head first."""
+    """Return all cells of the table, the header row first."""
     lines = [["Model", "Images", *(column.title for column in COLUMNS), *COSTS]]
     leaders = {column: best(rows, column) for column in COLUMNS}
     for row in rows:
@@ -161,7 +161,7 @@ COSTS = ("Parameters", "GMACs", "ms per image")
 
 
 def cost_cells(cost: Cost | None) -> list[str]:
-    """What a model costs, in words: millions of parameters, billions of multiply-adds, milliseconds."""
+    """Return the cost of a model as text: millions of parameters, billions of multiply-adds, milliseconds."""
     if cost is None:
         return ["–"] * len(COSTS)
     return [f"{cost.parameters / 1e6:.1f} M", f"{cost.multiply_adds / 1e9:.2f}", f"{cost.milliseconds:.0f}"]

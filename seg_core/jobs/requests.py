@@ -58,7 +58,7 @@ def evaluation_request(model: Path, split: SplitChoice, *, tta: bool = False, co
     With ``tta`` a checkpoint predicts with test-time augmentation; a folder of masks stays what it is. ``content`` is the model's
     `checkpoint_digest` or `mask_folder_digest`, where it is known already.
 
-    Its result holds ``evaluation.npz`` (`seg_core.evaluation.evaluate.Evaluation`), ``images.json`` (the paths of every
+    Its result holds ``evaluation.npz`` (`seg_core.evaluation.result.Evaluation`), ``images.json`` (the paths of every
     photograph and its truth, in the same order), the probabilities of each as grey, ``00001.png`` and so on, and of a
     checkpoint ``cost.json`` (`seg_core.prediction.cost.Cost`).
 

@@ -129,13 +129,14 @@ def _card(job: Job, advance: Advance) -> str:
 
 
 def _report(job: Job, advance: Advance) -> str:
+    from seg_core.jobs.kept import kept_evaluation
     from seg_core.report import write_report
     from seg_core.runs.store import RunStore
 
     store = RunStore()
     runs = [store.get_run(id) for id in job.arguments["runs"]]
     with new_result(job.request) as folder:
-        write_report(runs, store, folder / "report.html", advance)
+        write_report(runs, store, folder / "report.html", advance, kept_evaluation)
         _require_same(job.request, report_request(runs, store))
     return f"The report on {len(runs)} run{'s' if len(runs) > 1 else ''} is written."
 

@@ -41,7 +41,7 @@ class Published(TypedDict, total=False):
     evaluation_tta: dict[str, SplitScores]
     """With test-time augmentation."""
     reliability: dict[str, list[Any]]
-    """As `seg_core.evaluation.evaluate.Reliability`, of the validation split; None for NaN."""
+    """As `seg_core.evaluation.result.Reliability`, of the validation split; None for NaN."""
     robustness: dict[str, Any]
     """By split, as `seg_core.evaluation.robustness.Robustness`."""
     beside: dict[str, Any]

@@ -1,4 +1,4 @@
-"""The figures of the student report that LesionLab reproduces, as it prints them, and our runs that ship."""
+"""Figures of the student report that LesionLab reproduces, as printed there, and our shipped runs of its recipe."""
 
 from __future__ import annotations
 
@@ -11,8 +11,10 @@ from seg_core.errors import InputError
 from seg_core.prediction.checkpoint_file import read_metadata
 
 Figures = dict[str, float | None]
+StudentReport = dict[str, dict[str, dict[str, Figures]]]
+"""By model, source and split."""
 
-REPORT: dict[str, dict[str, dict[str, Figures]]] = {
+STUDENT_REPORT: StudentReport = {
     "Model 1 · trainable decoder": {
         "text": {
             "train": {"loss": 0.2896, "accuracy": 0.8722, "report_iou": 0.6954, "report_dice": 0.7370},
@@ -34,22 +36,22 @@ REPORT: dict[str, dict[str, dict[str, Figures]]] = {
         },
     },
 }
-"""By model, source and part: "text" is what it writes, "log" the last epoch that its log prints. IoU and Dice are column-wise."""
+"""The source "text" is its prose, "log" the last epoch of its training log. IoU and Dice are column-wise."""
 
-REPORT_METRICS = {
+STUDENT_REPORT_METRICS = {
     "loss": "Loss",
     "accuracy": "Accuracy",
     "report_iou": "IoU, column-wise",
     "report_dice": "Dice, column-wise",
 }
-"""The names of its metrics, as `seg_core.training.loop` reports them, with their titles."""
+"""Titles of its metrics, by the names that `seg_core.training.loop` gives them."""
 
-REPORT_TITLES = {**REPORT_METRICS, "iou": "IoU", "dice": "Dice"}
-"""The titles of the table that sets our runs beside it."""
+STUDENT_REPORT_TITLES = {**STUDENT_REPORT_METRICS, "iou": "IoU", "dice": "Dice"}
+"""Columns of the table that compares our runs with it."""
 
 
 def shipped_histories() -> dict[Variant, list[dict[str, Any]]]:
-    """The epochs of our runs by the recipe `report`, from the checkpoints that ship; one that cannot be read is left out."""
+    """Return the epochs of our runs of the recipe `report`, from the shipped checkpoints; unreadable ones are left out."""
     histories = {}
     for variant in VARIANTS:
         with suppress(InputError):

@@ -32,7 +32,7 @@ def test_it_opens_and_prints_without_a_network(report_file: Path, browser: Brows
     assert download.value.suggested_filename.endswith(".svg")
     expect(page.locator("[data-title^='Share']")).to_have_count(0)  # nothing is uploaded anywhere
     assert page.pdf(path=tmp_path / "report.pdf", format="A4")[:5] == b"%PDF-"
-    assert page.locator("details:not([open])").count() == 0  # what is folded on the screen is printed
+    assert page.locator("details:not([open])").count() == 0  # folded details are printed
     page.set_viewport_size({"width": 420, "height": 900})
     page.wait_for_function("document.documentElement.scrollWidth === 420")  # the charts follow after a moment
     context.close()

@@ -1,4 +1,4 @@
-"""Boundary IoU and the Hausdorff distance, against their definitions in SciPy and values worked out by hand."""
+"""Boundary IoU and the Hausdorff distance, against their definitions in SciPy and values computed by hand."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from hypothesis.extra.numpy import arrays
 from scipy.ndimage import binary_erosion
 from scipy.spatial.distance import cdist
 
-from seg_core.evaluation.boundary import boundary_iou, hausdorff_95, outline_scores
+from seg_core.evaluation.boundary import boundary_iou, boundary_scores, hausdorff_95
 from seg_core.prediction.predictor import Prediction
 
 
@@ -44,7 +44,7 @@ def test_empty_masks() -> None:
 
 
 def test_one_stray_pixel_in_twenty_does_not_count() -> None:
-    truth = square(10, 20, 20, 100)  # 36 pixels of outline
+    truth = square(10, 20, 20, 100)  # 36 boundary pixels
     stray = truth.copy()
     stray[90, 90] = True
     assert hausdorff_95(stray, truth) == 0
@@ -56,7 +56,7 @@ MASKS = arrays(np.bool_, (12, 17))
 
 @settings(max_examples=60, deadline=None, derandomize=True)
 @given(MASKS, MASKS)
-def test_both_are_what_their_definitions_say(prediction: np.ndarray, truth: np.ndarray) -> None:
+def test_both_follow_their_definitions(prediction: np.ndarray, truth: np.ndarray) -> None:
     width = max(1, round(0.02 * math.hypot(12, 17)))
     bands = [mask & ~binary_erosion(mask, np.ones((3, 3)), width) for mask in (prediction, truth)]
     either = (bands[0] | bands[1]).sum()
@@ -73,6 +73,6 @@ def test_the_truth_itself_scores_1_however_large_it_is() -> None:
     truth = np.zeros((1500, 2000), bool)
     truth[500:900, 700:1300] = random.random((400, 600)) < 0.9
     prediction = Prediction(truth.astype(np.float32), (2000, 1500), 0.5, 0.1)
-    assert outline_scores(prediction, truth) == (1, 0)
+    assert boundary_scores(prediction, truth) == (1, 0)
     moved = Prediction(np.roll(truth, 200, axis=1).astype(np.float32), (2000, 1500), 0.5, 0.1)
-    assert outline_scores(moved, truth)[1] > 0.05
+    assert boundary_scores(moved, truth)[1] > 0.05

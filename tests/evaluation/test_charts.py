@@ -7,21 +7,21 @@ import json
 import numpy as np
 
 from seg_core.evaluation.charts import SMALLEST, comparison, curves
-from seg_core.evaluation.evaluate import Evaluation
+from seg_core.evaluation.result import Evaluation
 
 
-def evaluation(ids: str, found: int, lesion: int = 100) -> Evaluation:
-    """Of images of 1,000 pixels, ``lesion`` of them lesion, of which ``found`` reach 0.25 and half as many 0.75."""
+def evaluation(ids: str, true_positive: int, lesion: int = 100) -> Evaluation:
+    """Images of 1,000 pixels, ``lesion`` of them lesion, of which ``true_positive`` reach 0.25 and half as many 0.75."""
     count = len(ids)
     return Evaluation(
         ids=tuple(ids),
         thresholds=np.array([0.25, 0.75]),
-        own=0.25,
-        true_positive=np.array([[found, found // 2]] * count),
+        model_threshold=0.25,
+        true_positive=np.array([[true_positive, true_positive // 2]] * count),
         false_positive=np.zeros((count, 2), int),
         lesion=np.full(count, lesion),
         pixels=np.full(count, 1000),
-        probability=np.tile([0.0, 0.5 * found / 2, 0.9 * found / 2], (count, 1)),
+        probability=np.tile([0.0, 0.5 * true_positive / 2, 0.9 * true_positive / 2], (count, 1)),
         boundary_iou=np.ones(count),
         hausdorff_95=np.zeros(count),
     )
@@ -46,8 +46,8 @@ def test_a_comparison_is_json_in_which_names_are_text_and_points_are_images() ->
     guide, points = charts[0].figure["data"]
     assert guide["mode"] == "lines"
     assert (points["customdata"], points["x"], points["y"]) == (["b", "c"], [0.8, 0.8], [0.6, 0.6])  # the images of both
-    own = charts[3].figure["data"][1]
-    assert (own["x"], own["y"]) == ([0.25], [0.8])
+    marked = charts[3].figure["data"][1]
+    assert (marked["x"], marked["y"]) == ([0.25], [0.8])
 
 
 def test_scores_follow_the_threshold() -> None:
@@ -61,7 +61,7 @@ def test_an_image_without_lesion_has_a_place() -> None:
     assert (size.title, size.figure["data"][0]["x"]) == ("Lesion size", [SMALLEST])
 
 
-def test_curves_hold_both_parts_of_every_run() -> None:
+def test_curves_hold_both_splits_of_every_run() -> None:
     epochs = [{"train": {"loss": 0.5, "iou": 0.6}, "val": {"loss": 0.4, "iou": 0.7}}] * 2
     loss, _, iou, _ = curves({"two": epochs}, COLOURS)
     assert [(trace["legendgroup"], trace["showlegend"]) for trace in loss.figure["data"]] == [("two", False), ("two", True)]

@@ -1,4 +1,4 @@
-"""Intervals: SciPy's, and what they are where there is nothing to draw."""
+"""Intervals and tests, against SciPy and by hand, and their special cases."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def test_one_always_better_by_a_hundredth() -> None:
     assert (difference.wins, difference.ties, difference.losses, difference.effect) == (80, 0, 0, 1.0)
     assert difference.p < 1e-10
     assert verdict("A", "B", difference, difference.p) == (
-        "A is better than B on 100 % of the images; the mean gain of 0.010 is beyond chance."
+        "A is better than B on 100 % of the images; the mean gain of 0.010 is statistically significant."
     )
     other_way = paired_difference(SCORES, SCORES + 0.01)
     assert (other_way.losses, other_way.effect) == (80, -1.0)
@@ -67,7 +67,7 @@ def test_a_single_image_decides_nothing() -> None:
     assert (difference.wins, difference.p) == (1, 1.0)
     assert math.isnan(difference.interval.low)
     assert verdict("A", "B", difference, difference.p) == (
-        "A is not shown to be better than B: it is on 100 % of the images; the mean gain of 0.400 may be chance."
+        "A scores higher than B on 100 % of the images; the mean gain of 0.400 is not statistically significant."
     )
 
 
@@ -76,7 +76,7 @@ def test_rounding_is_a_tie() -> None:
     assert (difference.wins, difference.ties, difference.losses) == (1, 2, 0)
 
 
-def test_the_p_value_is_scipys_and_the_effect_that_of_the_definition() -> None:
+def test_the_p_value_is_scipys_and_the_effect_follows_its_definition() -> None:
     random = np.random.default_rng(1)
     ours, theirs = SCORES + random.normal(0.01, 0.03, 80), SCORES
     difference = paired_difference(ours, theirs)
@@ -100,21 +100,21 @@ def test_holms_correction(raw: list[float], corrected: list[float]) -> None:
     assert holm(raw) == pytest.approx(corrected)
 
 
-def test_what_test_and_interval_do_not_agree_on_may_be_chance() -> None:
+def test_a_difference_is_not_significant_where_test_and_interval_disagree() -> None:
     gains = np.concatenate([np.full(60, 0.01), [-0.9]])  # nearly always a little better, once far worse
     difference = paired_difference(gains, 0 * gains)
     assert difference.p < 0.001
     assert difference.interval.low < 0 < difference.interval.high
-    assert "may be chance" in verdict("A", "B", difference, difference.p)
+    assert "not statistically significant" in verdict("A", "B", difference, difference.p)
 
 
-def test_a_mean_against_the_ranks_may_be_chance() -> None:
+def test_a_mean_against_the_ranks_is_not_significant() -> None:
     gains = np.concatenate([-0.01 - 0.0001 * np.arange(80), 0.3 + 0.001 * np.arange(20)])
     difference = paired_difference(gains, 0 * gains)
     assert difference.p < 0.05
     assert difference.interval.low > 0 > difference.effect
     assert "on 20 % of the images; the mean gain of 0.0" in verdict("A", "B", difference, difference.p)
-    assert "may be chance" in verdict("A", "B", difference, difference.p)
+    assert "not statistically significant" in verdict("A", "B", difference, difference.p)
 
 
 @pytest.mark.parametrize("count", [8, 60, 400])
@@ -128,7 +128,7 @@ def test_intervals_are_scipys(count: int) -> None:
         assert (interval.low, interval.high) == pytest.approx((low, high), abs=0.06 * (high - low))
 
 
-def test_draws_some_at_a_time_are_as_good(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_resampling_in_chunks_is_as_good(monkeypatch: pytest.MonkeyPatch) -> None:
     expected = mean_interval(SCORES)
     monkeypatch.setattr("seg_core.evaluation.confidence.AT_ONCE", 1000)
     assert mean_interval(SCORES) == pytest.approx(expected)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import replace
 from itertools import pairwise
 from math import nan
 from pathlib import Path
@@ -22,52 +20,21 @@ from torchmetrics.functional.classification import binary_calibration_error
 from seg_core import metrics
 from seg_core.common.parallel import MOST_WORKERS
 from seg_core.data.folders import Pair
-from seg_core.data.image import read_image, read_mask
+from seg_core.data.image import read_mask
 from seg_core.errors import InputError
 from seg_core.evaluation import evaluate as evaluation_module
-from seg_core.evaluation.evaluate import METRICS, Evaluation, count, evaluate
+from seg_core.evaluation.evaluate import count, evaluate
+from seg_core.evaluation.result import METRICS, Evaluation
 from seg_core.network import build_model
 from seg_core.prediction.checkpoint import Checkpoint, load_checkpoint
 from seg_core.prediction.checkpoint_file import save_checkpoint
 from seg_core.prediction.predictor import Prediction
+from tests.evaluation.stub import HUNDREDTHS, PROBABILITY, TRUTH, Stub, mask, write
 from tests.helpers import find_pairs, make_dataset, metadata_of, tiny_config
 
 pytestmark = pytest.mark.usefixtures("thin_decoder")
 
 SIZE = (150, 90)  # stored; the network sees 64 × 64
-HUNDREDTHS = [float(f"0.{hundredth:02d}") for hundredth in range(1, 100)]
-
-PROBABILITY: list[list[float]] = [[0.9, 0.8, 0.3, 0], [0.7, 0.5, 0.2, 0], [0.6, 0.4, 0.1, 0], [0, 0, 0, 0]]
-TRUTH = ["##..", "##..", "#...", "...."]  # 5 of 16 pixels
-
-
-class Stub:
-    """A model that says what it was told to."""
-
-    def __init__(self, predictions: dict[str, list[list[float]]], threshold: float = 0.5) -> None:
-        self.label, self.threshold, self.notes = "Stub", threshold, ("It is a stub.",)
-        self.predictions = predictions
-        self.asked: list[str] = []
-
-    def missing(self, pairs: Sequence[Pair]) -> list[str]:
-        return [pair.id for pair in pairs if pair.id not in self.predictions]
-
-    def predict_pair(self, pair: Pair) -> Prediction:
-        self.asked.append(pair.id)
-        return Prediction(np.array(self.predictions[pair.id], np.float32), read_image(pair.image).size, self.threshold, 0.1)
-
-
-def mask(rows: list[str]) -> np.ndarray:
-    return np.array([[pixel == "#" for pixel in row] for row in rows])
-
-
-def write(folder: Path, masks: dict[str, np.ndarray]) -> list[Pair]:
-    """Pairs of a black photograph and a mask, both as large as the mask."""
-    for id, truth in masks.items():
-        for name, pixels in (("images", np.zeros((*truth.shape, 3), np.uint8)), ("masks", truth.astype(np.uint8) * 255)):
-            (folder / name).mkdir(parents=True, exist_ok=True)
-            Image.fromarray(pixels).save(folder / name / f"{id}.png")
-    return find_pairs(folder)
 
 
 @pytest.fixture
@@ -75,13 +42,6 @@ def checkpoint(tmp_path: Path) -> Checkpoint:
     config = tiny_config()
     save_checkpoint(tmp_path / "a.safetensors", build_model(config), metadata_of(config, label="untrained"))
     return load_checkpoint(tmp_path / "a.safetensors")
-
-
-@pytest.fixture
-def evaluation(tmp_path: Path) -> Evaluation:
-    """Of two images, at the hundredths and at one third, which is the model's own threshold."""
-    pairs = write(tmp_path / "two", {"a": mask(TRUTH), "b": mask(["...."] * 4)})
-    return evaluate(Stub({"a": PROBABILITY, "b": PROBABILITY}, threshold=1 / 3), pairs)
 
 
 def by_the_challenge(prediction: np.ndarray, truth: np.ndarray) -> dict[str, float]:
@@ -102,7 +62,7 @@ def test_an_evaluation_is_the_challenges_at_stored_resolution(checkpoint: Checkp
     evaluation = evaluate(checkpoint, pairs, lambda done, total: progress.append((done, total)))
     assert list(evaluation.images) == list(evaluation.ids) == [pair.id for pair in pairs]
     assert progress == [(1, 4), (2, 4), (3, 4), (4, 4)]
-    assert (evaluation.own, evaluation.missing, evaluation.notes) == (0.55, (), ())
+    assert (evaluation.model_threshold, evaluation.missing, evaluation.notes) == (0.55, (), ())
 
     for row, pair in enumerate(pairs):
         truth = np.asarray(Image.open(pair.mask)) >= 128
@@ -146,10 +106,10 @@ def test_counts_are_those_of_the_mask_at_every_threshold(tmp_path: Path) -> None
             assert counted.false_positive == evaluation.false_positive[row, column]
 
 
-# Probabilities on a line, beside it, and far from it; those of a model whose weights went astray are no numbers at all.
-ON_A_LINE = st.sampled_from([np.float32(value) for value in HUNDREDTHS])
-BESIDE_A_LINE = st.builds(np.nextafter, ON_A_LINE, st.sampled_from([np.float32(0), np.float32(1)]))
-PROBABILITIES = ON_A_LINE | BESIDE_A_LINE | st.floats(0, 1, width=32) | st.sampled_from([0.0, 1.0, float("nan")])
+# Probabilities on a threshold, beside it, and far from it; NaN is what a model with broken weights predicts.
+ON_A_THRESHOLD = st.sampled_from([np.float32(value) for value in HUNDREDTHS])
+BESIDE_A_THRESHOLD = st.builds(np.nextafter, ON_A_THRESHOLD, st.sampled_from([np.float32(0), np.float32(1)]))
+PROBABILITIES = ON_A_THRESHOLD | BESIDE_A_THRESHOLD | st.floats(0, 1, width=32) | st.sampled_from([0.0, 1.0, float("nan")])
 
 
 @st.composite
@@ -167,65 +127,16 @@ def test_one_look_at_each_pixel_counts_as_a_mask_for_each_threshold(
     thresholds = np.unique([*HUNDREDTHS, own])
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(evaluation_module, "_AT_ONCE", at_once)
-        found, wrong, sums = count(probability, truth, thresholds)
+        true_positive, false_positive, sums = count(probability, truth, thresholds)
     height, width = truth.shape
     prediction = Prediction(probability, (width, height), own, 0.1)
     expected = [metrics.counts(prediction.mask(threshold), truth) for threshold in thresholds]
-    assert found.tolist() == [outcome.true_positive for outcome in expected]
-    assert wrong.tolist() == [outcome.false_positive for outcome in expected]
+    assert true_positive.tolist() == [outcome.true_positive for outcome in expected]
+    assert false_positive.tolist() == [outcome.false_positive for outcome in expected]
     edges = [-np.inf, *thresholds.astype(np.float32), np.inf]
     held = np.nan_to_num(probability).astype(np.float64)
-    parts = [held[(held >= low) & (held < high)].sum() for low, high in pairwise(edges)]
-    assert sums == pytest.approx(parts)
-
-
-@pytest.mark.parametrize(
-    ("threshold", "found", "wrong"),
-    [
-        (0.01, 5, 4),  # nine pixels reach it: the five of the lesion, and 0.1, 0.2, 0.3, 0.4
-        (0.3, 5, 2),
-        (1 / 3, 5, 1),
-        (0.5, 5, 0),
-        (0.8, 2, 0),  # 0.8 reaches 0.8
-        (0.81, 1, 0),
-        (0.99, 0, 0),
-    ],
-)
-def test_by_hand_at_several_thresholds(threshold: float, found: int, wrong: int, evaluation: Evaluation) -> None:
-    column = evaluation.index(threshold)
-    assert evaluation.true_positive[:, column].tolist() == [found, 0]
-    assert evaluation.false_positive[:, column].tolist() == [wrong, found + wrong]
-    iou = found / (5 + wrong)
-    with_lesion = {
-        "accuracy": (11 + found - wrong) / 16,
-        "iou": iou,
-        "dice": 2 * found / (5 + found + wrong),
-        "sensitivity": found / 5,
-        "specificity": 1 - wrong / 11,
-        "thresholded_iou": iou if threshold in (0.3, 1 / 3, 0.5) else 0,
-    }
-    # The second image has no lesion: whatever is marked is wrong, nothing marked is right, and nothing can be missed.
-    overlap = float(threshold == 0.99)
-    without = {"iou": overlap, "dice": overlap, "thresholded_iou": overlap, "sensitivity": 1}
-    without |= {"accuracy": 1 - (found + wrong) / 16, "specificity": 1 - (found + wrong) / 16}
-
-    scores = evaluation.scores(threshold)
-    assert {name: values.tolist() for name, values in scores.items()} == {
-        name: pytest.approx([with_lesion[name], without[name]]) for name in METRICS
-    }
-    mean = {name: pytest.approx((with_lesion[name] + without[name]) / 2) for name in METRICS}
-    assert evaluation.means_at(threshold) == mean
-    assert {name: evaluation.curve(name)[column] for name in METRICS} == mean
-
-
-def test_means_by_hand(evaluation: Evaluation) -> None:
-    # Five of sixteen pixels are marked, and the first image is right throughout.
-    assert evaluation.means_at(0.5) == pytest.approx(
-        {"accuracy": 27 / 32, "iou": 1 / 2, "dice": 1 / 2, "sensitivity": 1, "specificity": 27 / 32, "thresholded_iou": 1 / 2}
-    )
-    assert evaluation.means_at(0.8) == pytest.approx(
-        {"accuracy": 27 / 32, "iou": 1 / 5, "dice": 2 / 7, "sensitivity": 7 / 10, "specificity": 15 / 16, "thresholded_iou": 0}
-    )
+    between = [held[(held >= low) & (held < high)].sum() for low, high in pairwise(edges)]
+    assert sums == pytest.approx(between)
 
 
 def test_by_hand_at_another_size_than_the_networks(tmp_path: Path) -> None:
@@ -250,28 +161,10 @@ def test_by_hand_at_another_size_than_the_networks(tmp_path: Path) -> None:
 
 def test_the_thresholds_are_the_hundredths_and_the_models_own(evaluation: Evaluation, tmp_path: Path) -> None:
     assert evaluation.thresholds.tolist() == sorted([*HUNDREDTHS, 1 / 3])
-    assert evaluation.own == 1 / 3
+    assert evaluation.model_threshold == 1 / 3
     assert evaluation.means == evaluation.means_at(1 / 3) == evaluation.means_at()
     own_is_one_of_them = evaluate(Stub({"a": PROBABILITY}, threshold=0.7), write(tmp_path, {"a": mask(TRUTH)}))
     assert own_is_one_of_them.thresholds.tolist() == HUNDREDTHS
-
-
-def test_a_threshold_that_was_not_counted_is_refused(evaluation: Evaluation) -> None:
-    assert evaluation.index(0.1 + 0.2) == evaluation.index(0.3) == 29
-    for threshold in (0.305, 0.0, 1.0, float("nan")):
-        with pytest.raises(InputError, match=r"no scores at threshold [\w.]+; choose a hundredth"):
-            evaluation.scores(threshold)
-
-
-def test_means_are_over_images_and_not_over_pixels() -> None:
-    # IoU 1/5, 2/5 and 9/10 of lesions of very different size: one half on average.
-    found = np.array([[1], [200], [9]])
-    lesion = np.array([5, 500, 10])
-    evaluation = Evaluation(
-        ("a", "b", "c"), np.array([0.5]), 0.5, found, 0 * found, lesion, 2 * lesion, np.zeros((3, 2)), *np.zeros((2, 3))
-    )
-    assert evaluation.means["iou"] == pytest.approx(0.5)
-    assert evaluation.curve("iou") == pytest.approx([0.5])
 
 
 def test_reliability_sets_what_was_predicted_beside_what_is_lesion(tmp_path: Path) -> None:
@@ -293,12 +186,6 @@ def test_the_calibration_error_is_torchmetrics(checkpoint: Checkpoint, tmp_path:
     truths = torch.cat([torch.from_numpy(read_mask(pair.mask)[0]).flatten() for pair in pairs])
     expected = binary_calibration_error(predictions, truths.int(), n_bins=10, norm="l1")
     assert evaluate(checkpoint, pairs).reliability().calibration_error == pytest.approx(float(expected), abs=1e-6)
-
-
-def test_counts_of_other_shapes_are_no_evaluation() -> None:
-    one = np.array([1])
-    with pytest.raises(ValueError, match=r"1 images and 1 thresholds"):
-        Evaluation(("a",), np.array([0.5]), 0.5, one, one, one, one, one, one, one)
 
 
 def test_the_caller_gets_every_prediction(tmp_path: Path) -> None:
@@ -355,100 +242,3 @@ def test_a_broken_file_is_refused_by_name(checkpoint: Checkpoint, tmp_path: Path
     pairs[1].image.write_bytes(b"no photograph")
     with pytest.raises(InputError, match=r"ISIC_0000001\.jpg is not an image"):
         evaluate(checkpoint, pairs)
-
-
-def same(one: Evaluation, other: Evaluation) -> bool:
-    arrays = ("thresholds", "true_positive", "false_positive", "lesion", "pixels")
-    alike = all(np.array_equal(getattr(one, name), getattr(other, name)) for name in arrays)
-    return alike and all(getattr(one, name) == getattr(other, name) for name in ("ids", "own", "missing", "notes"))
-
-
-def test_what_is_saved_is_loaded(evaluation: Evaluation, tmp_path: Path) -> None:
-    file = tmp_path / "new" / "folder" / "scores.npz"
-    evaluation.save(file)
-    loaded = Evaluation.load(file)
-    assert same(loaded, evaluation)
-    assert loaded.true_positive.dtype == loaded.lesion.dtype == np.int64
-    assert loaded.means == evaluation.means
-    assert [path.name for path in file.parent.iterdir()] == ["scores.npz"]
-
-    odd = replace(evaluation, ids=("ä [1]", "b\udcff"), missing=("c",), notes=())
-    odd.save(file)
-    assert same(Evaluation.load(file), odd)
-
-
-def test_an_interrupted_save_leaves_the_old_file(evaluation: Evaluation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    file = tmp_path / "scores" / "scores.npz"
-    evaluation.save(file)
-    before = file.read_bytes()
-
-    def write_half(target: object, **_: object) -> None:
-        target.write(b"PK half")  # type: ignore[attr-defined]
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(np, "savez_compressed", write_half)
-    with pytest.raises(KeyboardInterrupt):
-        evaluation.save(file)
-    assert file.read_bytes() == before
-    assert list(file.parent.iterdir()) == [file]
-
-
-def spoil_text(file: Path) -> None:
-    file.write_text("no archive")
-
-
-def spoil_empty(file: Path) -> None:
-    file.write_bytes(b"")
-
-
-def spoil_end(file: Path) -> None:
-    file.write_bytes(file.read_bytes()[:-200])
-
-
-def spoil_middle(file: Path) -> None:
-    content = bytearray(file.read_bytes())
-    half = len(content) // 2
-    content[half : half + 100] = bytes(100)
-    file.write_bytes(content)
-
-
-def spoil_pickle(file: Path) -> None:
-    with np.load(file) as archive:
-        values = dict(archive)
-    np.savez(file, **{**values, "ids": np.array(["a", "b"], object)})
-
-
-def spoil_array(file: Path) -> None:
-    with file.open("wb") as target:
-        np.save(target, np.zeros(3))
-
-
-def spoil_version(file: Path) -> None:
-    with np.load(file) as archive:
-        values = dict(archive)
-    np.savez(file, **{**values, "format": np.array(99)})
-
-
-def spoil_counts(file: Path) -> None:
-    with np.load(file) as archive:
-        values = dict(archive)
-    values.pop("lesion")
-    np.savez(file, **values)
-
-
-@pytest.mark.parametrize(
-    "spoil",
-    [spoil_text, spoil_empty, spoil_end, spoil_middle, spoil_pickle, spoil_array, spoil_version, spoil_counts],
-    ids=lambda spoil: spoil.__name__.removeprefix("spoil_"),
-)
-def test_what_is_no_evaluation_is_refused(spoil: Callable[[Path], None], evaluation: Evaluation, tmp_path: Path) -> None:
-    file = tmp_path / "scores.npz"
-    evaluation.save(file)
-    spoil(file)
-    with pytest.raises(InputError, match=r"scores\.npz is no evaluation of this version of LesionLab, or is damaged; evaluate"):
-        Evaluation.load(file)
-
-
-def test_an_evaluation_that_is_not_there_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"none\.npz cannot be read \(No such file or directory\); evaluate again"):
-        Evaluation.load(tmp_path / "none.npz")

@@ -1,4 +1,4 @@
-"""Groups scored as one: what a mean over models is, and what varies between them."""
+"""Groups scored as one: means over models, and variation between them."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def test_on_folds_each_image_has_the_score_of_the_model_that_did_not_train_on_it
     assert dict(zip(FOLDS.ids, FOLDS.scores()["iou"].tolist(), strict=True)) == pytest.approx(
         dict(zip(FIRST.ids, FIRST.scores()["iou"].tolist(), strict=True))
     )
-    assert FOLDS.own_scores["boundary_iou"].mean() == pytest.approx(0.375)
+    assert FOLDS.all_scores["boundary_iou"].mean() == pytest.approx(0.375)
     assert FOLDS.curve("iou") == pytest.approx(FIRST.curve("iou"))
     with pytest.raises(ValueError, match="not every model"):
         FOLDS.tables()
@@ -43,8 +43,8 @@ def test_an_image_that_two_models_were_scored_on_counts_once_everywhere() -> Non
     partly = GroupEvaluation((evaluation({"a": 50, "b": 60}), evaluation({"b": 80, "c": 90})))
     assert dict(zip(partly.ids, partly.scores()["iou"].tolist(), strict=True)) == pytest.approx({"a": 0.5, "b": 0.7, "c": 0.9})
     assert partly.curve("iou") == pytest.approx([0.7])
-    found = partly.reliability().weight  # of 1,000 pixels 50, 70 and 90 on the mean were marked, all at a half or more
-    assert found[5] == pytest.approx(0.07)
+    weight = partly.reliability().weight  # of 1,000 pixels 50, 70 and 90 on the mean were marked, all at a half or more
+    assert weight[5] == pytest.approx(0.07)
 
 
 def test_reliability_weighs_images_alike() -> None:
@@ -70,7 +70,7 @@ def test_widths_of_models_and_images_add_as_squares() -> None:
     assert tuple(widened(Interval(0.5, 0.4, 0.6), 0)) == pytest.approx((0.5, 0.4, 0.6))
 
 
-def test_intervals_of_a_group_count_its_models() -> None:
+def test_intervals_of_a_group_include_variation_between_its_models() -> None:
     (of_group,) = score_rows({"three": THREE}, {})
     of_images = mean_interval(THREE.scores()["iou"])
     margin = models_margin([np.array([0.0, 0.02, 0.07])])
@@ -96,16 +96,16 @@ def test_a_row_tells_what_varies_between_models_from_what_varies_between_images(
     assert alone.spread is None
 
 
-def test_two_groups_that_differ_less_than_their_models_may_be_chance() -> None:
-    # Better by 0.01 on every image: beyond chance for a single model, but not for a group whose models are up to 0.07 apart.
+def test_two_groups_that_differ_less_than_their_models_do_not_differ_significantly() -> None:
+    # Better by 0.01 on every image: significant for a single model, but not for a group whose models are up to 0.07 apart.
     better = GroupEvaluation(tuple(evaluation({id: value + more + 1 for id, value in LOWER.items()}) for more in (0, 2, 7)))
     (of_models,) = pairings({"B": SECOND, "A": FIRST})
     (of_groups,) = pairings({"B": better, "A": THREE})
     assert of_models.difference.interval.mean == pytest.approx(0.01)
     assert of_groups.difference.interval.mean == pytest.approx(0.01)
-    assert of_models.sentence == "B is better than A on 100 % of the images; the mean gain of 0.010 is beyond chance."
+    assert of_models.sentence == "B is better than A on 100 % of the images; the mean gain of 0.010 is statistically significant."
     assert of_groups.sentence == (
-        "B is not shown to be better than A: it is on 100 % of the images; the mean gain of 0.010 may be chance."
+        "B scores higher than A on 100 % of the images; the mean gain of 0.010 is not statistically significant."
     )
 
 

@@ -1,4 +1,4 @@
-"""What a model has seen of the photographs that score it."""
+"""Photographs that score a model and that it has seen in training."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Robustness: what a model that is told its masks agrees with itself on, and what is asked of it."""
+"""Robustness, of models whose masks are known."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from tests.helpers import find_pairs, make_dataset
 
 
 class Darkness:
-    """Calls lesion what is darker than a line; so it knows the lesions of the tests, however they are turned."""
+    """Marks pixels darker than a cut, and so the lesions of the tests, however they are rotated."""
 
-    def __init__(self, line: float = 150) -> None:
-        self.line = line
+    def __init__(self, cut: float = 150) -> None:
+        self.cut = cut
 
     def predict(self, photo: np.ndarray) -> Prediction:
         grey = Image.fromarray(photo).convert("L").resize((128, 128), Image.Resampling.BILINEAR)
-        return Prediction((np.asarray(grey) < self.line).astype(np.float32), (photo.shape[1], photo.shape[0]), 0.5, 0.01)
+        return Prediction((np.asarray(grey) < self.cut).astype(np.float32), (photo.shape[1], photo.shape[0]), 0.5, 0.01)
 
 
 def measured(model: Any, pairs: list[Pair]) -> Any:
@@ -37,14 +37,14 @@ def pairs(tmp_path: Path) -> list[Pair]:
 
 
 def test_a_model_that_looks_at_each_pixel_alone_is_robust(pairs: list[Pair]) -> None:
-    found = measured(Darkness(), pairs)
-    assert list(found.agreement) == ["mirrored", "turned by 90°", "turned by 30°", "half the size", "twice the size"]
-    assert found.agreement["mirrored"] > 0.99
-    assert min(found.agreement.values()) > 0.93
-    assert list(found.iou_drop) == ["warmer", "cooler", "brighter", "darker"]
-    assert abs(found.iou_drop["warmer"]) < 0.01
-    assert found.iou_drop["darker"] > 0.3  # skin falls below its line
-    assert (found.skin, found.unmarked) == (3, 1.0)
+    result = measured(Darkness(), pairs)
+    assert list(result.agreement) == ["mirrored", "turned by 90°", "turned by 30°", "half the size", "twice the size"]
+    assert result.agreement["mirrored"] > 0.99
+    assert min(result.agreement.values()) > 0.93
+    assert list(result.iou_drop) == ["warmer", "cooler", "brighter", "darker"]
+    assert abs(result.iou_drop["warmer"]) < 0.01
+    assert result.iou_drop["darker"] > 0.3  # skin falls below its line
+    assert (result.skin, result.unmarked) == (3, 1.0)
 
 
 class Side:
@@ -57,13 +57,13 @@ class Side:
 
 
 def test_a_model_that_looks_at_nothing_is_not(pairs: list[Pair]) -> None:
-    found = measured(Side(), pairs)
-    assert found.agreement["mirrored"] == 0
-    assert found.agreement["turned by 90°"] == pytest.approx(1 / 3, abs=0.01)  # a quarter in common, of three
-    assert found.agreement["turned by 30°"] == pytest.approx(5 / 7, abs=0.03)  # half-circles 30° apart: 150° of 210°
-    assert found.agreement["half the size"] == 1
-    assert set(found.iou_drop.values()) == {0}
-    assert found.unmarked == 0
+    result = measured(Side(), pairs)
+    assert result.agreement["mirrored"] == 0
+    assert result.agreement["turned by 90°"] == pytest.approx(1 / 3, abs=0.01)  # a quarter in common, of three
+    assert result.agreement["turned by 30°"] == pytest.approx(5 / 7, abs=0.03)  # half-circles 30° apart: 150° of 210°
+    assert result.agreement["half the size"] == 1
+    assert set(result.iou_drop.values()) == {0}
+    assert result.unmarked == 0
 
 
 def test_progress_is_told_and_large_photographs_are_shrunk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -86,9 +86,9 @@ def test_progress_is_told_and_large_photographs_are_shrunk(tmp_path: Path, monke
 def test_where_all_is_lesion_there_is_no_skin_to_mark(tmp_path: Path) -> None:
     pairs = find_pairs(make_dataset(tmp_path, size=(64, 64), test=1))
     Image.fromarray(np.full((64, 64), 255, np.uint8)).save(pairs[0].mask)
-    found = measured(Darkness(), pairs)
-    assert found.skin == 0
-    assert np.isnan(found.unmarked)
+    result = measured(Darkness(), pairs)
+    assert result.skin == 0
+    assert np.isnan(result.unmarked)
 
 
 @pytest.mark.parametrize(

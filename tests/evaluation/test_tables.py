@@ -1,4 +1,4 @@
-"""The table of scores and its three files, and who is better than whom."""
+"""The table of scores and its three files, and the paired differences."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from seg_core.evaluation.comparison import pairings, score_rows
-from seg_core.evaluation.evaluate import Evaluation
+from seg_core.evaluation.result import Evaluation
 from seg_core.evaluation.tables import COLUMNS, best, cell, margin, to_csv, to_latex, to_markdown
 from seg_core.prediction.cost import Cost
 
@@ -18,15 +18,15 @@ COST = Cost(4_200_000, 1_500_000_000, 12.4)
 
 
 def evaluation(overlaps: dict[str, int], boundary: float = 0.5) -> Evaluation:
-    """Of images of 1,000 pixels, 100 of them lesion, of which so many were found and nothing else: an IoU in hundredths."""
-    found = np.array(list(overlaps.values()))[:, None]
-    count = len(found)
+    """Images of 1,000 pixels, 100 of them lesion, with so many true positives and no false ones: an IoU in hundredths."""
+    true_positive = np.array(list(overlaps.values()))[:, None]
+    count = len(true_positive)
     return Evaluation(
         ids=tuple(overlaps),
         thresholds=np.array([0.5]),
-        own=0.5,
-        true_positive=found,
-        false_positive=0 * found,
+        model_threshold=0.5,
+        true_positive=true_positive,
+        false_positive=0 * true_positive,
         lesion=np.full(count, 100),
         pixels=np.full(count, 1000),
         probability=np.zeros((count, 2)),
@@ -51,10 +51,10 @@ def test_a_row_holds_means_with_intervals() -> None:
     assert texts["hausdorff_95"] == ("2.50 %", "2.5–2.5 %")
 
 
-def test_outlines_are_known_at_the_own_threshold_alone() -> None:
+def test_boundary_scores_are_known_at_the_models_threshold_only() -> None:
     (row,) = score_rows({"A": FIRST}, {}, 0.5)
-    (outline,) = [column for column in COLUMNS if column.name == "boundary_iou"]
-    assert (cell(row, outline), margin(row, outline)) == ("–", "")
+    (boundary,) = [column for column in COLUMNS if column.name == "boundary_iou"]
+    assert (cell(row, boundary), margin(row, boundary)) == ("–", "")
 
 
 def test_the_best_is_what_the_shown_digits_say() -> None:
@@ -62,7 +62,7 @@ def test_the_best_is_what_the_shown_digits_say() -> None:
     leaders = {column.name: best(rows, column) for column in COLUMNS}
     assert leaders["iou"] == {"B", "C"}
     assert leaders["boundary_iou"] == {"A"}
-    assert leaders["hausdorff_95"] == {"B", "C"}  # less is better
+    assert leaders["hausdorff_95"] == {"B", "C"}  # lower is better
     assert best(rows[:1], COLUMNS[0]) == set()
     others = evaluation({f"other{number}": 90 for number in range(40)})
     assert best(score_rows({"A": FIRST, "B": others}, {}), COLUMNS[0]) == set()  # as many, but other images
@@ -70,13 +70,13 @@ def test_the_best_is_what_the_shown_digits_say() -> None:
 
 def test_every_two_models_are_compared_on_the_images_of_both() -> None:
     third = evaluation({"image00": 49, "image01": 53, "elsewhere": 10})
-    found = {(pairing.first, pairing.second): pairing for pairing in pairings({"A": FIRST, "B": SECOND, "C": third})}
-    assert {pair: pairing.images for pair, pairing in found.items()} == {("A", "B"): 40, ("A", "C"): 2, ("B", "C"): 2}
-    ours = found["A", "B"]
+    compared = {(pairing.first, pairing.second): pairing for pairing in pairings({"A": FIRST, "B": SECOND, "C": third})}
+    assert {pair: pairing.images for pair, pairing in compared.items()} == {("A", "B"): 40, ("A", "C"): 2, ("B", "C"): 2}
+    ours = compared["A", "B"]
     assert ours.difference.interval.mean == pytest.approx(-0.01)
     assert ours.p == pytest.approx(3 * ours.difference.p)  # the smallest of three
-    assert ours.sentence == "B is better than A on 100 % of the images; the mean gain of 0.010 is beyond chance."
-    assert (found["A", "C"].difference.wins, found["A", "C"].difference.losses) == (1, 1)
+    assert ours.sentence == "B is better than A on 100 % of the images; the mean gain of 0.010 is statistically significant."
+    assert (compared["A", "C"].difference.wins, compared["A", "C"].difference.losses) == (1, 1)
     assert pairings({"A": FIRST}) == []
     assert pairings({"A": FIRST, "D": evaluation({"elsewhere": 3})}) == []
 

@@ -21,7 +21,7 @@ from seg_core.data.dataset import SplitChoice, open_dataset
 from seg_core.errors import InputError
 from seg_core.evaluation.comparison import Pairing, Row
 from seg_core.evaluation.confidence import Interval, paired_difference
-from seg_core.evaluation.evaluate import METRICS, Evaluation
+from seg_core.evaluation.result import METRICS, Evaluation
 from seg_core.jobs.job import Request
 from seg_core.jobs.requests import evaluation_request
 from seg_core.jobs.results import result_folder
@@ -36,7 +36,7 @@ def compared(label: str, found: dict[str, list[int]], own: float = 0.5) -> Compa
     evaluation = Evaluation(
         ids=tuple(found),
         thresholds=np.array([0.25, 0.5, 0.75]),
-        own=own,
+        model_threshold=own,
         true_positive=np.array(list(found.values())),
         false_positive=np.zeros((len(found), 3), int),
         lesion=np.full(len(found), 4),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from pages.comparison.report_figures import figures_table, report_marks, reproduction
-from seg_core.report.student_report import REPORT_METRICS
+from seg_core.report.student_report import STUDENT_REPORT_METRICS
 from seg_core.runs.store import RunStore
 
 
@@ -24,7 +24,7 @@ def test_until_there_are_runs_the_shipped_ones_stand_there(lab_home: Path) -> No
 
 def test_the_reports_figures_are_levels_in_the_charts() -> None:
     marks = report_marks()
-    assert len(marks) == 2 * len(REPORT_METRICS)
+    assert len(marks) == 2 * len(STUDENT_REPORT_METRICS)
     assert {(mark.value, mark.label, mark.above) for mark in marks if mark.metric == "report_iou"} == {
         (0.6934, "report, Model 1", True),
         (0.6891, "report, Model 2", False),

@@ -15,7 +15,8 @@ from PIL import Image
 from seg_core.data.folders import Pair
 from seg_core.data.image import write_mask
 from seg_core.errors import InputError
-from seg_core.evaluation.evaluate import Evaluation, evaluate
+from seg_core.evaluation.evaluate import evaluate
+from seg_core.evaluation.result import Evaluation
 from seg_core.prediction.mask_folder import MaskFolder, open_predicted_masks
 from tests.helpers import find_pairs, lesion, make_dataset
 
@@ -136,7 +137,7 @@ def test_grey_is_probability(kind: str, folder: Path, pairs: list[Pair]) -> None
     for threshold, columns in ((0.01, 7), (0.2, 7), (0.21, 5), (0.4, 5), (0.41, 4), (0.5, 3), (0.51, 2), (0.8, 2), (0.81, 1)):
         marked = evaluation.true_positive + evaluation.false_positive
         assert marked[:, evaluation.index(threshold)].tolist() == [4 * columns] * 3, threshold
-    assert evaluation.own == 0.5
+    assert evaluation.model_threshold == 0.5
     # Of four columns of lesion, 51, 52 and 102 are marked from 0.01 on, and all four others.
     assert iou(evaluation, 0.01) == [3 / 8] * 3
 

@@ -1,4 +1,4 @@
-"""Publishing: the model in fp16, scored, and a card that says so."""
+"""Publishing: the model in fp16, its scores, and its card."""
 
 from __future__ import annotations
 
@@ -6,12 +6,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from huggingface_hub import ModelCard, ModelCardData
 
+from seg_core.common.home import SHIPPED_CHECKPOINTS
+from seg_core.config import Config
 from seg_core.data.dataset import Dataset, open_dataset
 from seg_core.errors import InputError
-from seg_core.evaluation.evaluate import METRICS, evaluate
+from seg_core.evaluation.evaluate import evaluate
+from seg_core.evaluation.result import METRICS
 from seg_core.prediction.checkpoint import load_checkpoint
 from seg_core.prediction.checkpoint_file import read_metadata
+from seg_core.report.model_card import model_card
 from seg_core.report.publishing import publish
 from seg_core.training.loop import train
 from tests.helpers import make_dataset, tiny_config
@@ -57,6 +62,22 @@ def test_a_published_model_is_scored_as_it_is_published(run: Path, dataset: Data
     assert "--threshold 0.4" in card  # the command gives this model again
     assert f"| test | 4 | {test['scores']['accuracy'][0]:.4f} (" in card
     assert "turned by 30°" in card
+    data = ModelCard(card).data
+    assert isinstance(data, ModelCardData)
+    assert data.license == "unknown"  # whoever shares the model has to choose one
+    assert "No licence of the weights is stated." in card
+
+
+def test_a_card_is_whole_whatever_the_data_is_called() -> None:
+    metadata = read_metadata(SHIPPED_CHECKPOINTS / "fine-tune-best.safetensors")
+    name = 'clinic "A": 100 % {new} + #2 # – {{ x }}'
+    metadata["dataset"] |= {"name": name, "fingerprint": "0"}
+    card = ModelCard(model_card(Config(**metadata["config"]), metadata, "best"))
+    assert isinstance(card.data, ModelCardData)
+    assert card.data.datasets == ["clinic-A-100-new", "2-x"]
+    assert card.data.eval_results
+    assert card.data.eval_results[0].dataset_name == f"{name}, validation"
+    assert f"`{name}`" in card.text
 
 
 def test_a_further_model_of_a_recipe_is_set_beside_the_first(run: Path, dataset: Dataset, tmp_path: Path) -> None:
@@ -68,7 +89,7 @@ def test_a_further_model_of_a_recipe_is_set_beside_the_first(run: Path, dataset:
     ours, theirs = (evaluate(load_checkpoint(model), dataset.test).means["iou"] for model in (path, first))
     assert metadata["beside"]["test"]["iou"][0] == pytest.approx(ours - theirs)
     card = path.with_suffix(".md").read_text(encoding="utf-8")
-    assert "Beside Model 2 · fine-tuned (best), on the same photographs" in card
+    assert "Paired differences from Model 2 · fine-tuned (best), on the same photographs" in card
     assert "--suffix plus" in card
 
 

@@ -1,19 +1,24 @@
-"""The report: what stands in it are the runs' own figures, and it opens and prints without a network."""
+"""The HTML report: its figures are those of the runs, and its conclusion follows from them."""
 
 from __future__ import annotations
 
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from seg_core.data.dataset import open_dataset
+from seg_core.data.dataset import SplitChoice, open_dataset
 from seg_core.errors import InputError
 from seg_core.evaluation.evaluate import evaluate
+from seg_core.evaluation.result import Evaluation
 from seg_core.prediction.checkpoint import load_checkpoint
 from seg_core.prediction.checkpoint_file import read_metadata
 from seg_core.report import write_report
+from seg_core.report.conclusion import overfitting
 from seg_core.report.content import gather
+from seg_core.report.samples import chosen_rows
+from seg_core.report.scoring import find_nothing
 from seg_core.runs.store import RunStore
 from seg_core.runs.worker import work
 from tests.helpers import make_dataset, tiny_config
@@ -27,7 +32,7 @@ def _store(reported_runs: RunStore) -> RunStore:
 
 
 def words(report_file: Path) -> str:
-    """The text of a report without what the browser runs."""
+    """The text of a report without scripts and styles."""
     text = re.sub(r"<script>.*?</script>|<style>.*?</style>", "", report_file.read_text(encoding="utf-8"), flags=re.DOTALL)
     return " ".join(text.split())
 
@@ -42,11 +47,11 @@ def test_it_says_what_the_runs_were_and_what_they_score(store: RunStore, report_
     assert f"{scores['iou']:.4f}" in text
     assert re.search(r"#[12] .{10,40} reaches a mean IoU of 0\.\d{3} .*? on 5 test photographs\.", text)
     kept = store.history.epoch_metrics(1, 2)
-    for part in ("train", "val"):
+    for split in ("train", "val"):
         for name in ("loss", "accuracy", "iou", "dice"):
-            assert f"<td>{kept[part][name]:.4f}</td>" in text
+            assert f"<td>{kept[split][name]:.4f}</td>" in text
     column_wise = store.history.epoch_metrics(2, 2)["val"]["report_iou"]
-    assert f"<td>{column_wise:.4f}</td>" in text  # beside the figures of the student report
+    assert f"<td>{column_wise:.4f}</td>" in text  # compared with the student report
     assert "<td>0.6934</td>" in text
     assert re.search(r"on \d+ % of the images; the mean gain of \d\.\d{3} |score the same on every image", text)
     assert "python -m seg_core train --data" in text
@@ -61,6 +66,55 @@ def test_progress_names_the_models(store: RunStore, tmp_path: Path) -> None:
     assert told[-1] == (5, 5, "Evaluating #2 Model 1 · trainable decoder")
     assert "Differences" not in words(tmp_path / "one.html")
     assert [file.name for file in tmp_path.glob("*.html")] == ["one.html"]
+
+
+def test_a_kept_evaluation_is_used(store: RunStore, tmp_path: Path) -> None:
+    run = store.get_run(2)
+    model = store.folder(2) / "best.safetensors"
+    kept = evaluate(load_checkpoint(model), open_dataset(run.sources).test)
+    asked: list[tuple[Path, str]] = []
+
+    def find(path: Path, split: SplitChoice) -> Evaluation:
+        asked.append((path, split.name))
+        return kept
+
+    told: list[tuple[int, int, str]] = []
+    write_report([run], store, tmp_path / "kept.html", lambda *step: told.append(step), find)
+    assert (asked, told) == ([(model, "test")], [])
+    assert f"{kept.means['iou']:.4f}" in words(tmp_path / "kept.html")
+
+
+@pytest.mark.parametrize(
+    ("train", "val", "said"),
+    [
+        (
+            [0.5, 0.4, 0.3, 0.2, 0.1],
+            [0.5, 0.4, 0.3, 0.5, 0.6],
+            "the validation loss rose by 0.300 after its lowest value, a sign of",
+        ),
+        ([0.5, 0.4, 0.1, 0.1, 0.1], [0.5, 0.4, 0.3, 0.3, 0.3], "the validation loss is 0.200 above the training loss, a sign of"),
+        (
+            [0.5, 0.5, 0.5, 0.5, 0.5],
+            [0.5, 0.4, 0.3, 0.3, 0.3],
+            "the training loss is 0.200 above the validation loss, because of",
+        ),
+        ([0.5, 0.4, 0.3, 0.3, 0.3], [0.5, 0.4, 0.3, 0.3, 0.3], "training and validation loss are close: no sign of overfitting"),
+        ([0.5, 0.4, 0.3], [0.5, 0.4, 0.9], ""),
+    ],
+)
+def test_the_conclusion_says_what_the_losses_show(train: list[float], val: list[float], said: str) -> None:
+    epochs = [{"train": {"loss": one}, "val": {"loss": other}} for one, other in zip(train, val, strict=True)]
+    sentence = overfitting(epochs, best=3)
+    assert sentence.startswith(said)
+    assert bool(sentence) == bool(said)
+
+
+def test_no_photograph_is_chosen_twice() -> None:
+    scores = np.array([[0.9, 0.1, 0.5, 0.7, 0.8, 0.6, 0.2], [0.9, 0.2, 0.9, 0.7, 0.8, 0.6, 0.3]])
+    # Means: 0.9, 0.15, 0.7, 0.7, 0.8, 0.6, 0.25; their median is 0.7. The models differ most on 2, then on 1 and 6.
+    worst_and_so_on = {1: "worst", 6: "worst", 2: "disagreement", 0: "disagreement", 4: "best", 3: "best", 5: "typical"}
+    assert chosen_rows(scores) == worst_and_so_on
+    assert chosen_rows(scores[:1, :3]) == {1: "worst", 2: "worst", 0: "best"}
 
 
 def test_a_group_stands_as_one_beside_its_runs(tmp_path: Path, lab_home: Path) -> None:
@@ -84,7 +138,7 @@ def test_of_a_cross_validation_each_model_is_scored_on_what_it_did_not_train_on(
     runs = store.queue.add_group("folds", tiny_config(epochs=1).repeated(folds=3), str(data))
     for run in runs:
         work(run.id, store)
-    content = gather([store.get_run(run.id) for run in runs], store, lambda *_: None)
+    content = gather([store.get_run(run.id) for run in runs], store, lambda *_: None, find_nothing)
     rows = {row.label: row for row in content.rows}
     for run in runs:
         trained = read_metadata(store.folder(run.id) / "best.safetensors")["dataset"]["train_ids"]

@@ -1,0 +1,24 @@
+"""Kept evaluations, for whoever may use one instead of evaluating again."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from pathlib import Path
+
+from seg_core.data.dataset import SplitChoice
+from seg_core.errors import InputError
+from seg_core.evaluation.result import Evaluation
+from seg_core.jobs.requests import evaluation_request
+from seg_core.jobs.results import result_folder
+
+
+def kept_evaluation(model: Path, split: SplitChoice) -> Evaluation | None:
+    """Return the evaluation of a checkpoint on a split that a job has kept; None where there is none, or it is damaged.
+
+    Raises:
+        InputError: if a file is gone, or the split is empty.
+    """
+    if folder := result_folder(evaluation_request(model, split)):
+        with suppress(InputError):
+            return Evaluation.load(folder / "evaluation.npz")
+    return None

@@ -1,0 +1,62 @@
+"""The conclusion of the HTML report: what the scores and the losses show, in sentences."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from seg_core.evaluation.comparison import Pairing, Row
+from seg_core.report.run_facts import Epoch, RunFacts
+
+FEWEST_EPOCHS = 5
+"""With fewer epochs nothing is said of overfitting."""
+NOTABLE = 0.1
+"""Share of a loss from which a difference is mentioned."""
+
+
+def conclusion(rows: Sequence[Row], pairings: Sequence[Pairing], runs: Sequence[RunFacts], split: str) -> list[str]:
+    """Return sentences on the best model, on every pairing, and on the best epoch of every run.
+
+    Args:
+        rows: scores of the compared models and groups.
+        pairings: their differences.
+        runs: facts about every run.
+        split: the name of the split in words.
+    """
+    return [_best_model(rows, split), *(pairing.sentence for pairing in pairings), *map(_best_epoch, runs)]
+
+
+def _best_model(rows: Sequence[Row], split: str) -> str:
+    leader = max(rows, key=lambda row: row.scores["iou"].mean)
+    iou, dice = leader.scores["iou"], leader.scores["dice"]
+    interval = "" if np.isnan(iou.low) else f" (95 % interval {iou.low:.3f} to {iou.high:.3f})"
+    means = f"a mean IoU of {iou.mean:.3f}{interval} and a mean Dice of {dice.mean:.3f}"
+    return f"{leader.label} reaches {means} on {leader.images} {split} photographs."
+
+
+def _best_epoch(run: RunFacts) -> str:
+    fit = overfitting(run.epochs, run.best_epoch)
+    return f"{run.label}: epoch {run.best_epoch} of {len(run.epochs)} is the best{f'; {fit}' if fit else ''}."
+
+
+def overfitting(epochs: Sequence[Epoch], best: int) -> str:
+    """Return what the losses of a run say of overfitting; empty where there are too few epochs to tell.
+
+    Args:
+        epochs: metrics of every epoch.
+        best: the number of the best epoch, from 1.
+    """
+    if len(epochs) < FEWEST_EPOCHS:
+        return ""
+    train, val = epochs[best - 1]["train"]["loss"], epochs[best - 1]["val"]["loss"]
+    last = epochs[-1]["val"]["loss"]
+    risen = last - min(epoch["val"]["loss"] for epoch in epochs)
+    if risen > NOTABLE * last:
+        return f"the validation loss rose by {risen:.3f} after its lowest value, a sign of overfitting"
+    if val - train > NOTABLE * val:
+        return f"the validation loss is {val - train:.3f} above the training loss, a sign of overfitting"
+    if train - val > NOTABLE * val:
+        above = f"the training loss is {train - val:.3f} above the validation loss"
+        return f"{above}, because of augmentation: no sign of overfitting"
+    return "training and validation loss are close: no sign of overfitting"

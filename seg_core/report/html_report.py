@@ -1,0 +1,59 @@
+"""The HTML report on some runs: one file that opens without a network, with charts that stay interactive."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from importlib.metadata import distribution
+from pathlib import Path
+
+from markupsafe import Markup
+
+from seg_core.common.atomic_file import atomic_file
+from seg_core.common.colours import run_colour
+from seg_core.evaluation.tables import PAIRING_NOTE, PAIRING_TITLES, best, cell, cost_cells, margin, pairing_cells
+from seg_core.report.content import gather
+from seg_core.report.scoring import Advance, FindEvaluation, find_nothing
+from seg_core.report.templates import load_template
+from seg_core.runs.run import Run
+from seg_core.runs.store import RunStore
+
+
+def write_report(
+    runs: Sequence[Run],
+    store: RunStore,
+    target: Path,
+    on_progress: Advance = lambda *_: None,
+    find_evaluation: FindEvaluation = find_nothing,
+) -> None:
+    """Write the HTML report on runs, whole or not at all; models without a kept evaluation are evaluated on the way.
+
+    Args:
+        runs: in the order in which they appear; colours follow it.
+        store: where they are from.
+        target: the HTML file.
+        on_progress: called with (done, total, step).
+        find_evaluation: look-up of kept evaluations.
+
+    Raises:
+        InputError: if there are no runs, one has no whole epoch, or its dataset or its model is gone.
+    """
+    text = load_template("report.html.jinja").render(
+        content=gather(runs, store, on_progress, find_evaluation),
+        plotly=_plotly(),
+        colour=run_colour,
+        best=best,
+        cell=cell,
+        margin=margin,
+        cost_cells=cost_cells,
+        pairing_cells=pairing_cells,
+        pairing_titles=PAIRING_TITLES,
+        pairing_note=PAIRING_NOTE,
+    )
+    with atomic_file(target) as partial:
+        partial.write_text(text, encoding="utf-8", errors="replace")  # a file name may contain bytes that are no text
+
+
+def _plotly() -> Markup:
+    """Return plotly's browser library, found by the package's metadata: importing plotly takes half a second."""
+    script = Path(str(distribution("plotly").locate_file("plotly/package_data/plotly.min.js")))
+    return Markup(script.read_text(encoding="utf-8").replace("</script", "<\\/script"))
