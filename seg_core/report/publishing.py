@@ -64,12 +64,8 @@ def publish(
     recipe = f"{config.recipe}-{suffix}" if suffix else config.recipe
     splits = _splits(dataset, config, originals)
     target = folder / f"{config.variant}-{recipe}.safetensors"
-    metadata: CheckpointMetadata = {
-        **trained.metadata,
-        "name": "",
-        "label": f"{config.label} ({recipe})",
-        "history": _whole_history(source, trained),
-    }
+    label, history = f"{config.label} ({recipe})", _whole_history(source, trained)
+    metadata: CheckpointMetadata = {**trained.metadata, "name": "", "label": label, "history": history}
     other = load_checkpoint(beside) if beside else None
     model = load_model(source)
     with tempfile.TemporaryDirectory() as made:  # an earlier publication stays until everything is measured

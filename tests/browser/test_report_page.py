@@ -39,7 +39,7 @@ def test_one_button_reproduces_the_report(page: Page, app_server: AppProcess, tm
     with page.expect_download(timeout=SLOW) as download:
         page.get_by_role("button", name="Download: report (HTML)").click(timeout=SLOW)
     assert download.value.suggested_filename == "lesionlab-report-1-2-3.html"
-    assert "Beside the student report" in Path(download.value.path()).read_text(encoding="utf-8")
+    assert "Compared with the student report" in Path(download.value.path()).read_text(encoding="utf-8")
     (made,) = (app_server.home / "results").rglob("report.html")
     before = made.stat()
     page.get_by_role("button", name="Make again").click()  # the masks may have been mended
