@@ -49,7 +49,7 @@ def lab_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture(scope="module")
-def thin_decoder() -> Iterator[None]:
+def thin_network() -> Iterator[None]:
     """Networks of few channels, for a whole test file."""
     with thin_networks():
         yield

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, expect
 
-pytestmark = [pytest.mark.browser, pytest.mark.usefixtures("thin_decoder")]
+pytestmark = [pytest.mark.browser, pytest.mark.usefixtures("thin_network")]
 
 
 def test_it_opens_and_prints_without_a_network(report_file: Path, browser: Browser, tmp_path: Path) -> None:

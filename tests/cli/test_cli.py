@@ -27,7 +27,7 @@ from seg_core.runs.store import RunStore
 from tests.archive_server import TRAINING_DATA, Server, answers, breaks_after
 from tests.helpers import make_dataset, metadata_of, tiny_config, write_pair
 
-pytestmark = pytest.mark.usefixtures("thin_decoder")
+pytestmark = pytest.mark.usefixtures("thin_network")
 
 CONFIG = tiny_config(epochs=3)
 

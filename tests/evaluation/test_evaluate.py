@@ -32,7 +32,7 @@ from seg_core.prediction.predictor import Prediction
 from tests.evaluation.stub import HUNDREDTHS, PROBABILITY, TRUTH, Stub, mask, write
 from tests.helpers import find_pairs, make_dataset, metadata_of, tiny_config
 
-pytestmark = pytest.mark.usefixtures("thin_decoder")
+pytestmark = pytest.mark.usefixtures("thin_network")
 
 SIZE = (150, 90)  # stored; the network sees 64 × 64
 

@@ -72,7 +72,7 @@ def test_the_masks_of_a_split_are_those_that_predict_writes(tmp_path: Path, monk
             np.testing.assert_array_equal(mask, model.predict(pair.image).mask() * np.uint8(255))
 
 
-@pytest.mark.usefixtures("lab_home", "thin_decoder")
+@pytest.mark.usefixtures("lab_home", "thin_network")
 def test_a_runs_model_is_taken_away_with_its_card(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     store = RunStore()
     run_id = store.queue.add("", tiny_config(), str(make_dataset(tmp_path / "data", train=4, val=2, test=2))).id

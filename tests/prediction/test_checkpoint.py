@@ -34,7 +34,7 @@ from seg_core.prediction.predictor import Prediction
 from seg_core.training.loop import train
 from tests.helpers import lesion, make_dataset, metadata_of, tiny_config
 
-pytestmark = pytest.mark.usefixtures("thin_decoder")
+pytestmark = pytest.mark.usefixtures("thin_network")
 
 CONFIG = tiny_config(threshold=0.4)
 METADATA = metadata_of(CONFIG, metrics={"val": {"iou": 0.75}})

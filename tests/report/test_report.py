@@ -23,7 +23,7 @@ from seg_core.runs.store import RunStore
 from seg_core.runs.worker import work
 from tests.helpers import make_dataset, tiny_config
 
-pytestmark = pytest.mark.usefixtures("thin_decoder")
+pytestmark = pytest.mark.usefixtures("thin_network")
 
 
 @pytest.fixture(name="store")

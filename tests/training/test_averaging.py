@@ -21,7 +21,7 @@ from seg_core.training.events import BatchDone, EpochDone, Event
 from seg_core.training.loop import train
 from tests.helpers import make_dataset, tiny_config
 
-pytestmark = pytest.mark.usefixtures("thin_decoder")
+pytestmark = pytest.mark.usefixtures("thin_network")
 
 
 @pytest.fixture(scope="module")

@@ -25,7 +25,7 @@ from seg_core.training.losses import LOSSES
 from tests.helpers import make_dataset, tiny_config
 from tests.training.trainings import METRIC_NAMES, TRAIN, VAL, Trained, run
 
-pytestmark = pytest.mark.usefixtures("thin_decoder")
+pytestmark = pytest.mark.usefixtures("thin_network")
 
 
 def test_events_come_in_order_and_in_number(trained: Trained) -> None:

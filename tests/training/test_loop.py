@@ -26,7 +26,7 @@ from seg_core.training.losses import LOSSES
 from tests.helpers import make_dataset, tiny_config
 from tests.training.trainings import METRIC_NAMES, TRAIN, VAL, Log, Trained, assert_same, run, weights
 
-pytestmark = pytest.mark.usefixtures("thin_decoder")
+pytestmark = pytest.mark.usefixtures("thin_network")
 
 
 def test_two_trainings_of_one_seed_give_identical_weights(trained: Trained, dataset: Dataset, tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from seg_core.training.optimizer import OPTIMIZERS, SCHEDULES, schedule_factor
 from tests.helpers import tiny_config
 from tests.training.trainings import run
 
-pytestmark = pytest.mark.usefixtures("thin_decoder")
+pytestmark = pytest.mark.usefixtures("thin_network")
 
 
 @pytest.mark.parametrize(("field", "choices"), [("optimizer", OPTIMIZERS), ("schedule", SCHEDULES)])

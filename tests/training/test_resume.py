@@ -17,7 +17,7 @@ from seg_core.training.events import BatchDone, EpochDone
 from tests.helpers import make_dataset, tiny_config
 from tests.training.trainings import TRAIN, VAL, Trained, assert_same, run, weights
 
-pytestmark = pytest.mark.usefixtures("thin_decoder")
+pytestmark = pytest.mark.usefixtures("thin_network")
 
 
 @pytest.mark.parametrize(
