@@ -148,45 +148,20 @@ def test_page_fetches_nothing_from_elsewhere(app: AppProcess) -> None:
     assert "frameElement" in httpx.get(f"{app.url}/predictor/").text  # the script that fits the widget into the page
 
 
-def test_widget_is_built_without_torch() -> None:
-    code = "import sys; from pages.predictor import build_predictor; build_predictor(); print('torch' in sys.modules)"
-    environment = os.environ | {"GRADIO_ANALYTICS_ENABLED": "False"}
-    printed = subprocess.run(
-        [sys.executable, "-c", code], cwd=PROJECT, env=environment, capture_output=True, text=True, check=True
-    )
-    assert printed.stdout.strip() == "False"
+def test_widget_is_built_without_torch(fresh_app: dict[str, Any]) -> None:
+    assert fresh_app["app_loads_torch"] is False
 
 
-REST = """
-import asyncio
-from pages.predictor import build_predictor
-
-queue, waits = build_predictor()._queue, []
-async def sleep(seconds):
-    waits.append(seconds)
-    queue.stopped = True
-asyncio.sleep = sleep
-for loop in (queue.start_processing, queue.start_progress_updates):
-    queue.stopped = False
-    asyncio.run(loop())
-print(waits)
-"""
-
-
-def test_the_queue_at_rest_looks_some_dozen_times_a_second() -> None:
-    environment = os.environ | {"GRADIO_ANALYTICS_ENABLED": "False"}
-    printed = subprocess.run(
-        [sys.executable, "-c", REST], cwd=PROJECT, env=environment, capture_output=True, text=True, check=True
-    )
-    assert printed.stdout.strip() == "[0.02, 0.5]"
+def test_the_queue_at_rest_looks_some_dozen_times_a_second(fresh_app: dict[str, Any]) -> None:
+    assert fresh_app["queue_waits"] == [0.02, 0.5]
 
 
 def test_a_folder_of_the_users_is_not_the_one_that_is_swept(
     lab_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from app import keep_gradio_at_home
+    from app import configure_gradio
 
     monkeypatch.setenv("GRADIO_ANALYTICS_ENABLED", "False")
     monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path / "thesis"))
-    keep_gradio_at_home()
+    configure_gradio()
     assert Path(os.environ["GRADIO_TEMP_DIR"]) == lab_home / "cache" / "gradio"
