@@ -1,4 +1,4 @@
-"""What the Compare and Report pages are made of: choices, evaluations of models side by side, charts, downloads.
+"""Parts of the Compare and Report pages: choices, evaluations of models side by side, charts, downloads.
 
 It may use `pages.dataset`, `pages.shared`, `pages.live` and the core. Begin with `pages/compare.py`, which puts the sections in
 order, then `compared`: a chosen model with its evaluation.

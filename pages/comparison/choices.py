@@ -1,4 +1,4 @@
-"""What the visitor compares: a split, models, masks of another program; and the address that opens the same view."""
+"""The visitor's choices: a split, models, masks of another program; and the address that opens the same view."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The part of the Compare page that asks for the evaluations that are missing, and shows their progress."""
+"""The panel that starts the missing evaluations and shows their progress."""
 
 from __future__ import annotations
 

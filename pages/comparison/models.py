@@ -1,4 +1,4 @@
-"""What can be compared: a checkpoint, a folder of masks, or a group of runs."""
+"""A model of a comparison: a checkpoint, a folder of masks, or a group of runs."""
 
 from __future__ import annotations
 

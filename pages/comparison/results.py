@@ -1,4 +1,4 @@
-"""What a comparison found: scores, tests, charts and pictures at the threshold that is set."""
+"""The results of a comparison: scores, tests, charts and pictures at the threshold that is set."""
 
 from __future__ import annotations
 

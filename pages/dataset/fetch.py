@@ -1,4 +1,4 @@
-"""The part of the Data page that downloads the official ISIC 2016 data."""
+"""The panel that downloads the official ISIC 2016 data."""
 
 from __future__ import annotations
 

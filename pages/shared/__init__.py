@@ -1,4 +1,4 @@
-"""What every room of the pages uses: stores, models, jobs, tables, downloads, theme, and the current visit.
+"""Shared by all rooms of the pages: stores, models, jobs, tables, downloads, theme, and the current visit.
 
 It knows the components of `pages.live` and the core. Begin with `stores`, then `visit`: which files a page has looked at.
 """

@@ -74,7 +74,7 @@ class _Kept(Generic[T]):
 
 
 class _KeptReads(Generic[T]):
-    """The last ``capacity`` things that were read from folders; visitors share what was read since each one's visit began."""
+    """The ``capacity`` most recent results of reading folders. Visitors share them; each gets only what was read in its visit."""
 
     def __init__(self, capacity: int) -> None:
         self.capacity = capacity
@@ -101,7 +101,7 @@ _mask_folders: _KeptReads[str] = _KeptReads(16)
 
 
 def _folders(dataset: Dataset) -> set[Path]:
-    """The folders that hold the dataset's files, and those above them up to its sources."""
+    """Return the folders that hold the dataset's files, and those above them up to its sources."""
     files = (file for pair in dataset.pairs for file in (pair.image, pair.mask))
     holding = {file.parent for file in (*files, *dataset.unpaired_files)}
     sources = {Path(source) for source in dataset.sources}
