@@ -6,11 +6,9 @@ import ast
 import os
 import subprocess
 import sys
-import tomllib
 from pathlib import Path
 
 from seg_core.common.home import PROJECT
-from seg_core.common.versions import VERSION
 
 MODEL_CODE = (
     "torch",
@@ -48,10 +46,6 @@ def test_torch_waits_until_it_is_used(tmp_path: Path) -> None:
     environment = os.environ | {"LESIONLAB_HOME": str(tmp_path), "GRADIO_ANALYTICS_ENABLED": "False"}
     done = subprocess.run([sys.executable, "-c", code], cwd=PROJECT, env=environment, capture_output=True, text=True, timeout=100)
     assert (done.returncode, done.stdout.strip()) == (0, "False"), done.stderr
-
-
-def test_the_version_is_the_projects() -> None:
-    assert tomllib.loads((PROJECT / "pyproject.toml").read_text())["project"]["version"] == VERSION
 
 
 def test_predicting_needs_no_torch(tmp_path: Path) -> None:
