@@ -14,7 +14,7 @@ import pytest
 
 from seg_core.common.home import PROJECT
 from seg_core.common.versions import VERSION
-from tests.test_shipped import SHIPPED
+from seg_core.prediction.catalogue import SHIPPED
 
 PACKAGED = {"checkpoints", "pages", "seg_core"}
 """Folders that are in the wheel whole; so is app.py."""
