@@ -49,9 +49,12 @@ models: setup ## train the shipped models by `best` again, on DATA=DIR (MORE=, O
 		$(if $(MORE),--more "$(MORE)") $(if $(ORIGINALS),--originals "$(ORIGINALS)")
 
 LOCK := $(IN_VENV) -m uv pip compile --quiet --universal --python-version 3.11 --custom-compile-command "make lock"
-lock: dev ## compile requirements*.txt from pyproject.toml
-	@$(LOCK) pyproject.toml --output-file requirements.txt
-	@$(LOCK) --group dev --constraints requirements.txt --output-file requirements-dev.txt
+lock: dev ## compile requirements*.txt from pyproject.toml; versions stay as they are where they can (ARGS=--upgrade takes the newest)
+	@$(LOCK) $(ARGS) pyproject.toml --output-file requirements.txt
+	@$(LOCK) $(ARGS) --group dev --constraints requirements.txt --output-file requirements-dev.txt
+
+wheel: dev ## build the package into dist/
+	@$(IN_VENV) -m hatchling build -d dist
 
 clean: ## remove the environment and caches; keeps runs and checkpoints
 	@rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

@@ -1,6 +1,10 @@
-"""LesionLab's core: models, data, metrics, training, checkpoints, prediction, runs. Usable as a library.
+"""LesionLab's core, usable as a library: data, networks, training, prediction, evaluation, runs, reports, command line.
 
-The names below are imported when they are first used, so that a program that only reads the run store never loads torch.
+Each room (subpackage) imports only from those below it, from `cli` at the top over `jobs`, `report`, `runs`, `evaluation`,
+`training`, `prediction`, `network` and `data` down to `common`. Begin with `seg_core.config`, the settings of a training, and
+`seg_core.training.loop`. The core knows no web framework: the pages in ``pages/`` and the server in ``app.py`` use it.
+
+The names exported here are imported on first use, so that a program that only reads the run store never loads torch.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The exceptions that stand for bad input, and how their texts list many things."""
+"""Exceptions for bad input, and the way their messages list names."""
 
 from __future__ import annotations
 
@@ -6,18 +6,18 @@ from collections.abc import Sequence
 
 
 class InputError(ValueError):
-    """Something the user gave cannot be used.
+    """Input from the user that cannot be used.
 
-    Its text is one sentence for the user: what is wrong, where, and what to do. The CLI prints it and exits 2, the pages
-    show it in place; nobody else catches it.
+    The message is one sentence for the user: what is wrong, where, and what to do. The command line prints it and exits with
+    status 2, the pages show it in place; no other code catches it.
     """
 
 
 class PassingError(InputError):
-    """A file that is there and cannot be read for now: its permissions or its drive may change, and the file need not."""
+    """A file that exists but cannot be read at present, because of its permissions or its drive."""
 
 
 def some_of(names: Sequence[str], most: int = 5) -> str:
-    """Names for a sentence: all of them, or the first ``most`` and how many more there are."""
+    """Join names for a sentence: all of them, or the first ``most`` and the number of the others."""
     more = f" and {len(names) - most} more" if len(names) > most else ""
     return ", ".join(names[:most]) + more

@@ -6,12 +6,10 @@ import ast
 import os
 import subprocess
 import sys
-import tomllib
 from pathlib import Path
 from typing import Any
 
 from seg_core.common.home import PROJECT
-from seg_core.common.versions import VERSION
 
 MODEL_CODE = (
     "torch",
@@ -42,10 +40,6 @@ def test_the_host_runs_no_model_code() -> None:
 
 def test_torch_waits_until_it_is_used(fresh_app: dict[str, Any]) -> None:
     assert (fresh_app["app_loads_torch"], fresh_app["pages_load_torch"]) == (False, False)
-
-
-def test_the_version_is_the_projects() -> None:
-    assert tomllib.loads((PROJECT / "pyproject.toml").read_text())["project"]["version"] == VERSION
 
 
 def test_predicting_needs_no_torch(tmp_path: Path) -> None:

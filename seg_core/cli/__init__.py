@@ -1,6 +1,7 @@
-"""The command line: for scripts, and for servers without a browser.
+"""The command line, for scripts and for servers without a browser. It may use every other room of `seg_core`.
 
-Results go to stdout (with ``--json`` the last line is one JSON object), progress to stderr; bad input exits 2 with one line.
+Results go to stdout (with ``--json`` the last line is one JSON object), progress to stderr. Bad input is one line on stderr and
+exit status 2. There is one module for each group of commands; begin with `training`, whose options come from `Config`.
 """
 
 from __future__ import annotations
@@ -30,15 +31,15 @@ app.add_typer(data.app, name="data")
 
 
 def main() -> NoReturn:
-    """Run the command line; bad input is one line on stderr and exit status 2."""
+    """Run the command line and exit with its status."""
     if isinstance(sys.stdout, TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")  # file names may hold what is no text
+        sys.stdout.reconfigure(errors="backslashreplace")  # file names may contain bytes that are not text
     try:
         status = app(standalone_mode=False)
     except InputError as error:
         print(f"lesionlab: {error}", file=sys.stderr)
         sys.exit(2)
-    except TyperException as error:  # a word or a number on the command line that cannot be; empty where help was shown instead
+    except TyperException as error:  # a wrong argument; its message is empty if help was shown instead
         if message := " ".join(error.format_message().split()).rstrip("."):
             print(f"lesionlab: {message}; see --help.", file=sys.stderr)
         sys.exit(2)

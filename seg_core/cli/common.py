@@ -1,4 +1,4 @@
-"""What the commands share: where they print, their common options, and a progress bar."""
+"""Shared by the commands: where they print, common options, and a progress bar."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def print_json(value: dict[str, Any]) -> None:
 
 
 def work_here_and_report(store: RunStore, run: Run, as_json: bool) -> None:
-    """Wait for the run's turn, train it in this process, and say how it ended."""
+    """Train a run in this process when its turn comes, and print how it ended."""
     text, result = work_here_on(store, run)
     report(text, result, as_json)
     if result["status"] == "failed":
@@ -57,7 +57,7 @@ def work_here_and_report(store: RunStore, run: Run, as_json: bool) -> None:
 
 
 def work_here_on(store: RunStore, run: Run) -> tuple[str, dict[str, Any]]:
-    """Wait for the run's turn and train it in this process; how it ended, in words and for JSON. A failure is said on stderr."""
+    """Train a run in this process when its turn comes; return how it ended as text and for JSON. Print a failure to stderr."""
     from seg_core.runs.worker import work_here
 
     run = work_here(store, run.id, lambda text: screen.print(text))
@@ -82,13 +82,13 @@ def work_here_on(store: RunStore, run: Run) -> tuple[str, dict[str, Any]]:
 
 
 class _Advance(Protocol):
-    """Moves a bar; with ``what``, the bar says so."""
+    """Update a bar, and its text if ``what`` is given."""
 
     def __call__(self, done: int, total: int, what: str = "") -> None: ...
 
 
 class progress:
-    """A progress bar on a terminal's stderr, gone when done: ``with progress("What") as advance: advance(done, total)``."""
+    """A progress bar on stderr, on terminals only: ``with progress("What") as advance: advance(done, total)``."""
 
     def __init__(self, what: str, in_bytes: bool = False) -> None:
         count = DownloadColumn() if in_bytes else MofNCompleteColumn()
@@ -100,7 +100,7 @@ class progress:
         return self._advance
 
     def _advance(self, done: int, total: int, what: str = "") -> None:
-        self._bar.start()  # not before there is something to show: stopping a bar leaves an empty line
+        self._bar.start()  # only now: a bar that was started leaves an empty line when it stops
         self._bar.update(self._task, completed=done, total=total or None, description=what or None)
 
     def __exit__(self, *_: object) -> None:

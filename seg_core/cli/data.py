@@ -1,4 +1,4 @@
-"""Commands on datasets."""
+"""The commands below `data`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import typer
 
 from seg_core.cli.common import JsonOption, output, print_json, progress, report, screen
 
-app = typer.Typer(help="Look at datasets, and fetch the official one.", no_args_is_help=True)
+app = typer.Typer(help="Check datasets, and download the official one.", no_args_is_help=True)
 
 
 @app.command("check")
@@ -17,9 +17,9 @@ def check_data(
     sources: Annotated[list[str], typer.Argument(help="Dataset folders, or 'sample'.", metavar="DIR|sample...")],
     as_json: JsonOption = False,
 ) -> None:
-    """Look at every pair, and list all problems with what to do; exits 1 if any of them keeps a pair from training.
+    """Check every pair and list all problems with their remedies; exit with status 1 if any of them is an error.
 
-    Photographs of which one trains and another validates or tests are compared, and named where they look the same.
+    Photographs that look the same are listed if one is in the training split and the other in validation or test.
     """
     from seg_core.data.dataset import open_dataset
     from seg_core.data.scan.dataset_scan import scan_dataset
@@ -36,7 +36,9 @@ def check_data(
         print_json({"name": dataset.name, "fingerprint": dataset.fingerprint, "pairs": counts, "problems": listed})
     else:
         output.print(
-            f"{dataset.name}: " + ", ".join(f"{count} {part}" for part, count in counts.items()) + f"; {len(problems)} problems."
+            f"{dataset.name}: "
+            + ", ".join(f"{count} {split}" for split, count in counts.items())
+            + f"; {len(problems)} problems."
         )
         for problem in problems:
             output.print(f"  {'error' if problem.is_error else 'warning'}  {problem.message}")
@@ -49,7 +51,7 @@ def fetch_official(
     output_folder: Annotated[Path, typer.Option("--output", help="Folder for the data.", metavar="DIR")],
     as_json: JsonOption = False,
 ) -> None:
-    """Fetch the official data of ISIC 2016 (900 pairs to train, 379 to test), or what is missing of them after a break."""
+    """Download the official data of ISIC 2016: 900 pairs to train, 379 to test. An interrupted download is continued."""
     from seg_core.data.dataset import open_dataset
     from seg_core.data.isic2016.fetch import fetch_isic2016
 
@@ -57,7 +59,7 @@ def fetch_official(
         with progress("Fetching", in_bytes=True) as advance:
             folder = fetch_isic2016(output_folder, advance)
     except KeyboardInterrupt:
-        screen.print("Stopped; what was fetched is kept, and the same command goes on from there.")
+        screen.print("Stopped. The same command continues the download.")
         raise typer.Exit(130) from None
     dataset = open_dataset(folder)
     counts = dataset.counts

@@ -19,19 +19,20 @@ if TYPE_CHECKING:
 app = typer.Typer()
 
 TtaOption = Annotated[
-    bool, typer.Option("--tta", help="Test-time augmentation: the mean over the square's eight symmetries, eight times the work.")
+    bool,
+    typer.Option("--tta", help="Test-time augmentation: average over the eight symmetries of the square; eight times the work."),
 ]
 
 
 @app.command()
 def evaluate(
-    model: Annotated[Path, typer.Argument(help="A .safetensors checkpoint, or a folder of masks that any program predicted.")],
+    model: Annotated[Path, typer.Argument(help="A .safetensors checkpoint, or a folder of masks predicted by any program.")],
     data: DataOption,
-    split: Annotated[str | None, typer.Option(help="train, val or test; test where there is one, else val.")] = None,
+    split: Annotated[str | None, typer.Option(help="train, val or test; by default test if there is one, else val.")] = None,
     tta: TtaOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Score a checkpoint, or a folder of masks named like the photographs, on a split; every image at its stored resolution."""
+    """Score a checkpoint, or a folder of masks named like the photographs, on a split at stored resolution."""
     from seg_core.config import SplitSpec
     from seg_core.data.dataset import open_dataset
     from seg_core.evaluation.evaluate import evaluate as score
@@ -44,12 +45,14 @@ def evaluate(
     checkpoint = None if model.is_dir() else load_checkpoint(model, tta=tta)
     dataset = open_dataset(data)
     chosen = split or ("test" if dataset.test else "val")
-    drawing = checkpoint.config.split_spec if checkpoint else SplitSpec()
-    pairs = dataset.pairs_of(chosen, drawing)
+    spec = checkpoint.config.split_spec if checkpoint else SplitSpec()
+    pairs = dataset.pairs_of(chosen, spec)
     if checkpoint is None and chosen != "test" and not dataset.counts["val"]:
-        screen.print(f"Validation is {drawing.words}.")
+        screen.print(f"Validation is {spec.words}.")
     if checkpoint and chosen != "test" and checkpoint.metadata["dataset"]["fingerprint"] != dataset.fingerprint:
-        screen.print(f"This model was trained on other data, so the {chosen} part drawn here may hold what it was trained on.")
+        screen.print(
+            f"This model was trained on other data, so the {chosen} split may contain photographs that it was trained on."
+        )
     predictor = checkpoint or open_predicted_masks(model, pairs)
     with progress(f"Evaluating on {chosen}") as advance:
         found = score(predictor, pairs, advance, allow_missing=True)
@@ -73,7 +76,7 @@ def predict(
     output_folder: Annotated[Path, typer.Option("--output", help="Folder for the masks.", metavar="DIR")],
     tta: TtaOption = False,
 ) -> None:
-    """Write the mask of each photograph as STEM_mask.png: 0 and 255, the photograph's own size."""
+    """Write the mask of each photograph as STEM_mask.png, with values 0 and 255 and the size of the photograph."""
     from seg_core.common.parallel import ordered_map
     from seg_core.data.folders import list_images
     from seg_core.prediction.checkpoint import load_checkpoint
@@ -118,16 +121,16 @@ def publish(
     checkpoint: Annotated[Path, typer.Argument(help="The checkpoint of a run.")],
     data: DataOption,
     output_folder: Annotated[Path, typer.Option("--output", help="Folder for the model and its card.", metavar="DIR")],
-    suffix: Annotated[str, typer.Option(help="Set behind the recipe in the files' names.")] = "",
+    suffix: Annotated[str, typer.Option(help="Added to the recipe in the files' names.")] = "",
     originals: Annotated[
         str | None, typer.Option(help="Folder with the validation photographs at their original size.", metavar="DIR")
     ] = None,
     beside: Annotated[
-        Path | None, typer.Option(help="Another published model, to say what this one gains.", metavar="CHECKPOINT")
+        Path | None, typer.Option(help="Another published model, to compare this one with.", metavar="CHECKPOINT")
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Write a model in fp16 with a card: scored on the validation and the test split of the data it was trained on."""
+    """Write a model in fp16, with a card of its scores on the validation and test splits of its dataset."""
     from seg_core.data.dataset import open_dataset
     from seg_core.report.publishing import publish as write
 
@@ -148,13 +151,13 @@ def publish(
 @app.command()
 def export(
     checkpoint: Annotated[Path, typer.Argument(help="A .safetensors checkpoint.")],
-    format: Annotated[Literal["onnx"], typer.Option(help="The kind of file.")] = "onnx",
+    format: Annotated[Literal["onnx"], typer.Option(help="File format.")] = "onnx",
     target: Annotated[
-        Path | None, typer.Option("--output", help="The file; beside the checkpoint by default.", metavar="FILE")
+        Path | None, typer.Option("--output", help="The file; by default beside the checkpoint.", metavar="FILE")
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Write a model as ONNX, batch and size free, after its probabilities were compared with torch's."""
+    """Write a model as ONNX with free batch and image sizes, after comparing its probabilities with torch's."""
     from seg_core.prediction.export import export_onnx
 
     result = export_onnx(expanded(checkpoint), expanded(target) if target else None)

@@ -1,4 +1,4 @@
-"""The command `report`."""
+"""The command `report`, which writes the HTML report."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ app = typer.Typer()
 @app.command("report")
 def write(
     run_ids: Annotated[list[int], typer.Argument(help="The runs' numbers.", metavar="RUN...")],
-    target: Annotated[Path, typer.Option("--output", help="The HTML file.", metavar="FILE")],
+    target: Annotated[Path, typer.Option("--output", help="The HTML file to write.", metavar="FILE")],
     as_json: JsonOption = False,
 ) -> None:
-    """Write one HTML file that says how runs were made, what they score, and which one is better."""
+    """Write an HTML file on runs: settings, scores with intervals, and which run is better."""
     from seg_core.jobs.kept import kept_evaluation
     from seg_core.report import write_report
     from seg_core.runs.store import RunStore

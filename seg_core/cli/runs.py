@@ -1,4 +1,4 @@
-"""Commands on runs: look, stop, go on, queue, describe, delete."""
+"""The commands below `runs`."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from rich.table import Table
 from seg_core.cli.common import JsonOption, RunArgument, output, print_json, report, work_here_and_report
 from seg_core.errors import InputError
 
-app = typer.Typer(help="List, show, steer or delete runs.", no_args_is_help=True)
+app = typer.Typer(help="List, show, stop, resume, edit or delete runs.", no_args_is_help=True)
 
 
 @app.command("list")
 def list_runs(as_json: JsonOption = False) -> None:
-    """All runs, the newest first."""
+    """List all runs, newest first."""
     from seg_core.runs.store import RunStore
 
     store = RunStore()
@@ -38,7 +38,7 @@ def list_runs(as_json: JsonOption = False) -> None:
 
 @app.command("show")
 def show_run(run_id: RunArgument, as_json: JsonOption = False) -> None:
-    """One run: its settings, where it stands, and the end of its log."""
+    """Show a run: status, settings, and the last lines of its log."""
     from seg_core.runs.store import RunStore
 
     store = RunStore()
@@ -58,20 +58,20 @@ def show_run(run_id: RunArgument, as_json: JsonOption = False) -> None:
 @app.command("stop")
 def stop_run(
     run_id: RunArgument,
-    after_epoch: Annotated[bool, typer.Option("--after-epoch", help="Let it finish the epoch at work first.")] = False,
+    after_epoch: Annotated[bool, typer.Option("--after-epoch", help="Finish the current epoch first.")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Stop a run within one batch, or after its epoch; its model is kept."""
+    """Stop a run after the current batch or epoch; its model is kept."""
     from seg_core.runs.store import RunStore
 
     run = RunStore().queue.stop(run_id, after_epoch=after_epoch)
-    what = "stops after the epoch at work" if run.stop_after_epoch and run.status == "running" else f"is {run.status}"
+    what = "stops after the current epoch" if run.stop_after_epoch and run.status == "running" else f"is {run.status}"
     report(f"Run {run.id} {what}.", run, as_json)
 
 
 @app.command("resume")
 def resume_run(run_id: RunArgument, as_json: JsonOption = False) -> None:
-    """Go on with a stopped, failed or lost run here, at the epoch that was interrupted."""
+    """Resume a stopped, failed or lost run here, from the interrupted epoch."""
     from seg_core.runs.store import RunStore
 
     store = RunStore()
@@ -82,10 +82,10 @@ def resume_run(run_id: RunArgument, as_json: JsonOption = False) -> None:
 @app.command("continue")
 def continue_run(
     run_id: RunArgument,
-    epochs: Annotated[int, typer.Option(help="Epochs to train beyond those it has finished.")],
+    epochs: Annotated[int, typer.Option(help="Epochs to add.")],
     as_json: JsonOption = False,
 ) -> None:
-    """Train a finished run for more epochs, here."""
+    """Train a finished run for more epochs here."""
     from seg_core.runs.store import RunStore
 
     store = RunStore()
@@ -95,23 +95,24 @@ def continue_run(
 @app.command("move")
 def move_run(
     run_id: RunArgument,
-    by: Annotated[int, typer.Option(help="Places back in line; forward if negative.")],
+    by: Annotated[int, typer.Option(help="Places towards the end of the queue; towards its front if negative.")],
     as_json: JsonOption = False,
 ) -> None:
-    """Move a queued run in line."""
+    """Move a run in the queue."""
     from seg_core.runs.store import RunStore
 
     store = RunStore()
     store.queue.move(run_id, by)
     line = [run.id for run in store.queue.queued()]
-    report(f"The runs in line, the next one first: {', '.join(map(str, line))}.", {"line": line}, as_json)
+    report(f"The queue, the next run first: {', '.join(map(str, line))}.", {"line": line}, as_json)
 
 
 @app.command("slots")
 def set_slots(
-    slots: Annotated[int | None, typer.Argument(help="How many from now on.", metavar="[N]")] = None, as_json: JsonOption = False
+    slots: Annotated[int | None, typer.Argument(help="Number of runs from now on.", metavar="[N]")] = None,
+    as_json: JsonOption = False,
 ) -> None:
-    """Say or set how many runs train at a time."""
+    """Show or set how many runs train at a time."""
     from seg_core.runs.dispatch import dispatch
     from seg_core.runs.store import RunStore
 
@@ -126,12 +127,15 @@ def set_slots(
 @app.command("edit")
 def edit_run(
     run_id: RunArgument,
-    name: Annotated[str | None, typer.Option(help="What to call it.")] = None,
-    notes: Annotated[str | None, typer.Option(help="Any text.")] = None,
-    tag: Annotated[list[str] | None, typer.Option(help="A tag; all of its tags are replaced. An empty one removes them.")] = None,
+    name: Annotated[str | None, typer.Option(help="Name of the run.")] = None,
+    notes: Annotated[str | None, typer.Option(help="Notes on the run.")] = None,
+    tag: Annotated[
+        list[str] | None,
+        typer.Option(help="A tag; give it several times for more. Replaces all tags; an empty one removes them."),
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Set the name, the notes or the tags of a run."""
+    """Set the name, notes or tags of a run."""
     from seg_core.runs.store import RunStore
 
     run = RunStore().annotate(run_id, name=name, notes=notes, tags=tag or None)
@@ -142,10 +146,10 @@ def edit_run(
 @app.command("delete")
 def delete_run(
     run_id: RunArgument,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask for confirmation.")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Delete a run with its model, its masks and its log."""
+    """Delete a run with its model, masks and log."""
     from seg_core.runs.store import RunStore
 
     store = RunStore()

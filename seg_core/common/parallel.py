@@ -1,4 +1,4 @@
-"""The same done to many things on all cores, with the results in order and few of them in memory."""
+"""A parallel map that keeps the order of its items and few results in memory."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 MOST_WORKERS = 8
-"""Each may hold a photograph at its stored size and what is computed of it, up to some hundred megabytes."""
+"""Each may hold a photograph at its stored size and arrays computed from it: up to some hundred megabytes."""
 
 
 def ordered_map(function: Callable[[Item], Result], items: Iterable[Item]) -> Generator[Result, None, None]:
-    """Like `map`, on all cores: for what lets go of the interpreter's lock, as Pillow, NumPy and OpenVINO do while they work.
+    """Like `map`, in threads on all cores: for functions that release the GIL, as Pillow, NumPy and OpenVINO do.
 
-    No more is begun than two items a core ahead of the one that is taken next. When the caller stops taking (`contextlib.closing`
-    makes that certain), or a call raises, what has not begun never begins.
+    At most two items per core are computed ahead of the next result. If the caller closes the generator (use
+    `contextlib.closing`) or a call raises, the remaining items are never started.
     """
     workers = min(os.cpu_count() or 1, MOST_WORKERS)
     ahead: deque[Future[Result]] = deque()

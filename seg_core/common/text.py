@@ -1,8 +1,8 @@
-"""Text from the file system."""
+"""Names from the file system as text."""
 
 from __future__ import annotations
 
 
 def legible(text: str) -> str:
-    """A text that UTF-8 can hold: a file name may contain bytes that are no text; each becomes a question mark."""
+    """Replace what UTF-8 cannot encode with question marks: file names may contain bytes that are not text."""
     return text.encode(errors="replace").decode()

@@ -1,4 +1,4 @@
-"""The versions that a result depends on."""
+"""Versions of LesionLab and of the software that results depend on."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ import platform
 from importlib.metadata import version
 
 VERSION = "0.2.0"
+"""The one place of the version: pyproject.toml reads it here, and tests compare CHANGELOG.md and CITATION.cff."""
 
 
 def versions() -> dict[str, str]:
-    """LesionLab, Python, the operating system, and the packages that compute."""
+    """Return the versions of LesionLab, Python, the operating system, and the packages that compute, by name."""
     packages = {name: version(name) for name in ("torch", "torchvision", "numpy", "pillow")}
     return {"lesionlab": VERSION, "python": platform.python_version(), "platform": platform.platform(), **packages}

@@ -18,6 +18,7 @@ from PIL import Image
 
 from seg_core import cli
 from seg_core.common.home import PROJECT
+from seg_core.config import SET_BY_PROGRAM, Config, option_name
 from seg_core.data.dataset import open_dataset
 from seg_core.evaluation.evaluate import evaluate
 from seg_core.network import build_model
@@ -163,7 +164,7 @@ def test_evaluate_gives_the_agreed_numbers(checkpoint: Checkpoint, data: Path, l
     assert f"dice             {result['dice']:.4f}" in text
 
 
-def test_evaluate_takes_a_folder_with_nothing_but_a_test_part(checkpoint: Checkpoint, tmp_path: Path, lab: Lab) -> None:
+def test_evaluate_takes_a_folder_with_only_a_test_split(checkpoint: Checkpoint, tmp_path: Path, lab: Lab) -> None:
     data = make_dataset(tmp_path / "test only", layout="isic2016", test=2)
     assert lab("evaluate", checkpoint.path, "--data", data, "--json").json["n"] == 2
     assert "0 pairs to train" in lab.refuses("evaluate", checkpoint.path, "--data", data, "--split", "val")
@@ -342,6 +343,16 @@ def test_without_arguments_the_commands_are_listed(lab: Lab) -> None:
     assert "work" not in lab("--help").out.split()  # for the app alone
 
 
+def test_every_setting_is_an_option_with_its_help_and_its_values(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "300")
+    lines = [re.sub("[│ ]+", " ", line) for line in lab("train", "--help").out.splitlines()]
+    for name in {*Config.model_fields} - SET_BY_PROGRAM:
+        (line,) = [line for line in lines if line.startswith(f" {option_name(name)} <") or f" {option_name(name)} " in line[:20]]
+        assert name in ("recipe", "folds") or str(Config.model_fields[name].description) in line
+    assert any("[default: (0.002 by best, 0.001 by report)]" in line for line in lines)
+    assert not any("schedule-from" in line for line in lines)
+
+
 def test_the_queue_is_steered_from_a_terminal(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("seg_core.runs.dispatch.dispatch", lambda store: None)  # no worker comes in between
     store = RunStore()
@@ -349,9 +360,9 @@ def test_the_queue_is_steered_from_a_terminal(lab: Lab, monkeypatch: pytest.Monk
     assert lab("runs", "slots").out == "1 run trains at a time.\n"
     assert lab("runs", "slots", 2, "--json").json == {"slots": 2}
     assert lab.refuses("runs", "slots", 9) == "9 runs cannot train at a time; choose a number from 1 to 8."
-    assert lab("runs", "move", two, "--by", -1).out == f"The runs in line, the next one first: {two}, {one}.\n"
+    assert lab("runs", "move", two, "--by", -1).out == f"The queue, the next run first: {two}, {one}.\n"
     assert store.claims.claim(two)
-    assert lab("runs", "stop", two, "--after-epoch").out == f"Run {two} stops after the epoch at work.\n"
+    assert lab("runs", "stop", two, "--after-epoch").out == f"Run {two} stops after the current epoch.\n"
     assert store.progress.should_stop_after_epoch(two)
     assert lab.refuses("runs", "move", two, "--by", 1) == f"Run {two} is running; only queued runs can be moved."
     assert lab.refuses("runs", "continue", one, "--epochs", 2).startswith(f"Run {one} is queued; only finished runs")
@@ -471,7 +482,7 @@ def test_ctrl_c_keeps_what_was_fetched(archives: Server, tmp_path: Path, lab: La
     archives.faults["GET", TRAINING_DATA] = [interrupt]
     done = lab("data", "isic2016", "--output", tmp_path / "data", "--json")
     assert (done.status, done.out) == (130, "")
-    assert " ".join(done.err.split()) == "Stopped; what was fetched is kept, and the same command goes on from there."
+    assert " ".join(done.err.split()) == "Stopped. The same command continues the download."
     assert lab("data", "isic2016", "--output", tmp_path / "data", "--json").json["pairs"]["train"] == 3
 
 
