@@ -13,6 +13,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
+from hypothesis import settings
 from playwright.sync_api import Browser, ConsoleMessage, Page, Request, expect, sync_playwright
 
 from seg_core.data import check
@@ -25,6 +26,9 @@ from tests.find_chromium import ADVICE, find_chromium
 from tests.helpers import thin_networks
 
 pytest_plugins = ["tests.fixtures"]
+
+settings.register_profile("lesionlab", deadline=None)  # a busy machine is no failure
+settings.load_profile("lesionlab")
 
 CHROMIUM_FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 

@@ -215,6 +215,3 @@ def test_streamlit_has_the_colours_of_the_theme(streamlit_toml: dict[str, Any]) 
         assert dict(zip(asdict(palette), (theme[name][key] for key in keys), strict=True)) == asdict(palette)
     assert (theme["font"], theme["baseRadius"]) == (FONT, RADIUS)
     assert "base" not in theme
-
-
-# In a browser
