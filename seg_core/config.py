@@ -116,6 +116,7 @@ class Config(BaseModel):
         default="one-cycle", description="Schedule of the learning rate over the run."
     )
     swa_fraction: float = Field(
+        title="SWA share",
         default=0.0,
         ge=0,
         lt=1,
@@ -133,6 +134,7 @@ class Config(BaseModel):
         description="report: the four kinds that the student report names. standard: those, quarter turns, blur, and bare skin.",
     )
     val_fraction: float = Field(
+        title="Validation share",
         default=SplitSpec().val_fraction,
         gt=0,
         lt=1,
@@ -163,7 +165,9 @@ class Config(BaseModel):
         default="none",
         description="tensorboard: also write the metrics of every epoch as TensorBoard event files into the run's folder.",
     )
-    skip_problems: bool = Field(default=False, description="Leave out pairs with errors instead of refusing to train.")
+    skip_problems: bool = Field(
+        title="Skip pairs with problems", default=False, description="Leave out pairs with errors instead of refusing to train."
+    )
 
     @classmethod
     def of(cls, recipe: str = "best", **settings: Any) -> Config:

@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from pages.shared.html import environment
 
 CLICK = """
 element.addEventListener("click", (event) => {
@@ -71,6 +71,4 @@ def _render(macro: str, *arguments: Any) -> str:
 
 @cache
 def _macros() -> Any:
-    loader = FileSystemLoader(Path(__file__).parent)
-    environment = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    return environment.get_template("markup.html").module
+    return environment.from_string(Path(__file__).with_name("markup.html").read_text(encoding="utf-8")).module

@@ -8,18 +8,12 @@ import annotated_types
 import streamlit as st
 from pydantic.fields import FieldInfo
 
-from seg_core.config import Config
+from seg_core.config import SET_BY_PROGRAM, Config
 
-ELSEWHERE = {"variant", "recipe", "schedule_from"}
+ELSEWHERE = {"variant", "recipe", *SET_BY_PROGRAM}
 """Fields that are set elsewhere on the page, or not by the user."""
 BY_FOLDS = {"val_fraction", "folds", "fold"}
 """Fields that a cross-validation sets or does not use."""
-LABELS = {
-    "learning_rate": "Learning rate",
-    "val_fraction": "Validation share",
-    "swa_fraction": "SWA share",
-    "skip_problems": "Skip pairs with problems",
-}
 
 
 def settings_panel(recipe: str, start: Config | None, key: str, *, cross_validation: bool = False) -> dict[str, Any]:
@@ -47,7 +41,7 @@ def settings_panel(recipe: str, start: Config | None, key: str, *, cross_validat
 
 
 def _widget(name: str, field: FieldInfo, default: Any, key: str, *, disabled: bool) -> Any:
-    label = LABELS.get(name, name.replace("_", " ").capitalize())
+    label = field.title or name.replace("_", " ").capitalize()
     look: dict[str, Any] = {"help": field.description, "key": key, "persist_state": "session", "disabled": disabled}
     if get_origin(field.annotation) is Literal:
         options = list(get_args(field.annotation))

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from jinja2 import Environment, StrictUndefined
 from starlette.responses import HTMLResponse
 
+from pages.shared.html import environment
 from pages.shared.theme import DARK, FONT, LIGHT, RADIUS
 
-_TEMPLATE = Environment(autoescape=True, undefined=StrictUndefined).from_string(
+_TEMPLATE = environment.from_string(
     Path(__file__).with_name("sign_in.html").read_text(encoding="utf-8"),
     {
         "light": LIGHT,

@@ -8,7 +8,8 @@ from typing import Any
 from jinja2 import Environment, StrictUndefined, Template
 from markupsafe import Markup
 
-_environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+"""For templates in files of their own; `render` is for short ones."""
 
 
 def render(template: str, **values: Any) -> Markup:
@@ -18,4 +19,4 @@ def render(template: str, **values: Any) -> Markup:
 
 @lru_cache(maxsize=64)
 def _compiled(template: str) -> Template:
-    return _environment.from_string(template)
+    return environment.from_string(template)

@@ -46,6 +46,6 @@ def _weights_file() -> Path:
     except (URLError, OSError, RuntimeError) as error:
         raise InputError(
             "The ImageNet weights of MobileNetV2 are not on this machine and could not be downloaded "
-            f"({error}); run `make setup`, or train with random encoder weights."
+            f"({error}); put {_FILE} into {in_hub.parent}, or train with random encoder weights."
         ) from error
     return in_hub

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -40,9 +40,9 @@ class Sample:
     """Validation photograph (S, S, 3) uint8 with its true mask (S, S) bool and the model's probabilities (S, S) float32."""
 
     id: str
-    photo: np.ndarray
-    truth: np.ndarray
-    probability: np.ndarray
+    photo: np.ndarray = field(repr=False)
+    truth: np.ndarray = field(repr=False)
+    probability: np.ndarray = field(repr=False)
 
 
 @dataclass(frozen=True)
