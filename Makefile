@@ -28,7 +28,7 @@ test-slow: dev ## run the slow tests
 	@$(IN_VENV) -m tests.find_chromium --install
 	@$(IN_VENV) -m pytest -m slow $(ARGS)
 
-check: dev ## lint, format, types, who imports whom; JavaScript and CSS too
+check: dev ## lint, format, types, import contracts; JavaScript and CSS too
 	@$(IN_VENV) -m ruff check --quiet --no-cache .
 	@$(IN_VENV) -m ruff format --check --quiet .
 	@$(IN_VENV) -m mypy --no-error-summary

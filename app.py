@@ -116,7 +116,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         with listen(options.host, options.port, password) as listener:
             store = RunStore()
             serve(listener, store, password)
-            print(f"\nLesionLab has stopped.{what_goes_on(store)}")
+            print(f"\nLesionLab has stopped.{continuing_runs(store)}")
     except InputError as problem:
         print(problem, file=sys.stderr)
         return 2
@@ -226,8 +226,8 @@ def leave(*_: object) -> NoReturn:
     os._exit(0)
 
 
-def what_goes_on(store: RunStore) -> str:
-    """Tell which runs go on after the app has stopped, and how to stop them."""
+def continuing_runs(store: RunStore) -> str:
+    """Return a sentence on the runs that continue after the app has stopped, and the commands to stop them."""
     going_on = [run for run in store.list_runs() if run.is_active]
     if not going_on:
         return ""

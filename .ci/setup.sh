@@ -41,11 +41,11 @@ is_done() {
 make_environment() {
     # The commands in a moved .venv still point to where it was.
     if [ -f .venv/lesionlab ] && [ "$(head -n 1 .venv/lesionlab)" != "$(pwd)" ]; then
-        say "this folder has moved, so its environment is made anew"
+        say "this folder has moved, so its environment is made again"
         rm -rf .venv
     fi
     if [ -e .venv ] && ! runs .venv/bin/python; then
-        say "the Python of .venv is gone or too old, so the environment is made anew"
+        say "the Python of .venv is gone or too old, so the environment is made again"
         rm -rf .venv
     fi
     if [ ! -e .venv ]; then

@@ -39,7 +39,7 @@ def main() -> None:
 
 
 def marked(model: Checkpoint, squares: Mapping[str, np.ndarray]) -> list[str]:
-    """Return the ids of those squares of which a model marks 2 % or more."""
+    """Return the ids of the squares where a model marks 2 % or more of the pixels."""
     return [id for id, square in squares.items() if model.predict(np.ascontiguousarray(square)).mask().mean() >= MARKED]
 
 

@@ -49,7 +49,7 @@ def draw(target: Path) -> None:
     from playwright.sync_api import sync_playwright
     from plotly.subplots import make_subplots
 
-    from tests.find_chromium import find_chromium
+    from tests.find_chromium import FLAGS, find_chromium
 
     titles = list(STUDENT_REPORT_METRICS.values())
     figure = make_subplots(2, 2, subplot_titles=titles, vertical_spacing=0.12, horizontal_spacing=0.07)
@@ -72,7 +72,7 @@ def draw(target: Path) -> None:
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
         page_file = Path(folder, "figure.html")
         figure.write_html(page_file, include_plotlyjs=True)
-        browser = playwright.chromium.launch(executable_path=str(find_chromium()), args=["--no-sandbox", "--disable-gpu"])
+        browser = playwright.chromium.launch(executable_path=str(find_chromium()), args=FLAGS)
         page = browser.new_page(viewport={"width": 1220, "height": 780})
         page.goto(page_file.as_uri())
         page.locator(".main-svg").first.wait_for()

@@ -23,7 +23,7 @@ from seg_core.config import VARIANT_LABELS, VARIANTS
 from seg_core.data.sample.folder import sample_folder
 from seg_core.runs.store import RunStore
 from tests.app_process import AppProcess
-from tests.find_chromium import find_chromium
+from tests.find_chromium import FLAGS, find_chromium
 from tests.helpers import wait_until
 
 STARTS, EPOCHS, PAGE_CHANGES, DROPS, MOVES = 3, 10, 60, 5, 10
@@ -58,7 +58,7 @@ def main() -> None:
         os.environ["LESIONLAB_HOME"] = folder
         head()
         row("restart until the app answers, s", [_start_and_stop(Path(folder)) for _ in range(STARTS)])
-        browser = playwright.chromium.launch(executable_path=find_chromium(), args=["--no-sandbox", "--disable-gpu"])
+        browser = playwright.chromium.launch(executable_path=find_chromium(), args=FLAGS)
         app = AppProcess(Path(folder), OMP_NUM_THREADS=str(psutil.cpu_count(logical=False)))
         page = browser.new_page(viewport={"width": 1280, "height": 900})
         try:

@@ -24,7 +24,7 @@ from seg_core.config import Config
 from seg_core.prediction.catalogue import available_checkpoints
 from seg_core.runs.store import RunStore
 from tests.app_process import AppProcess
-from tests.find_chromium import find_chromium
+from tests.find_chromium import FLAGS, find_chromium
 from tests.helpers import wait_until
 
 RUNS, OPENINGS, POLLS, EPOCHS, IDLE_SECONDS, OPEN_SECONDS, FAST_POLLS = 500, 7, 100, 20, 20, 60, 5000
@@ -47,10 +47,10 @@ def main() -> None:
         row("start until the app answers, s", [_seconds_to_start(home) for _ in range(3)])
         row(f"checkpoints of {RUNS} runs listed, first time in a process, s", [timed(available_checkpoints)])
         row(f"checkpoints of {RUNS} runs listed again, ms", [1000 * timed(available_checkpoints) for _ in range(10)])
-        browser = playwright.chromium.launch(executable_path=find_chromium(), args=["--no-sandbox", "--disable-gpu"])
+        browser = playwright.chromium.launch(executable_path=find_chromium(), args=FLAGS)
         try:
             _app(home, lambda app: _visitors(browser, app))
-            # In a second app: what the visitors asked for still takes memory in the first.
+            # In a second app: the requests of the visitors still take memory in the first.
             _app(home, lambda app: _training(browser, app))
         finally:
             browser.close()

@@ -65,7 +65,7 @@ def main() -> None:
     print("| --- " * 8 + "|")
     with tempfile.TemporaryDirectory() as folder:
         for source in filter(None, (options.data, options.originals)):
-            data = _some_of(source, Path(folder, Path(source).name))
+            data = _linked_subset(source, Path(folder, Path(source).name))
             for variant in VARIANTS if source == options.data else VARIANTS[:1]:
                 print(_row(Path(source).name, data, variant, Path(folder)), flush=True)
 
@@ -93,7 +93,7 @@ def _child(module: Sequence[str], environment: Mapping[str, str]) -> Any:
     return json.loads(done.stdout.splitlines()[-1])
 
 
-def _some_of(source: str, target: Path) -> Path:
+def _linked_subset(source: str, target: Path) -> Path:
     """Make a dataset, in the generic layout, of links to training photographs of another one."""
     for kind in ("images", "masks"):
         (target / kind).mkdir(parents=True)

@@ -6,8 +6,8 @@
 
 A candidate has a name, and settings that differ from the recipe. `run` trains each as a group of runs in the queue, which Monitor
 shows; a run that exists already is not trained again. `table` evaluates all candidates and prints their scores. `masks` prints
-what treating the masks of one candidate afterwards gives: test-time augmentation, other thresholds, fewer specks and holes. Both
-print Markdown. docs/recipe.md has the protocol and the results.
+the scores of one candidate's masks with test-time augmentation, other thresholds, or post-processing (largest region, holes
+filled). Both print Markdown. docs/recipe.md has the protocol and the results.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def main() -> None:
     run.add_argument("--seeds", default="0", help="seeds, joined by commas")
     run.add_argument("candidates", nargs="+", metavar="NAME[: SETTINGS]")
     commands.add_parser("table", help="print the scores of all candidates")
-    masks = commands.add_parser("masks", help="print the scores of a candidate's masks, treated in several ways")
+    masks = commands.add_parser("masks", help="print the scores of a candidate's masks, post-processed in several ways")
     masks.add_argument("name")
     options = parser.parse_args()
     store = RunStore()
@@ -138,7 +138,7 @@ def _means(values: Sequence[float], groups: Sequence[Any]) -> list[float]:
 
 
 def masks_table(runs: Sequence[Run]) -> str:
-    """Mean IoU of masks on the validation splits, at stored resolution, treated in several ways, as Markdown."""
+    """Mean IoU of masks on the validation splits, at stored resolution, post-processed in several ways, as Markdown."""
     scores: dict[str, list[float]] = {}
     for run in runs:
         pairs = _validation(run)

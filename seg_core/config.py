@@ -70,7 +70,7 @@ class SplitSpec(NamedTuple):
 
     @property
     def words(self) -> str:
-        """How validation photographs are chosen, where the dataset has no validation split of its own."""
+        """The choice of validation photographs in words, where the dataset has no validation split of its own."""
         return f"fold {self.fold} of {self.folds}, by seed {self.seed}" if self.folds > 1 else f"split off by seed {self.seed}"
 
 
@@ -144,7 +144,7 @@ class Config(BaseModel):
         default=1,
         ge=1,
         le=MOST_FOLDS,
-        description="Cross-validation: number of folds, of which one validates; 1 for no cross-validation.",
+        description="Cross-validation: number of folds, one of which validates; 1 for no cross-validation.",
     )
     fold: int = Field(default=1, ge=1, le=MOST_FOLDS, description="Cross-validation: the fold that validates.")
     threshold: float = Field(default=0.5, gt=0, lt=1, description="Lowest probability at which a pixel counts as lesion.")
@@ -223,7 +223,7 @@ class Config(BaseModel):
         """Return the configs of a group: this one with ``seeds`` consecutive seeds from its own, or on each of ``folds`` folds.
 
         Raises:
-            InputError: if both are asked for, or one is out of bounds.
+            InputError: if both are given, or one is out of bounds.
         """
         if seeds > 1 and folds > 1:
             raise InputError("A group has several seeds or several folds, not both; choose one.")

@@ -22,15 +22,13 @@ from seg_core.data.folders import Pair
 from seg_core.data.isic2016 import download, fetch
 from tests.app_process import AppProcess
 from tests.archive_server import PAIRS, Server, challenge_archives
-from tests.find_chromium import ADVICE, find_chromium
+from tests.find_chromium import ADVICE, FLAGS, find_chromium
 from tests.helpers import thin_networks
 
 pytest_plugins = ["tests.fixtures"]
 
 settings.register_profile("lesionlab", deadline=None)  # a busy machine is no failure
 settings.load_profile("lesionlab")
-
-CHROMIUM_FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 
 # Reports every exception box that Streamlit shows, however briefly, as an error of the page.
 WATCH_FOR_EXCEPTIONS = """
@@ -44,7 +42,7 @@ new MutationObserver(() => {
 
 @pytest.fixture(autouse=True)
 def lab_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty LESIONLAB_HOME for each test, so that none touches the runs of whoever runs it."""
+    """An empty LESIONLAB_HOME for each test, so that no test touches the user's runs."""
     home = tmp_path / "lesionlab-home"
     home.mkdir()
     monkeypatch.setenv("LESIONLAB_HOME", str(home))
@@ -103,7 +101,7 @@ def browser() -> Iterator[Browser]:
     if (executable := find_chromium()) is None:
         pytest.fail(ADVICE)
     with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=executable, args=CHROMIUM_FLAGS)
+        chromium = playwright.chromium.launch(executable_path=executable, args=FLAGS)
         yield chromium
         chromium.close()
 

@@ -34,9 +34,9 @@ def launcher(*mode: str) -> LocalLauncher:
 
 
 def fake_train(run: Run, folder: Path, on_event: Callable[[Any], None], should_stop: Callable[[], bool]) -> Any:
-    """Go through the epochs of a run, from the one that ``done`` in its folder says.
+    """Go through the epochs of a run, from the one named in the file ``done`` in its folder.
 
-    Its name says what happens in its second epoch: ``hold`` waits there until it is to stop, ``wait`` until there is a file
+    Its name says what happens in its second epoch: ``hold`` waits there until it should stop, ``wait`` until there is a file
     ``go`` in its folder; any other name goes on. ``hold preparing`` waits while preparing.
     """
     from seg_core.training.loop import TrainResult

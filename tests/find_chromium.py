@@ -15,6 +15,8 @@ APPLICATIONS = (
     Path("/Applications/Google Chrome.app/Contents/MacOS/Google Chrome"),
     Path("/Applications/Chromium.app/Contents/MacOS/Chromium"),
 )
+FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+"""Flags that Chromium starts with: it runs as root in containers, and fetches nothing of its own."""
 ADVICE = (
     "The browser tests need Chromium or Chrome: install one (Debian, Ubuntu: sudo apt install chromium; "
     "macOS: brew install --cask google-chrome) or name it, as in CHROMIUM=/path/to/chrome make test."

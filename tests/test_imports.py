@@ -1,4 +1,4 @@
-"""What import-linter cannot see: `app.py`, which is no package, and what modules import only when they are used."""
+"""Imports that import-linter cannot see: those of `app.py`, which is no package, and those made only at first use."""
 
 from __future__ import annotations
 

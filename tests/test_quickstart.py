@@ -16,7 +16,7 @@ NOTEBOOK = PROJECT / "docs" / "quickstart.ipynb"
 
 
 def outputs(notebook: dict[str, Any]) -> str:
-    """What the cells show, as one text of JSON."""
+    """The cells' outputs, as one JSON text."""
     return json.dumps([cell["outputs"] for cell in notebook["cells"] if cell["cell_type"] == "code"])
 
 

@@ -20,19 +20,19 @@ from seg_core.prediction.catalogue import available_checkpoints
 from seg_core.runs.address import short_key
 from seg_core.runs.groups import Group, groups_of
 
-SPLITS = {"test": "Test", "val": "Validation", "train": "Training"}
+SPLIT_TITLES = {"test": "Test", "val": "Validation", "train": "Training"}
 
 
 def choose_split(dataset: Dataset) -> SplitChoice | None:
     """Let the visitor choose a split: test at first or, where there is none, validation."""
-    names = [name for name in SPLITS if name != "test" or dataset.test]
+    names = [name for name in SPLIT_TITLES if name != "test" or dataset.test]
     linked = st.query_params.get("split", "")
     name = st.segmented_control(
         "Split",
         names,
         default=linked if linked in names else names[0],
         required=True,
-        format_func=SPLITS.__getitem__,
+        format_func=SPLIT_TITLES.__getitem__,
         key=f"split-{dataset.fingerprint}",
     )
     has_seed = name != "test" and not dataset.counts["val"]

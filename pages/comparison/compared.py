@@ -20,7 +20,7 @@ from seg_core.evaluation.group import GroupEvaluation, Scored
 from seg_core.evaluation.result import Evaluation
 from seg_core.jobs.job import Request
 from seg_core.jobs.requests import evaluation_request
-from seg_core.jobs.results import forget, result_folder
+from seg_core.jobs.results import delete_result, result_folder
 from seg_core.prediction.cost import Cost
 
 
@@ -83,14 +83,14 @@ def _kept(request: Request) -> tuple[Evaluation, Cost | None] | None:
         return None
     try:
         return _evaluation(folder / "evaluation.npz"), _cost(folder / "cost.json")
-    except InputError:  # damaged, or of another version: it is asked for again
-        forget(request)
+    except InputError:  # damaged, or of another version: a new request replaces it
+        delete_result(request)
         return None
 
 
 @lru_cache(maxsize=16)
 def _group(members: tuple[Evaluation, ...]) -> GroupEvaluation:
-    return GroupEvaluation(members)  # the same one each time, so that what is computed of it is found again
+    return GroupEvaluation(members)  # the same object each time, so that results cached for it are found
 
 
 @lru_cache(maxsize=128)  # more than the runs of as many groups as are compared

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import streamlit as st
 
 from pages.comparison.compared import Compared
-from pages.shared.job_panel import ask, job_panel
-from pages.shared.visit import look_again
+from pages.shared.job_panel import job_panel, queue_jobs
+from pages.shared.visit import refresh
 from seg_core.data.dataset import SplitChoice
 from seg_core.jobs.job import Request
 from seg_core.jobs.requests import scan_request
@@ -30,8 +30,8 @@ def evaluate_panel(models: Sequence[Compared], split: SplitChoice, *, same_split
     count = f"{len(missing)} model{'s' if len(missing) > 1 else ''}"
     where = f" on {len(split.pairs):,} photographs" if same_split else ""
     label = f"Evaluate {count}{where}"
-    if st.button(label, type="primary", icon=":material/play_arrow:", key="evaluate", on_click=look_again):
-        ask(list(requests.values()))
+    if st.button(label, type="primary", icon=":material/play_arrow:", key="evaluate", on_click=refresh):
+        queue_jobs(list(requests.values()))
         st.rerun()
     st.caption("Evaluations run in the background, and are kept.")
 

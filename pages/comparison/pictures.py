@@ -14,9 +14,9 @@ from pages.live.components import MaskModel, MaskPhoto, ViewedPhotos, compare_vi
 
 PHOTOS_PER_PAGE = 8
 THRESHOLD = "compare-threshold"
-"""Where the session keeps the threshold of all models; None for each model's own."""
+"""Session key of the threshold of all models; its value is None for each model's own."""
 IMAGE = "compare-image"
-"""Where the session keeps the id of the photograph that is shown large."""
+"""Session key of the id of the photograph that is shown large."""
 
 
 def pictures(models: Sequence[Compared], table: Table, threshold: float | None) -> None:
@@ -50,8 +50,8 @@ def _choose_rows(models: Sequence[Compared], table: Table) -> tuple[list[int], l
     order = order_box.segmented_control("Order", orders, default=orders[0], required=True, format_func=ORDERS.__getitem__)
     only = ids_box.multiselect("Only these photographs", table.ids, placeholder="all", key="compare-only")
     # Sorted by the scores at each model's own threshold: the photographs stay in place while the slider moves.
-    by_own_threshold = Table.of(models, None)
-    rows = [row for row in by_own_threshold.rows_in(order) if not only or by_own_threshold.ids[row] in only]
+    by_model_threshold = Table.of(models, None)
+    rows = [row for row in by_model_threshold.rows_in(order) if not only or by_model_threshold.ids[row] in only]
     pages = max(1, -(-len(rows) // PHOTOS_PER_PAGE))
     page = int(page_box.number_input(f"Page of {pages}", 1, pages, 1, key=f"page-{order}-{len(rows)}"))
     return rows, rows[(page - 1) * PHOTOS_PER_PAGE : page * PHOTOS_PER_PAGE]

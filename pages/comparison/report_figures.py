@@ -15,7 +15,7 @@ from seg_core.report.student_report import STUDENT_REPORT, STUDENT_REPORT_METRIC
 from seg_core.runs.run import Run
 from seg_core.runs.store import RunStore
 
-SPLITS = {"train": "training", "val": "validation"}
+SPLIT_TITLES = {"train": "training", "val": "validation"}
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ def _points(epochs: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     return [
         {"epoch": number, "split": split, "name": name, "value": value}
         for number, epoch in enumerate(epochs, start=1)
-        for split in SPLITS
+        for split in SPLIT_TITLES
         for name, value in epoch[split].items()
     ]
 
@@ -82,12 +82,12 @@ def report_marks() -> list[Mark]:
 
 def figures_table(histories: Sequence[History]) -> str:
     """Return the figures of the last epochs beside those of the student report, as an HTML table; a dash where there is none."""
-    rows = [row for split in SPLITS for row in _rows(split, histories)]
+    rows = [row for split in SPLIT_TITLES for row in _rows(split, histories)]
     return html_table(list(STUDENT_REPORT_TITLES.values()), rows, "Figures beside those of the report")
 
 
 def _rows(split: str, histories: Sequence[History]) -> Iterator[TableRow]:
-    yield TableRow(SPLITS[split].capitalize())
+    yield TableRow(SPLIT_TITLES[split].capitalize())
     for model, sources in STUDENT_REPORT.items():
         for source, splits in sources.items():
             yield TableRow(f"Report, {model}, {source}", _cells(splits[split]), "published")

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import streamlit as st
 
 from pages.comparison.charts import comparison_charts
-from pages.comparison.choices import SPLITS
+from pages.comparison.choices import SPLIT_TITLES
 from pages.comparison.compared import Compared, evaluations_of
 from pages.comparison.downloads import download_scores
 from pages.comparison.pictures import IMAGE, THRESHOLD, pictures
@@ -20,7 +20,7 @@ from seg_core.evaluation.tables import PAIRING_NOTE
 
 
 def forget_threshold() -> None:
-    """Begin a new look at the page with each model's own threshold."""
+    """Return to each model's own threshold when the page is opened again."""
     if "compare-models" not in st.session_state:
         st.session_state.pop(THRESHOLD, None)
 
@@ -35,7 +35,7 @@ def results(models: Sequence[Compared], split: SplitChoice) -> None:
     rows = score_rows(evaluations_of(evaluated), {model.label: model.cost for model in evaluated}, threshold)
     st.header("Scores")
     _scores(rows, at)
-    download_scores(rows, f"{split.dataset.name}, {SPLITS[split.name].lower()} split, {at}", evaluated, table)
+    download_scores(rows, f"{split.dataset.name}, {SPLIT_TITLES[split.name].lower()} split, {at}", evaluated, table)
     with st.container():
         _notes(evaluated)
         _differences(evaluated, threshold)

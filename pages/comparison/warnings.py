@@ -29,7 +29,7 @@ def warn_of_overlap(models: Mapping[str, Model], split: SplitChoice) -> None:
             dict.fromkeys(text for path, scored_on in checkpoints for text in _sentences(path, scored_on, duplicates))
         )
         if isinstance(model, Group):  # its runs saw different photographs: one warning for all
-            sentences = [f"has runs of which one {text}" for text in sentences[:1]]
+            sentences = [f"includes a run that {text}" for text in sentences[:1]]
         for text in sentences:
             st.warning(plain(f"{label} {text}; its scores here say little about new photographs."))
 
@@ -39,7 +39,7 @@ def _sentences(checkpoint: Path, split: SplitChoice, duplicates: list[Duplicate]
         metadata = read_metadata(checkpoint)
         found = overlap(metadata["dataset"], split.dataset.fingerprint, split.pairs, duplicates)
     except InputError:
-        return []  # deleted meanwhile, which is said where its scores would stand
+        return []  # deleted meanwhile; the page says so in place of its scores
     if found is None:  # it does not name the photographs that it trained on
         return list(filter(None, [_may_have_trained(metadata, split)]))
     return list(found.sentences)

@@ -55,7 +55,7 @@ def choose_by_address() -> Dataset | None:
     The address names the choice, and follows it. Where the visitor opens another address, the form begins with that.
     """
     linked, start = st.query_params.get_all("data"), st.session_state.get("data-start", [])
-    looks = st.session_state.get("data-looks", 0)  # rises when the same folder is to be looked at from the beginning
+    looks = st.session_state.get("data-looks", 0)  # increases to open the same folder again from the beginning
     if linked != st.session_state.get("data-shown") or f"dataset-data-{looks}-{'|'.join(start)}" not in st.session_state:
         start = st.session_state["data-start"] = linked
     dataset = choose_dataset(start or [SAMPLE], f"data-{looks}-{'|'.join(start)}")

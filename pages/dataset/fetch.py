@@ -6,7 +6,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from pages.shared.job_panel import ask, job_panel
+from pages.shared.job_panel import job_panel, queue_jobs
 from pages.shared.markdown import plain
 from pages.shared.stores import jobs
 from seg_core.errors import InputError
@@ -14,7 +14,7 @@ from seg_core.jobs.requests import fetch_request
 
 
 def fetch_panel() -> None:
-    """Let the visitor download the official data into a folder, and then look at them."""
+    """Let the visitor download the official data into a folder, and then open them."""
     with st.expander("Get the official ISIC 2016 data", icon=":material/cloud_download:"):
         st.write(
             "The four archives of the challenge: 900 pairs for training and 379 for testing, less than 1 GB in all. Only this "
@@ -36,5 +36,5 @@ def fetch_panel() -> None:
                 st.session_state["data-looks"] = st.session_state.get("data-looks", 0) + 1
                 st.rerun()
         if st.button("Fetch" if job is None else "Fetch what is missing", icon=":material/download:"):
-            ask([request])
+            queue_jobs([request])
             st.rerun()

@@ -49,7 +49,7 @@ def gallery(pairs: Sequence[Pair], captions: Sequence[str], label: str) -> str:
 
 
 def gallery_of_twos(pairs: Sequence[Pair], captions: Sequence[str], label: str) -> str:
-    """Return pairs as `gallery` does, every two of them side by side in a box."""
+    """Return pairs as `gallery` does, in boxes of two side by side."""
     figures = _figures(pairs, captions)
     twos = list(zip(figures[::2], figures[1::2], strict=True))
     return render(GALLERY, groups=twos, label=label, in_twos=True)

@@ -10,7 +10,7 @@ import streamlit as st
 from pages.dataset.choose import choose_dataset
 from pages.dataset.scan import scanned
 from pages.shared.markdown import plain
-from pages.shared.visit import look_again
+from pages.shared.visit import refresh
 from seg_core.common.text import legible
 from seg_core.config import Config
 from seg_core.data.cache.storage import cache_bytes, cache_limit, clear_cache
@@ -58,12 +58,12 @@ def show_problems(problems: list[Problem]) -> None:
         st.warning(f"{kinds}. Training is possible.", icon=":material/warning:")
     with st.expander(f"{len(problems):,} to look at"):
         rows = [{"": "error" if p.is_error else "warning", "what to do": legible(p.message)} for p in problems]
-        st.button("Look again", icon=":material/refresh:", help="Finds files that were edited.", on_click=look_again)
+        st.button("Check again", icon=":material/refresh:", help="Finds files that were edited.", on_click=refresh)
         st.dataframe(rows, hide_index=True, width="stretch", column_config={"": st.column_config.TextColumn(width="small")})
 
 
 def preview_panel(dataset: Dataset, config: Config) -> None:
-    """Show pairs as the training of ``config`` sees them, if the visitor asks for it."""
+    """Show pairs as the training of ``config`` sees them, on request."""
     with st.expander("What training sees", icon=":material/visibility:"):
         if st.toggle("Show augmented pairs", help="Photograph and mask are augmented together, differently each time."):
             from seg_core.training.augmentation_preview import preview_grid

@@ -5,14 +5,14 @@ from __future__ import annotations
 import streamlit as st
 
 from pages.dataset.view import View, open_view
-from pages.shared.job_panel import ask, job_panel
+from pages.shared.job_panel import job_panel, queue_jobs
 from pages.shared.markdown import plain
 from pages.shared.stores import jobs
-from pages.shared.visit import look_again
+from pages.shared.visit import refresh
 from seg_core.data.dataset import Dataset
 from seg_core.errors import InputError
 from seg_core.jobs.requests import scan_request
-from seg_core.jobs.results import forget, result_folder
+from seg_core.jobs.results import delete_result, result_folder
 
 
 def scanned(dataset: Dataset) -> View | None:
@@ -26,13 +26,11 @@ def scanned(dataset: Dataset) -> View | None:
         try:
             return open_view(dataset, folder)
         except InputError:  # damaged, or of another version
-            forget(request)
+            delete_result(request)
     job = jobs().latest(request)
     if job is None or job.status == "finished":  # its result was deleted since
-        ask([request])
-    if not job_panel({dataset.name: request}) and st.button(
-        "Scan the photographs", icon=":material/search:", on_click=look_again
-    ):
-        ask([request])
+        queue_jobs([request])
+    if not job_panel({dataset.name: request}) and st.button("Scan the photographs", icon=":material/search:", on_click=refresh):
+        queue_jobs([request])
         st.rerun()
     return None

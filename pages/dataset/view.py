@@ -24,7 +24,7 @@ PROBLEM_FILTERS = (ANY, SOUND, TROUBLED)
 
 @dataclass(frozen=True)
 class Filter:
-    """Which pairs to show; lesion areas as shares of the photograph, both bounds included."""
+    """Filter of the pairs to show; lesion areas are shares of the photograph, both bounds included."""
 
     split: SplitName | None
     problem: str

@@ -7,7 +7,7 @@ const ZOOM_REST_MS = 200;
 class BatchLines {
   constructor(redraw) {
     this.redraw = redraw;
-    this.lines = new Map(); // run id -> {curve, state, range, at}: the answer, what it was asked for, and when it came
+    this.lines = new Map(); // run id -> {curve, state, range, at}: the answer, the state and range of its request, and the time it came
     this.fetching = new Set();
     this.range = null; // in epochs, while the charts are zoomed
   }

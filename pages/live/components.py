@@ -1,7 +1,7 @@
-"""The live components of the pages: small scripts of our own that ask /api for what is new.
+"""The live components of the pages: small scripts of our own that poll /api for changes.
 
-All components of a page share one clock and one question, ``/api/runs?after=…`` twice a second, and fetch more only for what has
-changed; in a hidden tab they ask nothing. `st.plotly_chart` in a polling fragment is redrawn with every point, which flickers and
+All components of a page share one clock and one poll, ``/api/runs?after=…`` twice a second, and fetch more only for what has
+changed; in a hidden tab they do not poll. `st.plotly_chart` in a polling fragment is redrawn with every point, which flickers and
 loses the zoom; these keep theirs.
 """
 

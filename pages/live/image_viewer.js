@@ -38,7 +38,7 @@ class ImageViewer {
   show(data, _setStateValue, setTriggerValue) {
     this.data = data;
     this.tell = (id) => setTriggerValue("image", id);
-    // The photograph that the page asks for, if that is new; else the one shown, which may have moved in the order.
+    // The photograph that the page has chosen, if that is new; else the one shown, which may have moved in the order.
     const wanted = this.shared.isNews(data.image) && !this.settling ? data.image : this.shown ?? data.image;
     this.at = Math.max(0, data.photos.ids.indexOf(wanted));
     this.layOut();

@@ -7,7 +7,7 @@ class MaskTimeline {
     this.root = parent.querySelector(".mask-timeline") ?? parent.appendChild(element("div", "mask-timeline"));
     this.root.replaceChildren();
     this.known = new Map(); // run id -> {ids, photos, epochs}
-    this.asked = new Map(); // run id -> the id of its last point when it was asked for its pictures
+    this.asked = new Map(); // run id -> the id of its last point when its pictures were fetched
     this.epoch = null; // null: follow the latest
     this.style = "outline";
     this.makeControls();

@@ -12,7 +12,7 @@ function inOrder(runs, queue) {
   return runs.toSorted((a, b) => group(a) - group(b) || (group(a) === 1 ? place.get(a.id) - place.get(b.id) : b.id - a.id));
 }
 
-// The runs of each group by its number, the first launched first. A run that is left alone of a group is a run like others.
+// The runs of each group by its number, the first launched first. The last run left of a group is shown as a single run.
 function groupsOf(runs) {
   const groups = new Map();
   for (const run of [...runs].sort((a, b) => a.id - b.id)) {
@@ -87,12 +87,12 @@ class RunList {
     this.draw([]);
   }
 
-  // Updates the rows of these runs, and those of the queue, in which one that leaves moves the others.
+  // Updates the rows of these runs, and of the queue, where a run that leaves moves the others.
   draw(changed) {
     const { runs, queue } = feed;
     const before = [...this.groups.keys()].join();
     this.groups = groupsOf(runs.values());
-    if (before !== [...this.groups.keys()].join()) changed = runs.keys(); // what is left of a group is a run like others
+    if (before !== [...this.groups.keys()].join()) changed = runs.keys(); // the last run left of a group is shown as a single run
     for (const [key, row] of this.rows) {
       if (!this.known(key)) {
         row.item.remove();

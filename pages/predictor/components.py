@@ -33,7 +33,7 @@ class Side:
 
 @dataclass(frozen=True)
 class Components:
-    """All components of the widget, but for those of the endpoint."""
+    """All components of the widget, except those of the endpoint."""
 
     session: gr.State
     known: gr.State

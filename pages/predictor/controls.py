@@ -17,7 +17,7 @@ class ModelControls:
     model: str | None = None
     """The path of its file; "" for no second model, None as long as the page knows of no model."""
     threshold: float = 0.5
-    """Where the slider stands."""
+    """Position of the slider."""
     threshold_of: str | None = None
     """The model that the slider was set for."""
 
@@ -33,7 +33,7 @@ class ModelControls:
 
 @dataclass(frozen=True)
 class Controls:
-    """All controls, as they stand before anything is moved or as the page sent them."""
+    """Values of all controls: the defaults, or as the page sent them."""
 
     sides: tuple[ModelControls, ...] = (ModelControls(), ModelControls())
     opacity: float = 40

@@ -1,4 +1,4 @@
-"""The components of the widget, and where they stand."""
+"""The layout of the widget: its components, from top to bottom."""
 
 from __future__ import annotations
 

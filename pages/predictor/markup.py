@@ -51,7 +51,7 @@ def problem(sentences: Sequence[str]) -> str:
 
 
 def small_print() -> str:
-    """Where photographs are kept, and the limits of the masks."""
+    """Note on the storage of photographs and the limits of the masks."""
     return _render("small_print")
 
 

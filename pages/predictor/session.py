@@ -16,7 +16,7 @@ MOST_PHOTOS = 24
 
 @dataclass
 class Session:
-    """The photographs of one visitor, which of them is shown, and the controls as they stood last."""
+    """The photographs of one visitor, the one shown, and the last values of the controls."""
 
     photos: list[Photo] = field(default_factory=list)
     shown: int = 0
@@ -29,8 +29,8 @@ class Session:
         """The photograph that is shown."""
         return self.photos[self.shown] if self.photos else None
 
-    def ask(self, controls: Controls) -> int:
-        """Take note of a request; returns its turn."""
+    def begin_request(self, controls: Controls) -> int:
+        """Note the controls of a new request; returns the turn of the request."""
         self.controls = controls
         self.turn += 1
         return self.turn

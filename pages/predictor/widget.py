@@ -19,13 +19,13 @@ from pages.predictor.photo import Photo
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 WHILE_SEEN = """
-const lookAgain = () => document.hidden || trigger("click");
-setInterval(lookAgain, 5000);
-document.addEventListener("visibilitychange", lookAgain);
+const refresh = () => document.hidden || trigger("click");
+setInterval(refresh, 5000);
+document.addEventListener("visibilitychange", refresh);
 """
-"""Asks for new checkpoints every five seconds, but not in a hidden tab, as a Timer would."""
+"""Looks for new checkpoints every five seconds, but not in a hidden tab, as a Timer would."""
 IDLE_SECONDS = 0.02
-"""Seconds between two looks of the queue; a prediction may begin so much later."""
+"""Seconds between two polls of the queue; a prediction may begin that much later."""
 START_DOWNLOAD = """(file) => {
   const link = document.createElement("a");
   link.href = file.url; link.download = file.orig_name;
@@ -81,9 +81,9 @@ def _connect_photographs(components: Components, examples: list[Photo]) -> None:
 
 
 def _connect_models(blocks: gr.Blocks, components: Components) -> None:
-    look_again = [blocks.load, gr.HTML("", js_on_load=WHILE_SEEN, elem_classes="unseen").click]
+    refresh_events = [blocks.load, gr.HTML("", js_on_load=WHILE_SEEN, elem_classes="unseen").click]
     choices = [components.known, *(side.choice for side in components.sides)]
-    gr.on(look_again, ModelChoice(components).refresh, set(choices), [*choices, components.note], **QUICK)
+    gr.on(refresh_events, ModelChoice(components).refresh, set(choices), [*choices, components.note], **QUICK)
     blocks.load(warm_up, None, None, **PRIVATE)
 
 

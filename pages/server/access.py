@@ -65,7 +65,7 @@ class AccessGuard:
             refusal = await self.basic(scope, headers["authorization"])
             await (refuse(scope, receive, send, refusal) if refusal else self.app(scope, receive, send))
         else:
-            await refuse(scope, receive, send, ask(scope, headers))
+            await refuse(scope, receive, send, ask_to_sign_in(scope, headers))
 
     def session(self, scope: Scope) -> str | None:
         """Return the name of the session that a request belongs to, if any."""
@@ -188,7 +188,7 @@ def is_address(name: str) -> bool:
     return True
 
 
-def ask(scope: Scope, headers: Headers) -> Response:
+def ask_to_sign_in(scope: Scope, headers: Headers) -> Response:
     """Ask a visitor to sign in: a person gets the sign-in page, a script gets 401."""
     if scope["type"] == "http" and scope["method"] == "GET" and "text/html" in headers.get("accept", ""):
         target = scope["path"] + (f"?{scope['query_string'].decode('latin-1')}" if scope["query_string"] else "")

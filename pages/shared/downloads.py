@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import streamlit as st
 
-from pages.shared.job_panel import ask, job_panel
+from pages.shared.job_panel import job_panel, queue_jobs
 from pages.shared.markdown import plain
-from pages.shared.visit import look_again
+from pages.shared.visit import refresh
 from seg_core.jobs.job import Request
-from seg_core.jobs.results import forget, result_folder
+from seg_core.jobs.results import delete_result, result_folder
 
 AGAIN = "Scores photographs and masks as they are now; the file stays as it is when they change."
 
@@ -27,11 +27,11 @@ def made_file(request: Request, name: str, label: str, called: str, *, again: bo
         with st.container(horizontal=True):
             st.download_button(text, content, called, icon=":material/download:", on_click="ignore", key=key)
             if again and st.button("Make again", icon=":material/refresh:", help=AGAIN, key=f"again-{called}-{label}"):
-                forget(request)
-                ask([request])
+                delete_result(request)
+                queue_jobs([request])
                 st.rerun()
         return
     text, key = f"Make: {plain(label)}", f"make-{called}-{label}"
-    if not job_panel({label: request}) and st.button(text, icon=":material/play_arrow:", key=key, on_click=look_again):
-        ask([request])
+    if not job_panel({label: request}) and st.button(text, icon=":material/play_arrow:", key=key, on_click=refresh):
+        queue_jobs([request])
         st.rerun()

@@ -14,7 +14,7 @@ from seg_core.jobs.results import result_folder
 from seg_core.runs.dispatch import dispatch
 
 
-def ask(requests: list[Request]) -> None:
+def queue_jobs(requests: list[Request]) -> None:
     """Queue a job for each request that has no active one, and start what can start."""
     for request in requests:
         jobs().submit(request)

@@ -34,7 +34,7 @@ TABLE = """
 
 @dataclass(frozen=True)
 class Cell:
-    """A figure, with what stands below it in small letters."""
+    """A figure, with the text below it in small letters."""
 
     text: str
     small: str = ""

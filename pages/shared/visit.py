@@ -1,14 +1,14 @@
 """Datasets and folders of masks as the current visit found them.
 
 Streamlit runs a page's script again at every click, and a dataset may hold 100,000 photographs. So a visit lists its folders and
-asks for the sizes and times of their files once. A visit begins when the browser loads a page, when the visitor goes to another
-page, and with `look_again`, which a button that starts a job calls first. Within a visit
+reads the sizes and times of their files once. A visit begins when the browser loads a page, when the visitor goes to another
+page, and with `refresh`, which a button that starts a job calls first. Within a visit
 
 - files that are added, removed or renamed are noticed at the next click, by the times of their folders;
 - files that are edited in place are noticed after `LONGEST_VISIT` seconds at the latest.
 
 Until then the page shows what was found for the files as they were. Nothing new can be kept under their key: a job opens the
-dataset itself, and fails if a file has changed since the job was asked for (`seg_core.jobs.tasks`).
+dataset itself, and fails if a file has changed since the request (`seg_core.jobs.tasks`).
 """
 
 from __future__ import annotations
@@ -29,18 +29,18 @@ from seg_core.evaluation.key import mask_folder_digest
 T = TypeVar("T")
 
 LONGEST_VISIT = 600.0
-"""Seconds after which files are looked at again in any case."""
+"""Seconds after which files are read again in any case."""
 
 
 def begin_visit(page: str) -> None:
     """Begin a visit, unless the visitor is on this page already."""
     if st.session_state.get("visit-page") != page:
         st.session_state["visit-page"] = page
-        look_again()
+        refresh()
 
 
-def look_again() -> None:
-    """Begin a visit: files that have changed are noticed."""
+def refresh() -> None:
+    """Begin a new visit, which notices files that have changed."""
     st.session_state["visit-began"] = time.monotonic()
 
 

@@ -1,7 +1,8 @@
 """The command line, for scripts and for servers without a browser. It may use every other room of `seg_core`.
 
 Results go to stdout (with ``--json`` the last line is one JSON object), progress to stderr. Bad input is one line on stderr and
-exit status 2. There is one module for each group of commands; begin with `training`, whose options come from `Config`.
+exit status 2. There is one module for each group of commands; begin with `training`: a setting is a field of `Config`, the
+other options of `train` stand there.
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ def check_data(
     sources: Annotated[list[str], typer.Argument(help="Dataset folders, or 'sample'.", metavar="DIR|sample...")],
     as_json: JsonOption = False,
 ) -> None:
-    """Check every pair and list all problems with their remedies; exit with status 1 if any of them is an error.
+    """Check every pair and list all problems with their remedies; exit with status 1 if there is an error.
 
     Photographs that look the same are listed if one is in the training split and the other in validation or test.
     """

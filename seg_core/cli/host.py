@@ -19,6 +19,6 @@ _ALL_OPTIONS = {"allow_extra_args": True, "ignore_unknown_options": True, "help_
 def start_app(context: typer.Context) -> None:
     """Start the app on http://localhost:8501; --host and --port choose another address."""
     sys.path.insert(0, str(PROJECT))  # before the current folder, which may hold an app.py or a folder pages of its own
-    # By name: the core does not know its faces.
+    # By name: the core does not import its user interfaces.
     status: int = import_module("app").main(context.args)
     raise typer.Exit(status)

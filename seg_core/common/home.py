@@ -1,4 +1,4 @@
-"""Where LesionLab lies, and where it keeps what it makes: run database, run folders, image cache, sample dataset."""
+"""LesionLab's own folder, and its home folder: run database, run folders, image cache, sample dataset."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SHIPPED_CHECKPOINTS = PROJECT / "checkpoints"
 
 
 def expanded(path: str | Path) -> Path:
-    """Resolve ``~`` in a path; leave it where there is no such user, so that whoever opens the path says that it is missing."""
+    """Resolve ``~`` in a path; leave it where there is no such user, so that opening the path reports it as missing."""
     try:
         return Path(path).expanduser()
     except RuntimeError:

@@ -93,7 +93,7 @@ def check_names(dataset: Dataset) -> list[Problem]:
 def load_pairs(
     pairs: list[Pair], size: int, on_progress: Callable[[int, int], None] | None = None
 ) -> Generator[LoadedPair, None, None]:
-    """Decode pairs on all cores, in order; ``on_progress`` gets how many are done, and of how many."""
+    """Decode pairs on all cores, in order; ``on_progress`` gets (done, total)."""
     with closing(ordered_map(partial(load_pair, size=size), pairs)) as decoded:
         for done, loaded in enumerate(decoded, start=1):
             yield loaded
@@ -159,6 +159,6 @@ def refused(dataset: Dataset, problems: Iterable[Problem]) -> list[Problem]:
 
 
 def refusal(errors: Sequence[Problem]) -> InputError:
-    """Return the exception for pairs with these errors where none is to be skipped."""
+    """Return the exception for pairs with these errors where none may be skipped."""
     found = f"{len(errors)} of the pairs cannot be trained on: {describe(errors)}"
     return InputError(f"{found} Fix them, or skip pairs with problems (--skip-problems).")

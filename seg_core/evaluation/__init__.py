@@ -1,5 +1,6 @@
 """Evaluation: score models and groups on a split, and compare them with intervals, significance tests, tables and charts.
 
 It builds on `prediction`, `data` and the training history, and never imports torch. Begin with `evaluate`, whose result
-(`result.Evaluation`) holds the pixel counts from which `comparison`, `tables` and `charts` compute everything.
+(`result.Evaluation`) holds pixel counts for every threshold, and boundary scores; `comparison`, `tables` and `charts` compute
+from these. `overlap` finds scored photographs that the model trained on.
 """

@@ -16,7 +16,7 @@ import numpy as np
 from seg_core.evaluation.group import Scored
 from seg_core.training.history import EPOCH_METRICS
 
-SPLITS = {"train": (", training", "dash"), "val": ("", "solid")}
+SPLIT_STYLES = {"train": (", training", "dash"), "val": ("", "solid")}
 SMALLEST = 0.01
 """Lesions that cover less of an image, in percent, are drawn at this value: a logarithmic axis has no 0."""
 
@@ -58,7 +58,7 @@ def curves(histories: Mapping[str, Sequence[Mapping[str, Mapping[str, float]]]],
                 "marker": {"symbol": "circle" if split == "val" else "circle-open"},  # a single epoch has no line
             }
             for label, epochs in histories.items()
-            for split, (words, dash) in SPLITS.items()
+            for split, (words, dash) in SPLIT_STYLES.items()
         ]
         charts.append(Chart(title, "", _figure(traces, "epoch", title)))
     return charts

@@ -10,23 +10,23 @@ from sqlalchemy import Connection, Row, select
 
 from seg_core.jobs import rows
 from seg_core.jobs.job import Job, Kind
+from seg_core.runs.claim_protocol import RUNNING, Claims
 from seg_core.runs.database import Database
 from seg_core.runs.launcher import Launcher
-from seg_core.runs.ownership import RUNNING, Claims
 from seg_core.runs.tables import jobs
 
-LOST = "Its process ended unexpectedly: it was killed, or the machine ran out of memory or restarted. Ask for it again."
+LOST = "Its process ended unexpectedly: it was killed, or the machine ran out of memory or restarted. Start it again."
 
 
 class JobClaims(Claims[Job]):
     """Decides which job is next, and which process does it.
 
-    It is a job's turn when it is the oldest queued one of its kind and none of that kind is running: three evaluations asked for
+    It is a job's turn when it is the oldest queued one of its kind and none of that kind is running: three evaluations requested
     at once do not compete for the processor. Jobs run beside trainings.
     """
 
     command = "job"
-    try_again = "ask for it again"
+    try_again = "start it again"
 
     def __init__(self, database: Database, launcher: Launcher) -> None:
         super().__init__(database, launcher, jobs)

@@ -1,11 +1,11 @@
-"""Requests and jobs: what is asked for, and how far the work on it is."""
+"""Requests, and jobs: the work on a request and its progress."""
 
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from seg_core.runs.ownership import RUNNING, owner_in
+from seg_core.runs.claim_protocol import RUNNING, owner_in
 from seg_core.runs.processes import Owner
 
 Kind = Literal["scan", "evaluate", "fetch", "report", "masks", "card"]
@@ -53,7 +53,7 @@ class Job:
 
     @property
     def is_active(self) -> bool:
-        """True while it is queued, running or stopping: whoever shows it should look again."""
+        """True while it is queued, running or stopping, so that its display needs updates."""
         return self.status in ACTIVE
 
     @property

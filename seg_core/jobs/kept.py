@@ -1,4 +1,4 @@
-"""Kept evaluations, for whoever may use one instead of evaluating again."""
+"""Look-up of kept evaluations, to reuse one instead of evaluating again."""
 
 from __future__ import annotations
 

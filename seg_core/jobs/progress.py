@@ -1,4 +1,4 @@
-"""Reporting how far a job is, and learning from the store that it is to stop."""
+"""Progress of a job: reported to the store, which also says when the job should stop."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Advance:
         """Record that ``done`` of ``total`` is done, and the current step.
 
         Raises:
-            Cancelled: if the job is to stop.
+            Cancelled: if the job should stop.
         """
         if time.monotonic() - self._written >= WRITE_EVERY or what != self._what or 0 < total <= done:
             self._written, self._what = time.monotonic(), what
@@ -37,7 +37,7 @@ class Advance:
                 raise Cancelled
 
     def should_stop(self) -> bool:
-        """Return True if the job is to stop, for tasks that wait without making progress."""
+        """Return True if the job should stop, for tasks that wait without making progress."""
         return self._signals.came or self._progress.should_stop(self._job_id)
 
 

@@ -53,7 +53,7 @@ def load_scan(folder: Path) -> tuple[Scan, list[Duplicate]]:
 
 
 def evaluation_request(model: Path, split: SplitChoice, *, tta: bool = False, content: str | None = None) -> Request:
-    """Asks for the evaluation of a model on a split: of a checkpoint, or of a folder of masks from another program.
+    """Request for the evaluation of a model on a split: of a checkpoint, or of a folder of masks from another program.
 
     With ``tta`` a checkpoint predicts with test-time augmentation; a folder of masks stays what it is. ``content`` is the model's
     `checkpoint_digest` or `mask_folder_digest`, where it is known already.
@@ -67,7 +67,7 @@ def evaluation_request(model: Path, split: SplitChoice, *, tta: bool = False, co
     """
     if content is None:
         content = mask_folder_digest(model) if model.is_dir() else checkpoint_digest(model)
-    # The result names the photographs by their paths, so it is another one where the same data has moved.
+    # The result names the photographs by their paths, so the same data in another place has another result.
     places = (f"{pair.image} {pair.mask}" for pair in split.pairs)
     tta = tta and not model.is_dir()
     of_files = evaluation_key(content, split.pairs, split.dataset.facts_of(split.pairs))

@@ -27,8 +27,8 @@ def evaluation_folder(key: str) -> Path | None:
     return _used(_place("evaluate", key))
 
 
-def forget(request: Request) -> None:
-    """Delete the result of a request, so that the next job produces it anew."""
+def delete_result(request: Request) -> None:
+    """Delete the result of a request, so that the next job produces it again."""
     shutil.rmtree(_place(request.kind, request.key), ignore_errors=True)
 
 

@@ -1,4 +1,4 @@
-"""Statements on jobs that several parts of `JobStore` share; each works within a transaction that its caller holds."""
+"""SQL statements on jobs that several parts of `JobStore` share; the caller holds the transaction."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement, Connection, Row, select
 
 from seg_core.errors import InputError
 from seg_core.jobs.job import Job
-from seg_core.runs import ownership
+from seg_core.runs import claim_protocol
 from seg_core.runs.database import LARGEST_ID
 from seg_core.runs.tables import jobs
 
@@ -21,7 +21,7 @@ def find(connection: Connection, job_id: int) -> Job:
     """
     row = connection.execute(select(jobs).where(jobs.c.id == job_id)).first() if 0 < job_id <= LARGEST_ID else None
     if row is None:
-        raise InputError(f"There is no job {job_id}; ask for it again.")
+        raise InputError(f"There is no job {job_id}; start it again.")
     return to_job(row)
 
 
@@ -32,4 +32,4 @@ def to_job(row: Row[Any]) -> Job:
 
 def change(connection: Connection, job_id: int, *conditions: ColumnElement[bool], **values: Any) -> bool:
     """Set columns of a job where the conditions hold; return True if they did."""
-    return ownership.change(connection, jobs, job_id, *conditions, **values)
+    return claim_protocol.change(connection, jobs, job_id, *conditions, **values)

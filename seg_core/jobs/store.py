@@ -1,4 +1,4 @@
-"""The job store: requests in the order they came, and how far each job is; beside the runs, in the same database."""
+"""The job store: requests in the order they came, and the progress of each job; beside the runs, in the same database."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from seg_core.common.text import legible
 from seg_core.jobs.claims import JobClaims
 from seg_core.jobs.job import ACTIVE, Job, JobStatus, Request
 from seg_core.jobs.rows import change, find, to_job
-from seg_core.runs import ownership
+from seg_core.runs import claim_protocol
+from seg_core.runs.claim_protocol import is_mine
 from seg_core.runs.database import Database, open_database
 from seg_core.runs.launcher import LOCAL, Launcher
-from seg_core.runs.ownership import is_mine
 from seg_core.runs.tables import jobs
 
 
@@ -26,7 +26,7 @@ class JobStore:
 
     Attributes:
         claims: decides which process works on which job, for dispatchers and workers.
-        progress: records how far a job is, for the worker that does it.
+        progress: records the progress of a job, for the worker that does it.
     """
 
     def __init__(self, path: Path | None = None, launcher: Launcher = LOCAL) -> None:
@@ -92,14 +92,14 @@ class JobProgress:
         self._database = database
 
     def update(self, job_id: int, done: int, total: int, message: str = "") -> None:
-        """Record how far a job of this process is."""
+        """Record the progress of a job of this process."""
         with self._database.write() as connection:
             change(connection, job_id, is_mine(jobs), done=done, total=total, message=legible(message))
 
     def should_stop(self, job_id: int) -> bool:
-        """Return True if this process is to leave the job: it was cancelled, or is no longer this process's."""
+        """Return True if this process should stop working on the job: it was cancelled, or is no longer this process's."""
         with self._database.read() as connection:
-            return ownership.should_stop(connection, jobs, job_id)
+            return claim_protocol.should_stop(connection, jobs, job_id)
 
     def finish(self, job_id: int, status: JobStatus, message: str = "") -> None:
         """Record how a job of this process ended."""

@@ -71,7 +71,7 @@ def _evaluate(job: Job, advance: Advance) -> str:
 def _require_same(asked: Request, now: Request) -> None:
     """Refuse a result whose key has changed: a job may wait for long, and a run that trains replaces its best checkpoint."""
     if asked.key != now.key:
-        raise InputError("The files have changed since this was asked for; ask for it again.")
+        raise InputError("The files have changed since this was requested; start it again.")
 
 
 def _open_predictor(model: Path, pairs: list[Pair], *, tta: bool) -> Predictor:

@@ -1,7 +1,8 @@
-"""The torch model: a MobileNetV2 encoder and three decoders, of which a variant freezes one, the other or none.
+"""The torch model: a MobileNetV2 encoder and a choice of decoders; a variant freezes the encoder, the decoder or neither.
 
-It knows the data (for the normalisation), the config and what lies below. Begin with `segmenter`. Prediction runs the same model
-without torch from `architecture`, so the names below are imported when they are first used: until then, torch is not loaded.
+It knows the data (for the normalisation), the config and what lies below. Begin with `segmenter`. Prediction runs the same
+model without torch from `architecture`, so the names below are imported when they are first used: until then, torch is not
+loaded.
 """
 
 from __future__ import annotations

@@ -116,7 +116,7 @@ def write_tensors(path: Path, tensors: Mapping[str, torch.Tensor], metadata: Map
     contiguous = {name: tensor.contiguous() for name, tensor in tensors.items()}
     content = save(contiguous, {METADATA_KEY: json.dumps(metadata, allow_nan=False)})
     with atomic_file(path) as partial:
-        partial.write_bytes(content)  # save_file would make a file that nobody else may read, whatever the umask is
+        partial.write_bytes(content)  # save_file would make a file that only its owner may read, whatever the umask
 
 
 def _unreadable(name: str, error: OSError) -> InputError:

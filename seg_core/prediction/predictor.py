@@ -48,7 +48,7 @@ class Prediction:
 
 
 class Predictor(Protocol):
-    """Anything that can be evaluated: a checkpoint, or a folder of masks that another program predicted."""
+    """Interface of everything that can be evaluated: a checkpoint, or a folder of masks that another program predicted."""
 
     @property
     def label(self) -> str:

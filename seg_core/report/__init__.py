@@ -1,7 +1,7 @@
 """Reports: the HTML report on runs, the cards of published models, and the figures of the student report.
 
-It builds on `runs`, `evaluation` and `prediction`, and does not know `jobs`: callers hand in a look-up of kept evaluations.
-Begin with `html_report.write_report` and `publishing.publish`; the texts stand in the `.jinja` templates beside them.
+It may use `runs` and what is below it, and does not know `jobs`: callers hand in a look-up of kept evaluations. Begin with
+`html_report.write_report` and `publishing.publish`; texts stand in the `.jinja` templates and in `conclusion`.
 """
 
 from __future__ import annotations

@@ -20,7 +20,7 @@ from seg_core.runs.groups import Group, groups_of
 from seg_core.runs.run import Run
 from seg_core.runs.store import RunStore
 
-SPLITS = {"train": "training", "val": "validation", "test": "test"}
+SPLIT_TITLES = {"train": "training", "val": "validation", "test": "test"}
 MOST_NAMED = 2
 """Runs that the title names; of more it gives the number."""
 
@@ -44,10 +44,10 @@ class Content:
     curves: list[Chart]
     comparison: list[Chart]
     samples: list[Sample]
-    drawn: dict[str, str]
+    sample_colours: dict[str, str]
     """Labels and colours of the models whose masks the samples show: those scored on the common split."""
     student_report: StudentReport
-    """Where a run follows its recipe; else empty."""
+    """Figures of the student report if a run follows its recipe; else empty."""
 
 
 def gather(runs: Sequence[Run], store: RunStore, on_progress: Advance, find_evaluation: FindEvaluation) -> Content:
@@ -65,9 +65,9 @@ def gather(runs: Sequence[Run], store: RunStore, on_progress: Advance, find_eval
         created=time.strftime("%Y-%m-%d %H:%M"),
         machine=f"{platform.platform()}, Python {platform.python_version()}",
         dataset=split.dataset.name,
-        split=SPLITS[split.name],
+        split=SPLIT_TITLES[split.name],
         images=len({id for evaluation in compared.values() for id in evaluation.ids}),
-        conclusion=conclusion([row for row in rows if row.label in compared], differences, facts, SPLITS[split.name]),
+        conclusion=conclusion([row for row in rows if row.label in compared], differences, facts, SPLIT_TITLES[split.name]),
         warnings=[warning for model in models for warning in model.warnings],
         runs=facts,
         rows=rows,
@@ -76,7 +76,7 @@ def gather(runs: Sequence[Run], store: RunStore, on_progress: Advance, find_eval
         curves=curves({run.label: run.epochs for run in facts}, colours),
         comparison=comparison(compared, colours),
         samples=samples(drawn, colours, split.pairs),
-        drawn={model.label: colours[model.label] for model in drawn},
+        sample_colours={model.label: colours[model.label] for model in drawn},
         student_report=STUDENT_REPORT if any(run.config.recipe == "report" for run in runs) else {},
     )
 

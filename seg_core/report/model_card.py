@@ -29,7 +29,7 @@ EPOCH_TITLES = {
     "report_dice": "Dice, column-wise",
 }
 """Titles of the metrics of an epoch."""
-SPLITS = {"training": "train", "validation": "val"}
+EPOCH_SPLITS = {"training": "train", "validation": "val"}
 
 Rows = list[list[str]]
 """Cells of a table, by row."""
@@ -57,7 +57,7 @@ def model_card(config: Config, metadata: CheckpointMetadata, recipe: str) -> str
         score_rows=_score_rows,
         gain_rows=_gain_rows(metadata.get("beside")),
         epoch_titles=EPOCH_TITLES,
-        epoch_rows=[[name, *(f"{epoch[key][metric]:.4f}" for metric in EPOCH_TITLES)] for name, key in SPLITS.items()],
+        epoch_rows=[[name, *(f"{epoch[key][metric]:.4f}" for metric in EPOCH_TITLES)] for name, key in EPOCH_SPLITS.items()],
         bins=_bins(metadata["reliability"]),
         change_rows=_change_rows,
         skin_rows=_skin_rows(metadata["robustness"]),

@@ -1,5 +1,6 @@
 """Runs: their database, the queue, and the processes that train them.
 
-Knows training, evaluation and what is below them, and nothing of jobs, commands or pages; only the worker of a run loads torch,
-once it has claimed it. Begin with `store.RunStore`, then `ownership` for who may work on what, and `worker` for what it does.
+May use training and what is below it, and knows nothing of jobs, commands or pages; only the worker of a run loads torch, once
+it has claimed it. Begin with `store.RunStore`. `queue` is what people ask for; `claims` decides which run is next by the
+protocol of `claim_protocol`, `dispatch` takes it, `launcher` starts its process, and `worker` is what that process does.
 """

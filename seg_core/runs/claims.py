@@ -9,9 +9,9 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Row
 
 from seg_core.runs import rows
+from seg_core.runs.claim_protocol import Claims
 from seg_core.runs.database import Database
 from seg_core.runs.launcher import Launcher
-from seg_core.runs.ownership import Claims
 from seg_core.runs.run import Run, run_folder
 from seg_core.runs.tables import runs
 
@@ -21,7 +21,7 @@ LOST = "Its process ended unexpectedly: it was killed, or the machine ran out of
 class RunClaims(Claims[Run]):
     """Decides which run trains next, and which process trains it.
 
-    It is a run's turn when fewer runs stand before it in the queue than there are free slots. A queued run with a living owner
+    It is a run's turn when fewer runs are ahead of it in the queue than there are free slots. A queued run with a living owner
     takes a slot already: its worker starts, or it waits in the foreground.
     """
 

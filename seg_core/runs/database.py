@@ -64,7 +64,7 @@ class Database:
         return self.path.parent
 
     def read(self) -> AbstractContextManager[Connection]:
-        """Begin a transaction that only reads: one consistent view, which waits for nobody."""
+        """Begin a transaction that only reads: one consistent view, which never waits."""
         return self._reader.begin()
 
     def write(self) -> AbstractContextManager[Connection]:

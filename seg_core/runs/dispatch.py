@@ -9,8 +9,8 @@ from typing import Protocol
 
 from sqlalchemy.exc import SQLAlchemyError
 
+from seg_core.runs.claim_protocol import Claims, Item
 from seg_core.runs.launcher import Worker
-from seg_core.runs.ownership import Claims, Item
 from seg_core.runs.processes import Owner
 
 _logger = logging.getLogger(__name__)

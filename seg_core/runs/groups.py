@@ -41,7 +41,7 @@ class Group:
 
     @property
     def unit(self) -> str:
-        """What varies between its runs: ``fold`` or ``seed``."""
+        """Unit of variation between its runs: ``fold`` or ``seed``."""
         return "fold" if self.is_cross_validation else "seed"
 
 

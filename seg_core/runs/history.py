@@ -24,7 +24,7 @@ class RunHistory:
         """Return the metric points of a run whose id is greater than ``after``, in the order they were written.
 
         Ids only grow. When a resumed run writes an epoch again, its old points and those of later epochs are deleted, so
-        whoever holds points already drops those from the epoch of a new point on.
+        a caller drops the points that it holds from the epoch of a new point on.
         """
         query = (
             select(metrics.c.id, metrics.c.epoch, metrics.c.split, metrics.c.name, metrics.c.value)

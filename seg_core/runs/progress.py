@@ -10,9 +10,9 @@ from sqlalchemy import Connection, delete, insert, select
 
 from seg_core.common.text import legible
 from seg_core.errors import InputError
-from seg_core.runs import ownership
+from seg_core.runs import claim_protocol
+from seg_core.runs.claim_protocol import is_mine
 from seg_core.runs.database import Database
-from seg_core.runs.ownership import is_mine
 from seg_core.runs.rows import add_line, change, find
 from seg_core.runs.run import BatchLosses, Ending, Level, Run
 from seg_core.runs.tables import batch_losses, metrics, runs
@@ -89,12 +89,12 @@ class RunProgress:
             add_line(connection, run_id, level, text)
 
     def should_stop(self, run_id: int) -> bool:
-        """Return True if this process is to leave the run: it was asked to stop, or another process works on it."""
+        """Return True if this process should stop working on the run: a stop was requested, or another process works on it."""
         with self._database.read() as connection:
-            return ownership.should_stop(connection, runs, run_id)
+            return claim_protocol.should_stop(connection, runs, run_id)
 
     def should_stop_after_epoch(self, run_id: int) -> bool:
-        """Return True if the run is to stop at the end of the current epoch."""
+        """Return True if the run should stop at the end of the current epoch."""
         query = select(runs.c.id).where(runs.c.id == run_id, runs.c.stop_after_epoch)
         with self._database.read() as connection:
             return connection.execute(query).first() is not None

@@ -13,8 +13,8 @@ from seg_core.data.folders import clean_source
 from seg_core.errors import InputError
 from seg_core.runs import rows
 from seg_core.runs.annotations import clean_name, clean_tags
+from seg_core.runs.claim_protocol import RUNNING, owned_by
 from seg_core.runs.database import Database
-from seg_core.runs.ownership import RUNNING, owned_by
 from seg_core.runs.processes import Owner
 from seg_core.runs.rows import change, find, to_run
 from seg_core.runs.run import RESUMABLE, Run
@@ -28,7 +28,7 @@ Sources = str | Path | Sequence[str | Path]
 
 
 class RunQueue:
-    """The queue as users steer it, from pages and commands. `seg_core.runs.claims.RunClaims` works it off."""
+    """The queue as users control it, from pages and commands. `seg_core.runs.claims.RunClaims` works it off."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -77,7 +77,7 @@ class RunQueue:
         Args:
             name: any text of up to 100 characters, or nothing.
             config: its settings.
-            sources: its dataset, kept as absolute paths. They are not looked into here.
+            sources: its dataset, kept as absolute paths. Their content is not checked here.
             tags: words to find it by (see `clean_tags`).
             foreground: True if this process waits for its turn and works on it (`seg_core.runs.worker.work_here`).
             group: the number of the first run of the group it belongs to.
@@ -154,7 +154,7 @@ class RunQueue:
             return find(connection, run_id)
 
     def extend(self, run_id: int, epochs: int, *, foreground: bool = False) -> Run:
-        """Queue a finished run again for ``epochs`` more; its schedule starts anew over these (`Config.schedule_from`).
+        """Queue a finished run again for ``epochs`` more; its schedule starts again over these (`Config.schedule_from`).
 
         Raises:
             InputError: if it has not finished, or the epochs are none or too many.

@@ -23,7 +23,7 @@ class Stopped(Exception):
 
 
 class Recorder:
-    """Records a training's events. ``say`` also gets each line of the log, for whoever watches at a terminal."""
+    """Records a training's events. ``say`` also gets each line of the log, to show at a terminal."""
 
     def __init__(
         self, progress: RunProgress, run: Run, folder: Path, should_stop: Callable[[], bool], say: Callable[[str], None]
@@ -39,7 +39,7 @@ class Recorder:
         """Record one event.
 
         Raises:
-            Stopped: if the run is to stop and data is still being prepared, or an epoch is done after which it is to stop.
+            Stopped: if the run should stop while data is prepared, or after the epoch that has just ended.
         """
         match event:
             case Message():
@@ -92,7 +92,7 @@ class Recorder:
         self._epoch = 0
         line = epoch_line(event.epoch, self._run.config.epochs, event.train, event.val, event.is_best)
         line += f" {event.images_per_second:.0f} photographs per second."
-        save_masks(self._folder, event.epoch, event.samples)  # before the metrics: whoever sees those finds the pictures
+        save_masks(self._folder, event.epoch, event.samples)  # before the metrics: their readers expect the pictures
         self._progress.add_epoch(
             self._run.id,
             event.epoch,

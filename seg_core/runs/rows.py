@@ -1,4 +1,4 @@
-"""Statements on runs that several parts of `RunStore` share; each works within a transaction that its caller holds."""
+"""SQL statements on runs that several parts of `RunStore` share; the caller holds the transaction."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from sqlalchemy import ColumnElement, Connection, Row, func, insert, select
 from seg_core.common.text import legible
 from seg_core.config import Config
 from seg_core.errors import InputError
-from seg_core.runs import ownership
+from seg_core.runs import claim_protocol
+from seg_core.runs.claim_protocol import RUNNING
 from seg_core.runs.database import LARGEST_ID
-from seg_core.runs.ownership import RUNNING
 from seg_core.runs.run import Level, Run
 from seg_core.runs.tables import log, runs, settings
 
@@ -42,7 +42,7 @@ def to_run(row: Row[Any]) -> Run:
 
 def change(connection: Connection, run_id: int, *conditions: ColumnElement[bool], **values: Any) -> bool:
     """Set columns of a run where the conditions hold; return True if they did."""
-    return ownership.change(connection, runs, run_id, *conditions, **values)
+    return claim_protocol.change(connection, runs, run_id, *conditions, **values)
 
 
 def queued(connection: Connection) -> list[Run]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from seg_core.config import LONGEST_RUN, Config
 from seg_core.runs.address import Address
-from seg_core.runs.ownership import RUNNING, owner_in
+from seg_core.runs.claim_protocol import RUNNING, owner_in
 from seg_core.runs.processes import Owner
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ class Run:
     message: str
     """Current step while active, afterwards one sentence on how it ended; often empty."""
     stop_after_epoch: bool
-    """True if it is to stop at the end of the current epoch."""
+    """True if it should stop at the end of the current epoch."""
     notes: str
     tags: tuple[str, ...]
     group: int | None
@@ -87,7 +87,7 @@ class Run:
 
     @property
     def is_active(self) -> bool:
-        """True while it is queued, running or stopping: whoever shows it should look again."""
+        """True while it is queued, running or stopping, so that its display needs updates."""
         return self.status in ACTIVE
 
     @property

@@ -7,7 +7,7 @@ import time
 from sqlalchemy import Connection
 
 from seg_core.errors import InputError
-from seg_core.runs.ownership import owned_by
+from seg_core.runs.claim_protocol import owned_by
 from seg_core.runs.rows import change, is_silent_elsewhere, mark_lost, silent
 from seg_core.runs.run import Run
 
@@ -36,7 +36,7 @@ def stop_run(connection: Connection, run: Run, *, after_epoch: bool) -> None:
 
 
 def _withdraw_extension(connection: Connection, run: Run) -> None:
-    """Make a run finished again that waits for more epochs, none of which has begun."""
+    """Mark a run that waits for more epochs as finished again, before any of them has begun."""
     assert run.config_before is not None
     config = run.config_before.model_dump(mode="json")
     again = {"status": "finished", "config": config, "config_before": None, "finished": time.time()}

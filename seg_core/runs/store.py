@@ -47,7 +47,7 @@ class RunStore:
     Every method that takes a run's number raises `InputError` when there is no such run.
 
     Attributes:
-        queue: steers the queue, for pages and commands.
+        queue: controls the queue, for pages and commands.
         claims: decides which process works on which run, for dispatchers and workers.
         progress: records a training, for the worker that trains.
         history: reads what was recorded, for pages, commands and reports.

@@ -34,7 +34,7 @@ class Watch:
         self._thread = threading.Thread(target=self._watch, name=f"watch-run-{run_id}", daemon=True)
 
     def should_stop(self) -> bool:
-        """Return True if the run is to stop; costs nothing."""
+        """Return True if the run should stop; costs nothing."""
         return self._stop_requested or self._signals.came
 
     def __enter__(self) -> Self:

@@ -98,7 +98,7 @@ def _wait_for_turn(store: RunStore, run_id: int, signals: Signals, say: Say) -> 
 
 
 def _waits_for(store: RunStore, run_id: int) -> str:
-    """Labels of the runs that train or stand before this one in the queue; empty if a slot has just become free for it."""
+    """Labels of the runs that train or are ahead of this one in the queue; empty if a slot has just become free for it."""
     before = takewhile(lambda run: run.id != run_id, store.queue.queued())
     return ", ".join(run.label for run in (*store.queue.running(), *before))
 

@@ -41,7 +41,7 @@ class WeightAverage:
     def add(self, network: Segmenter, batches: Iterable[torch.Tensor]) -> None:
         """Average in the weights of ``network``.
 
-        BatchNorm statistics cannot be averaged; they are computed anew from the first `STATISTICS_BATCHES` of ``batches``,
+        BatchNorm statistics cannot be averaged; they are computed again from the first `STATISTICS_BATCHES` of ``batches``,
         normalised photographs (B, 3, S, S).
         """
         self._mean.update_parameters(network)

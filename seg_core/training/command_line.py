@@ -8,17 +8,17 @@ from seg_core.config import Config, option_name
 
 
 def command_line(config: Config, sources: list[str], name: str, *, seeds: int = 1, folds: int = 1) -> str:
-    """The command that trains the same, for a terminal; with ``seeds`` or ``folds``, as a group.
+    """Return the command that repeats a training, for a terminal; with ``seeds`` or ``folds``, as a group.
 
-    A run that was continued for more epochs has a second line, which continues it. Of one that was continued several times the
-    last time alone is told apart.
+    For a run that was continued for more epochs, a second line continues it. If it was continued several times, only the last
+    time has a line of its own.
     """
     if config.schedule_from:
         first = config.model_copy(update={"epochs": config.schedule_from, "schedule_from": 0})
         more = f"python -m seg_core runs continue RUN --epochs {config.epochs - first.epochs}"
         return f"{command_line(first, sources, name)}\n{more}"
     if folds > 1:
-        config = config.model_copy(update={"folds": 1, "fold": 1})  # whichever fold it is of: all of them are trained
+        config = config.model_copy(update={"folds": 1, "fold": 1})  # the group trains every fold
     parts = ["python", "-m", "seg_core", "train"]
     for source in sources:
         parts += ["--data", source]

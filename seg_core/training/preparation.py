@@ -92,7 +92,7 @@ def _open_cache(dataset: Dataset, config: Config, facts: np.ndarray) -> CachedPa
     """Open the cache of all pairs that train or validate in some split, without decoding any.
 
     Test pairs stay out: no training reads them, their pixels would count against the cache's limit, and a changed test file
-    would ask for another cache.
+    would need another cache.
     """
     rows = {pair: row for row, pair in enumerate(dataset.pairs)}
     return cache_pairs(
@@ -109,6 +109,6 @@ def _warm_up(pairs: CachedPairs, what: str, seconds: float, on_progress: Callabl
     pairs.warm_up(seconds, lambda done, total: on_progress(done, total, what))
     notes = pairs.new_notes()
     if not pairs.uncached and pairs.ready < len(pairs):
-        rest = "the others follow when their batch first asks for them"
+        rest = "the others follow when a batch first needs them"
         notes.append(f"{pairs.ready:,} of {len(pairs):,} {what} are decoded; {rest}.")
     return notes

@@ -27,7 +27,7 @@ def save_resume(
     history: History,
     fingerprint: str,
 ) -> None:
-    """Write the state after a completed epoch. Random numbers have no state to save: every epoch seeds them anew."""
+    """Write the state after a completed epoch. Random numbers have no state to save: every epoch seeds them again."""
     tensors = {f"model/{name}": tensor for name, tensor in model.state_dict().items()}
     if average:
         tensors |= {f"average/{name}": tensor for name, tensor in average.state_dict().items()}

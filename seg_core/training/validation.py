@@ -18,7 +18,7 @@ SAMPLES = 4
 
 
 class MeanMetrics:
-    """Means over images of the loss and of the per-image metrics. Sums stay on the device until they are asked for."""
+    """Means over images of the loss and of the per-image metrics. Sums stay on the device until `values` reads them."""
 
     _NAMES = ("loss", "accuracy", "iou", "dice", "report_iou", "report_dice")
 

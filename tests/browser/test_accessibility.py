@@ -43,7 +43,7 @@ COUNT_DRAWINGS = """() => {
 
 
 def violations(page: Page) -> list[Any]:
-    """What axe finds on a page that is not drawn anew while it looks."""
+    """Findings of axe on a page that is not redrawn meanwhile."""
     while True:
         page.wait_for_function(AT_REST)
         before = page.evaluate("window.drawings")

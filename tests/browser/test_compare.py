@@ -165,7 +165,7 @@ POINT = """
 
 
 def pixels(page: Page) -> str:
-    """What the pictures show."""
+    """Pixels of all pictures, as one text."""
     script = "(all) => all.map((one) => one.toDataURL()).join()"
     return str(page.locator(".mask-group canvas[data-drawn]").evaluate_all(script))
 

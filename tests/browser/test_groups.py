@@ -103,5 +103,5 @@ def test_a_group_is_launched_watched_and_compared_as_one(
     expect(page.get_by_text(f"Group {group.id} · ").and_(page.get_by_text("is deleted"))).to_be_visible(timeout=SLOW)
     expect(head).to_have_count(0)
     assert groups_of(store.list_runs()) == []
-    # Until the page is drawn anew, the charts and masks may ask once more for runs that are gone.
+    # Until the page is redrawn, the charts and masks may ask once more for runs that are gone.
     problems[:] = [each for each in problems if not any(f"/api/runs/{run.id}/" in each for run in group.runs)]

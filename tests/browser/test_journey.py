@@ -128,7 +128,7 @@ def test_a_user_trains_two_models_and_compares_their_masks(page: Page, app: AppP
         expect(widget.get_by_role("option")).to_have_count(0)
     before = drawn_by(widget)
     widget.locator("#threshold-1 input[type=range]").press("ArrowRight")
-    wait_until(lambda: drawn_by(widget)[0] != before[0], what="the mask is drawn anew at the new threshold")
+    wait_until(lambda: drawn_by(widget)[0] != before[0], what="the mask is redrawn at the new threshold")
     before = drawn_by(widget)
     widget.locator("#outline input").uncheck()
     wait_until(lambda: all(now != then for now, then in zip(drawn_by(widget), before, strict=True)), what="both without outline")
@@ -210,7 +210,7 @@ def test_a_killed_worker_is_shown_as_lost_resumes_and_is_deleted(
     expect(page.get_by_text("MB freed")).to_be_visible()
     expect(row(page, run_id)).to_have_count(0)
     assert not (app.home / f"{run_id:04d}").exists()
-    # Until the page is drawn anew, the charts may ask once more for the run that is gone.
+    # Until the page is redrawn, the charts may ask once more for the run that is gone.
     problems[:] = [each for each in problems if f"/api/runs/{run_id}/" not in each]
 
 

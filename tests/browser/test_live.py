@@ -94,7 +94,7 @@ def test_one_question_for_all_and_further_ones_only_for_what_is_new(
     expect(page.locator(".figures")).to_contain_text("2 of 9")
     expect(page.locator(".figures")).to_contain_text("0.250")
     polls = asked.polls
-    wait_until(lambda: page.evaluate("1") and asked.polls >= polls + 2, what="nothing more is to come")
+    wait_until(lambda: page.evaluate("1") and asked.polls >= polls + 2, what="nothing more comes")
     assert [query["after"] for query in asked.of(f"/api/runs/{run_id}/metrics")] == [["0"], [str(last)]]
     assert len(asked.of(f"/api/runs/{run_id}/log")) == 2
     assert len(asked.of(f"/api/runs/{run_id}/masks")) == 2
@@ -136,7 +136,7 @@ def test_a_page_is_not_drawn_anew_on_top_of_a_click(page: Page, app_server: AppP
     store.progress.finish(run_id, "stopped")
     expect(page.locator(f".run-row:has-text('#{run_id}') .run-status")).to_have_text("stopped")
     polls = asked.polls
-    wait_until(lambda: page.evaluate("1") and asked.polls >= polls + 4, what="it would have been drawn anew")
+    wait_until(lambda: page.evaluate("1") and asked.polls >= polls + 4, what="it would have been redrawn")
     expect(resume).to_have_count(0)
     page.evaluate("() => clearInterval(window.clicking)")
     expect(resume).to_be_visible()

@@ -1,4 +1,4 @@
-"""Where LesionLab keeps its files; of an installed one, tests/test_package.py makes sure."""
+"""The home folder of a checkout; tests/test_package.py covers that of an installed package."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ from seg_core.evaluation.result import Evaluation
 
 
 def evaluation(ids: str, true_positive: int, lesion: int = 100) -> Evaluation:
-    """Images of 1,000 pixels, ``lesion`` of them lesion, of which ``true_positive`` reach 0.25 and half as many 0.75."""
+    """Images of 1,000 pixels, ``lesion`` of them lesion: ``true_positive`` reach 0.25, half as many 0.75."""
     count = len(ids)
     return Evaluation(
         ids=tuple(ids),

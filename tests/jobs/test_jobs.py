@@ -86,7 +86,7 @@ def test_what_is_asked_for_twice_is_done_once(store: JobStore) -> None:
     assert (latest.id, latest.status, latest.message, latest.is_active) == (first.id, "finished", "Done.", False)
     assert store.submit(A).id > first.id
     assert store.latest(Request("fetch", "a", {})) is None
-    with pytest.raises(InputError, match=r"^There is no job 99; ask for it again\.$"):
+    with pytest.raises(InputError, match=r"^There is no job 99; start it again\.$"):
         store.get(99)
 
 
@@ -224,7 +224,7 @@ def test_a_job_whose_process_is_killed_fails_and_the_next_one_starts(store: JobS
 def test_a_process_that_cannot_start_fails_its_job(store: JobStore, tmp_path: Path) -> None:
     job = store.submit(A)
     assert dispatch(by(LocalLauncher((str(tmp_path / "no-python"),)))) == []
-    assert store.get(job.id).message == "Its worker could not be started (No such file or directory); ask for it again."
+    assert store.get(job.id).message == "Its worker could not be started (No such file or directory); start it again."
 
 
 def test_a_result_appears_whole_or_not_at_all(lab_home: Path) -> None:

@@ -1,4 +1,4 @@
-"""Where the ImageNet weights come from."""
+"""Sources of the ImageNet weights."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.helpers import tiny_config
 
 @pytest.fixture
 def places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, Path]]:
-    """Where weights may lie, both empty; nothing can be downloaded; ``good`` is a file with the right hash."""
+    """Both places for weights, empty; nothing can be downloaded; ``good`` is a file with the right hash."""
     hub, package = tmp_path / "hub", tmp_path / "package"
     content = b"the weights"
     monkeypatch.setattr(weights, "SHA256", hashlib.sha256(content).hexdigest())
@@ -56,7 +56,9 @@ def test_a_file_with_another_hash_is_passed_over(places: dict[str, Path]) -> Non
 def test_without_weights_and_network_the_message_says_what_to_do(damaged: list[str], places: dict[str, Path]) -> None:
     for place in damaged:
         places[place].write_bytes(b"something else")
-    with pytest.raises(InputError, match=r"could not be downloaded.*no network.*put mobilenet_v2-b0353104\.pth into .*random encoder weights") as refused:
+    with pytest.raises(
+        InputError, match=r"could not be downloaded.*no network.*put mobilenet_v2-b0353104\.pth into .*random encoder weights"
+    ) as refused:
         build_model(tiny_config(encoder_weights="imagenet"))
     assert "\n" not in str(refused.value)
     build_model(tiny_config(encoder_weights="imagenet"), load_encoder_weights=False)

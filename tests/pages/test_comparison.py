@@ -154,7 +154,7 @@ def test_a_result_never_stands_under_the_key_of_older_files(
     job = store.submit(request)
     next(changing.iterdir()).unlink()  # while the job waits for its turn
     work_on(job.id, store, TASKS)
-    assert store.get(job.id).message == "The files have changed since this was asked for; ask for it again."
+    assert store.get(job.id).message == "The files have changed since this was requested; start it again."
     assert result_folder(request) is None
 
     edited = SplitChoice(open_dataset(shutil.copytree(small_dataset, tmp_path / "edited")), "test", SplitSpec())
@@ -163,7 +163,7 @@ def test_a_result_never_stands_under_the_key_of_older_files(
     assert evaluation_request(other_masks, edited).key == asked.key  # a page that opened the dataset before does not notice
     job = store.submit(asked)
     work_on(job.id, store, TASKS)
-    assert store.get(job.id).message == "The files have changed since this was asked for; ask for it again."
+    assert store.get(job.id).message == "The files have changed since this was requested; start it again."
     assert result_folder(asked) is None
 
     there = shutil.copytree(small_dataset, tmp_path / "moved", copy_function=shutil.copy2)

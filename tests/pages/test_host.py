@@ -18,7 +18,7 @@ import httpx
 import psutil
 import pytest
 
-from app import listen, main, what_goes_on
+from app import continuing_runs, listen, main
 from pages.live.plotly import PLOTLY_URL
 from pages.shared.theme import DARK, FONT, LIGHT, RADIUS
 from seg_core.common.home import PROJECT
@@ -115,11 +115,11 @@ def test_ctrl_c_while_it_starts_ends_it_without_a_traceback(lab_home: Path) -> N
 
 def test_the_terminal_names_the_runs_that_go_on(lab_home: Path) -> None:
     store = RunStore()
-    assert what_goes_on(store) == ""
+    assert continuing_runs(store) == ""
     run = store.queue.add("first try", Config.of("report"), "sample")
     store.queue.add("second try", Config.of("report"), "sample")
     assert store.claims.claim(run.id)
-    said = what_goes_on(store)
+    said = continuing_runs(store)
     store.close()
     assert said == (
         " 2 runs go on (1 training, 1 waiting); to stop one:"
@@ -129,7 +129,7 @@ def test_the_terminal_names_the_runs_that_go_on(lab_home: Path) -> None:
 
 
 def refusal(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
-    """What the app prints when it does not start: one sentence, with exit status 2."""
+    """Output of an app that does not start: one sentence, with exit status 2."""
     assert main(arguments) == 2
     printed = capsys.readouterr()
     assert printed.out == ""

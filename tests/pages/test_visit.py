@@ -1,4 +1,4 @@
-"""A page asks for the sizes and times of a dataset's files once a visit, and notices changed files when it should."""
+"""A page reads the sizes and times of a dataset's files once a visit, and notices changed files when it should."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.helpers import make_dataset, write_pair
 
 @pytest.fixture
 def asked(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
-    """The files whose size and time are asked of the disk from now on, each as often as it is."""
+    """The files whose size and time are read from now on, once for each read."""
     files: list[Path] = []
     ask = fingerprint._size_and_time
 
@@ -112,7 +112,9 @@ def test_files_that_are_edited_are_noticed(
     how: Callable[[AppTest, Path], None], data: Path, asked: list[Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     keys: list[str] = []
-    monkeypatch.setattr("pages.comparison.evaluating.ask", lambda requests: keys.extend(request.key for request in requests))
+    monkeypatch.setattr(
+        "pages.comparison.evaluating.queue_jobs", lambda requests: keys.extend(request.key for request in requests)
+    )
     page = opened(data)
     os.utime(next((data / "test" / "masks").iterdir()), (1, 1))
     shown(page)

@@ -147,7 +147,7 @@ def test_of_a_cross_validation_each_model_is_scored_on_what_it_did_not_train_on(
         assert rows[run.label].ids.isdisjoint(trained)
     assert (content.images, rows[f"Group {runs[0].id} · folds, 3 folds"].images) == (9, 9)
     assert content.warnings == []
-    assert list(content.drawn) == [runs[0].label]  # the others trained on the photographs of its fold
+    assert list(content.sample_colours) == [runs[0].label]  # the others trained on the photographs of its fold
     assert [len(sample.scores) for sample in content.samples] == [1] * 3
 
 

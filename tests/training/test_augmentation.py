@@ -87,10 +87,10 @@ def test_torchs_seed_decides(augmentation: str) -> None:
 
 
 def without_crop_and_turn(drawn: list[float], augmentation: str, squares: torch.Tensor) -> torch.Tensor:
-    """What mirror images and quarter turns alone make of squares (B, S, S)."""
+    """Return squares (B, S, S) changed by mirror images and quarter turns alone."""
     drawn += [1, 0, 0]  # all of the area, no stretch, the middle
     drawn += [0]  # no turn
-    drawn += [1, 0, 1] if augmentation == "standard" else []  # squares of bare skin and less detail, of which there are none
+    drawn += [1, 0, 1] if augmentation == "standard" else []  # no squares of bare skin, no loss of detail
     drawn += [1, 1, 1, 0]  # the colours as they are
     photos = squares[..., None].expand(-1, -1, -1, 3)
     return to_uint8(augment(augmentation)(photos, squares)[0])[..., 0]
@@ -192,7 +192,7 @@ def test_what_the_model_learns_from_has_bare_skin_only_in_standard(augmentation:
 
 
 def recoloured(photos: torch.Tensor) -> torch.Tensor:
-    """What the jitter of colours makes of photographs (B, 3, S, S) in [0, 1]; back from their normalisation."""
+    """Return photographs (B, 3, S, S) in [0, 1] after colour jitter, without the normalisation."""
     mean, std = (torch.tensor(values)[:, None, None] for values in (MEAN, STD))
     return augmentation_module._jitter_colours(photos * 255) * std + mean
 

@@ -69,7 +69,7 @@ def test_what_a_variant_freezes_keeps_its_weights_and_statistics(variant: str, b
 
 
 class Watched:
-    """A training of which the weights that every epoch ended with, and the checkpoint that it left, are kept."""
+    """A training that keeps the weights at the end of every epoch, and the checkpoint written then."""
 
     def __init__(self, folder: Path, stop_after: tuple[int, int] = (0, 0)) -> None:
         self.folder, self.stop_after = folder, stop_after

@@ -76,8 +76,8 @@ def test_when_photographs_are_found_unreadable_changes_nothing(
     assert found[0] == found[1]
     assert len(found[0]) == 7
     assert [event.text for event in late_log.of(Message)][:2] == [
-        "0 of 9 training photographs are decoded; the others follow when their batch first asks for them.",
-        "0 of 3 validation photographs are decoded; the others follow when their batch first asks for them.",
+        "0 of 9 training photographs are decoded; the others follow when a batch first needs them.",
+        "0 of 3 validation photographs are decoded; the others follow when a batch first needs them.",
     ]
     kinds = [type(event).__name__ for event in late_log]
     assert kinds[:4] == ["Message"] * 3 + ["BatchDone"]

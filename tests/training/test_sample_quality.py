@@ -1,4 +1,4 @@
-"""Whether the built-in photographs are worth training on: a model that saw only them is tried on real ones."""
+"""Quality of the built-in photographs for training: a model that saw only them is scored on real ones."""
 
 from __future__ import annotations
 

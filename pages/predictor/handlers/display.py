@@ -34,7 +34,7 @@ class Display:
 
         A request that comes while they run is answered beside this one, and then has the last word.
         """
-        turn, photo = session.ask(controls), session.photo
+        turn, photo = session.begin_request(controls), session.photo
         if photo is None:
             yield self.nothing(session)
         else:
@@ -50,7 +50,7 @@ class Display:
         """Draw again after a slider moved."""
         session: Session = values[self.components.session]
         controls = Controls.of(values, self.components, session.controls)
-        turn, photo = session.ask(controls), session.photo
+        turn, photo = session.begin_request(controls), session.photo
         if photo is None:
             return self.nothing(session) | {self.components.message: markup.problem([IDLE])}
         return {self.components.session: session} | self._draw(session, controls, photo, controls.models(), turn)
@@ -62,7 +62,7 @@ class Display:
         return {self.components.session: session} | dict.fromkeys(places, hidden)
 
     def _frame(self, session: Session, models: list[str]) -> Update:
-        """Everything but pictures and measures: which parts are visible."""
+        """Updates of everything but pictures and measures: the visible components."""
         one, two = self.components.sides
         pictures = [(photo.name, photo.thumbnail) for photo in session.photos]
         return {

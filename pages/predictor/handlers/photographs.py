@@ -19,7 +19,7 @@ from pages.predictor.session import Session
 
 @dataclass(frozen=True)
 class Photographs:
-    """Changes which photographs a visitor has, and which of them is shown, and shows the result."""
+    """Adds, chooses and removes a visitor's photographs, and shows the result."""
 
     components: Components
     examples: list[Photo]
@@ -55,7 +55,7 @@ class Photographs:
 
     def _add(self, files: list[tuple[Path, str]], values: Values) -> Iterator[Update]:
         session = self._session(values)
-        session.ask(Controls.of(values, self.components, session.controls))
+        session.begin_request(Controls.of(values, self.components, session.controls))
         problems = session.add(files)
         yield {self.components.message: markup.problem(problems)}
         yield from self.display.answer(session, session.controls)  # they may have changed while the files were read

@@ -60,7 +60,7 @@ class CachedPairs:
 
     @property
     def ready(self) -> int:
-        """Number of pairs that need no decoding when they are asked for."""
+        """Number of pairs that can be read without decoding."""
         return len(self) - int(np.count_nonzero(self._cache.missing(self._rows)))
 
     def select(self, pairs: list[Pair]) -> CachedPairs:
@@ -86,7 +86,7 @@ class CachedPairs:
 
         Raises:
             IndexError: if an index is negative or beyond the pairs.
-            InputError: if a pair has an error and is not to be skipped, or all pairs have one.
+            InputError: if a pair has an error and ``skip_problems`` is False, or all pairs have one.
         """
         wanted = np.asarray(indices, np.intp)
         if (wanted < 0).any():
@@ -103,7 +103,7 @@ class CachedPairs:
         return images, masks, wanted.tolist()
 
     def warm_up(self, seconds: float = math.inf, on_progress: Callable[[int, int], None] | None = None) -> None:
-        """Decode what is missing, in order, for ``seconds``; ``on_progress`` gets how many pairs are there, and of how many."""
+        """Decode what is missing, in order, for ``seconds``; ``on_progress`` gets (decoded, total)."""
         self._cache.warm_up(self._rows, seconds, on_progress)
 
     def _problems_since(self, first: int) -> list[Problem]:

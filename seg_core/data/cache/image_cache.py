@@ -38,7 +38,7 @@ class ImageCache:
         self._decoding = threading.Lock()
         if store is not None:
             weakref.finalize(self, store.close)  # at the latest when the interpreter ends
-            self._look_again()
+            self._refresh()
 
     def missing(self, rows: np.ndarray | None = None) -> np.ndarray:
         """Return (B,) bool for B rows, or for all: True where the pair would have to be decoded."""
@@ -73,7 +73,7 @@ class ImageCache:
     def warm_up(self, rows: np.ndarray, seconds: float, on_progress: Callable[[int, int], None] | None = None) -> None:
         """Decode missing rows, in the order given, for ``seconds``. Without a store this finds the problems and keeps no pixels.
 
-        ``on_progress`` gets how many of these rows need no decoding any more, and of how many.
+        ``on_progress`` gets (decoded, total) of these rows.
         """
         deadline = time.monotonic() + seconds
         missing = rows[self.missing(rows)].tolist()
@@ -98,7 +98,7 @@ class ImageCache:
 
     def _decode(self, rows: np.ndarray) -> dict[int, LoadedPair]:
         with self._decoding:
-            self._look_again()
+            self._refresh()
             missing = np.unique(rows[self.missing(rows)]).tolist()
             decoded = {}
             with closing(load_pairs([self.pairs[row] for row in missing], self.size)) as loading:
@@ -126,10 +126,10 @@ class ImageCache:
             self.problems[row] = problems
             self.faulty[row] = any(problem.is_error for problem in problems)
 
-    def _look_again(self) -> None:
+    def _refresh(self) -> None:
         """Take over what other processes decoded and found."""
         if self._store is not None:
-            for row, problems in self._store.look_again():
+            for row, problems in self._store.refresh():
                 self._learn(row, problems)
 
     def _is_unchanged(self, row: int) -> bool:

@@ -66,7 +66,7 @@ class PixelStore:
     """An open store: `write` takes pixels, `remember` takes problems, and `publish` makes both visible to other processes.
 
     ``images`` (N, S, S, 3) and ``masks`` (N, S, S) are read-only maps; ``done`` (N,) bool marks the rows that are there: those
-    of this process at once, those of others after `look_again`. An open store survives the deletion of its folder: on POSIX its
+    of this process at once, those of others after `refresh`. An open store survives the deletion of its folder: on POSIX its
     files exist without a name until it is closed, and what is written meanwhile goes with them.
     """
 
@@ -97,7 +97,7 @@ class PixelStore:
         self.images, self.masks = self._images.view(np.ndarray), self._masks.view(np.ndarray)
         self.done: np.ndarray = self._on_disk == 1
 
-    def look_again(self) -> list[tuple[int, list[Problem]]]:
+    def refresh(self) -> list[tuple[int, list[Problem]]]:
         """Take over what other processes published, and return the problems not returned before, by row."""
         self.done |= self._on_disk == 1  # before the problems, which are published first
         return [entry for line in self._new_lines() for entry in _parsed(line)]

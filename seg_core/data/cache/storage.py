@@ -84,7 +84,7 @@ def cache_pairs(
     Args:
         pairs: the cache is theirs, in this order; pairs that it holds already are not decoded again.
         size: the side S in pixels.
-        on_progress: gets how many pairs are decoded and how many there are.
+        on_progress: gets (decoded, total) pairs.
         seconds: how long to decode now; the running pairs are finished.
         skip_problems: True to leave pairs with an error out of what is read, instead of raising then.
         facts: `pair_facts` of the pairs, if known already.

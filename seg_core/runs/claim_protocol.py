@@ -103,7 +103,7 @@ class Claims(ABC, Generic[Item]):
             suspects = [item.id for item in self._select(connection, self._held()) if self._why_lost(item)]
         if not suspects:
             return []
-        with self._database.write() as connection:  # look again: meanwhile one may have ended, or even begun anew
+        with self._database.write() as connection:  # look again: meanwhile one may have ended, or even begun again
             held = self._select(connection, self._held() & self._table.c.id.in_(suspects))
             lost = [(item, why) for item in held if (why := self._why_lost(item))]
             for item, why in lost:
@@ -190,6 +190,6 @@ def is_mine(table: Table) -> ColumnElement[bool]:
 
 
 def should_stop(connection: Connection, table: Table, id: int) -> bool:
-    """Return True if this process is to leave an item: it was asked to stop, or no longer owns it."""
+    """Return True if this process should stop working on an item: a stop was requested, or it no longer owns the item."""
     query = select(table.c.id).where(table.c.id == id, table.c.status == "running", is_mine(table))
     return connection.execute(query).first() is None

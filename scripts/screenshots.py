@@ -1,0 +1,126 @@
+"""Take the README's pictures from the running app, on the built-in sample and on a folder of photographs with a test split.
+
+    python -m scripts.screenshots --data DIR [--target docs/images]
+
+Trains two models for eight epochs, evaluates two that ship on DIR's test split, and writes a PNG file of every page.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from playwright.sync_api import Page, sync_playwright
+
+from seg_core.common.home import PROJECT
+from tests.app_process import AppProcess
+from tests.find_chromium import ADVICE, FLAGS, find_chromium
+
+WIDTH = 1280
+SLOW = 600_000
+"""Milliseconds that a training or an evaluation may take."""
+EXAMPLE = PROJECT / "pages" / "examples" / "hairs.jpg"
+
+
+def train_page(page: Page, url: str, _data: Path) -> None:
+    """Open Train on the sample."""
+    page.goto(f"{url}/train")
+    page.get_by_text("Every photograph has its mask").wait_for()
+
+
+def monitor_page(page: Page, url: str, _data: Path) -> None:
+    """Show both runs."""
+    page.goto(f"{url}/monitor?run=1&run=2")
+    page.locator(".live-charts .main-svg").first.wait_for()
+
+
+def data_page(page: Page, url: str, data: Path) -> None:
+    """Scan the folder and show its photographs."""
+    page.goto(f"{url}/data?data={data}")
+    page.locator(".gallery img").first.wait_for(timeout=SLOW)
+
+
+def compare_page(page: Page, url: str, data: Path) -> None:
+    """Evaluate two models that ship."""
+    page.goto(f"{url}/compare?data={data}&model=fine-tune-best-plus&model=fine-tune-best")
+    page.get_by_role("heading", name="Compare", exact=True).wait_for()
+    evaluate = page.get_by_role("button", name="Evaluate ")
+    evaluate.or_(page.get_by_role("heading", name="Scores")).first.wait_for()
+    if evaluate.is_visible():
+        evaluate.click()
+    page.get_by_role("heading", name="One photograph, large").wait_for(timeout=SLOW)
+    page.locator("canvas[data-drawn]").first.wait_for()
+
+
+def large_picture(page: Page, url: str, data: Path) -> None:
+    """Scroll Compare to the large photograph."""
+    compare_page(page, url, data)
+    heading = page.get_by_role("heading", name="One photograph, large")
+    heading.evaluate("node => node.scrollIntoView()")
+    page.locator(".image-viewer canvas").first.wait_for()
+
+
+def predict_page(page: Page, url: str, _data: Path) -> None:
+    """Predict an example."""
+    page.goto(f"{url}/predict")
+    widget = page.frame_locator("iframe")
+    widget.locator("input[type=file]").first.set_input_files(EXAMPLE)
+    widget.get_by_text("Lesion area").first.wait_for(timeout=SLOW)
+
+
+PICTURES: dict[str, tuple[Callable[[Page, str, Path], None], int]] = {
+    "train": (train_page, 980),
+    "monitor": (monitor_page, 1560),
+    "data": (data_page, 1400),
+    "compare": (compare_page, 1690),
+    "compare-large": (large_picture, 790),
+    "predict": (predict_page, 1250),
+}
+"""How each page is brought to what its picture shows, and the picture's height in pixels."""
+
+
+def main() -> None:
+    """Take the pictures."""
+    parser = argparse.ArgumentParser(description="Take the README's pictures.")
+    parser.add_argument("--data", type=Path, required=True, help="a dataset with a test split")
+    parser.add_argument("--target", type=Path, default=PROJECT / "docs" / "images", help="folder of the pictures")
+    parser.add_argument("--only", nargs="*", choices=PICTURES, default=list(PICTURES), help="some of the pictures")
+    options = parser.parse_args()
+    if (chromium := find_chromium()) is None:
+        raise SystemExit(ADVICE)
+    options.target.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as folder:
+        home, data = Path(folder, "runs"), Path(folder, "isic2016")
+        data.symlink_to(options.data.resolve())
+        train_two(home)
+        app = AppProcess(home)
+        try:
+            with sync_playwright() as playwright:
+                browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
+                for name in options.only:
+                    prepare, height = PICTURES[name]
+                    page = browser.new_page(viewport={"width": WIDTH, "height": height})
+                    page.set_default_timeout(60_000)
+                    prepare(page, app.url, data)
+                    page.wait_for_load_state("networkidle")
+                    page.screenshot(path=options.target / f"{name}.png")
+                    page.close()
+        finally:
+            app.stop()
+
+
+def train_two(home: Path) -> None:
+    """Train Model 1 and Model 2 for a few epochs on the sample."""
+    for variant in ("trainable-decoder", "fine-tune"):
+        command = [sys.executable, "-m", "seg_core", "train", "--data", "sample", "--variant", variant, "--epochs", "8"]
+        environment = {"LESIONLAB_HOME": str(home)}
+        subprocess.run([*command, "--name", f"quick {variant}"], cwd=PROJECT, env=os.environ | environment, check=True)
+
+
+if __name__ == "__main__":
+    main()
