@@ -106,14 +106,15 @@ def test_a_worker_of_the_installed_package_takes_no_package_of_the_user(installe
     code = (
         "import sys; sys.path.remove('')\n"
         "from pathlib import Path\n"
-        "from seg_core.runs.processes import spawn\n"
-        "print(spawn([sys.executable, '-m', 'seg_core', '--help'], Path('worker.log'), Path('home')).wait())"
+        "from seg_core.runs.launcher import LOCAL\n"
+        "print(LOCAL.start(['--help'], Path('home'), Path('worker.log')).wait() or 'ended well')"
     )
     environment = os.environ | {"PYTHONPATH": str(installed)}
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=100
     )
-    assert done.stdout.strip() == "0", (tmp_path / "worker.log").read_text()
+    assert done.stdout.strip() == "ended well", done.stderr
+    assert "Usage:" in (tmp_path / "worker.log").read_text()
 
 
 def test_torch_finds_openmp_asleep_by_either_command(installed: Path, tmp_path: Path) -> None:

@@ -112,10 +112,10 @@ def test_a_new_home_says_on_every_page_what_to_do(browser: Browser, page: Page, 
     try:
         for address, sentence in (
             ("/monitor", "No runs yet. Start one, and watch it train here."),
-            ("/report", "these are the three that ship with LesionLab"),
+            ("/report", "These are the three models that ship with LesionLab"),
             ("/compare", "Evaluate 2 models on 40 photographs"),
             ("/compare?model=none", "There is no model none; choose from the list."),
-            ("/data", "No photograph that tests or validates looks like one that trains."),
+            ("/data", "No test or validation photograph looks like a training photograph."),
         ):
             page.goto(app.url + address)
             page.get_by_text(sentence).first.wait_for(timeout=60_000)
