@@ -50,4 +50,7 @@ def _carry_out(store: JobStore, job: Job, signals: Signals, tasks: Mapping[Kind,
 def _task(kind: Kind, tasks: Mapping[Kind, Work] | None) -> Work:
     from seg_core.jobs.tasks import TASKS  # what tasks need takes long to import: the job is claimed before
 
-    return (tasks or TASKS)[kind]
+    known = tasks or TASKS
+    if kind not in known:
+        raise InputError(f"This version of LesionLab has no job {kind!r}; start it again from its page.")
+    return known[kind]

@@ -187,6 +187,17 @@ def test_a_failure_is_one_sentence(
     assert ("Traceback" in capsys.readouterr().err) == isinstance(error, KeyError)
 
 
+def test_a_job_that_an_older_version_queued_fails_in_one_sentence(store: JobStore, capsys: pytest.CaptureFixture[str]) -> None:
+    job = store.submit(Request("survey", "a", {}))  # type: ignore[arg-type] # what a scan was called
+    work_on(job.id, store)
+    done = store.get(job.id)
+    assert (done.status, done.message) == (
+        "failed",
+        "This version of LesionLab has no job 'survey'; start it again from its page.",
+    )
+    assert "Traceback" not in capsys.readouterr().err
+
+
 def test_a_cancelled_job_and_a_terminated_one_stop(store: JobStore, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("seg_core.jobs.worker.dispatch", lambda store: None)
 
