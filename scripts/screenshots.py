@@ -12,7 +12,8 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from playwright.sync_api import Page, sync_playwright
@@ -24,6 +25,9 @@ from tests.find_chromium import ADVICE, FLAGS, find_chromium
 WIDTH = 1280
 SLOW = 600_000
 """Milliseconds that a training or an evaluation may take."""
+AT_REST = """() => document.querySelector(".stApp").dataset.testScriptState === "notRunning"
+    && !document.querySelector('[data-testid="stSkeleton"]')"""
+"""True in a browser when Streamlit's script has ended and every part of the page is there."""
 EXAMPLE = PROJECT / "pages" / "examples" / "hairs.jpg"
 
 
@@ -43,6 +47,7 @@ def data_page(page: Page, url: str, data: Path) -> None:
     """Scan the folder and show its photographs."""
     page.goto(f"{url}/data?data={data}")
     page.locator(".gallery img").first.wait_for(timeout=SLOW)
+    page.locator(".js-plotly-plot .main-svg").first.wait_for()
 
 
 def compare_page(page: Page, url: str, data: Path) -> None:
@@ -53,7 +58,8 @@ def compare_page(page: Page, url: str, data: Path) -> None:
     evaluate.or_(page.get_by_role("heading", name="Scores")).first.wait_for()
     if evaluate.is_visible():
         evaluate.click()
-    page.get_by_role("heading", name="One photograph, large").wait_for(timeout=SLOW)
+    page.get_by_role("heading", name="Which one is better?").wait_for(timeout=SLOW)
+    page.locator(".js-plotly-plot .main-svg").first.wait_for()
     page.locator("canvas[data-drawn]").first.wait_for()
 
 
@@ -94,9 +100,8 @@ def main() -> None:
     if (chromium := find_chromium()) is None:
         raise SystemExit(ADVICE)
     options.target.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory() as folder:
-        home, data = Path(folder, "runs"), Path(folder, "isic2016")
-        data.symlink_to(options.data.resolve())
+    with tempfile.TemporaryDirectory() as folder, linked("isic2016", options.data) as data:
+        home = Path(folder)
         train_two(home)
         app = AppProcess(home)
         try:
@@ -107,11 +112,22 @@ def main() -> None:
                     page = browser.new_page(viewport={"width": WIDTH, "height": height})
                     page.set_default_timeout(60_000)
                     prepare(page, app.url, data)
-                    page.wait_for_load_state("networkidle")
+                    page.wait_for_function(AT_REST)
                     page.screenshot(path=options.target / f"{name}.png")
                     page.close()
         finally:
             app.stop()
+
+
+@contextmanager
+def linked(name: str, data: Path) -> Iterator[Path]:
+    """Give a dataset a short path while the pictures are taken, since they show it."""
+    link = Path(tempfile.gettempdir(), name)
+    link.symlink_to(data.resolve())
+    try:
+        yield link
+    finally:
+        link.unlink()
 
 
 def train_two(home: Path) -> None:
