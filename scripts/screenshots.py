@@ -47,7 +47,7 @@ def data_page(page: Page, url: str, data: Path) -> None:
     """Scan the folder and show its photographs."""
     page.goto(f"{url}/data?data={data}")
     page.locator(".gallery img").first.wait_for(timeout=SLOW)
-    page.locator(".js-plotly-plot .main-svg").first.wait_for()
+    page.locator(".js-plotly-plot .main-svg:visible").first.wait_for()
 
 
 def compare_page(page: Page, url: str, data: Path) -> None:
@@ -59,7 +59,7 @@ def compare_page(page: Page, url: str, data: Path) -> None:
     if evaluate.is_visible():
         evaluate.click()
     page.get_by_role("heading", name="Which one is better?").wait_for(timeout=SLOW)
-    page.locator(".js-plotly-plot .main-svg").first.wait_for()
+    page.locator(".js-plotly-plot .main-svg:visible").first.wait_for()
     page.locator("canvas[data-drawn]").first.wait_for()
 
 
@@ -102,7 +102,8 @@ def main() -> None:
     options.target.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as folder, linked("isic2016", options.data) as data:
         home = Path(folder)
-        train_two(home)
+        if "monitor" in options.only:
+            train_two(home)
         app = AppProcess(home)
         try:
             with sync_playwright() as playwright:
