@@ -10,6 +10,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from seg_core.common.home import PROJECT
 
 NOTEBOOK = PROJECT / "docs" / "quickstart.ipynb"
@@ -20,6 +22,7 @@ def outputs(notebook: dict[str, Any]) -> str:
     return json.dumps([cell["outputs"] for cell in notebook["cells"] if cell["cell_type"] == "code"])
 
 
+@pytest.mark.slow
 def test_every_cell_of_the_notebook_runs(tmp_path: Path) -> None:
     executed = tmp_path / "quickstart.ipynb"
     executed.write_bytes(NOTEBOOK.read_bytes())
