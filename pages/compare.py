@@ -11,7 +11,7 @@ from pages.comparison.evaluating import evaluate_panel
 from pages.comparison.results import forget_threshold, results
 from pages.comparison.warnings import warn_of_overlap
 from pages.dataset.choose import choose_dataset
-from seg_core.data.folders import SAMPLE
+from seg_core.data.source import SAMPLE
 from seg_core.runs.groups import Group
 
 st.title("Compare")

@@ -14,7 +14,7 @@ from pages.shared.models import MOST_COMPARED, model_names, short_name
 from pages.shared.stores import store
 from seg_core.config import SplitSpec
 from seg_core.data.dataset import Dataset, SplitChoice
-from seg_core.data.folders import clean_source
+from seg_core.data.source import clean_source
 from seg_core.errors import InputError
 from seg_core.prediction.catalogue import available_checkpoints
 from seg_core.runs.address import short_key

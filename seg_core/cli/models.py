@@ -9,7 +9,18 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from seg_core.cli.common import DataOption, JsonOption, output, print_json, progress, report, screen
+from seg_core.cli.common import (
+    DataOption,
+    ImagesOption,
+    JsonOption,
+    LesionOption,
+    MasksOption,
+    output,
+    print_json,
+    progress,
+    report,
+    screen,
+)
 from seg_core.common.home import expanded
 from seg_core.errors import InputError, some_of
 
@@ -29,6 +40,9 @@ def evaluate(
     model: Annotated[Path, typer.Argument(help="A .safetensors checkpoint, or a folder of masks predicted by any program.")],
     data: DataOption,
     split: Annotated[str | None, typer.Option(help="train, val or test; by default test if there is one, else val.")] = None,
+    images: ImagesOption = None,
+    masks: MasksOption = None,
+    lesion: LesionOption = None,
     tta: TtaOption = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -43,7 +57,7 @@ def evaluate(
     if tta and model.is_dir():
         raise InputError(f"{model} is a folder of masks, which test-time augmentation cannot change; leave out --tta.")
     checkpoint = None if model.is_dir() else load_checkpoint(model, tta=tta)
-    dataset = open_dataset(data)
+    dataset = open_dataset(data, images=images, masks=masks, lesion=lesion)
     chosen = split or ("test" if dataset.test else "val")
     spec = checkpoint.config.split_spec if checkpoint else SplitSpec()
     pairs = dataset.pairs_of(chosen, spec)
@@ -128,13 +142,17 @@ def publish(
     beside: Annotated[
         Path | None, typer.Option(help="Another published model, to compare this one with.", metavar="CHECKPOINT")
     ] = None,
+    images: ImagesOption = None,
+    masks: MasksOption = None,
+    lesion: LesionOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Write a model in fp16, with a card of its scores on the validation and test splits of its dataset."""
     from seg_core.data.dataset import open_dataset
     from seg_core.report.publishing import publish as write
 
-    dataset, of_originals = open_dataset(data), open_dataset(originals) if originals else None
+    dataset = open_dataset(data, images=images, masks=masks, lesion=lesion)
+    of_originals = open_dataset(originals) if originals else None
     with progress("Scoring") as advance:
         path, metadata = write(
             checkpoint,

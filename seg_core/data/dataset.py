@@ -12,8 +12,9 @@ import numpy as np
 
 from seg_core.config import SplitSpec
 from seg_core.data.fingerprint import dataset_fingerprint, file_facts, pair_facts
-from seg_core.data.folders import SAMPLE, SPLITS, Listing, Pair, clean_source, list_folder
+from seg_core.data.folders import SPLITS, Listing, Pair, list_folder
 from seg_core.data.sample.folder import sample_folder
+from seg_core.data.source import SAMPLE, Names, Source
 from seg_core.errors import InputError
 
 
@@ -37,7 +38,7 @@ class Dataset:
     @property
     def name(self) -> str:
         """The folders' own names, joined."""
-        return " + ".join(Path(source).name or source for source in self.sources)
+        return " + ".join(Source.parse(source).name for source in self.sources)
 
     @cached_property
     def pairs(self) -> list[Pair]:
@@ -167,14 +168,24 @@ class SplitChoice:
         return self.dataset.pairs_of(self.name, self.spec)
 
 
-def open_dataset(sources: str | Path | Sequence[str | Path], on_progress: Callable[[int, int], None] | None = None) -> Dataset:
+def open_dataset(
+    sources: str | Path | Sequence[str | Path],
+    on_progress: Callable[[int, int], None] | None = None,
+    *,
+    images: Names = None,
+    masks: Names = None,
+    lesion: str | int | None = None,
+) -> Dataset:
     """Open one folder, several folders joined, or the built-in ``sample``, which is made at its first use.
 
     Only file names are read here; `seg_core.data.check` reads the files.
 
     Args:
-        sources: a folder, several, or ``sample``.
+        sources: a folder, several, or ``sample``; each as `seg_core.data.source.Source` reads it.
         on_progress: gets how many pairs of the sample are made, and how many there will be.
+        images: the folders of photographs in each source, where their names do not tell.
+        masks: likewise the folders of masks.
+        lesion: the value, number or name of the class in the masks that is the lesion.
 
     Raises:
         InputError: if no source is given, one is given twice, a folder is missing or has none of the known layouts, or the
@@ -183,8 +194,12 @@ def open_dataset(sources: str | Path | Sequence[str | Path], on_progress: Callab
     given = [sources] if isinstance(sources, str | Path) else list(sources)
     if not given:
         raise InputError(f"No data was named; give a folder, several, or {SAMPLE!r}.")
-    cleaned = [clean_source(source) for source in given]
+    parsed = [Source.parse(source) for source in given]
+    if (images, masks, lesion) != (None, None, None):
+        parsed = [source.with_choices(images, masks, lesion) for source in parsed]
+    cleaned = [str(source) for source in parsed]
     if twice := [source for source in cleaned if cleaned.count(source) > 1]:
         raise InputError(f"{twice[0]} is given twice; name each folder once.")
-    listings = tuple(list_folder(sample_folder(on_progress) if source == SAMPLE else Path(source)) for source in cleaned)
+    folders = (Source(str(sample_folder(on_progress))) if source.folder == SAMPLE else source for source in parsed)
+    listings = tuple(list_folder(source) for source in folders)
     return Dataset(tuple(cleaned), listings)

@@ -9,12 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from seg_core.common.home import expanded
 from seg_core.common.text import legible
+from seg_core.data.source import Source
 from seg_core.errors import InputError
-
-SAMPLE = "sample"
-"""The dataset source that names the built-in sample instead of a folder."""
 
 SplitName = Literal["train", "val", "test"]
 SPLITS: tuple[SplitName, ...] = ("train", "val", "test")
@@ -57,19 +54,24 @@ class Listing:
     without_photo: list[Path]
 
 
-def list_folder(folder: Path) -> Listing:
-    """Return the pairs below ``folder``, by split and then by id, and the files without a partner.
+def list_folder(source: Source | str | Path) -> Listing:
+    """Return the pairs of a source, by split and then by id, and the files without a partner.
 
     Raises:
         InputError: if the folder is missing or has none of the known layouts.
     """
-    folder = expanded(folder)
+    source = source if isinstance(source, Source) else Source.parse(source)
+    folder = Path(source.folder)
     listing = Listing([], [], [])
     try:
         if not folder.is_dir():
             raise InputError(f"There is no folder {folder}; check the path.")
-        for split, photos, masks in _split_folders(folder):
-            _match(split, photos, masks, listing)
+        if source.images or source.masks:
+            photos, masks = ([folder / name for name in names or (kind,)] for kind, names in _named(source).items())
+            _match("train", photos, masks, listing)
+        else:
+            for split, photos, masks in _split_folders(folder):
+                _match(split, photos, masks, listing)
     except OSError as error:
         raise InputError(f"The folder {folder} cannot be read ({error.strerror}); check the path.") from None
     if not (listing.pairs or listing.without_mask or listing.without_photo):
@@ -91,25 +93,8 @@ def list_images(folder: Path) -> list[Path]:
         raise InputError(f"The folder {folder} cannot be read ({error.strerror}); check the path.") from None
 
 
-def clean_source(source: str | Path) -> str:
-    """Return a dataset source, as typed or pasted, as an absolute path without quotes and ``~``; ``sample`` stays.
-
-    Raises:
-        InputError: if it is empty or cannot be a path.
-    """
-    text = str(source).strip().strip("'\"").strip()
-    if not text:
-        raise InputError(f"The name of a data folder is empty; give a folder or {SAMPLE!r}.")
-    if text == SAMPLE:
-        return text
-    try:
-        return str(Path(text).expanduser().resolve())
-    except (
-        OSError,
-        RuntimeError,
-        ValueError,
-    ) as error:  # unknown user after ~, loop of links, forbidden character
-        raise InputError(f"The data folder {text!r} cannot be found ({error}); check the path.") from None
+def _named(source: Source) -> dict[str, tuple[str, ...]]:
+    return {"images": source.images, "masks": source.masks}
 
 
 def _split_folders(folder: Path) -> Iterator[tuple[SplitName, list[Path], list[Path]]]:

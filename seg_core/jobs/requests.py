@@ -10,9 +10,9 @@ from seg_core.common.versions import VERSION
 from seg_core.config import SplitSpec
 from seg_core.data.dataset import Dataset, SplitChoice, open_dataset
 from seg_core.data.fingerprint import digest
-from seg_core.data.folders import SAMPLE, clean_source
 from seg_core.data.scan.dataset_scan import SCAN_VERSION, Scan
 from seg_core.data.scan.duplicates import AGREEMENT, CORRELATION, Duplicate, Photograph
+from seg_core.data.source import SAMPLE, clean_source
 from seg_core.errors import InputError
 from seg_core.evaluation.key import EVALUATION_VERSION, evaluation_key, mask_folder_digest
 from seg_core.jobs.job import Request

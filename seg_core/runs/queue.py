@@ -9,7 +9,7 @@ from pathlib import Path
 from sqlalchemy import Connection, func, insert, select, update
 
 from seg_core.config import LONGEST_RUN, Config
-from seg_core.data.folders import clean_source
+from seg_core.data.source import clean_source
 from seg_core.errors import InputError
 from seg_core.runs import rows
 from seg_core.runs.annotations import clean_name, clean_tags

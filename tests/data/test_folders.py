@@ -10,7 +10,8 @@ import pytest
 from seg_core.config import SplitSpec
 from seg_core.data.check import check_names
 from seg_core.data.dataset import Dataset, open_dataset
-from seg_core.data.folders import clean_source, list_folder
+from seg_core.data.folders import list_folder
+from seg_core.data.source import clean_source
 from seg_core.errors import InputError
 from tests.helpers import SHARED_DATA, find_pairs, make_dataset
 
