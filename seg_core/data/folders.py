@@ -37,12 +37,21 @@ _MASK_SUFFIX = re.compile(f"_({'|'.join(MASK_SUFFIXES)})$", re.I)
 
 @dataclass(frozen=True)
 class Pair:
-    """One photograph with its mask; ``id`` is the photograph's file name, made legible, ``split`` the dataset's own split."""
+    """One photograph with its mask; ``id`` is the photograph's file name, made legible, ``split`` the dataset's own split.
+
+    Several masks of one photograph are read as one by `seg_core.data.truth.read_truth`.
+    """
 
     id: str
     image: Path
     mask: Path
     split: SplitName
+    more_masks: tuple[Path, ...] = ()
+
+    @property
+    def masks(self) -> tuple[Path, ...]:
+        """All its mask files."""
+        return self.mask, *self.more_masks
 
 
 @dataclass(frozen=True)

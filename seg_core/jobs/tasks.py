@@ -51,10 +51,11 @@ def _evaluate(job: Job, advance: Advance) -> str:
     advance(0, len(split.pairs), "Loading the model")
     predictor = _open_predictor(model, split.pairs, tta=job.arguments["tta"])
     with new_result(job.request) as folder:
-        images: list[dict[str, str]] = []
+        images: list[dict[str, object]] = []
 
         def keep(pair: Pair, prediction: Prediction) -> None:
-            images.append({"id": pair.id, "image": str(pair.image), "mask": str(pair.mask)})
+            more = {"more_masks": [str(mask) for mask in pair.more_masks]} if pair.more_masks else {}
+            images.append({"id": pair.id, "image": str(pair.image), "mask": str(pair.mask), **more})
             Image.fromarray(prediction.picture(PICTURE_SIDE)).save(folder / f"{len(images):05d}.png")
 
         def progress(done: int, total: int) -> None:
