@@ -18,10 +18,18 @@ from seg_core.data.dataset import Dataset
 from seg_core.data.folders import Pair
 from seg_core.data.image import MASK_CUT, read_reduced, scaled, scaled_mask
 from seg_core.data.truth import read_truth
-from seg_core.errors import InputError, PassingError
+from seg_core.errors import InputError, PassingError, some_of
 
 Kind = Literal[
-    "missing mask", "orphan mask", "different sizes", "no lesion", "unreadable", "duplicate id", "grey mask", "leakage"
+    "missing mask",
+    "orphan mask",
+    "different sizes",
+    "no lesion",
+    "unreadable",
+    "duplicate id",
+    "grey mask",
+    "leakage",
+    "test without masks",
 ]
 
 
@@ -88,6 +96,10 @@ def check_names(dataset: Dataset) -> list[Problem]:
             Problem("orphan mask", file, f"{file.name} belongs to no photograph; add the photograph or remove the mask.")
             for file in listing.without_photo
         ]
+        if listing.untested:
+            names = some_of([file.name for file in listing.untested])
+            text = f"{len(listing.untested):,} photographs of the test split have no mask and are not scored: {names}."
+            problems.append(Problem("test without masks", listing.untested[0], text))
     return problems
 
 

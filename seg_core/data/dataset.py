@@ -88,7 +88,12 @@ class Dataset:
     @property
     def unpaired_files(self) -> list[Path]:
         """The photographs without a mask and the masks without a photograph, in the order of the sources."""
-        return [file for listing in self.listings for file in (*listing.without_mask, *listing.without_photo)]
+        return [file for listing in self.listings for file in (*listing.without_mask, *listing.untested, *listing.without_photo)]
+
+    @property
+    def notes(self) -> list[str]:
+        """Lines for the user about how photographs and masks were found, in the order of the sources."""
+        return list(dict.fromkeys(note for listing in self.listings for note in listing.notes))
 
     @cached_property
     def unpaired_facts(self) -> list[str]:
