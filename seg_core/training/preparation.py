@@ -73,7 +73,7 @@ def prepare(dataset: Dataset, config: Config, on_progress: Callable[[int, int, s
     facts = pair_facts(dataset.pairs)
     cached = _open_cache(dataset, config, facts)
     train, val = cached.select(split.train), cached.select(split.val)
-    notes = notes_on(problems)
+    notes = dataset.notes + notes_on(problems)
     if cached.uncached:
         notes.append(f"The photographs are decoded in every epoch, as they {cached.uncached}.")
     deadline = time.monotonic() + WARM_UP_SECONDS
