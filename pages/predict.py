@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
+from pages.shared.address import address
 from seg_core.prediction.catalogue import available_checkpoints
 
 st.title("Predict")
@@ -11,4 +12,4 @@ st.write("Drop photographs and compare the masks of two trained models.")
 if not available_checkpoints():
     st.page_link("train.py", label="Train a model", icon=":material/model_training:")
 # The last slash is needed. The script in the widget's head sets the height to that of its content; this one stands until then.
-st.iframe("/predictor/", height=900)
+st.iframe(address("/predictor/"), height=900)
