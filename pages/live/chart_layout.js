@@ -28,7 +28,7 @@ function chartLayout({ runs, charts, marks, width, ink, last, empty }) {
     Object.assign(layout, axesOf(n, place, { ink, empty, tick: tickFor(last) }));
     layout.annotations.push(titleOf(title, place));
     for (const mark of marks.filter((one) => one.metric === name)) {
-      layout.shapes.push(markLine(mark, n));
+      layout.shapes.push(markLine(mark, n, ink));
       layout.annotations.push(markLabel(mark, n));
     }
   });
@@ -86,7 +86,7 @@ const emptyNote = (ink) => ({
   borderpad: 6,
 });
 
-const markLine = ({ value, colour }, n) => ({
+const markLine = ({ value }, n, ink) => ({
   type: "line",
   xref: `x${n} domain`,
   x0: 0,
@@ -94,7 +94,7 @@ const markLine = ({ value, colour }, n) => ({
   yref: `y${n}`,
   y0: value,
   y1: value,
-  line: { color: colour, dash: "dot", width: 1.5 },
+  line: { color: ink.text, dash: "dot", width: 1.5 },
 });
 
 const markLabel = ({ value, label, above }, n) => ({

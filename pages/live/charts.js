@@ -27,7 +27,7 @@ class LiveCharts {
   show(data) {
     this.runs = data.runs;
     this.charts = data.charts; // [metric, title] each
-    this.marks = data.marks; // levels to compare with: {metric, value, label, colour, above} each
+    this.marks = data.marks; // levels to compare with: {metric, value, label, above} each
     for (const run of this.runs) if (run.points && !this.own.has(run.id)) this.own.set(run.id, keepPoints(new Map(), run.points));
     this.curves = this.runs.filter((run) => !run.points).flatMap((run) => run.members ?? [run.id]);
     this.root.setAttribute(

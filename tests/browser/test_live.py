@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from playwright.sync_api import Page, Request, expect
 
+from seg_core.common.colours import colours_of
 from seg_core.config import Config
 from seg_core.runs.run import BatchLosses
 from seg_core.runs.store import RunStore
@@ -193,6 +194,23 @@ def test_rows_stay_what_they_are_until_their_run_changes(
 
     store.delete(others[1])
     expect(page.locator(".run-name", has_text=f"#{others[1]} ")).to_have_count(0)
+
+
+def test_a_run_keeps_its_colour_when_others_are_chosen(page: Page, app_server: AppProcess, store: RunStore, run_id: int) -> None:
+    other = store.queue.add("other", CONFIG, "sample", foreground=True).id
+    store.queue.stop(other)
+    mine, its = colours_of([str(run_id), str(other)]).values()
+    script = """(colours) => {
+      const lines = (document.querySelector(".live-charts")?.data ?? []).filter(({ uid }) => uid.endsWith("val iou"));
+      return lines.map(({ line }) => line.color).join() === colours.join();
+    }"""
+    open_monitor(page, app_server, run_id)
+    for chosen, colours in (([run_id, other], [mine, its]), ([other], [its]), ([other, run_id], [its, mine])):
+        page.goto(f"{app_server.url}/monitor?{'&'.join(f'run={each}' for each in chosen)}")
+        page.wait_for_function(script, arg=colours)
+        for each, colour in ((run_id, mine), (other, its)):  # chosen or not
+            dot = page.locator(f".run-item:has-text('#{each} ') .run-dot")
+            expect(dot).to_have_css("border-color", f"rgb({', '.join(str(part) for part in bytes.fromhex(colour[1:]))})")
 
 
 def test_every_batch_is_shown_when_asked_for(page: Page, app_server: AppProcess, store: RunStore, run_id: int) -> None:
