@@ -32,9 +32,9 @@ def _component(*names: str) -> Any:
     return st.components.v2.component(f"lesionlab_{names[-1]}", js=script, css=style, isolate_styles=False)
 
 
-_charts = _component("elements", "live", "batch_lines", "chart_layout", "charts")
+_charts = _component("elements", "live", "waiting", "batch_lines", "chart_layout", "charts")
 _list = _component("elements", "live", "run_row", "run_list")
-_facts = _component("elements", "live", "run_facts")
+_facts = _component("elements", "live", "waiting", "run_facts")
 _log = _component("elements", "live", "run_log")
 _progress = _component("elements", "live", "progress")
 _timeline = _component("elements", "live", "drawing", "mask_timeline")
