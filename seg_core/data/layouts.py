@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from seg_core.data.source import Source
@@ -14,6 +15,11 @@ from seg_core.errors import InputError
 
 PHOTO_ENDINGS = {".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp", ".webp"}
 MASK_ENDINGS = {".png", ".bmp", ".tif", ".tiff", ".gif", ".jpg", ".jpeg"}
+PICTURES = {
+    *(".heic", ".heif", ".avif", ".jfif", ".jpe", ".jp2", ".jxl", ".gif", ".webp", ".svg", ".psd", ".dcm", ".dicom"),
+    *(".dng", ".cr2", ".cr3", ".nef", ".arw", ".raw", ".npy", ".npz", ".mat", ".nii", ".gz"),
+}
+"""Endings of pictures, so that those which are not read are named."""
 _JPEG = {".jpg", ".jpeg"}
 _IMAGE_SETS: dict[str, SplitName] = {"trainval": "train", "test": "test", "val": "val", "train": "train"}
 """VOC's lists by name; a later one here takes precedence."""
@@ -50,18 +56,34 @@ def find_parts(source: Source, top: Path) -> Parts:
         OSError: if the folder cannot be read.
     """
     tree = read_tree(top, PHOTO_ENDINGS | MASK_ENDINGS)
-    if source.images or source.masks:
-        return _named(source, top, tree)
-    parts = _by_words(tree)
-    if not (parts.masks and _holds_files(parts.photos)) and (beside := _side_by_side(tree)).masks:
-        return beside
+    parts = _named(source, top, tree) if source.images or source.masks else _by_words(tree)
+    if not (parts.masks and _holds_files(parts.photos)) and not source.images:
+        parts = beside if (beside := _side_by_side(tree)).masks else parts
     if not parts.masks or not _holds_files(parts.photos + parts.masks):
         raise InputError(
             f"{source.folder} holds no photographs with masks in folders whose names tell which is which; "
             f"it holds {describe_tree(tree)}: name the folders (--images DIR --masks DIR, or FOLDER?images=DIR&masks=DIR "
             "on a page), or call them images/ and masks/."
         )
-    return _as_listed(parts, tree)
+    listed = _as_listed(parts, tree)
+    return replace(listed, notes=[*listed.notes, *_unread(parts, tree)])
+
+
+def _unread(parts: Parts, tree: Sequence[Folder]) -> list[str]:
+    """Return a line about files beside the photographs and masks that are pictures by their endings, but not read."""
+    used: dict[Path, set[str]] = {}
+    for part in (*parts.photos, *parts.masks):
+        used.setdefault(part.folder, set()).update(part.names)
+    kinds = Counter[str]()
+    for folder in tree:
+        if folder.path in used:
+            kinds.update(folder.others)
+            kinds.update(ending(name) for name in folder.images if name not in used[folder.path])
+    found = {kind: count for kind, count in kinds.most_common() if kind in PICTURES}
+    if not found:
+        return []
+    listed = ", ".join(f"{count:,} × {kind}" for kind, count in found.items())
+    return [f"Files of other kinds are not read: {listed}. Save photographs as JPEG or PNG, and masks as PNG."]
 
 
 def _holds_files(parts: Sequence[Part]) -> bool:
@@ -146,7 +168,9 @@ def _masks_among(names: Sequence[str]) -> set[str]:
 
 def _named(source: Source, top: Path, tree: Sequence[Folder]) -> Parts:
     """Take the folders that the user named, with those below them; what was not named is found by its words."""
-    photos, masks = ([part for name in names for part in _below(top, name, tree)] for names in (source.images, source.masks))
+    photos, masks = (
+        [part for name in names for part in _below(source, top, name, tree)] for names in (source.images, source.masks)
+    )
     photo_paths, mask_paths = {folder.path for folder, *_ in photos}, {folder.path for folder, *_ in masks}
     if photos and photo_paths == mask_paths:
         return _side_by_side([folder for folder, *_ in photos])
@@ -162,15 +186,15 @@ def _named(source: Source, top: Path, tree: Sequence[Folder]) -> Parts:
     for what, option, parts in (("photographs", "--images", of_photos), ("masks", "--masks", of_masks)):
         if not _holds_files(parts):
             raise InputError(
-                f"{source.folder} holds no {what} there; found were {describe_tree(tree)}. Name their folder with {option}."
+                f"{source.folder} holds no {what} there; it holds {describe_tree(tree)}: name their folder ({option})."
             )
-    return _as_listed(Parts(of_photos, of_masks, []), tree)
+    return Parts(of_photos, of_masks, [])
 
 
-def _below(top: Path, name: str, tree: Sequence[Folder]) -> list[tuple[Folder, SplitName | None, str]]:
+def _below(source: Source, top: Path, name: str, tree: Sequence[Folder]) -> list[tuple[Folder, SplitName | None, str]]:
     base = top / name
     if not base.is_dir():
-        raise InputError(f"There is no folder {name} in {top}; found were {describe_tree(tree)}.")
+        raise InputError(f"There is no folder {name} in {source.folder}; it holds {describe_tree(tree)}.")
     own = meaning(base.name).split
     folders = []
     for folder in read_tree(base, PHOTO_ENDINGS | MASK_ENDINGS):

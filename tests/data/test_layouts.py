@@ -284,7 +284,7 @@ def test_what_is_not_understood_is_listed_with_a_way_out(tmp_path: Path) -> None
     assert found(open_dataset(f"{tmp_path}?images=first&masks=second/").listings[0]) == TRAIN_AB
     with pytest.raises(InputError, match=r"There is no folder third in .*first/ \(2 images\)"):
         open_dataset(tmp_path, images="first", masks="third")
-    with pytest.raises(InputError, match=r"holds no masks there; .*--masks"):
+    with pytest.raises(InputError, match=r"holds no masks there; it holds first/.* name their folder \(--masks\)"):
         open_dataset(tmp_path, images="first", masks="notes")
 
 
@@ -307,6 +307,14 @@ def test_named_folders_keep_their_splits_and_may_lie_in_each_other(tmp_path: Pat
     plant(tmp_path / "mixed", ["all/{a,b}.jpg", "all/{a,b}_mask.png"])
     mixed = open_dataset(tmp_path / "mixed", images="all", masks="all").listings[0]
     assert found(mixed) == ["train a a_mask.png", "train b b_mask.png"]
+    with pytest.raises(InputError, match="holds no photographs with masks"):
+        open_dataset(tmp_path, images="third", masks="third")
+
+
+def test_pictures_that_are_not_read_are_counted(tmp_path: Path) -> None:
+    plant(tmp_path, ["images/{a.jpg,b.dcm,c.gif,LICENSE.txt,a_superpixels.png}", "masks/{a.png,a.npy,b.npy}", "else/x.svg"])
+    (note,) = list_folder(tmp_path).notes
+    assert note.startswith("Files of other kinds are not read: 2 × .npy, 1 × .dcm, 1 × .gif. Save")
 
 
 def test_test_photographs_without_masks_are_one_warning(tmp_path: Path) -> None:
