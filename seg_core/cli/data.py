@@ -37,7 +37,15 @@ def check_data(
     counts = dataset.counts
     if as_json:
         listed = [{"kind": p.kind, "error": p.is_error, "file": str(p.file), "message": p.message} for p in problems]
-        print_json({"name": dataset.name, "fingerprint": dataset.fingerprint, "pairs": counts, "problems": listed})
+        print_json(
+            {
+                "name": dataset.name,
+                "fingerprint": dataset.fingerprint,
+                "pairs": counts,
+                "notes": dataset.notes,
+                "problems": listed,
+            }
+        )
     else:
         output.print(
             f"{dataset.name}: "
@@ -45,6 +53,8 @@ def check_data(
             + f"; {len(problems)} problems"
             + (f" ({kinds_of(problems)})." if problems else ".")
         )
+        for note in dataset.notes:
+            output.print(f"  note     {note}")
         for problem, alike in counted(problems):
             more = f" ({alike:,} files)" if alike > 1 else ""
             output.print(f"  {'error' if problem.is_error else 'warning'}  {problem.message}{more}")

@@ -27,6 +27,9 @@ from seg_core.errors import InputError, some_of
 if TYPE_CHECKING:
     import numpy as np
 
+    from seg_core.data.dataset import Dataset
+    from seg_core.prediction.checkpoint import Checkpoint
+
 app = typer.Typer()
 
 TtaOption = Annotated[
@@ -39,7 +42,9 @@ TtaOption = Annotated[
 def evaluate(
     model: Annotated[Path, typer.Argument(help="A .safetensors checkpoint, or a folder of masks predicted by any program.")],
     data: DataOption,
-    split: Annotated[str | None, typer.Option(help="train, val or test; by default test if there is one, else val.")] = None,
+    split: Annotated[
+        str | None, typer.Option(help="train, val, test or all, the whole dataset; by default test if there is one, else val.")
+    ] = None,
     images: ImagesOption = None,
     masks: MasksOption = None,
     lesion: LesionOption = None,
@@ -61,19 +66,17 @@ def evaluate(
     chosen = split or ("test" if dataset.test else "val")
     spec = checkpoint.config.split_spec if checkpoint else SplitSpec()
     pairs = dataset.pairs_of(chosen, spec)
-    if checkpoint is None and chosen != "test" and not dataset.counts["val"]:
+    if checkpoint is None and chosen in ("train", "val") and not dataset.counts["val"]:
         screen.print(f"Validation is {spec.words}.")
-    if checkpoint and chosen != "test" and checkpoint.metadata["dataset"]["fingerprint"] != dataset.fingerprint:
-        screen.print(
-            f"This model was trained on other data, so the {chosen} split may contain photographs that it was trained on."
-        )
+    if checkpoint and (warning := _warning(checkpoint, dataset, chosen)):
+        screen.print(warning)
     predictor = checkpoint or open_predicted_masks(model, pairs)
     with progress(f"Evaluating on {chosen}") as advance:
         found = score(predictor, pairs, advance, allow_missing=True)
     if found.missing:
         left_out = f"{len(found.missing)} of the {len(pairs)} photographs ({some_of(found.missing)})"
         screen.print(f"{predictor.label} has no prediction for {left_out}; they are left out of the scores.")
-    for note in found.notes:
+    for note in (*dataset.notes, *found.notes):
         screen.print(note)
     if as_json:
         print_json({"n": len(found.ids), **found.means, **({"missing": list(found.missing)} if found.missing else {})})
@@ -81,6 +84,20 @@ def evaluate(
         output.print(f"{predictor.label} on {len(found.ids)} photographs of {dataset.name} ({chosen}), at stored resolution:")
         for name, value in found.means.items():
             output.print(f"  {name.replace('_', ' '):<16} {value:.4f}")
+
+
+def _warning(checkpoint: Checkpoint, dataset: Dataset, split: str) -> str:
+    """Return a sentence on photographs of a split that may have trained the model; empty if there are none."""
+    from seg_core.evaluation.overlap import overlap
+
+    same_data = checkpoint.metadata["dataset"]["fingerprint"] == dataset.fingerprint
+    if split == "all":
+        trained = overlap(checkpoint.metadata["dataset"], dataset.fingerprint, dataset.unique_pairs)
+        what = trained.sentences if trained else ["was trained on some of these photographs"] if same_data else []
+        return f"This model {what[0]}; its scores there say little about new photographs." if what else ""
+    if split == "test" or same_data:
+        return ""
+    return f"This model was trained on other data, so the {split} split may contain photographs that it was trained on."
 
 
 @app.command()

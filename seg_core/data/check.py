@@ -22,7 +22,7 @@ from seg_core.data.image_file import WITHOUT_END
 from seg_core.data.masks.pixels import UnclearMaskError
 from seg_core.data.masks.rule import MASK_CUT
 from seg_core.data.truth import OtherSizeError, Truth, read_truth
-from seg_core.errors import InputError, PassingError
+from seg_core.errors import InputError, PassingError, some_of
 
 ERRORS = ("missing mask", "different sizes", "unreadable", "duplicate id", "unclear mask", "nothing to train on")
 """Kinds of problems that keep a pair from training."""
@@ -44,6 +44,7 @@ Kind = Literal[
     "other size",
     "turned mask",
     "missing end",
+    "test without masks",
 ]
 
 NEARLY_FULL = 0.98
@@ -113,6 +114,10 @@ def check_names(dataset: Dataset) -> list[Problem]:
             Problem("orphan mask", file, f"{file.name} belongs to no photograph; add the photograph or remove the mask.")
             for file in listing.without_photo
         ]
+        if listing.untested:
+            names = some_of([file.name for file in listing.untested])
+            text = f"{len(listing.untested):,} photographs of the test split have no mask and are not scored: {names}."
+            problems.append(Problem("test without masks", listing.untested[0], text))
     return problems
 
 
