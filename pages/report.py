@@ -92,7 +92,7 @@ def results(histories: list[History]) -> None:
     live_charts([history.curve for history in histories], STUDENT_REPORT_METRICS, report_marks(), key="-report")
     st.caption(
         "Solid: validation, a star at the best epoch. Dashed: training. Dotted: the last epoch of the report's own log, on "
-        "validation. Each model has one colour. IoU and Dice are averaged over pixel columns here, as in the report; an empty "
+        "validation. IoU and Dice are averaged over pixel columns here, as in the report; an empty "
         "column counts 1."
     )
     st.html(figures_table(histories))
