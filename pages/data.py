@@ -22,7 +22,7 @@ view = scanned(dataset)
 if view is None:
     st.stop()
 summary(dataset, view)
-show_problems(view.scan.problems)
+show_problems(view.scan.problems, dataset.notes)
 if not view.pairs:
     st.stop()
 duplicates_panel(view)

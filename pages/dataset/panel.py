@@ -14,7 +14,7 @@ from pages.shared.visit import refresh
 from seg_core.common.text import legible
 from seg_core.config import Config
 from seg_core.data.cache.storage import cache_bytes, cache_limit, clear_cache
-from seg_core.data.check import Problem, refused
+from seg_core.data.check import Problem, check_names, refused
 from seg_core.data.dataset import Dataset
 from seg_core.data.scan.duplicates import leakage
 from seg_core.errors import InputError
@@ -36,17 +36,22 @@ def data_panel(start: Sequence[str], key: str) -> tuple[Dataset | None, list[Pro
     if not counts["test"]:
         st.caption("There is no test split, so scores are measured on validation, and labelled so.")
     if not counts["train"]:
-        st.error("There are no pairs to train with; name a folder that has more than a test split.")
+        if problems := check_names(dataset):
+            show_problems(problems, dataset.notes)
+        else:
+            st.error("There are no pairs to train with; name a folder that has more than a test split.")
         return None, []
     view = scanned(dataset)
     if view is None:
         return dataset, []
-    show_problems(view.scan.problems + leakage(dataset, view.duplicates))
+    show_problems(view.scan.problems + leakage(dataset, view.duplicates), dataset.notes)
     return dataset, refused(dataset, view.scan.problems)
 
 
-def show_problems(problems: list[Problem]) -> None:
-    """Show how many problems of each kind there are, and what to do about each."""
+def show_problems(problems: list[Problem], notes: Sequence[str] = ()) -> None:
+    """Show how many problems of each kind there are, and what to do about each; above them notes on how pairs were found."""
+    for note in notes:
+        st.info(plain(note), icon=":material/info:")
     if not problems:
         st.success("Every photograph has its mask, and all can be read.", icon=":material/check_circle:")
         return

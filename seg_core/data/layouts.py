@@ -57,8 +57,9 @@ def find_parts(source: Source, top: Path) -> Parts:
         return beside
     if not parts.masks or not _holds_files(parts.photos + parts.masks):
         raise InputError(
-            f"{top} holds no photographs with masks in folders whose names tell which is which; it holds {describe_tree(tree)}: "
-            "name them (--images DIR --masks DIR, or FOLDER?images=DIR&masks=DIR on a page), or call them images/ and masks/."
+            f"{source.folder} holds no photographs with masks in folders whose names tell which is which; "
+            f"it holds {describe_tree(tree)}: name the folders (--images DIR --masks DIR, or FOLDER?images=DIR&masks=DIR "
+            "on a page), or call them images/ and masks/."
         )
     return _as_listed(parts, tree)
 
@@ -160,7 +161,9 @@ def _named(source: Source, top: Path, tree: Sequence[Folder]) -> Parts:
     of_masks = of_masks or [part for part in by_words.masks if part.folder not in photo_paths]
     for what, option, parts in (("photographs", "--images", of_photos), ("masks", "--masks", of_masks)):
         if not _holds_files(parts):
-            raise InputError(f"{top} holds no {what} there; found were {describe_tree(tree)}. Name their folder with {option}.")
+            raise InputError(
+                f"{source.folder} holds no {what} there; found were {describe_tree(tree)}. Name their folder with {option}."
+            )
     return _as_listed(Parts(of_photos, of_masks, []), tree)
 
 

@@ -84,7 +84,7 @@ def prepare(
     facts = pair_facts(dataset.pairs)
     cached = _open_cache(dataset, config, facts)
     train, val = cached.select(split.train), cached.select(split.val)
-    notes = notes_on(problems) + list(filter(None, [dataset.note_on_groups(config.split_spec)]))
+    notes = dataset.notes + notes_on(problems) + list(filter(None, [dataset.note_on_groups(config.split_spec)]))
     if cached.uncached:
         notes.append(f"The photographs are decoded in every epoch, as they {cached.uncached}.")
     deadline = time.monotonic() + WARM_UP_SECONDS

@@ -256,6 +256,7 @@ def test_data_check_lists_all_problems_at_once(tmp_path: Path, lab: Lab) -> None
         "name": "data",
         "fingerprint": open_dataset(data).fingerprint,
         "pairs": {"train": 4, "val": 0, "test": 2},
+        "notes": [],
         "problems": [],
     }
     (data / "train" / "images" / "ISIC_0000001.jpg").write_bytes(b"no photograph")
