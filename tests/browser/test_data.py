@@ -47,7 +47,7 @@ def test_a_leak_is_flagged_with_the_pair_and_problems_are_named(page: Page, app:
     expect(two.locator("figcaption")).to_have_text(
         [re.compile("ISIC_0000002.*train"), re.compile("copy.*mirrored left to right")]
     )
-    expect(page.get_by_text("1 × missing mask")).to_be_visible()
+    expect(page.get_by_text("1 photograph has no mask")).to_be_visible()
     expect(page.get_by_text("9 of 9 pairs")).to_be_visible()
 
     page.get_by_test_id("stButtonGroup").filter(has_text="Split").get_by_text("test", exact=True).click()
