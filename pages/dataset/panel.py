@@ -126,11 +126,14 @@ def _show_errors(errors: list[Problem], skip: Callable[[], None] | None, *, skip
     if skips:
         st.warning(plain(f"{in_words(errors)} ({named}). Training leaves out {pairs}."), icon=":material/warning:")
         return
+    text = plain(f"{in_words(errors)}: {named}. Fix these files, or skip them when you train.")
+    if skip is None:
+        st.error(text, icon=":material/error:")
+        return
     with st.container(key="errors-of-data"):
-        st.error(plain(f"{in_words(errors)}: {named}. Fix these files, or skip them when you train."), icon=":material/error:")
-        if skip:
-            these = "this pair" if len(errors) == 1 else f"these {pairs}"
-            st.button(f"Skip {these}", icon=":material/skip_next:", on_click=skip, key="skip-errors")
+        st.error(text, icon=":material/error:")
+        these = "this pair" if len(errors) == 1 else f"these {pairs}"
+        st.button(f"Skip {these}", icon=":material/skip_next:", on_click=skip, key="skip-errors")
 
 
 def preview_panel(dataset: Dataset, config: Config) -> None:
