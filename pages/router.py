@@ -19,7 +19,11 @@ st.html(f"<script>{(ASSETS / 'history.js').read_text(encoding='utf-8')}</script>
 
 def sign_out() -> None:
     """Go to the access guard's address for signing out, which Streamlit cannot link to in the same tab."""
-    st.html("<script>window.location.replace(window.lesionlabBase + '/sign-out')</script>", unsafe_allow_javascript=True)
+    st.html(
+        "<script>sessionStorage.removeItem('lesionlab-visit'); "
+        "window.location.replace(window.lesionlabBase + '/sign-out')</script>",
+        unsafe_allow_javascript=True,
+    )
 
 
 pages = [

@@ -28,7 +28,7 @@ def pictures(models: Sequence[Compared], table: Table, threshold: float | None) 
     )
     has_groups = any(len(model.requests) > 1 for model in models)
     st.caption(
-        "White outline: truth. Errors: orange, marked but not lesion; blue, lesion but not marked. Pictures have at most "
+        "White outline: truth. Errors: violet, marked but not lesion; yellow, lesion but not marked. Pictures have at most "
         f"512 pixels a side; scores are those at stored resolution. Click a photograph to see it large. {of_groups * has_groups}"
     )
     st.header("One photograph, large")

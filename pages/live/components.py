@@ -15,6 +15,7 @@ from typing import Any
 import streamlit as st
 
 from pages.live.plotly import PLOTLY_URL
+from seg_core.common.colours import GROUP_COLOURS, RUN_COLOURS, colours_of
 from seg_core.jobs.job import Job
 from seg_core.runs.run import Run
 from seg_core.training.history import EPOCH_METRICS
@@ -31,9 +32,9 @@ def _component(*names: str) -> Any:
     return st.components.v2.component(f"lesionlab_{names[-1]}", js=script, css=style, isolate_styles=False)
 
 
-_charts = _component("elements", "live", "batch_lines", "chart_layout", "charts")
+_charts = _component("elements", "live", "waiting", "batch_lines", "chart_layout", "charts")
 _list = _component("elements", "live", "run_row", "run_list")
-_facts = _component("elements", "live", "run_facts")
+_facts = _component("elements", "live", "waiting", "run_facts")
 _log = _component("elements", "live", "run_log")
 _progress = _component("elements", "live", "progress")
 _timeline = _component("elements", "live", "drawing", "mask_timeline")
@@ -64,7 +65,6 @@ class Mark:
     metric: str
     value: float
     label: str
-    colour: str
     above: bool
 
 
@@ -95,13 +95,14 @@ def live_charts(
     _charts(data=data, key=f"live-charts{key}")
 
 
-def run_list(linked: list[str], known: Collection[str], colours: list[str]) -> list[str]:
+def run_list(linked: list[str], known: Collection[str]) -> list[str]:
     """List all runs and groups with status, progress and best IoU; return the keys of those chosen, in order of choice.
 
     ``linked`` are chosen at first, and again when something that the visitor chose is no longer ``known``.
     """
     clicked = st.session_state.get("run-list", {}).get("chosen")
     chosen = linked if clicked is None or not set(clicked) <= set(known) else list(clicked)
+    colours = {"run": RUN_COLOURS, "group": GROUP_COLOURS, "chosen": colours_of(chosen)}
     data = {"chosen": chosen, "colours": colours}
     _list(data=data, default={"chosen": chosen}, on_chosen_change=lambda: None, key="run-list")
     return chosen

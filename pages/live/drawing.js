@@ -36,7 +36,7 @@ function maskFigure(group, colour) {
 
 const PIXELS = new Map(); // url -> promise of {width, height, data}; when full, the oldest entry goes
 const MOST_PIXELS = 150; // of up to a megabyte each
-const FALSE_POSITIVE = [213, 94, 0], FALSE_NEGATIVE = [0, 114, 178]; // vermilion and blue of Okabe and Ito's palette
+const FALSE_POSITIVE = [153, 0, 255], FALSE_NEGATIVE = [255, 230, 0]; // as in seg_core/common/colours.py
 
 // The colours of the values 0 to 255: five stops of the plasma colour map, dark blue over violet and orange to yellow.
 const STOPS = [[13, 8, 135], [126, 3, 168], [204, 71, 120], [248, 149, 64], [240, 249, 33]];

@@ -128,12 +128,18 @@ class RunList {
     row.words = [...members.map((run) => this.rows.get(runKey(run.id)).words), "group", unit].join(" ");
   }
 
-  // The row of a key, in the colour that its place among the chosen gives it.
+  // The row of a key, in its colour.
   row(key) {
     if (!this.rows.has(key)) this.rows.set(key, new RunRow(() => this.toggle(key)));
-    const row = this.rows.get(key), place = this.chosen.indexOf(key);
-    row.mark(place < 0 ? null : this.colours[place % this.colours.length]);
+    const row = this.rows.get(key);
+    row.mark(this.chosen.includes(key), this.colours.chosen[key] ?? this.colourOf(key));
     return row;
+  }
+
+  // As seg_core/common/colours.py gives it to what is shown alone.
+  colourOf(key) {
+    const [, group, id] = key.match(/^(g?)(\d+)$/), palette = group ? this.colours.group : this.colours.run;
+    return palette[(Number(id) - 1) % palette.length];
   }
 
   // A group stands where the first of its runs would, with its runs below it.

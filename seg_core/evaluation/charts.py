@@ -20,6 +20,7 @@ SPLIT_STYLES = {"train": (", training", "dash"), "val": ("", "solid")}
 SMALLEST = 0.01
 """Lesions that cover less of an image, in percent, are drawn at this value: a logarithmic axis has no 0."""
 
+_SHARES = [-0.02, 1.02]
 _GUIDE = {"dash": "dash", "color": "#8a94a3", "width": 1}
 
 Evaluations = Mapping[str, Scored]
@@ -82,7 +83,9 @@ def _against(evaluations: Evaluations, scores: Mapping[str, np.ndarray], colours
         traces.append(_points(label, colours, x, y, [id for id, _ in shared]))
     caption = f"IoU of each photograph; above the dashed line it is higher than by {first}."
     figure = _figure(traces, f"IoU, {escape(first)}", f"IoU, {escape(others[0]) if len(others) == 1 else 'the others'}")
-    figure["layout"] |= {"showlegend": len(others) > 1}
+    # A square, in which the guide is the diagonal.
+    figure["layout"]["xaxis"] |= {"range": _SHARES, "constrain": "domain"}
+    figure["layout"]["yaxis"] |= {"range": _SHARES, "constrain": "domain", "scaleanchor": "x"}
     return Chart("One against the other", caption, figure, of_images=True)
 
 
@@ -103,7 +106,7 @@ def _distribution(evaluations: Evaluations, scores: Mapping[str, np.ndarray], co
         for label, evaluation in evaluations.items()
     ]
     figure = _figure(traces, "IoU", "")
-    figure["layout"]["xaxis"] |= {"range": [-0.02, 1.02]}
+    figure["layout"]["xaxis"] |= {"range": _SHARES}
     figure["layout"]["yaxis"] |= {"showticklabels": False, "autorange": "reversed"}
     return Chart("Distribution", "IoU of every photograph, with quartiles.", figure, of_images=True)
 
@@ -115,7 +118,7 @@ def _by_size(evaluations: Evaluations, scores: Mapping[str, np.ndarray], colours
         traces.append(_points(label, colours, _numbers(size), _numbers(scores[label]), list(evaluation.ids)))
     figure = _figure(traces, "lesion, % of the photograph", "IoU")
     figure["layout"]["xaxis"] |= {"type": "log", "dtick": 1}
-    figure["layout"]["yaxis"] |= {"range": [-0.02, 1.02]}
+    figure["layout"]["yaxis"] |= {"range": _SHARES}
     caption = f"IoU by the share of the photograph that the lesion covers; smaller lesions are drawn at {SMALLEST} %."
     return Chart("Lesion size", caption, figure, of_images=True)
 

@@ -9,7 +9,6 @@ from pathlib import Path
 from markupsafe import Markup
 
 from seg_core.common.atomic_file import atomic_file
-from seg_core.common.colours import run_colour
 from seg_core.evaluation.tables import PAIRING_NOTE, PAIRING_TITLES, best, cell, cost_cells, margin, pairing_cells
 from seg_core.report.content import gather
 from seg_core.report.scoring import Advance, FindEvaluation, find_nothing
@@ -28,7 +27,7 @@ def write_report(
     """Write the HTML report on runs, whole or not at all; models without a kept evaluation are evaluated on the way.
 
     Args:
-        runs: in the order in which they appear; colours follow it.
+        runs: in the order in which they appear.
         store: where they are from.
         target: the HTML file.
         on_progress: called with (done, total, step).
@@ -40,7 +39,6 @@ def write_report(
     text = load_template("report.html.jinja").render(
         content=gather(runs, store, on_progress, find_evaluation),
         plotly=_plotly(),
-        colour=run_colour,
         best=best,
         cell=cell,
         margin=margin,
