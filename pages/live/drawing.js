@@ -76,29 +76,40 @@ function maskOf({ width, height, data }, level) {
   return mask;
 }
 
-// The pixels of a mask within `steps` of its edge.
-function edgeOf(mask, width, height, steps) {
+// A mask without the pixels within `steps` of its edge. `beyond` says whether it goes on beyond the border of the picture.
+function shrunk(mask, width, height, steps, beyond = 0) {
   let inner = mask;
   for (let step = 0; step < steps; step++) {
-    const next = new Uint8Array(inner.length);
-    for (let y = 1; y < height - 1; y++) {
-      for (let x = 1, at = y * width + 1; x < width - 1; x++, at++) {
-        next[at] = inner[at] & inner[at - 1] & inner[at + 1] & inner[at - width] & inner[at + width];
+    const last = inner, next = new Uint8Array(last.length);
+    for (let y = 0, at = 0; y < height; y++) {
+      for (let x = 0; x < width; x++, at++) {
+        if (!last[at]) continue;
+        const left = x ? last[at - 1] : beyond, right = x < width - 1 ? last[at + 1] : beyond;
+        const above = y ? last[at - width] : beyond, below = y < height - 1 ? last[at + width] : beyond;
+        next[at] = left & right & above & below;
       }
     }
     inner = next;
   }
-  return mask.map((inside, at) => inside & (1 - inner[at]));
+  return inner;
 }
 
-// A true mask and its edge, computed once: thresholds change, the truth does not.
-const EDGES = new WeakMap();
+// The outline of a mask, `steps` wide within it, as 1, and the halo on both of its sides, half as wide, as 2.
+function outlineOf(mask, width, height, steps) {
+  const beside = Math.max(1, steps >> 1);
+  const inner = shrunk(mask, width, height, steps), innermost = shrunk(inner, width, height, beside);
+  const far = shrunk(mask.map((inside) => 1 - inside), width, height, beside, 1);
+  return mask.map((inside, at) => inside ? (inner[at] ? 2 * (1 - innermost[at]) : 1) : 2 * (1 - far[at]));
+}
+
+// A true mask and its outline, computed once: thresholds change, the truth does not.
+const OUTLINES = new WeakMap();
 function truthOf(truth, steps) {
-  if (!EDGES.has(truth)) {
+  if (!OUTLINES.has(truth)) {
     const mask = maskOf(truth, 128);
-    EDGES.set(truth, { mask, edge: edgeOf(mask, truth.width, truth.height, steps) });
+    OUTLINES.set(truth, { mask, outline: outlineOf(mask, truth.width, truth.height, steps) });
   }
-  return EDGES.get(truth);
+  return OUTLINES.get(truth);
 }
 
 function blend(data, at, [red, green, blue], share) {
@@ -112,13 +123,16 @@ function blend(data, at, [red, green, blue], share) {
 // - "errors": false positives and false negatives, in two colours
 // - "probability": the picture `mask` itself
 // - "heat": the values of `mask` as colours over the photograph
-// The edges of `outlines`, further masks with their levels and colours, are drawn too.
+// The outlines of `outlines`, further masks with their levels and colours, are drawn too. Truth is white with a dark halo, all
+// others have a light one, so that they show on every skin and on a projector.
 function paint(canvas, { photo, mask, level = 128, truth, style = "outline", colour = "#0072B2", outlines = [] }) {
   const shown = style === "probability" && mask ? mask : photo;
   const { width, height } = shown;
   const image = new ImageData(new Uint8ClampedArray(shown.data), width, height);
-  const thick = Math.max(1, Math.round(Math.max(width, height) / 256));
-  const drawEdge = (edge, ink) => edge.forEach((drawn, at) => drawn && blend(image.data, at, ink, 1));
+  const thick = Math.max(1, Math.round(Math.max(width, height) / 205));
+  const draw = (outline, ink, halo) =>
+    outline.forEach((part, at) => part && blend(image.data, at, part === 1 ? ink : halo, part === 1 ? 1 : 0.85));
+  const drawEdge = (drawn, ink) => draw(outlineOf(drawn, width, height, thick), ink, [255, 255, 255]);
   const real = truth && truthOf(truth, thick);
   if (mask && style !== "probability") {
     const predicted = maskOf(mask, level), ink = colourOf(colour);
@@ -130,11 +144,11 @@ function paint(canvas, { photo, mask, level = 128, truth, style = "outline", col
       );
     } else {
       if (style === "fill") predicted.forEach((inside, at) => inside && blend(image.data, at, ink, 0.45));
-      drawEdge(edgeOf(predicted, width, height, thick), ink);
+      drawEdge(predicted, ink);
     }
   }
-  for (const other of outlines) drawEdge(edgeOf(maskOf(other.mask, other.level), width, height, thick), colourOf(other.colour));
-  if (real) drawEdge(real.edge, [255, 255, 255]);
+  for (const other of outlines) drawEdge(maskOf(other.mask, other.level), colourOf(other.colour));
+  if (real) draw(real.outline, [255, 255, 255], [16, 21, 28]);
   canvas.width = width;
   canvas.height = height;
   canvas.getContext("2d").putImageData(image, 0, 0);
