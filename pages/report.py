@@ -12,7 +12,7 @@ from pages.shared.downloads import made_file
 from pages.shared.markdown import plain
 from pages.shared.stores import store
 from seg_core.config import LONGEST_RUN, VARIANTS, Config
-from seg_core.data.folders import SAMPLE
+from seg_core.data.source import SAMPLE
 from seg_core.errors import InputError
 from seg_core.jobs.requests import report_request
 from seg_core.report.student_report import STUDENT_REPORT_METRICS

@@ -21,4 +21,4 @@ def members_of(model: Model, split: SplitChoice) -> list[tuple[Path, SplitChoice
     if isinstance(model, Path):
         return [(model, split)]
     members = [(store().folder(run.id) / "best.safetensors", run.config.split_spec) for run in model.runs]
-    return [(path, split if split.name == "test" else replace(split, spec=spec)) for path, spec in members]
+    return [(path, replace(split, spec=spec) if split.is_drawn else split) for path, spec in members]

@@ -14,7 +14,7 @@ from pages.comparison.pictures import IMAGE, THRESHOLD, pictures
 from pages.comparison.table import Table
 from pages.shared.markdown import plain
 from pages.shared.tables import pairing_table, score_table
-from seg_core.data.dataset import SplitChoice
+from seg_core.data.dataset import ALL, SplitChoice
 from seg_core.evaluation.comparison import Row, pairings, score_rows
 from seg_core.evaluation.tables import PAIRING_NOTE
 
@@ -35,7 +35,8 @@ def results(models: Sequence[Compared], split: SplitChoice) -> None:
     rows = score_rows(evaluations_of(evaluated), {model.label: model.cost for model in evaluated}, threshold)
     st.header("Scores")
     _scores(rows, at)
-    download_scores(rows, f"{split.dataset.name}, {SPLIT_TITLES[split.name].lower()} split, {at}", evaluated, table)
+    where = SPLIT_TITLES[split.name].lower() + ("" if split.name == ALL else " split")
+    download_scores(rows, f"{split.dataset.name}, {where}, {at}", evaluated, table)
     with st.container():
         _notes(evaluated)
         _differences(evaluated, threshold)

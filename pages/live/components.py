@@ -39,6 +39,8 @@ _log = _component("elements", "live", "run_log")
 _progress = _component("elements", "live", "progress")
 _timeline = _component("elements", "live", "drawing", "mask_timeline")
 _compare = _component("elements", "drawing", "compare_view")
+_wipe = _component("elements", "drawing", "wipe")
+_now = _component("elements", "live", "runs_now")
 _viewer = _component("elements", "drawing", "image_viewer")
 
 
@@ -118,6 +120,12 @@ def run_log(run_id: int, lines: int) -> None:
     _log(data={"id": run_id, "lines": lines}, key=f"run-log-{run_id}")
 
 
+def runs_now() -> str | None:
+    """List the runs that train or wait; return the key of one that is clicked."""
+    opened: str | None = _now(data={}, on_open_change=lambda: None, key="runs-now").open
+    return opened
+
+
 def run_bars(runs: Sequence[Run]) -> None:
     """Show the progress of some runs; the page is redrawn after every epoch and when a run ends."""
     data = {
@@ -153,6 +161,15 @@ class MaskModel:
     label: str
     colour: str
     threshold: float
+
+
+def wipe(photo: str, masks: Sequence[tuple[MaskModel, str]]) -> None:
+    """Show a photograph with two masks, with a line to wipe one against the other.
+
+    ``photo`` is the address of a picture, and so is the second value of each mask: its probabilities in grey.
+    """
+    data = {"photo": photo, "masks": [{"model": asdict(model), "mask": mask} for model, mask in masks]}
+    _wipe(data=data, key="wipe")
 
 
 @dataclass(frozen=True)

@@ -46,7 +46,7 @@ const HEAT = Array.from({ length: 256 }, (_, value) => {
 });
 
 async function fetchPixels(url) {
-  const answer = await fetch(url);
+  const answer = await fetch(address(url));
   if (!answer.ok) throw new Error(`${url}: ${answer.status}`);
   const bitmap = await createImageBitmap(await answer.blob());
   const canvas = new OffscreenCanvas(bitmap.width, bitmap.height);

@@ -24,7 +24,8 @@ function groupsOf(runs) {
 class RunList {
   constructor(parent) {
     this.root = parent.querySelector(".run-list") ?? parent.appendChild(element("div", "run-list"));
-    this.root.replaceChildren();
+    this.silence = silence();
+    this.root.replaceChildren(this.silence);
     this.filter = this.root.appendChild(
       Object.assign(element("input", "run-filter"), { type: "search", placeholder: "Filter by name, tag, model or status" }),
     );
@@ -57,6 +58,7 @@ class RunList {
 
   news(changed) {
     this.root.classList.toggle("stale", feed.silent);
+    this.silence.hidden = !feed.silent;
     if (!changed.size) return;
     this.draw(changed);
     const left = this.chosen.filter((key) => this.known(key)); // others were deleted in another window
@@ -79,7 +81,7 @@ class RunList {
   }
 
   async move(id, by, button) {
-    await fetch(`/api/runs/${id}/move?by=${by}`, { method: "POST" }).catch(() => null); // it may have started meanwhile
+    await fetch(address(`/api/runs/${id}/move?by=${by}`), { method: "POST" }).catch(() => null); // it may have started meanwhile
     await clock.tick();
     button.focus();
   }
