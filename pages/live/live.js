@@ -94,12 +94,12 @@ class RunFeed {
 
   // Asks the app to do something with a run, and shows at once what will become of it: the `values` that it assumes hold until an
   // answer that was asked for afterwards. Returns why it was refused, or "".
-  async act(id, address, values) {
+  async act(id, action, values) {
     const assumed = this.assumed.get(id) ?? { run: this.runs.get(id), pending: 0 };
     this.assumed.set(id, Object.assign(assumed, { values, pending: assumed.pending + 1 }));
     this.runs.set(id, { ...assumed.run, ...values });
     this.tell(new Set([id]), new Set());
-    const answer = await fetch(`/api/runs/${id}/${address}`, { method: "POST", signal: AbortSignal.timeout(PATIENCE_MS) })
+    const answer = await fetch(address(`/api/runs/${id}/${action}`), { method: "POST", signal: AbortSignal.timeout(PATIENCE_MS) })
       .catch(() => null);
     const refused = answer?.ok ? "" : (await answer?.json().catch(() => null))?.detail ?? "The app does not answer; try again.";
     await this.asking; // what was on its way before knows nothing of it
