@@ -6,7 +6,8 @@ import csv
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from seg_core.data.folders import PHOTO_ENDINGS, SAMPLE, Pair
+from seg_core.data.folders import PHOTO_ENDINGS, Pair
+from seg_core.data.source import SAMPLE
 from seg_core.errors import InputError, some_of
 
 
