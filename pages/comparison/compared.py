@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from pages.shared.visit import mask_folder_content
 from seg_core.common.colours import run_colour
 from seg_core.data.dataset import SplitChoice
 from seg_core.errors import InputError
+from seg_core.evaluation.comparison import on_shared_images
 from seg_core.evaluation.group import GroupEvaluation, Scored
 from seg_core.evaluation.result import Evaluation
 from seg_core.jobs.job import Request
@@ -35,6 +36,8 @@ class Compared:
     cost: Cost | None = None
     missing: tuple[Request, ...] = ()
     """The requests that have no result yet."""
+    whole: Scored | None = None
+    """The evaluation on all of its images, where ``evaluation`` is on those that all models have."""
 
     @classmethod
     def of(cls, label: str, colour: str, requests: Sequence[Request]) -> Compared:
@@ -48,7 +51,8 @@ class Compared:
     @cached_property
     def places(self) -> dict[str, tuple[int, int]]:
         """By image id: the index of the request that has a picture of its mask, and the picture's number there, from 1."""
-        members = self.evaluation.members if isinstance(self.evaluation, GroupEvaluation) else (self.evaluation,)
+        evaluation = self.whole or self.evaluation
+        members = evaluation.members if isinstance(evaluation, GroupEvaluation) else (evaluation,)
         found: dict[str, tuple[int, int]] = {}
         for place, member in enumerate(members):
             for number, id in enumerate(member.ids if member else (), start=1):
@@ -66,6 +70,12 @@ def compare(models: Mapping[str, Model], split: SplitChoice, *, tta: bool) -> li
         except InputError as error:
             st.error(plain(f"{label}: {error}"))
     return found
+
+
+def on_shared_photographs(models: Sequence[Compared]) -> list[Compared]:
+    """Return the evaluated models, with their scores on the photographs that all of them have."""
+    shared = on_shared_images(evaluations_of(models))
+    return [replace(model, evaluation=shared[model.label], whole=model.evaluation) for model in models if model.evaluation]
 
 
 def evaluations_of(models: Iterable[Compared]) -> dict[str, Scored]:

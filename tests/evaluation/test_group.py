@@ -103,9 +103,14 @@ def test_two_groups_that_differ_less_than_their_models_do_not_differ_significant
     (of_groups,) = pairings({"B": better, "A": THREE})
     assert of_models.difference.interval.mean == pytest.approx(0.01)
     assert of_groups.difference.interval.mean == pytest.approx(0.01)
-    assert of_models.sentence == "B is better than A on 100 % of the images; the mean gain of 0.010 is statistically significant."
+    assert of_models.sentence == (
+        "B is better than A: IoU higher by 0.010 (0.010 to 0.010) on average; better on 40, worse on 0, equal on 0; "
+        "statistically significant."
+    )
     assert of_groups.sentence == (
-        "B scores higher than A on 100 % of the images; the mean gain of 0.010 is not statistically significant."
+        "No difference shown between B and A; it may lie between −0.072 and +0.092. B has an IoU higher by 0.010 on average; "
+        "better on 40, worse on 0, equal on 0; not statistically significant: the Wilcoxon test finds a difference in ranks, but "
+        "the interval of the mean includes 0."
     )
 
 
