@@ -19,11 +19,16 @@ st.html(f"<script>{(ASSETS / 'history.js').read_text(encoding='utf-8')}</script>
 
 def sign_out() -> None:
     """Go to the access guard's address for signing out, which Streamlit cannot link to in the same tab."""
-    st.html("<script>window.location.replace('/sign-out')</script>", unsafe_allow_javascript=True)
+    st.html(
+        "<script>sessionStorage.removeItem('lesionlab-visit'); "
+        "window.location.replace(window.lesionlabBase + '/sign-out')</script>",
+        unsafe_allow_javascript=True,
+    )
 
 
 pages = [
-    st.Page("train.py", title="Train", icon=":material/model_training:", url_path="train", default=True),
+    st.Page("home.py", title="Home", icon=":material/home:", url_path="home", default=True),
+    st.Page("train.py", title="Train", icon=":material/model_training:", url_path="train"),
     st.Page("monitor.py", title="Monitor", icon=":material/monitoring:", url_path="monitor"),
     st.Page("data.py", title="Data", icon=":material/photo_library:", url_path="data"),
     st.Page("report.py", title="Report", icon=":material/description:", url_path="report"),

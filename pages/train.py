@@ -15,7 +15,7 @@ from pages.shared.markdown import plain
 from pages.shared.stores import store
 from seg_core.config import MOST_FOLDS, MOST_SEEDS, VARIANT_LABELS, VARIANTS, Config, Recipe, Variant
 from seg_core.data.dataset import Dataset
-from seg_core.data.folders import SAMPLE
+from seg_core.data.source import SAMPLE
 from seg_core.errors import InputError
 from seg_core.runs.groups import Group
 from seg_core.runs.run import Run

@@ -15,6 +15,7 @@ from seg_core.errors import InputError
 Variant = Literal["trainable-decoder", "fine-tune", "frozen-decoder"]
 Recipe = Literal["best", "report"]
 Decoder = Literal["plain", "unet", "pyramid"]
+Copies = Literal["together", "anywhere"]
 
 VARIANTS: tuple[Variant, ...] = get_args(Variant)
 RECIPES: tuple[Recipe, ...] = get_args(Recipe)
@@ -45,8 +46,9 @@ SET_BY_PROGRAM = frozenset({"schedule_from"})
 # Where a recipe differs from the defaults of `Config`. The default of a setting that was added later is what runs did before it,
 # since the configs of older runs and checkpoints lack it.
 RECIPE_SETTINGS: dict[Recipe, dict[str, Any]] = {
-    "best": {"encoder_rate": 0.3, "swa_fraction": 0.7, "threshold": 0.55},
+    "best": {"encoder_rate": 0.3, "swa_fraction": 0.7, "threshold": 0.55, "copies": "together"},
     "report": {
+        "copies": "together",
         "decoder": "plain",
         "optimizer": "adam",
         "schedule": "constant",
@@ -67,6 +69,8 @@ class SplitSpec(NamedTuple):
     val_fraction: float = 0.2
     folds: int = 1
     fold: int = 1
+    copies: Copies = "anywhere"
+    groups: str = ""
 
     @property
     def words(self) -> str:
@@ -147,6 +151,16 @@ class Config(BaseModel):
         description="Cross-validation: number of folds, one of which validates; 1 for no cross-validation.",
     )
     fold: int = Field(default=1, ge=1, le=MOST_FOLDS, description="Cross-validation: the fold that validates.")
+    copies: Copies = Field(
+        default="anywhere",
+        description="together: photographs that look the same train or validate together. anywhere: each is drawn by itself.",
+    )
+    groups: str = Field(
+        title="Groups from a CSV file",
+        default="",
+        description="FILE.csv:COLUMN, such as lesions.csv:lesion_id. Photographs of one value, such as those of one lesion or "
+        "patient, train or validate together. The file is looked for in the dataset's folder.",
+    )
     threshold: float = Field(default=0.5, gt=0, lt=1, description="Lowest probability at which a pixel counts as lesion.")
     seed: int = Field(
         default=0,
@@ -197,7 +211,7 @@ class Config(BaseModel):
     @property
     def split_spec(self) -> SplitSpec:
         """The argument of `seg_core.data.dataset.Dataset.split`."""
-        return SplitSpec(self.seed, self.val_fraction, self.folds, self.fold)
+        return SplitSpec(self.seed, self.val_fraction, self.folds, self.fold, self.copies, self.groups)
 
     @property
     def averaged_from(self) -> int:

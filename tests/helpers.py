@@ -121,6 +121,17 @@ def thin_networks() -> Iterator[None]:
 
 
 def tiny_config(recipe: str = "best", **settings: Any) -> Config:
-    """Return settings for a training that takes about a second and gives the same weights every time."""
-    tiny = {"image_size": 64, "batch_size": 4, "epochs": 2, "encoder_weights": "random", "device": "cpu", "precision": "32-true"}
+    """Return settings for a training that takes about a second and gives the same weights every time.
+
+    Drawn ellipses look alike, so copies are not looked for.
+    """
+    tiny = {
+        "copies": "anywhere",
+        "image_size": 64,
+        "batch_size": 4,
+        "epochs": 2,
+        "encoder_weights": "random",
+        "device": "cpu",
+        "precision": "32-true",
+    }
     return Config.of(recipe, **{**tiny, **settings})

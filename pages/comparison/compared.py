@@ -10,10 +10,10 @@ from pathlib import Path
 
 import streamlit as st
 
-from pages.comparison.models import Model, members_of
+from pages.comparison.models import Model, colour_key, members_of
 from pages.shared.markdown import plain
 from pages.shared.visit import mask_folder_content
-from seg_core.common.colours import run_colour
+from seg_core.common.colours import colours_of
 from seg_core.data.dataset import SplitChoice
 from seg_core.errors import InputError
 from seg_core.evaluation.comparison import on_shared_images
@@ -62,11 +62,11 @@ class Compared:
 
 def compare(models: Mapping[str, Model], split: SplitChoice, *, tta: bool) -> list[Compared]:
     """Return the models, by label, with the evaluations that are kept; a model that cannot be read is named on the page."""
-    found = []
-    for place, (label, model) in enumerate(models.items()):
+    found, colours = [], colours_of(map(colour_key, models.values()))
+    for label, model in models.items():
         try:
             requests = [_request(path, scored_on, tta) for path, scored_on in members_of(model, split)]
-            found.append(Compared.of(label, run_colour(place), requests))
+            found.append(Compared.of(label, colours[colour_key(model)], requests))
         except InputError as error:
             st.error(plain(f"{label}: {error}"))
     return found

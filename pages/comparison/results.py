@@ -14,8 +14,8 @@ from pages.comparison.table import Table
 from pages.live.components import comparison_charts
 from pages.shared.html import render
 from pages.shared.markdown import plain
-from pages.shared.tables import pairing_table, score_table
-from seg_core.data.dataset import SplitChoice
+from pages.shared.tables import SCORE_MEANINGS, pairing_table, score_table
+from seg_core.data.dataset import ALL, SplitChoice
 from seg_core.evaluation.charts import comparison
 from seg_core.evaluation.comparison import Pairing, Row, pairings, score_rows, scored_on, verdicts
 from seg_core.evaluation.group import Scored
@@ -55,7 +55,10 @@ def results(models: Sequence[Compared], split: SplitChoice) -> None:
     st.html(score_table(rows))
     at = "at each model's own threshold" if threshold is None else f"at threshold {threshold:.2f}"
     st.caption(f"Means over photographs with 95 % bootstrap intervals, {at}. {SCORE_NOTE} Best in bold.")
-    download_scores(rows, _where(found, split, at), evaluated, table)
+    with st.container(horizontal=True):
+        download_scores(rows, _where(found, split, at), evaluated, table)
+        with st.popover("What the columns mean", icon=":material/help:"):
+            st.markdown("\n".join(f"- **{title}**: {meaning}" for title, meaning in SCORE_MEANINGS.items()))
     with st.container():
         _differences(pairs)
     st.header("Charts")
@@ -66,14 +69,16 @@ def results(models: Sequence[Compared], split: SplitChoice) -> None:
 
 
 def _answer(rows: Sequence[Row], pairs: Sequence[Pairing], split: SplitChoice) -> None:
-    sentences = verdicts(pairs) or [row.answer(SPLIT_TITLES[split.name].lower()) for row in rows]
+    which = "" if split.name == ALL else SPLIT_TITLES[split.name].lower()
+    sentences = verdicts(pairs) or [row.answer(which) for row in rows]
     st.html(render(ANSWER, sentences=sentences))
 
 
 def _where(evaluations: Mapping[str, Scored], split: SplitChoice, at: str) -> str:
     """Return on which photographs the scores are, and at which threshold, for the files."""
     scored = scored_on(evaluations).removeprefix("Scored on ").removesuffix(".")
-    return ", ".join(filter(None, [f"{split.dataset.name}, {SPLIT_TITLES[split.name].lower()} split", scored, at]))
+    where = SPLIT_TITLES[split.name].lower() + ("" if split.name == ALL else " split")
+    return ", ".join(filter(None, [split.dataset.name, where, scored, at]))
 
 
 def _notes(evaluations: Mapping[str, Scored], rows: Sequence[Row]) -> None:

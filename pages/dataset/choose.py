@@ -10,7 +10,7 @@ import streamlit as st
 from pages.shared.markdown import plain
 from pages.shared.visit import begin_visit, opened_dataset
 from seg_core.data.dataset import Dataset
-from seg_core.data.folders import SAMPLE
+from seg_core.data.source import SAMPLE
 from seg_core.errors import InputError
 
 SOURCES = {SAMPLE: "Sample photographs", "folders": "My folders"}

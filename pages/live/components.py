@@ -15,6 +15,7 @@ from typing import Any
 import streamlit as st
 
 from pages.live.plotly import PLOTLY_URL
+from seg_core.common.colours import GROUP_COLOURS, RUN_COLOURS, colours_of
 from seg_core.evaluation.charts import Chart
 from seg_core.jobs.job import Job
 from seg_core.runs.run import Run
@@ -32,13 +33,15 @@ def _component(*names: str) -> Any:
     return st.components.v2.component(f"lesionlab_{names[-1]}", js=script, css=style, isolate_styles=False)
 
 
-_charts = _component("elements", "live", "plotly", "batch_lines", "chart_layout", "charts")
+_charts = _component("elements", "live", "plotly", "waiting", "batch_lines", "chart_layout", "charts")
 _list = _component("elements", "live", "run_row", "run_list")
-_facts = _component("elements", "live", "run_facts")
+_facts = _component("elements", "live", "waiting", "run_facts")
 _log = _component("elements", "live", "run_log")
 _progress = _component("elements", "live", "progress")
 _timeline = _component("elements", "live", "drawing", "mask_timeline")
 _compare = _component("elements", "drawing", "photograph", "compare_view")
+_wipe = _component("elements", "drawing", "wipe")
+_now = _component("elements", "live", "runs_now")
 _viewer = _component("elements", "drawing", "photograph", "image_viewer")
 _comparison = _component("elements", "plotly", "photograph", "comparison_charts")
 
@@ -64,7 +67,6 @@ class Mark:
     metric: str
     value: float
     label: str
-    colour: str
     above: bool
 
 
@@ -95,13 +97,14 @@ def live_charts(
     _charts(data=data, key=f"live-charts{key}")
 
 
-def run_list(linked: list[str], known: Collection[str], colours: list[str]) -> list[str]:
+def run_list(linked: list[str], known: Collection[str]) -> list[str]:
     """List all runs and groups with status, progress and best IoU; return the keys of those chosen, in order of choice.
 
     ``linked`` are chosen at first, and again when something that the visitor chose is no longer ``known``.
     """
     clicked = st.session_state.get("run-list", {}).get("chosen")
     chosen = linked if clicked is None or not set(clicked) <= set(known) else list(clicked)
+    colours = {"run": RUN_COLOURS, "group": GROUP_COLOURS, "chosen": colours_of(chosen)}
     data = {"chosen": chosen, "colours": colours}
     _list(data=data, default={"chosen": chosen}, on_chosen_change=lambda: None, key="run-list")
     return chosen
@@ -117,6 +120,12 @@ def run_facts(run: Run, others: Sequence[Run] = ()) -> None:
 def run_log(run_id: int, lines: int) -> None:
     """Show the last lines of a run's log."""
     _log(data={"id": run_id, "lines": lines}, key=f"run-log-{run_id}")
+
+
+def runs_now() -> str | None:
+    """List the runs that train or wait; return the key of one that is clicked."""
+    opened: str | None = _now(data={}, on_open_change=lambda: None, key="runs-now").open
+    return opened
 
 
 def run_bars(runs: Sequence[Run]) -> None:
@@ -154,6 +163,15 @@ class MaskModel:
     label: str
     colour: str
     threshold: float
+
+
+def wipe(photo: str, masks: Sequence[tuple[MaskModel, str]]) -> None:
+    """Show a photograph with two masks, with a line to wipe one against the other.
+
+    ``photo`` is the address of a picture, and so is the second value of each mask: its probabilities in grey.
+    """
+    data = {"photo": photo, "masks": [{"model": asdict(model), "mask": mask} for model, mask in masks]}
+    _wipe(data=data, key="wipe")
 
 
 @dataclass(frozen=True)

@@ -36,7 +36,7 @@ function maskFigure(group, colour) {
 
 const PIXELS = new Map(); // url -> promise of {width, height, data}; when full, the oldest entry goes
 const MOST_PIXELS = 150; // of up to a megabyte each
-const FALSE_POSITIVE = [213, 94, 0], FALSE_NEGATIVE = [0, 114, 178]; // vermilion and blue of Okabe and Ito's palette
+const FALSE_POSITIVE = [153, 0, 255], FALSE_NEGATIVE = [255, 230, 0]; // as in seg_core/common/colours.py
 
 // The colours of the values 0 to 255: five stops of the plasma colour map, dark blue over violet and orange to yellow.
 const STOPS = [[13, 8, 135], [126, 3, 168], [204, 71, 120], [248, 149, 64], [240, 249, 33]];
@@ -46,7 +46,7 @@ const HEAT = Array.from({ length: 256 }, (_, value) => {
 });
 
 async function fetchPixels(url) {
-  const answer = await fetch(url);
+  const answer = await fetch(address(url));
   if (!answer.ok) throw new Error(`${url}: ${answer.status}`);
   const bitmap = await createImageBitmap(await answer.blob());
   const canvas = new OffscreenCanvas(bitmap.width, bitmap.height);
@@ -79,8 +79,9 @@ function maskOf({ width, height, data }, level) {
 // The pixels of a mask's outline and of the halo on both of its sides, as in seg_core/prediction/overlay.py: the outline lies
 // within the mask. Discs are laid on the edge alone, which is much less work than going over the whole picture for every step.
 const HALO = 1, LINE = 2;
-function outlineOf(mask, width, height) {
-  const line = Math.max(2, Math.round(Math.max(width, height) / 170)), halo = Math.max(1, line >> 1), reach = line + halo - 1;
+const lineOf = (width, height) => Math.max(2, Math.round(Math.max(width, height) / 170));
+function outlineOf(mask, width, height, line = lineOf(width, height), halo = Math.max(1, line >> 1)) {
+  const reach = line + halo - 1;
   const band = new Uint8Array(mask.length), disc = [];
   for (let dy = -reach; dy <= reach; dy++) {
     for (let dx = -reach; dx <= reach; dx++) disc.push([dx, dy, Math.hypot(dx, dy)]);
@@ -100,12 +101,17 @@ function outlineOf(mask, width, height) {
   return band;
 }
 
-// A true mask and its outline, computed once: thresholds change, the truth does not.
+// A true mask and its outlines, computed once: thresholds change, the truth does not.
 const TRUTHS = new WeakMap();
 function truthOf(truth) {
   if (!TRUTHS.has(truth)) {
     const mask = maskOf(truth, 128);
-    TRUTHS.set(truth, { mask, band: outlineOf(mask, truth.width, truth.height), ink: [255, 255, 255], halo: [16, 21, 28] });
+    const look = { ink: [255, 255, 255], halo: [16, 21, 28] }, { width, height } = truth;
+    TRUTHS.set(truth, {
+      mask,
+      outline: { ...look, band: outlineOf(mask, width, height) },
+      thin: { ...look, band: outlineOf(mask, width, height, 1, 0) }, // between errors, which a wide line would hide
+    });
   }
   return TRUTHS.get(truth);
 }
@@ -143,7 +149,7 @@ function paint(canvas, { photo, mask, level = 128, truth, style = "outline", col
     }
   }
   for (const other of outlines) outline(maskOf(other.mask, other.level), other.colour);
-  if (real) lines.push(real);
+  if (real) lines.push(style === "errors" ? real.thin : real.outline);
   for (const { band, halo } of lines) band.forEach((part, at) => part === HALO && blend(image.data, at, halo, 0.8));
   for (const { band, ink } of lines) band.forEach((part, at) => part === LINE && blend(image.data, at, ink, 1));
   canvas.width = width;

@@ -173,16 +173,21 @@ class ImageViewer {
     });
     for (const { style, place, caption } of this.panels) {
       const score = photos.scores[this.at][place];
-      const says = score == null ? "no mask" : `IoU ${score.toFixed(3)}`;
       caption.replaceChildren(
-        element(
-          "span",
-          "compare-name",
-          place === null ? "Truth (white) and all outlines" : `${STYLE_NAMES[style]} · ${models[place].label}`,
-        ),
+        ...(place === null ? this.legend() : [
+          element("span", "compare-name", `${STYLE_NAMES[style]} · ${models[place].label}`),
+          element("span", "compare-score", score == null ? "no mask" : `IoU ${score.toFixed(3)}`),
+        ]),
       );
-      caption.append(element("span", "compare-score", place === null ? "" : says));
     }
+  }
+
+  legend() {
+    return [{ label: "Truth", colour: "#ffffff" }, ...this.data.models].map(({ label, colour }) => {
+      const key = element("span", "viewer-key", label);
+      key.style.setProperty("--run-colour", colour);
+      return key;
+    });
   }
 
   async drawAll(turn) {

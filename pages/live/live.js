@@ -5,7 +5,7 @@ const CLICK_MS = 1000; // after a click: a page that is redrawn forgets a button
 const PATIENCE_MS = 20_000; // until an answer is given up; the next tick asks again
 
 const ask = async (url) => {
-  const answer = await fetch(url, { signal: AbortSignal.timeout(PATIENCE_MS) });
+  const answer = await fetch(address(url), { signal: AbortSignal.timeout(PATIENCE_MS) });
   if (!answer.ok) throw new Error(`${url}: ${answer.status}`);
   return answer.json();
 };
@@ -129,6 +129,10 @@ function keepPoints(values, points) {
 // Every component is a module of its own; they meet on the window.
 const clock = (window.lesionlabClock ??= new Clock());
 const feed = (window.lesionlabFeed ??= new RunFeed());
+
+// A line for a part that watches the feed: an app that does not answer must not look like one without runs.
+const silence = () =>
+  Object.assign(element("p", "feed-silent", "The app does not answer; trying again …"), { role: "status", hidden: true });
 
 // A page is not redrawn while a dialog is open: the dialog would close.
 const dialogIsOpen = () => document.querySelector("[role=dialog]") !== null;

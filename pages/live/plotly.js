@@ -2,7 +2,7 @@
 function loadPlotly(url) {
   window.lesionlabPlotly ??= new Promise((resolve, reject) => {
     const script = document.createElement("script");
-    script.src = url;
+    script.src = address(url);
     script.onload = () => resolve(window.Plotly);
     script.onerror = () => reject(new Error("The chart library could not be loaded; reload the page."));
     document.head.append(script);

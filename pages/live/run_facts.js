@@ -1,4 +1,6 @@
 // Status and figures of one run. The page is told when its buttons for the run no longer fit.
+const sentence = (phrase) => phrase && `${phrase[0].toUpperCase()}${phrase.slice(1)}.`;
+
 class RunFacts {
   constructor(parent) {
     this.root = parent.querySelector(".run-facts-now") ?? parent.appendChild(element("div", "run-facts-now"));
@@ -51,7 +53,7 @@ class RunFacts {
       }
       setText(this.values.get(name), value);
     }
-    setText(this.says, run.is_active ? run.message : ""); // the page itself says how a run ended
+    setText(this.says, run.is_active ? run.message || sentence(waitsFor(run)) : ""); // the page itself says how a run ended
   }
 
   close() {

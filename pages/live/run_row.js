@@ -19,10 +19,10 @@ class RunRow {
     this.words = ""; // what a filter looks at
   }
 
-  // Marks the row as chosen, in a colour, or with null as not chosen.
-  mark(colour) {
-    this.root.setAttribute("aria-pressed", String(colour !== null));
-    this.root.style.setProperty("--run-colour", colour ?? "transparent");
+  // Marks the row as chosen or not, in its colour.
+  mark(chosen, colour) {
+    this.root.setAttribute("aria-pressed", String(chosen));
+    this.root.style.setProperty("--run-colour", colour);
   }
 
   // `position` is the place in the queue of `queued` runs, from 1; 0 for a run that is not queued. `move(by, button)` moves it.

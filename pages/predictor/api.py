@@ -8,10 +8,11 @@ from typing import Any
 import gradio as gr
 
 from pages.predictor.files import fresh_folder, mask_name, mask_png, upload
-from pages.predictor.photo import LOADED, agreement
+from pages.predictor.photo import LOADED
 from pages.shared.models import default_pair, find_model, model_name
 from seg_core.errors import InputError
 from seg_core.prediction.catalogue import available_checkpoints
+from seg_core.prediction.measures import BOTH_EMPTY, measure
 
 
 def predict(
@@ -28,7 +29,8 @@ def predict(
     (each model's own if left out), and whether to average over the eight symmetries of the square (test-time augmentation).
 
     Gives the masks as PNG files of 0 and 255 at the photograph's own size (the second is None for one model), and a JSON object:
-    "models" (names), "thresholds", "lesion_area" (shares of the photograph, 0 to 1), "agreement" (IoU of the masks, or null),
+    "models" (names), "thresholds", "lesion_area" (shares of the photograph, 0 to 1), "lesion_pixels" (the same in pixels),
+    "agreement" (IoU of the masks; null for one mask, and where both are empty), "note" (says that both are empty, else ""),
     "seconds" (of each model), "size" ([width, height]).
     """
     try:
@@ -47,16 +49,18 @@ def _predict(
     limit = _threshold(threshold)
     predictions = [LOADED.get(entry, tta=tta).predict(file, name) for entry in entries]
     thresholds = [prediction.threshold if limit is None else limit for prediction in predictions]
-    masks = [prediction.mask(value) for prediction, value in zip(predictions, thresholds, strict=True)]
     files = [
         str(mask_png(prediction, value, fresh_folder(), mask_name(name, model_name(entry))))
         for prediction, value, entry in zip(predictions, thresholds, entries, strict=True)
     ]
+    measured = measure([prediction.mask(value) for prediction, value in zip(predictions, thresholds, strict=True)])
     measures = {
         "models": [model_name(entry) for entry in entries],
         "thresholds": thresholds,
-        "lesion_area": [float(mask.mean()) for mask in masks],
-        "agreement": agreement(masks),
+        "lesion_area": list(measured.shares),
+        "lesion_pixels": list(measured.areas),
+        "agreement": measured.agreement,
+        "note": BOTH_EMPTY if measured.both_empty else "",
         "seconds": [round(prediction.seconds, 3) for prediction in predictions],
         "size": list(predictions[0].size),
     }

@@ -36,6 +36,10 @@ class Components:
     """All components of the widget, except those of the endpoint."""
 
     session: gr.State
+    visit: gr.Textbox
+    """Token of the browser tab."""
+    asked: gr.Textbox
+    """Name of the model in the page's address; empty for none."""
     known: gr.State
     note: gr.HTML
     uploads: gr.File
@@ -52,10 +56,15 @@ class Components:
     sides: tuple[Side, Side]
 
     @property
+    def settings(self) -> list[Any]:
+        """The components whose values a session keeps (see `pages.predictor.controls.Controls`)."""
+        of_sides = [component for side in self.sides for component in (side.choice, side.threshold)]
+        return [*of_sides, self.opacity, self.outline, self.tta]
+
+    @property
     def controls(self) -> set[Any]:
         """The components that `pages.predictor.controls.Controls` reads, and the session."""
-        of_sides = {component for side in self.sides for component in (side.choice, side.threshold)}
-        return {self.session, self.opacity, self.outline, self.tta} | of_sides
+        return {self.session, *self.settings}
 
     @property
     def shown(self) -> list[Any]:

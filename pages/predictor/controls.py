@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 import gradio as gr
 
-from pages.predictor.components import Components, Values
+from pages.predictor.components import Components, Update, Values
 from pages.shared.models import choices, default_pair
 
 
@@ -58,6 +58,11 @@ class Controls:
         )
         opacity = number(components.opacity, before.opacity)
         return cls(tuple(sides), opacity, values[components.outline], values[components.tta])
+
+    def values(self, components: Components) -> Update:
+        """Return the controls as values of the page's components, the choices of models left out."""
+        thresholds = {side.threshold: own.threshold for side, own in zip(components.sides, self.sides, strict=True)}
+        return {**thresholds, components.opacity: self.opacity, components.outline: self.outline, components.tta: self.tta}
 
     def models(self) -> list[str]:
         """Paths of the models to show, none to two: the first two available ones as long as the page knows of no model."""

@@ -77,8 +77,10 @@ def sweep(folder: Path, older_than: float) -> None:
                 Path(place).rmdir()
 
 
-def sweeper(older_than: float = KEEP, every: float = KEEP / 6) -> Callable[[], Coroutine[Any, Any, None]]:
-    """Return a startup hook that keeps deleting old files for as long as the server lives.
+def sweeper(
+    forget_old: Callable[[float], None], older_than: float = KEEP, every: float = KEEP / 60
+) -> Callable[[], Coroutine[Any, Any, None]]:
+    """Return a startup hook that keeps deleting old files, and calls ``forget_old(older_than)``, for as long as the server lives.
 
     Gradio's ``delete_cache`` loses sight of the files of a component that was changed by an update, and of all files when the
     server is killed. Nothing is done where GRADIO_TEMP_DIR is not set: Gradio's usual folder belongs to other programs too.
@@ -88,6 +90,7 @@ def sweeper(older_than: float = KEEP, every: float = KEEP / 6) -> Callable[[], C
         folder = Path(get_upload_folder())
         while True:
             await asyncio.to_thread(sweep, folder, older_than)
+            forget_old(older_than)
             await asyncio.sleep(every)
 
     running: list[asyncio.Task[None]] = []  # the event loop itself holds tasks only weakly

@@ -20,6 +20,7 @@ TTA = "Test-time augmentation"
 def lay_out(examples: list[Photo]) -> Components:
     """Create the components, from top to bottom."""
     session, known = gr.State(Session(), time_to_live=KEEP), gr.State(None)
+    visit, asked = (gr.Textbox(show_label=False, elem_classes="unseen") for _ in range(2))
     note = gr.HTML(markup.note(NO_MODEL), visible=False, elem_id="note")
     with gr.Row():
         with gr.Column(scale=3, min_width=320):
@@ -42,6 +43,8 @@ def lay_out(examples: list[Photo]) -> Components:
     gr.HTML(markup.small_print(), elem_classes="small")
     return Components(
         session=session,
+        visit=visit,
+        asked=asked,
         known=known,
         note=note,
         uploads=uploads,

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from pages.shared.html import environment
+from seg_core.prediction.measures import BOTH_EMPTY, Measures
 
 CLICK = """
 element.addEventListener("click", (event) => {
@@ -30,14 +31,15 @@ def waiting() -> str:
     return _render("waiting")
 
 
-def measures(area: float, seconds: float) -> str:
-    """The measures of one mask: its share of the photograph, and the time that the model took."""
-    return _render("measures", percent(area) if area else "", duration(seconds))
+def measures(area: int, size: tuple[int, int], seconds: float) -> str:
+    """The measures of one mask: its area in pixels of a photograph of this size, and the time that the model took."""
+    share = percent(area / (size[0] * size[1]))
+    return _render("measures", share if area else "", f"{area:,} px", duration(seconds))
 
 
-def agreement(iou: float) -> str:
-    """Agreement of two masks."""
-    return _render("agreement", iou)
+def agreement(measures: Measures) -> str:
+    """Agreement of two masks, or that both are empty; nothing for one mask."""
+    return _render("agreement", measures.agreement, BOTH_EMPTY if measures.both_empty else "")
 
 
 def note(sentence: str) -> str:

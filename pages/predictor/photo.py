@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import io
-from collections.abc import Iterable
+import time
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import numpy as np
 from PIL import Image
 
 from pages.shared.models import Key, LoadedModels, file_key, model_at
-from seg_core import metrics
 from seg_core.data.image import read_reduced
 from seg_core.errors import InputError
+from seg_core.prediction.measures import Measures, measure
 from seg_core.prediction.overlay import preview
 from seg_core.prediction.predictor import Prediction
 
@@ -36,6 +36,10 @@ class Photo:
     thumbnail: bytes
     predictions: dict[tuple[Key, bool], Prediction] = field(default_factory=dict)
     """By the state of the checkpoint's file, and with or without test-time augmentation."""
+    _measured: tuple[tuple[tuple[int, float], ...], Measures] | None = None
+    """The last measures, and of which predictions at which thresholds: predictions are never forgotten before the photograph."""
+    added: float = field(default_factory=time.monotonic)
+    """When it was read, on the clock of `time.monotonic`."""
 
     @classmethod
     def read(cls, file: Path, name: str) -> Photo:
@@ -73,15 +77,18 @@ class Photo:
             return all((file_key(model_at(path)), tta) in self.predictions for path in paths)
         return True
 
+    def measures(self, predictions: Sequence[Prediction], thresholds: Sequence[float]) -> Measures:
+        """Measure the masks of one or two predictions at the photograph's own size, as they are downloaded."""
+        asked = tuple((id(prediction), threshold) for prediction, threshold in zip(predictions, thresholds, strict=True))
+        if self._measured is None or self._measured[0] != asked:
+            masks = [prediction.mask(threshold) for prediction, threshold in zip(predictions, thresholds, strict=True)]
+            self._measured = asked, measure(masks)
+        return self._measured[1]
+
     def _existing_file(self) -> Path:
         if not self.file.exists():
             raise InputError(f"{self.name} was deleted from this machine after an hour; drop it again.")
         return self.file
-
-
-def agreement(masks: list[np.ndarray]) -> float | None:
-    """IoU of two masks (H, W); None unless there are two. Two empty masks agree."""
-    return float(metrics.iou(masks[0], masks[1])) if len(masks) == 2 else None
 
 
 def jpeg(image: Image.Image) -> bytes:

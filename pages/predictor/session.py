@@ -23,11 +23,13 @@ class Session:
     controls: Controls = field(default_factory=Controls)
     turn: int = 0
     """Counts the visitor's requests: a slow answer is dropped once a later request has come."""
+    seen: float = 0
+    """When the page last asked something, on the clock of `time.monotonic`."""
 
     @property
     def photo(self) -> Photo | None:
         """The photograph that is shown."""
-        return self.photos[self.shown] if self.photos else None
+        return self.photos[min(self.shown, len(self.photos) - 1)] if self.photos else None
 
     def begin_request(self, controls: Controls) -> int:
         """Note the controls of a new request; returns the turn of the request."""
@@ -53,6 +55,24 @@ class Session:
         # Others may have been added, or all removed, while these were read.
         self.shown = next((place for place, photo in enumerate(self.photos) if photo is first), self.shown)
         return problems
+
+    def take_over(self, before: Session) -> None:
+        """Continue the session of the tab's last widget; what was dropped into this one meanwhile comes after its photographs."""
+        if self.photos:
+            self.shown += len(before.photos)
+            before.photos.extend(self.photos)
+        else:
+            self.shown = before.shown
+        # The same list, since the last widget may still be reading what was dropped before it was left.
+        self.photos = before.photos
+        if not self.turn:
+            self.controls = before.controls
+
+    def forget(self, limit: float) -> None:
+        """Forget the photographs that were added before a time, on the clock of `time.monotonic`."""
+        shown = self.photo
+        self.photos[:] = [photo for photo in self.photos if photo.added >= limit]
+        self.shown = next((place for place, photo in enumerate(self.photos) if photo is shown), 0)
 
     def clear(self) -> None:
         """Forget all photographs; their files go with the next sweep of the temporary folder."""

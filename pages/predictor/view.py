@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-import numpy as np
 from PIL import Image
 
-from pages.predictor.photo import Photo, agreement
+from pages.predictor.photo import Photo
 from seg_core.common.colours import run_colour
 from seg_core.errors import InputError
+from seg_core.prediction.measures import Measures
 from seg_core.prediction.overlay import draw_mask
+from seg_core.prediction.predictor import Prediction
 
 
 @dataclass(frozen=True)
@@ -20,8 +21,8 @@ class SideView:
 
     picture: Image.Image
     threshold: float | None = None
-    area: float | None = None
-    """Share of the photograph that is lesion, 0 to 1."""
+    area: int | None = None
+    """Pixels of lesion, at the photograph's own size."""
     seconds: float | None = None
     problem: str = ""
 
@@ -31,17 +32,17 @@ def view(
     models: Sequence[str],
     thresholds: Sequence[float | None],
     *,
-    opacity: float = 0.4,
+    opacity: float = 0,
     outline: bool = True,
     tta: bool = False,
-) -> tuple[list[SideView], float | None]:
-    """Draw the masks of one or two models, given by path, and measure them on the preview; a model runs only once.
+) -> tuple[list[SideView], Measures | None]:
+    """Draw the masks of one or two models, given by path, on the preview, and measure them at full size; a model runs only once.
 
-    A threshold of None is that of the checkpoint. The second value is the agreement of two masks.
+    A threshold of None is that of the checkpoint. The second value measures all masks that there are; None for no mask.
     """
     plain = photo.drawable()
     sides: list[SideView] = []
-    masks: list[np.ndarray] = []
+    made: list[Prediction] = []
     for index, (prediction, wanted) in enumerate(zip(photo.predict(models, tta=tta), thresholds, strict=False)):
         if isinstance(prediction, InputError):
             sides.append(SideView(plain, problem=str(prediction)))
@@ -49,6 +50,10 @@ def view(
         threshold = prediction.threshold if wanted is None else wanted
         mask = prediction.mask(threshold, plain.size)
         picture = draw_mask(plain, mask, run_colour(index), opacity=opacity, outline=outline)
-        masks.append(mask)
-        sides.append(SideView(picture, threshold, float(mask.mean()), prediction.seconds))
-    return sides, agreement(masks)
+        made.append(prediction)
+        sides.append(SideView(picture, threshold, seconds=prediction.seconds))
+    if not made:
+        return sides, None
+    measures = photo.measures(made, [side.threshold for side in sides if side.threshold is not None])
+    areas = iter(measures.areas)
+    return [side if side.problem else replace(side, area=next(areas)) for side in sides], measures

@@ -16,6 +16,7 @@ from pages.predictor.handlers.models import ModelChoice, warm_up
 from pages.predictor.handlers.photographs import Photographs
 from pages.predictor.layout import TTA, lay_out
 from pages.predictor.photo import Photo
+from pages.predictor.visits import ARRIVAL, VISITS
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 WHILE_SEEN = """
@@ -54,7 +55,7 @@ def build_predictor() -> gr.Blocks:
         _connect_models(blocks, components)
         _connect_downloads(components)
         _endpoint()
-    blocks.extra_startup_events.append(sweeper(KEEP, KEEP / 6))
+    blocks.extra_startup_events.append(sweeper(VISITS.forget_old))
     # Its queue, while there is nothing in it, looks a thousand times a second; that alone is 4 % of a processor, day and night.
     blocks._queue.sleep_when_free = IDLE_SECONDS
     blocks._queue.progress_update_sleep_when_free = 0.5  # of progress that no handler reports
@@ -81,9 +82,20 @@ def _connect_photographs(components: Components, examples: list[Photo]) -> None:
 
 
 def _connect_models(blocks: gr.Blocks, components: Components) -> None:
-    refresh_events = [blocks.load, gr.HTML("", js_on_load=WHILE_SEEN, elem_classes="unseen").click]
-    choices = [components.known, *(side.choice for side in components.sides)]
-    gr.on(refresh_events, ModelChoice(components).refresh, set(choices), [*choices, components.note], **QUICK)
+    models = ModelChoice(components)
+    asks: set[Any] = {
+        components.session,
+        components.visit,
+        components.asked,
+        components.known,
+        *(side.choice for side in components.sides),
+    }
+    gets = [components.known, components.note, *components.settings]
+    clock = gr.HTML("", js_on_load=WHILE_SEEN, elem_classes="unseen")
+    clock.click(models.refresh, asks, gets, **QUICK)
+    arrived = blocks.load(None, None, [components.visit, components.asked], js=ARRIVAL, api_visibility="private")
+    offered = arrived.then(models.refresh, asks, gets, **QUICK)
+    offered.then(Display(components).show, components.controls, components.shown, **RUNS_MODELS)
     blocks.load(warm_up, None, None, **PRIVATE)
 
 

@@ -74,8 +74,8 @@ class Row:
         return notes
 
     def answer(self, split: str) -> str:
-        """The means in a sentence; ``split`` is the name of the split in words."""
-        photographs = f"{self.images:,} {split} photograph{'' if self.images == 1 else 's'}"
+        """The means in a sentence; ``split`` is the name of the split in words, or empty for a whole dataset."""
+        photographs = f"{self.images:,} {split} photograph{'' if self.images == 1 else 's'}".replace("  ", " ")
         return reaches(self.label, self.scores["iou"], self.scores["dice"], photographs)
 
     @property

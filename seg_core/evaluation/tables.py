@@ -12,6 +12,7 @@ import numpy as np
 
 from seg_core.evaluation.comparison import Pairing, Row
 from seg_core.evaluation.verdict import signed
+from seg_core.metrics import MEANINGS
 from seg_core.prediction.cost import Cost
 
 DIGITS = 4
@@ -26,6 +27,11 @@ class Column:
     title: str
     lower_is_better: bool = False
     percent: bool = False
+
+    @property
+    def meaning(self) -> str:
+        """What the score means, in a sentence or two."""
+        return MEANINGS[self.name]
 
 
 COLUMNS = (
@@ -158,7 +164,12 @@ def _texts(rows: Sequence[Row], bold: Callable[[str], str], escape: Callable[[st
     return lines
 
 
-COSTS = ("Parameters", "GMACs", "ms per image")
+COSTS = {
+    "Parameters": MEANINGS["parameters"],
+    "GMACs": MEANINGS["multiply_adds"],
+    "ms per image": MEANINGS["milliseconds"],
+}
+"""Titles of a model's costs, and what they mean."""
 
 
 def cost_cells(cost: Cost | None) -> list[str]:

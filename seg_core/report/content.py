@@ -7,7 +7,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from seg_core.common.colours import run_colour
+from seg_core.common.colours import colours_of
 from seg_core.evaluation.charts import Chart, comparison, curves
 from seg_core.evaluation.comparison import Pairing, Row, on_shared_images, pairings, score_rows, scored_on
 from seg_core.evaluation.tables import COLUMNS, Column
@@ -47,6 +47,8 @@ class Content:
     curves: list[Chart]
     comparison: list[Chart]
     samples: list[Sample]
+    colours: dict[str, str]
+    """Colours of the runs, by label."""
     sample_colours: dict[str, str]
     """Labels and colours of the models whose masks the samples show: those scored on the common split."""
     student_report: StudentReport
@@ -83,6 +85,7 @@ def gather(runs: Sequence[Run], store: RunStore, on_progress: Advance, find_eval
         curves=curves({run.label: run.epochs for run in facts}, colours),
         comparison=comparison(compared, colours),
         samples=samples(drawn, colours, split.pairs),
+        colours={run.label: colours[run.label] for run in facts},
         sample_colours={model.label: colours[model.label] for model in drawn},
         student_report=STUDENT_REPORT if any(run.config.recipe == "report" for run in runs) else {},
     )
@@ -93,6 +96,6 @@ def _title(runs: Sequence[Run]) -> str:
 
 
 def _colours(runs: Sequence[Run], groups: Sequence[Group]) -> dict[str, str]:
-    """Return the colours of runs and groups by label; a group has that of its first run."""
-    colours = {run.label: run_colour(place) for place, run in enumerate(runs)}
-    return colours | {group.label: colours[group.runs[0].label] for group in groups}
+    """Return the colours of runs and groups by label."""
+    labels = {run.key: run.label for run in runs} | {group.key: group.label for group in groups}
+    return {labels[key]: colour for key, colour in colours_of(labels).items()}

@@ -14,6 +14,7 @@ from seg_core.data.cache.storage import cache_pairs
 from seg_core.data.check import check_names, describe, notes_on, refusal
 from seg_core.data.dataset import Dataset
 from seg_core.data.fingerprint import dataset_fingerprint, pair_facts
+from seg_core.data.scan.copies import find_copies
 from seg_core.errors import InputError
 from seg_core.prediction.metadata import DatasetSummary
 
@@ -66,6 +67,8 @@ def prepare(dataset: Dataset, config: Config, on_progress: Callable[[int, int, s
     """
     problems = check_names(dataset)
     errors = [problem for problem in problems if problem.is_error]
+    if config.copies == "together" and dataset.draws_validation(config.split_spec):
+        find_copies(dataset, lambda done, total: on_progress(done, total, "photographs compared"))
     try:
         split = dataset.split(config.split_spec)
     except InputError as error:
@@ -73,7 +76,7 @@ def prepare(dataset: Dataset, config: Config, on_progress: Callable[[int, int, s
     facts = pair_facts(dataset.pairs)
     cached = _open_cache(dataset, config, facts)
     train, val = cached.select(split.train), cached.select(split.val)
-    notes = notes_on(problems)
+    notes = notes_on(problems) + list(filter(None, [dataset.note_on_groups(config.split_spec)]))
     if cached.uncached:
         notes.append(f"The photographs are decoded in every epoch, as they {cached.uncached}.")
     deadline = time.monotonic() + WARM_UP_SECONDS

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from playwright.sync_api import Page, Request, expect
 
+from seg_core.common.colours import colours_of
 from seg_core.config import Config
 from seg_core.runs.run import BatchLosses
 from seg_core.runs.store import RunStore
@@ -193,6 +194,64 @@ def test_rows_stay_what_they_are_until_their_run_changes(
 
     store.delete(others[1])
     expect(page.locator(".run-name", has_text=f"#{others[1]} ")).to_have_count(0)
+
+
+def test_a_run_says_what_it_waits_for_and_its_axis_spans_the_planned_epochs(
+    page: Page, app_server: AppProcess, store: RunStore, run_id: int
+) -> None:
+    first, second = (store.queue.add(name, CONFIG, "sample", foreground=True).id for name in ("first", "second"))
+    page.goto(f"{app_server.url}/monitor?run={second}&run={first}")
+    waiting, said = page.locator(".chart-waiting"), page.locator(".run-says")
+    expect(waiting).to_have_text(
+        f"#{second} second: number 2 in the queue, behind #{first} first\n"
+        f"#{first} first: next in the queue, after #{run_id} watched (epoch 2 of 9)"
+    )
+    expect(said).to_have_text(f"Number 2 in the queue, behind #{first} first.")
+    store.queue.stop(first)
+    expect(waiting).to_contain_text(f"#{second} second: next in the queue, after #{run_id} watched (epoch 2 of 9)")
+    store.progress.finish(run_id, "finished")
+    expect(said).to_have_text("Next in the queue, starts in a moment.")
+    assert store.claims.claim(second)
+    store.progress.update(second, phase="preparing", batch=3, batches=7, message="Preparing photographs: 3 of 7")
+    expect(waiting).to_contain_text("second: preparing photographs: 3 of 7")
+    store.progress.update(second, phase="training", epoch=1, batch=2, batches=5, message="")
+    expect(waiting).to_contain_text("second: first epoch, batch 2 of 5")
+    expect(waiting).to_contain_text(f"#{first} first: ended before its first epoch")
+    # The range keeps what a visitor has zoomed to, and nothing else.
+    span = "() => document.querySelector('.live-charts')._fullLayout.xaxis.range.map((x) => Math.round(x * 100) / 100).join()"
+    page.wait_for_function(f"({span})() === '0,9.27'")
+    store.progress.add_epoch(second, 1, VALUES, VALUES)
+    expect(said).to_be_hidden()
+    wait_until(lambda: epochs_drawn(page, second) == [1], what="the first point is drawn")
+    assert page.evaluate(span) == "0,9.27"
+    box = page.locator(".live-charts .nsewdrag").first.bounding_box()
+    assert box
+    page.mouse.move(box["x"] + 2, box["y"] + 50)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + 50, steps=5)
+    page.mouse.up()
+    page.wait_for_function(f"Number(({span})().split(',')[1]) < 6")
+    zoomed = page.evaluate(span)
+    store.progress.add_epoch(second, 2, VALUES, VALUES)
+    wait_until(lambda: epochs_drawn(page, second) == [1, 2], what="the second point is drawn")
+    assert page.evaluate(span) == zoomed
+
+
+def test_a_run_keeps_its_colour_when_others_are_chosen(page: Page, app_server: AppProcess, store: RunStore, run_id: int) -> None:
+    other = store.queue.add("other", CONFIG, "sample", foreground=True).id
+    store.queue.stop(other)
+    mine, its = colours_of([str(run_id), str(other)]).values()
+    script = """(colours) => {
+      const lines = (document.querySelector(".live-charts")?.data ?? []).filter(({ uid }) => uid.endsWith("val iou"));
+      return lines.map(({ line }) => line.color).join() === colours.join();
+    }"""
+    open_monitor(page, app_server, run_id)
+    for chosen, colours in (([run_id, other], [mine, its]), ([other], [its]), ([other, run_id], [its, mine])):
+        page.goto(f"{app_server.url}/monitor?{'&'.join(f'run={each}' for each in chosen)}")
+        page.wait_for_function(script, arg=colours)
+        for each, colour in ((run_id, mine), (other, its)):  # chosen or not
+            dot = page.locator(f".run-item:has-text('#{each} ') .run-dot")
+            expect(dot).to_have_css("border-color", f"rgb({', '.join(str(part) for part in bytes.fromhex(colour[1:]))})")
 
 
 def test_every_batch_is_shown_when_asked_for(page: Page, app_server: AppProcess, store: RunStore, run_id: int) -> None:

@@ -159,6 +159,9 @@ def test_evaluate_gives_the_agreed_numbers(checkpoint: Checkpoint, data: Path, l
     for name, pairs in (("train", split.train), ("val", split.val)):
         chosen = lab("evaluate", checkpoint.path, "--data", data, "--split", name, "--json")
         assert (chosen.json, chosen.err) == ({"n": len(pairs), **evaluate(checkpoint, pairs).means}, "")
+    everything = lab("evaluate", checkpoint.path, "--data", data, "--split", "all", "--json")
+    assert everything.json == {"n": len(open_dataset(data).pairs), **evaluate(checkpoint, open_dataset(data).pairs).means}
+    assert "was trained on some of these photographs" in everything.err  # a checkpoint that does not name them
     text = lab("evaluate", checkpoint.path, "--data", data).out
     assert "on 2 photographs of data (test), at stored resolution" in text
     assert f"dice             {result['dice']:.4f}" in text
@@ -174,6 +177,8 @@ def test_evaluate_warns_of_photographs_that_the_model_may_know(checkpoint: Check
     other = make_dataset(tmp_path / "other", train=3)
     done = lab("evaluate", checkpoint.path, "--data", other, "--json")
     assert (done.status, done.json["n"]) == (0, 1)
+    whole = lab("evaluate", checkpoint.path, "--data", other, "--split", "all", "--json")
+    assert (whole.status, whole.json["n"], whole.err) == (0, 3, "")
     assert "trained on other data" in " ".join(done.err.split())
 
 
@@ -306,7 +311,7 @@ def test_data_check_warns_of_a_photograph_in_two_parts(tmp_path: Path, lab: Lab)
         ("train", "Missing option '--data'; see --help."),
         ("evaluate {data}/none.safetensors --data {data}", "The checkpoint {data}/none.safetensors cannot be read"),
         ("evaluate {data}/train/images/ISIC_0000000.jpg --data {data}", "ISIC_0000000.jpg is no checkpoint of LesionLab"),
-        ("evaluate {model} --data {data} --split dev", "There is no split 'dev'; choose train, val or test."),
+        ("evaluate {model} --data {data} --split dev", "There is no split 'dev'; choose train, val, test or all."),
         ("evaluate ~nobody-of-this-name/x.safetensors --data {data}", "~nobody-of-this-name/x.safetensors cannot be read"),
         ("export .", "The checkpoint . cannot be read"),
         ("predict {model} {data}/gone.jpg --output {data}/masks", "gone.jpg does not exist; check the path."),

@@ -29,6 +29,8 @@ CHANGED: dict[str, Any] = {
     "val_fraction": 0.3,
     "folds": 4,
     "fold": 3,
+    "copies": "anywhere",
+    "groups": "lesions.csv:lesion_id",
     "threshold": 0.4,
     "seed": 11,
     "device": "cpu",

@@ -83,7 +83,7 @@ class Display:
 
     def _draw(self, session: Session, controls: Controls, photo: Photo, models: list[str], turn: int) -> Update:
         """The pictures with masks, and their measures; nothing if another request came while the models ran."""
-        views, agreement = view(
+        views, measures = view(
             photo,
             models,
             [side.chosen_threshold for side in controls.sides],
@@ -93,12 +93,12 @@ class Display:
         )
         if session.turn != turn:
             return {}
-        update: Update = {self.components.agreement: "" if agreement is None else markup.agreement(agreement)}
+        update: Update = {self.components.agreement: "" if measures is None else markup.agreement(measures)}
         if not views:
             first, _ = self.components.sides
             update |= {first.picture: write_picture(photo.preview, photo.name), first.measures: ""}
         for side, drawn in zip(self.components.sides, views, strict=False):
-            update |= {side.picture: write_picture(jpeg(drawn.picture), photo.name), side.measures: _measures(drawn)}
+            update |= {side.picture: write_picture(jpeg(drawn.picture), photo.name), side.measures: _measures(drawn, photo)}
         return update | self._set_sliders(session, controls, views)
 
     def _set_sliders(self, session: Session, controls: Controls, views: list[SideView]) -> Update:
@@ -117,7 +117,7 @@ class Display:
         return update
 
 
-def _measures(drawn: SideView) -> str:
+def _measures(drawn: SideView, photo: Photo) -> str:
     if drawn.area is None or drawn.seconds is None:
         return markup.problem([drawn.problem])
-    return markup.measures(drawn.area, drawn.seconds)
+    return markup.measures(drawn.area, photo.size, drawn.seconds)

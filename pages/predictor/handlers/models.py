@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
 
 import gradio as gr
 
 from pages.predictor.components import Components, Update, Values
 from pages.predictor.photo import LOADED
-from pages.shared.models import choices, default_pair, model_at
+from pages.predictor.session import Session
+from pages.predictor.visits import VISITS
+from pages.shared.models import choices, default_pair, find_model, model_at
 from seg_core.errors import InputError
 
 NO_SECOND = ("No second model", "")
@@ -21,15 +24,24 @@ class ModelChoice:
     components: Components
 
     def refresh(self, values: Values) -> Update:
-        """Update the choices to the checkpoints available now; a chosen model stays chosen while it is available."""
+        """Update the choices to the checkpoints available now; a chosen model stays chosen while it is available.
+
+        A page that was left and is opened again gets the settings that it had.
+        """
         known, (one, two) = values[self.components.known], self.components.sides
+        session: Session = values[self.components.session]
+        returns = VISITS.keep(values[self.components.visit], session) and session.controls.sides[0].model is not None
         available = choices()
-        if available == known:
+        if available == known and not returns:
             return {self.components.known: known}
         paths = [path for _, path in available]
         first, second = values[one.choice], values[two.choice]
-        new_first, new_second = _chosen_now(first, second, paths, few_before=len(known or []) < 2)
-        return {
+        few_before = len(known or []) < 2 and not returns
+        had_first, had_second = (side.model for side in session.controls.sides) if returns else (first, second)
+        asked = _asked(values[self.components.asked]) if known is None else None
+        new_first, new_second = _chosen_now(asked or had_first, had_second, paths, few_before=few_before)
+        settings = session.controls.values(self.components) if returns else {}
+        return settings | {
             self.components.known: available,
             self.components.note: gr.update(visible=not available),
             one.choice: _offer(available, new_first, first),
@@ -45,6 +57,14 @@ def warm_up() -> None:
                 LOADED.get(model_at(path))
             except InputError:
                 continue  # shown in the place of its mask, once there is a photograph
+
+
+def _asked(name: str | None) -> str | None:
+    """Return the path of the model that the page's address names, if there is such a model."""
+    if name:
+        with contextlib.suppress(InputError):
+            return str(find_model(name).path)
+    return None
 
 
 def _chosen_now(first: str | None, second: str | None, paths: list[str], *, few_before: bool) -> tuple[str | None, str | None]:

@@ -58,8 +58,9 @@ def test_endpoint_gives_both_masks_and_their_measures(
     assert measures["models"] == ["Model 2 · fine-tuned", "Model 2 · fine-tuned, run 2"]
     assert measures["thresholds"] == [0.5, 0.3]
     assert measures["lesion_area"] == pytest.approx([mask.mean() for mask in masks])
+    assert measures["lesion_pixels"] == [mask.sum() for mask in masks]
     both, either = (masks[0] & masks[1]).sum(), (masks[0] | masks[1]).sum()
-    assert measures["agreement"] == pytest.approx(both / either if either else 1)
+    assert measures["agreement"] == (pytest.approx(both / either) if either else None)
     assert measures["size"] == [120, 90]
     assert len(measures["seconds"]) == 2
 
@@ -77,6 +78,14 @@ def test_endpoint_decodes_a_large_photograph_as_the_page_and_the_command_line_do
     file, _, measures = predict(large, "run 1", None, limit)
     np.testing.assert_array_equal(mask_of(file), expected.mask(limit))
     assert measures["size"] == [1200, 900]
+
+
+def test_two_empty_masks_have_no_agreement(predict: Callable[..., Any], make_model: MakeModel, photo_file: Path) -> None:
+    for run in (1, 2):
+        make_model(run=run)
+    _, _, measures = predict(photo_file, "run 1", "run 2", 0.999)
+    assert (measures["lesion_pixels"], measures["agreement"]) == ([0, 0], None)
+    assert measures["note"] == "Both find no lesion."
 
 
 def test_one_model_gives_one_mask(predict: Callable[..., Any], make_model: MakeModel, photo_file: Path) -> None:

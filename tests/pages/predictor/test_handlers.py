@@ -20,6 +20,7 @@ from pages.predictor.handlers.models import ModelChoice
 from pages.predictor.handlers.photographs import Photographs
 from pages.predictor.photo import Photo
 from pages.predictor.session import Session
+from pages.predictor.visits import VISITS, Visits
 from pages.shared.models import choices
 from tests.pages.predictor.helpers import MakeModel, halves
 
@@ -78,7 +79,8 @@ def shown_by(updates: Iterable[dict[Any, Any]]) -> dict[Any, Any]:
 
 def test_choices_follow_the_checkpoints(widget: Widget, make_model: MakeModel) -> None:
     components, (first, second) = widget.components, widget.components.sides
-    page: dict[Any, Any] = {components.known: None, first.choice: None, second.choice: None}
+    page: dict[Any, Any] = dict.fromkeys((components.known, components.visit, components.asked, first.choice, second.choice))
+    page[components.session] = Session()
 
     def look() -> tuple[bool | None, str | None, str | None]:
         """Let the page ask for models; returns whether the note is shown, and the two choices."""
@@ -107,7 +109,8 @@ def test_choices_follow_the_checkpoints(widget: Widget, make_model: MakeModel) -
 def test_a_model_that_is_being_chosen_is_not_replaced_by_the_one_before(widget: Widget, make_model: MakeModel) -> None:
     one, two = str(make_model(run=1)), str(make_model(run=2))
     known, sides = widget.components.known, widget.components.sides
-    page: dict[Any, Any] = {known: None} | dict.fromkeys((side.choice for side in sides), None)
+    page: dict[Any, Any] = dict.fromkeys((known, widget.components.visit, widget.components.asked))
+    page |= {widget.components.session: Session()} | dict.fromkeys((side.choice for side in sides), None)
     page[known] = widget.models.refresh(page)[known]
     page |= {side.choice: model for side, model in zip(sides, (one, two), strict=True)}
     make_model(run=3)
@@ -115,6 +118,49 @@ def test_a_model_that_is_being_chosen_is_not_replaced_by_the_one_before(widget: 
     for side in sides:
         assert len(update[side.choice]["choices"]) >= 3
         assert "value" not in update[side.choice]
+
+
+def test_a_page_that_is_opened_again_gets_what_its_tab_had(widget: Widget, make_model: MakeModel, photo_file: Path) -> None:
+    parts, (first, second) = widget.components, widget.components.sides
+    one, two = str(make_model(run=1)), str(make_model(run=2))
+
+    def opened(tab: str, asked: str = "") -> tuple[Session, dict[Any, Any]]:
+        session = Session()
+        page = dict.fromkeys((parts.known, first.choice, second.choice)) | {parts.visit: tab, parts.asked: asked}
+        return session, widget.models.refresh(page | {parts.session: session})
+
+    session, update = opened("a" * 32)
+    assert first.threshold not in update
+    session.add([(photo_file, "1.jpg"), (photo_file, "2.jpg")])
+    list(widget.show(session, two, "", opacity=35, outline=False))
+    widget.redraw(session, two, "", thresholds=(0.8, 0.5), opacity=35, outline=False)
+
+    again, update = opened("a" * 32)
+    assert [photo.name for photo in again.photos] == ["1.jpg", "2.jpg"]
+    assert (update[first.choice]["value"], update[second.choice]["value"]) == (two, "")
+    assert (update[first.threshold], update[parts.opacity], update[parts.outline]) == (0.8, 35, False)
+    _, update = opened("a" * 32, asked="run 1")
+    assert (update[first.choice]["value"], update[second.choice]["value"]) == (one, "")
+
+    for other in ("b" * 32, "", None, "a" * 31, "../" + "a" * 29):
+        session, update = opened(str(other))
+        assert (session.photos, first.threshold in update) == ([], False)
+
+    VISITS.forget_old(older_than=0)
+    assert opened("a" * 32)[0].photos == again.photos == []
+
+
+def test_what_was_dropped_before_the_tab_is_known_joins_what_it_had(photo_file: Path) -> None:
+    visits, before, now = Visits(), Session(), Session()
+    visits.keep("a" * 32, before)
+    before.add([(photo_file, "1.jpg")])
+    now.add([(photo_file, "2.jpg")])
+    assert visits.keep("a" * 32, now)
+    before.add([(photo_file, "3.jpg")])  # was still being read when the page was left
+    assert [photo.name for photo in now.photos] == ["1.jpg", "2.jpg", "3.jpg"]
+    assert now.photo
+    assert now.photo.name == "2.jpg"
+    assert not visits.keep("a" * 32, now)
 
 
 def test_slider_is_set_only_for_a_new_model(widget: Widget, make_model: MakeModel, photo_file: Path) -> None:

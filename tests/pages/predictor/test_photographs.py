@@ -24,15 +24,19 @@ def test_measures_follow_the_thresholds(make_model: MakeModel, photo_file: Path)
     one, two = make_model(run=1), make_model(run=2)
     halves(photo, one, 0.9, 0.1)
     halves(photo, two, 0.9, 0.6, threshold=0.4)
-    sides, iou = view(photo, [str(one), str(two)], [None, None])
+    sides, both = view(photo, [str(one), str(two)], [None, None])
     # Bilinear scaling puts the step of the first model at its middle, where it passes 0.5; the second is lesion everywhere.
-    assert [side.area for side in sides] == pytest.approx([0.5, 1], abs=0.01)
+    assert [side.area for side in sides] == [60 * 90, 120 * 90]
     assert [side.threshold for side in sides] == [0.5, 0.4]
-    assert iou == pytest.approx(0.5, abs=0.01)
-    sides, iou = view(photo, [str(one), str(two)], [0.95, 0.95])
+    assert both
+    assert (both.agreement, both.shares, both.both_empty) == (0.5, (0.5, 1), False)
+    sides, both = view(photo, [str(one), str(two)], [0.95, 0.95])
     assert [side.area for side in sides] == [0, 0]
-    assert iou == 1  # two empty masks agree
-    assert view(photo, [str(one)], [None])[1] is None
+    assert both
+    assert (both.agreement, both.both_empty) == (None, True)
+    _, alone = view(photo, [str(one)], [0.95])
+    assert alone
+    assert (alone.agreement, alone.both_empty) == (None, False)
 
 
 def test_model_that_is_gone_says_so_in_its_place(make_model: MakeModel, photo_file: Path) -> None:
@@ -40,10 +44,11 @@ def test_model_that_is_gone_says_so_in_its_place(make_model: MakeModel, photo_fi
     gone, there = make_model(run=1), make_model(run=2)
     halves(photo, there, 0.9, 0.1)
     gone.unlink()
-    sides, iou = view(photo, [str(gone), str(there)], [None, None])
+    sides, measures = view(photo, [str(gone), str(there)], [None, None])
     assert sides[0].problem == NO_LONGER
-    assert sides[1].area == pytest.approx(0.5, abs=0.01)
-    assert iou is None
+    assert sides[1].area == 60 * 90
+    assert measures
+    assert measures.agreement is None
 
 
 def test_model_runs_once_for_each_photograph(make_model: MakeModel, photo_file: Path) -> None:
