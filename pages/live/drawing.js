@@ -79,6 +79,8 @@ function maskOf({ width, height, data }, level) {
 // The pixels of a mask's outline and of the halo on both of its sides, as in seg_core/prediction/overlay.py: the outline lies
 // within the mask. Discs are laid on the edge alone, which is much less work than going over the whole picture for every step.
 const HALO = 1, LINE = 2;
+const WHITE = [255, 255, 255], DARK = [16, 21, 28];
+const haloOf = ([red, green, blue]) => (0.2126 * red + 0.7152 * green + 0.0722 * blue < 140 ? WHITE : DARK);
 const lineOf = (width, height) => Math.max(2, Math.round(Math.max(width, height) / 170));
 function outlineOf(mask, width, height, line = lineOf(width, height), halo = Math.max(1, line >> 1)) {
   const reach = line + halo - 1;
@@ -106,7 +108,7 @@ const TRUTHS = new WeakMap();
 function truthOf(truth) {
   if (!TRUTHS.has(truth)) {
     const mask = maskOf(truth, 128);
-    const look = { ink: [255, 255, 255], halo: [16, 21, 28] }, { width, height } = truth;
+    const look = { ink: WHITE, halo: DARK }, { width, height } = truth;
     TRUTHS.set(truth, {
       mask,
       outline: { ...look, band: outlineOf(mask, width, height) },
@@ -133,8 +135,10 @@ function paint(canvas, { photo, mask, level = 128, truth, style = "outline", col
   const { width, height } = shown;
   const image = new ImageData(new Uint8ClampedArray(shown.data), width, height);
   const real = truth && truthOf(truth), lines = [];
-  const outline = (drawn, hex) =>
-    lines.push({ band: outlineOf(drawn, width, height), ink: colourOf(hex), halo: [255, 255, 255] });
+  const outline = (drawn, hex) => {
+    const ink = colourOf(hex);
+    lines.push({ band: outlineOf(drawn, width, height), ink, halo: haloOf(ink) });
+  };
   if (mask && style !== "probability") {
     const predicted = maskOf(mask, level);
     if (style === "heat") {

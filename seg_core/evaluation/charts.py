@@ -89,7 +89,7 @@ def _against(evaluations: Evaluations, scores: Mapping[str, np.ndarray], colours
     figure = _figure(traces, f"IoU, {escape(first)}", f"IoU, {escape(others[0]) if len(others) == 1 else 'the others'}")
     # A square, in which the guide is the diagonal, of the part that holds points.
     square = {"range": [max(0.0, np.floor(10 * lowest) / 10) - 0.02, 1.02], "constrain": "domain"}
-    figure["layout"] |= {"height": 520}
+    figure["layout"] |= {"height": 520, "legend": figure["layout"]["legend"] | {"y": -0.16}}
     figure["layout"]["xaxis"] |= square
     figure["layout"]["yaxis"] |= square | {"scaleanchor": "x"}
     return Chart("One against the other", caption, figure, of_images=True)

@@ -7,6 +7,7 @@ from pathlib import Path
 from urllib.request import urlopen
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from PIL import Image
 from playwright.sync_api import Page, expect
 
@@ -97,6 +98,8 @@ def test_a_point_opens_its_photograph_and_arrow_keys_step_on(page: Page, app_ser
     expect(large).to_contain_text("2 of 5")
     large.get_by_role("button", name="Close").click()
     expect(viewer).to_contain_text("2 of 5")  # in the page again
+    found = Axe().run(page).response["violations"]
+    assert [each["id"] for each in found if each["impact"] in ("serious", "critical")] == []
 
     viewer.focus()
     page.keyboard.press("Home")

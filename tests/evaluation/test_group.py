@@ -118,3 +118,11 @@ def test_a_cross_validation_is_compared_image_by_image() -> None:
     (pairing,) = pairings({"B": SECOND, "folds": FOLDS})
     assert pairing.images == 40
     assert pairing.difference.wins == 40
+
+
+def test_a_group_on_some_images_keeps_the_models_that_have_them() -> None:
+    assert [member.ids for member in FOLDS.only({FOLDS.members[0].ids[0]}).members] == [FOLDS.members[0].ids[:1]]
+    some = THREE.only(set(THREE.ids[:2]))
+    assert (len(some.members), some.ids) == (3, THREE.ids[:2])
+    assert some.scores()["iou"].tolist() == THREE.scores()["iou"][:2].tolist()
+    assert not THREE.both_empty().any()
