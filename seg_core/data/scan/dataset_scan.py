@@ -13,11 +13,7 @@ import numpy as np
 from PIL import Image
 
 from seg_core.common.atomic_file import atomic_file
-<<<<<<< HEAD
-from seg_core.data.check import Problem, check_masks, check_names, load_pairs
-=======
-from seg_core.data.check import LoadedPair, Problem, check_names, load_pairs
->>>>>>> h-layout
+from seg_core.data.check import LoadedPair, Problem, check_masks, check_names, load_pairs
 from seg_core.data.dataset import Dataset
 from seg_core.data.folders import SplitName
 from seg_core.errors import InputError
@@ -111,14 +107,10 @@ def scan_dataset(dataset: Dataset, on_progress: Callable[[int, int], None] | Non
         fingerprints[index] = fingerprint_of(loaded)
         pair_problems.append(loaded.problems)
     ids, splits = [pair.id for pair in pairs], [pair.split for pair in pairs]
-<<<<<<< HEAD
     of_dataset = check_names(dataset) + check_masks(dataset, [problem for problems in pair_problems for problem in problems])
     return Scan(ids, splits, sizes, areas, fingerprints, pair_problems, of_dataset)
-=======
-    return Scan(ids, splits, sizes, areas, fingerprints, pair_problems, check_names(dataset))
 
 
 def fingerprint_of(loaded: LoadedPair) -> np.ndarray:
     """Return the photograph (S, S) uint8 in grey, of a pair loaded at ``FINGERPRINT_SIZE``."""
     return np.asarray(Image.fromarray(loaded.image).convert("L"))
->>>>>>> h-layout
