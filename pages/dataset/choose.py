@@ -7,6 +7,7 @@ from contextlib import contextmanager
 
 import streamlit as st
 
+from pages.dataset.name_folders import name_folders
 from pages.shared.markdown import plain
 from pages.shared.visit import begin_visit, opened_dataset
 from seg_core.data.dataset import Dataset
@@ -15,8 +16,8 @@ from seg_core.errors import InputError
 
 SOURCES = {SAMPLE: "Sample photographs", "folders": "My folders"}
 LAYOUT_HELP = (
-    "A folder in ISIC's layout (…_Training_Data with …_Training_GroundTruth, and Test likewise), or one with images/ and "
-    "masks/ of the same names, alone or below train/, val/ and test/. One folder a line; several are joined."
+    "A folder or a zip archive: one a line, several are joined. Folders of photographs and of masks are known by the words in "
+    "their names, such as images/ and masks/, also below train/, val/ and test/."
 )
 
 
@@ -43,10 +44,13 @@ def choose_dataset(start: Sequence[str], key: str, *, kept: bool = False) -> Dat
         return None
     try:
         with _progress_bar("Drawing the sample photographs") as advance:
-            return opened_dataset(sources, advance)
+            dataset = opened_dataset(sources, advance)
     except InputError as error:
         st.error(plain(str(error)))
+        name_folders(sources, f"folders-{key}", is_open=True)
         return None
+    name_folders(sources, f"folders-{key}", is_open=False)
+    return dataset
 
 
 def choose_by_address() -> Dataset | None:
@@ -69,7 +73,7 @@ def choose_by_address() -> Dataset | None:
 def _typed_folders(start: str, key: str, kept: bool) -> list[str]:
     text = st.text_area(
         "Folders",
-        start,
+        "" if f"folders-{key}" in st.session_state else start,  # a button may have typed there
         placeholder="~/data/ISIC2016",
         help=LAYOUT_HELP,
         key=f"folders-{key}",

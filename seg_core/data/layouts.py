@@ -71,8 +71,8 @@ def find_parts(source: Source, top: Path) -> Parts:
     if not (parts.photos and parts.masks and _holds_files(parts.photos + parts.masks)):
         raise InputError(
             f"{source.folder} holds no photographs with masks in folders whose names tell which is which; "
-            f"it holds {describe_tree(tree)}: name the folders (--images DIR --masks DIR, or FOLDER?images=DIR&masks=DIR "
-            "on a page), or call them images/ and masks/."
+            f"it holds {describe_tree(tree)}: name the folders (--images DIR --masks DIR, or the fields of the page), "
+            "or call them images/ and masks/."
         )
     listed = _as_listed(parts, tree)
     return replace(listed, notes=[*_joined_roots(source, listed.photos), *listed.notes, *_unread(parts, tree)])
