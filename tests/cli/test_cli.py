@@ -297,11 +297,11 @@ def test_data_check_warns_of_a_photograph_in_two_parts(tmp_path: Path, lab: Lab)
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ("train --data {data} --variant everything", "The setting variant cannot be 'everything'"),
+        ("train --data {data} --variant everything", "Variant cannot be 'everything'"),
         ("train --data {data} --recipe fast", "There is no recipe 'fast'; choose one of best, report."),
-        ("train --data {data} --decoder deeplab", "The setting decoder cannot be 'deeplab'"),
-        ("train --data {data} --image-size 100", "The setting image_size cannot be 100: input should be a multiple of 32."),
-        ("train --data {data} --lr 7", "The setting learning_rate cannot be 7.0"),
+        ("train --data {data} --decoder deeplab", "Decoder cannot be 'deeplab'"),
+        ("train --data {data} --image-size 100", "Image size must be a multiple of 32: 96 or 128."),
+        ("train --data {data} --lr 7", "Learning rate cannot be 7.0"),
         ("train --data {data} --folds 3 --epochs 1", "data has 2 pairs to train and 0 to validate with"),
         ("train --data {data} --fold 2", "There is no fold 2 of 1; choose one from 1 to 1."),
         ("train --data {data} --folds 2 --seeds 2", "A group has several seeds or several folds, not both; choose one."),
