@@ -7,10 +7,14 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from seg_core.common.text import legible
 from seg_core.data.archive import is_archive, unpacked
-from seg_core.data.layouts import MASK_ENDINGS, PHOTO_ENDINGS, Part, find_parts
+from seg_core.data.image_file import MASK_ENDINGS, PHOTO_ENDINGS
+from seg_core.data.layouts import Part, find_parts
+from seg_core.data.masks.folder import MaskFolderRule
+from seg_core.data.masks.rule import MaskRule
 from seg_core.data.pairing import Name, Rule, match_names
 from seg_core.data.source import Source
 from seg_core.data.tree import ending, read_tree, stem
@@ -43,11 +47,31 @@ class Pair:
     mask: Path
     split: SplitName
     more_masks: tuple[Path, ...] = ()
+    rule: MaskFolderRule | None = field(default=None, compare=False, repr=False)
+    """How it and the masks beside it are read; None if it stands alone."""
 
     @property
     def masks(self) -> tuple[Path, ...]:
         """All its mask files."""
         return self.mask, *self.more_masks
+
+    @property
+    def lesion(self) -> str:
+        """The number or colour that the user named as the lesion; empty if the masks say it themselves."""
+        return (self.rule.lesion if self.rule else None) or ""
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain values, from which `from_json` makes it again. They hold the rule by which its masks are read."""
+        rule = self.rule.rule.to_json() if self.rule else None
+        more = [str(mask) for mask in self.more_masks]
+        return {"id": self.id, "image": str(self.image), "mask": str(self.mask), "split": self.split, "more": more, "rule": rule}
+
+    @classmethod
+    def from_json(cls, values: dict[str, Any]) -> Pair:
+        """Make a pair from the values of `to_json`."""
+        rule = MaskFolderRule.known(MaskRule.from_json(values["rule"])) if values["rule"] else None
+        files = Path(values["image"]), Path(values["mask"]), values["split"], tuple(map(Path, values["more"]))
+        return cls(values["id"], *files, rule)
 
 
 @dataclass(frozen=True)

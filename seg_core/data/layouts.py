@@ -8,16 +8,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from seg_core.data.beside import masks_among
+from seg_core.data.image_file import MASK_ENDINGS, PHOTO_ENDINGS
 from seg_core.data.image_sets import listed_splits
 from seg_core.data.source import Source
 from seg_core.data.tree import Folder, describe_tree, ending, read_tree, stem
 from seg_core.data.words import OTHER_TASKS, Kind, Meaning, SplitName, meaning
 from seg_core.errors import InputError, some_of
 
-PHOTO_ENDINGS = {".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp", ".webp"}
-MASK_ENDINGS = {".png", ".bmp", ".tif", ".tiff", ".gif", ".jpg", ".jpeg"}
 PICTURES = {
-    *(".heic", ".heif", ".avif", ".jfif", ".jpe", ".jp2", ".jxl", ".gif", ".webp", ".svg", ".psd", ".dcm", ".dicom"),
+    *(".jxl", ".gif", ".svg", ".psd", ".dcm", ".dicom"),
     *(".dng", ".cr2", ".cr3", ".nef", ".arw", ".raw", ".npy", ".npz", ".mat", ".nii", ".gz"),
 }
 """Endings of pictures, so that those which are not read are named."""
