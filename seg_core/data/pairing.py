@@ -175,19 +175,35 @@ def _candidates(photos: Sequence[Name], masks: Sequence[Name]) -> Iterator[Rule]
     some_photos, some_masks = ([_fold(name) for name in names[:: max(1, len(names) // _SAMPLE)]] for names in (photos, masks))
     plain = _Affix()
     all_photos, all_masks = set(map(_fold, photos)), set(map(_fold, masks))
-    for affix in [plain, *_word_affixes(some_photos)]:
+    for affix in dict.fromkeys([plain, _word_affix(some_photos), _common_affix(photos)]):
         cores = {core for photo in all_photos if (core := affix.core(photo))}
         yield from (Rule(affix, mask) for mask in _affixes(some_masks, cores))
     yield from (Rule(photo, plain) for photo in _affixes(some_photos, all_masks))
 
 
-def _word_affixes(photos: Sequence[Name]) -> list[_Affix]:
+def _word_affix(photos: Sequence[Name]) -> _Affix:
     """Return the most frequent affix of photographs that is a word for photographs, such as ``image_``."""
     seen = Counter[_Affix]()
     for _, stem in photos:
         if word := _PHOTO_WORD.search(stem):
             seen[_Affix(word[0]) if word.start() == 0 else _Affix(after=word[0])] += 1
-    return [affix for affix, _ in seen.most_common(1)]
+    return max(seen, key=seen.__getitem__, default=_Affix())
+
+
+def _common_affix(photos: Sequence[Name]) -> _Affix:
+    """Return what all photographs begin and end with, without digits next to the rest: ``x`` of ``X1`` and ``X2``."""
+    stems = [stem for _, stem in map(_fold, photos)]
+    if len(stems) < 2:
+        return _Affix()
+    before = _common_start(stems)
+    after = _common_start([stem[len(before) :][::-1] for stem in stems])[::-1]
+    return _Affix(before, after)
+
+
+def _common_start(texts: Sequence[str]) -> str:
+    first, last = min(texts), max(texts)
+    same = next((place for place, (one, other) in enumerate(zip(first, last, strict=False)) if one != other), len(first))
+    return first[:same].rstrip("0123456789")
 
 
 def _affixes(names: Sequence[Name], cores: Collection[Name], most: int = 3) -> list[_Affix]:

@@ -507,3 +507,17 @@ def test_export_writes_beside_the_checkpoint_or_where_it_is_told_and_says_what_w
 def test_export_refuses_what_it_cannot_do(places: dict[str, Path], lab: Lab) -> None:
     assert "tflite" in lab.refuses("export", places["model"], "--format", "tflite")
     assert "is no checkpoint of LesionLab" in lab.refuses("export", places["data"] / "train" / "images" / "ISIC_0000000.jpg")
+
+
+def test_folders_of_photographs_and_masks_can_be_named(tmp_path: Path, lab: Lab) -> None:
+    data = make_dataset(tmp_path / "data", layout="flat", train=4)
+    (data / "images").rename(data / "first")
+    (data / "masks").rename(data / "second")
+    refused = lab.refuses("data", "check", data)
+    assert "it holds first/ (4 images), second/ (4 images): name the folders (--images DIR --masks DIR" in refused
+    for mask in (data / "second").iterdir():
+        mask.rename(mask.with_name(f"{mask.stem}_seg.png"))
+    done = lab("data", "check", data, "--images", "first", "--masks", data / "second", "--json")
+    assert (done.status, done.json["pairs"]["train"]) == (0, 4)
+    assert done.json["notes"] == ["Matched by name: masks without `_seg`."]
+    assert "note     Matched by name" in lab("data", "check", f"{data}?images=first&masks=second").out

@@ -186,6 +186,11 @@ LAYOUTS = {
         ],
         BY_SPLIT[:2],
     ),
+    "words in the names above all": (
+        ["lesion segmentation/nevus/{a,b}.jpg", "lesion segmentation/nevus masks/{a,b}.png"],
+        TRAIN_AB,
+    ),
+    "side by side, two words": (["{a,b}_orig.jpg", "{a,b}_mask.png"], ["train a_orig a_mask.png", "train b_orig b_mask.png"]),
     "predictions and overlays beside": (
         ["images/{a,b}.jpg", "masks/{a,b}.png", "predictions/{a,b}.png", "overlays/{a,b}.png", "masks/.DS_Store"],
         TRAIN_AB,
@@ -228,6 +233,12 @@ NAMES = {
         "label_{01,02,11}.png",
         "label_01 label_02 label_11",
         "Matched by name: masks without `label_` and photographs without `image_`.",
+    ),
+    "two letters": (
+        "X{1,2,11}.png",
+        "Y{1,2,11}.png",
+        "Y1 Y11 Y2",
+        "Matched by name: masks without `y` and photographs without `x`.",
     ),
     "nnU-Net": ("{a,b,c}_0000.png", "{a,b,c}.png", "a b c", "Matched by name: photographs without `_0000`."),
     "case": ("{A,B,c}.jpg", "{a,b,C}_Mask.png", "a_Mask b_Mask C_Mask", CASE),
@@ -284,7 +295,7 @@ def test_what_is_not_understood_is_listed_with_a_way_out(tmp_path: Path) -> None
     assert found(open_dataset(f"{tmp_path}?images=first&masks=second/").listings[0]) == TRAIN_AB
     with pytest.raises(InputError, match=r"There is no folder third in .*first/ \(2 images\)"):
         open_dataset(tmp_path, images="first", masks="third")
-    with pytest.raises(InputError, match=r"holds no masks there; .*--masks"):
+    with pytest.raises(InputError, match=r"holds no masks there; it holds first/.* name their folder \(--masks\)"):
         open_dataset(tmp_path, images="first", masks="notes")
 
 
@@ -307,6 +318,24 @@ def test_named_folders_keep_their_splits_and_may_lie_in_each_other(tmp_path: Pat
     plant(tmp_path / "mixed", ["all/{a,b}.jpg", "all/{a,b}_mask.png"])
     mixed = open_dataset(tmp_path / "mixed", images="all", masks="all").listings[0]
     assert found(mixed) == ["train a a_mask.png", "train b b_mask.png"]
+    with pytest.raises(InputError, match="holds no photographs with masks"):
+        open_dataset(tmp_path, images="third", masks="third")
+
+
+def test_pictures_that_are_not_read_are_counted(tmp_path: Path) -> None:
+    plant(tmp_path, ["images/{a.jpg,b.dcm,c.gif,LICENSE.txt,a_superpixels.png}", "masks/{a.png,a.npy,b.npy}", "else/x.svg"])
+    (note,) = list_folder(tmp_path).notes
+    assert note.startswith("Files of other kinds are not read: 2 × .npy, 1 × .dcm, 1 × .gif. Save")
+
+
+def test_several_datasets_are_read_as_one_only_where_no_photograph_repeats(tmp_path: Path) -> None:
+    plant(tmp_path, ["nevus/images/{a,b}.jpg", "nevus/masks/{a,b}.png", "melanoma/images/{c,d}.jpg", "melanoma/masks/{c,d}.png"])
+    listing = list_folder(tmp_path)
+    assert [pair.id for pair in listing.pairs] == ["a", "b", "c", "d"]
+    assert listing.notes == ["Folders that are read as one dataset: melanoma, nevus."]
+    plant(tmp_path, ["small/images/{a,b}.jpg", "small/masks/{a,b}.png"])
+    with pytest.raises(InputError, match=r"several datasets .* such as a in nevus/ and small/; name one of them"):
+        list_folder(tmp_path)
 
 
 def test_test_photographs_without_masks_are_one_warning(tmp_path: Path) -> None:

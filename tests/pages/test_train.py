@@ -60,7 +60,7 @@ def read_back(command: str) -> tuple[Config, list[str], str]:
 @pytest.mark.parametrize("settings", [{}, *({name: value} for name, value in CHANGED.items() if name != "fold"), CHANGED])
 def test_the_shown_command_trains_the_same(settings: dict[str, Any]) -> None:
     config = Config.of("best", variant="trainable-decoder", **settings)
-    sources = ["sample", "/data/with space/[a]"]
+    sources = ["sample", "/data/with space/[a]?images=photos&lesion=2"]
     assert read_back(command_line(config, sources, "it's mine")) == (config, sources, "it's mine")
 
 
