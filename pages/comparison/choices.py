@@ -9,6 +9,7 @@ import streamlit as st
 
 from pages.comparison.models import Model
 from pages.comparison.uploads import uploaded_models
+from pages.shared.foreign_models import add_foreign_models
 from pages.shared.markdown import plain
 from pages.shared.models import MOST_COMPARED, model_names, short_name
 from pages.shared.stores import store
@@ -77,6 +78,7 @@ def choose_models() -> dict[str, Model]:
     models: dict[str, Model] = dict(known[name] for name in chosen)
     with st.expander("Models and masks from elsewhere", expanded="masks" in st.query_params, key="compare-elsewhere"):
         models |= uploaded_models()
+        add_foreign_models()
         models |= choose_masks_folder()
     if len(models) > MOST_COMPARED:
         st.warning(f"Only the first {MOST_COMPARED} models are compared.")
