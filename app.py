@@ -19,6 +19,8 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
+from pages.server.below_path import BelowPath, checked_path
+from pages.server.browser import has_browser, open_browser
 from seg_core.common.home import INSTALLED, home
 from seg_core.common.versions import VERSION
 from seg_core.errors import InputError
@@ -31,12 +33,13 @@ if TYPE_CHECKING:
 ROUTER = Path(__file__).resolve().parent / "pages" / "router.py"
 
 
-def create_app(store: RunStore, password: str = "", on_ready: Callable[[], None] = lambda: None) -> FastAPI:
+def create_app(store: RunStore, password: str = "", root_path: str = "", on_ready: Callable[[], None] = lambda: None) -> FastAPI:
     """Make the whole app as one ASGI application.
 
     Args:
         store: the runs; while the app serves, queued ones are started when their turn comes.
         password: the password of all visitors; if empty, everyone who can reach the port is let in.
+        root_path: the path of a reverse proxy that the app stands below, such as ``/lesionlab``; see `BelowPath`.
         on_ready: called once, when all parts have started.
     """
     configure_gradio()
@@ -50,6 +53,7 @@ def create_app(store: RunStore, password: str = "", on_ready: Callable[[], None]
     from pages.server import api, evaluation_pictures, static
     from pages.server.access import AccessGuard
     from pages.server.sessions import signing_key
+    from pages.server.shell import Shell
 
     pages = streamlit.App(ROUTER)
 
@@ -71,22 +75,18 @@ def create_app(store: RunStore, password: str = "", on_ready: Callable[[], None]
         swagger_ui_oauth2_redirect_url="/api/docs/oauth2-redirect",
         redoc_url=None,
         static_url="/assets/docs",
-        favicon_url="/assets/mark.svg",
+        favicon_url="../assets/mark.svg",
     )
     app.add_middleware(AccessGuard, password=password, key=signing_key(home() / "session.key", password) if password else b"")
+    app.add_middleware(BelowPath, trusted_hosts=os.environ.get("FORWARDED_ALLOW_IPS", "127.0.0.1,::1"), root_path=root_path)
     app.include_router(api.router)
     app.include_router(evaluation_pictures.router)
     app.include_router(static.router)
 
-    @app.get("/predictor", include_in_schema=False)
-    def add_slash() -> RedirectResponse:
-        return RedirectResponse("/predictor/")
+    def add_slash(request: Request) -> RedirectResponse:
+        return RedirectResponse(f"{request.scope['root_path']}/predictor/")
 
-    # Streamlit serves its first page at / only, and answers that page's own name with "Page not found".
-    def first_page(request: Request) -> RedirectResponse:
-        return RedirectResponse(f"/?{request.url.query}" if request.url.query else "/")
-
-    app.add_route("/train", first_page, include_in_schema=False)
+    app.add_route("/predictor", add_slash, include_in_schema=False)
 
     # Without this, Streamlit would answer an address that does not exist with its own page and 200.
     @app.api_route("/api/{rest:path}", methods=["GET", "POST", "PUT", "PATCH", "DELETE"], include_in_schema=False)
@@ -94,8 +94,8 @@ def create_app(store: RunStore, password: str = "", on_ready: Callable[[], None]
         return JSONResponse({"detail": f"There is no /api/{rest}; /api/docs lists what there is."}, 404)
 
     # Gradio before Streamlit, which answers everything that is left; in the other order Gradio's queue never starts.
-    gradio.mount_gradio_app(app, predictor.build_predictor(), "/predictor", root_path="/predictor", **predictor.mount_settings())
-    app.mount("/", pages)
+    gradio.mount_gradio_app(app, predictor.build_predictor(), "/predictor", **predictor.mount_settings())
+    app.mount("/", Shell(pages, Path(streamlit.__file__).parent / "static" / "index.html"))
     return app
 
 
@@ -113,9 +113,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parse(arguments)
     password = os.environ.get("LESIONLAB_PASSWORD", "")
     try:
+        below = checked_path(options.root_path)
         with listen(options.host, options.port, password) as listener:
             store = RunStore()
-            serve(listener, store, password)
+            serve(listener, store, password, below, show=not (options.no_browser or below) and has_browser())
             print(f"\nLesionLab has stopped.{continuing_runs(store)}")
     except InputError as problem:
         print(problem, file=sys.stderr)
@@ -126,11 +127,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
-    """Parse the command line: host and port."""
+    """Parse the command line."""
     description = "LesionLab: train skin-lesion segmentation models in the browser and compare their masks."
     parser = argparse.ArgumentParser(prog="lesionlab app" if INSTALLED else "app.py", description=description)
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s, this machine only)")
     parser.add_argument("--port", type=int, default=8501, help="port to listen on (default: %(default)s)")
+    parser.add_argument("--no-browser", action="store_true", help="do not open the app in a browser")
+    parser.add_argument(
+        "--root-path",
+        default=os.environ.get("LESIONLAB_ROOT_PATH", ""),
+        metavar="PATH",
+        help="path of a reverse proxy that the app stands below, such as /lesionlab (default: LESIONLAB_ROOT_PATH)",
+    )
     options = parser.parse_args(arguments)
     if not 0 <= options.port < 65536:
         parser.error(f"{options.port} is no port; ports are numbers up to 65535")
@@ -195,18 +203,23 @@ def by_whom(port: int) -> str:
     return f" by {', '.join(commands)}" if commands else ""
 
 
-def serve(listener: socket.socket, store: RunStore, password: str) -> None:
-    """Run the web server until Ctrl-C."""
+def serve(listener: socket.socket, store: RunStore, password: str, below: str, *, show: bool) -> None:
+    """Run the web server until Ctrl-C, ``below`` the path of a reverse proxy; ``show`` it in the browser."""
     import uvicorn
 
     host, port = listener.getsockname()[:2]
     shown = "localhost" if is_loopback(host) else socket.gethostname() if ip_address(host).is_unspecified else host
-    address = f"http://{shown}:{port}"
+    address = f"http://{shown}:{port}{below}"
+
+    def ready() -> None:
+        print(f"Runs are kept in {home()}\nLesionLab runs at {address} (stop it with Ctrl-C)", flush=True)
+        if show:
+            open_browser(address)
+
     # A library that is being imported may swallow the exception that Ctrl-C raises.
     usual = signal.signal(signal.SIGINT, leave)
     print("LesionLab is starting …", flush=True)
-    app = create_app(store, password, on_ready=lambda: print(f"LesionLab runs at {address} (stop it with Ctrl-C)", flush=True))
-
+    app = create_app(store, password, below, on_ready=ready)
     signal.signal(signal.SIGINT, usual)
 
     class Server(uvicorn.Server):
@@ -217,7 +230,9 @@ def serve(listener: socket.socket, store: RunStore, password: str) -> None:
 
     # uvicorn shuts down in order and then raises the signal again.
     with suppress(KeyboardInterrupt):
-        Server(uvicorn.Config(app, log_level="warning", access_log=False, timeout_graceful_shutdown=1)).run([listener])
+        # `BelowPath` reads the headers of proxies.
+        settings = uvicorn.Config(app, log_level="warning", access_log=False, timeout_graceful_shutdown=1, proxy_headers=False)
+        Server(settings).run([listener])
 
 
 def leave(*_: object) -> NoReturn:

@@ -26,7 +26,7 @@ from PIL import Image
 from benchmarks.measuring import head, memory, peak_memory, row, timed
 from seg_core.common.home import SHIPPED_CHECKPOINTS
 from seg_core.data.dataset import open_dataset
-from seg_core.data.folders import SAMPLE
+from seg_core.data.source import SAMPLE
 from seg_core.evaluation.evaluate import evaluate
 from seg_core.prediction.checkpoint import load_checkpoint
 

@@ -87,7 +87,7 @@ def _start_and_stop(home: Path) -> float:
 
 
 def _first_epoch(page: Page, app: AppProcess) -> float:
-    page.goto(app.url)
+    page.goto(f"{app.url}/train")
     page.get_by_text("Every photograph has its mask").wait_for(timeout=120_000)
     page.get_by_text("Advanced settings").click()
     epochs = page.get_by_role("spinbutton", name="Epochs")

@@ -1,4 +1,4 @@
-"""The Compare page: two or three models, groups of runs, or masks of another program, on one split of a dataset."""
+"""The Compare page: models, groups of runs, and masks of another program, on one split of a dataset."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pages.comparison.evaluating import evaluate_panel
 from pages.comparison.results import forget_threshold, results
 from pages.comparison.warnings import warn_of_overlap
 from pages.dataset.choose import choose_dataset
-from seg_core.data.folders import SAMPLE
+from seg_core.data.source import SAMPLE
 from seg_core.runs.groups import Group
 
 st.title("Compare")
@@ -35,7 +35,7 @@ remember(dataset, split, chosen, tta=tta)
 with st.container():
     warn_of_overlap(chosen, split)
     models = compare(chosen, split, tta=tta)
-same_split = split.name == "test" or not any(isinstance(model, Group) for model in chosen.values())
+same_split = not split.is_drawn or not any(isinstance(model, Group) for model in chosen.values())
 if not same_split:
     data_column.caption("Each run of a group is scored on the split of this name that its own seed or fold drew.")
 with models_column:

@@ -12,7 +12,7 @@ from pages.runs.details import run_details
 from pages.shared.markdown import plain
 from pages.shared.models import MOST_COMPARED
 from pages.shared.stores import store
-from seg_core.common.colours import RUN_COLOURS
+from seg_core.common.colours import colours_of
 from seg_core.runs.address import short_key
 from seg_core.runs.dispatch import dispatch
 from seg_core.runs.groups import Group, by_key
@@ -56,7 +56,7 @@ def choose(runs: Sequence[Run], known: dict[str, Run | Group]) -> list[str]:
         linked = [key for key in dict.fromkeys(asked) if key in known]
     else:
         linked = [next((run for run in runs if run.is_running), runs[0]).key]
-    chosen = run_list(linked, known, list(RUN_COLOURS))
+    chosen = run_list(linked, known)
     if set(st.query_params.get_all("run")) != set(chosen) or not chosen:
         st.query_params["run"] = chosen or ""
     return chosen
@@ -69,11 +69,12 @@ def members(one: Run | Group) -> tuple[Run, ...]:
 
 def charts(shown: dict[str, Run | Group]) -> None:
     """Show the curves of the chosen runs and groups."""
+    colours = colours_of(shown)
     curves = [
-        Curve(key, one.label, colour, members=[run.id for run in one.runs])
+        Curve(key, one.label, colours[key], members=[run.id for run in one.runs])
         if isinstance(one, Group)
-        else Curve(one.id, one.label, colour)
-        for (key, one), colour in zip(shown.items(), RUN_COLOURS, strict=False)
+        else Curve(one.id, one.label, colours[key])
+        for key, one in shown.items()
     ]
     live_charts(curves, batches=True)
     has_group = any(isinstance(one, Group) for one in shown.values())
@@ -90,13 +91,13 @@ def timelines(shown: dict[str, Run | Group]) -> None:
         return
     st.header("Masks by epoch")
     colours: dict[Run, str] = {}
-    for colour, one in zip(RUN_COLOURS, shown.values(), strict=False):
+    for colour, one in zip(colours_of(shown).values(), shown.values(), strict=True):
         colours.setdefault(next((run for run in members(one) if run.epochs_done), members(one)[0]), colour)
     runs = list(colours)[:MOST_TIMELINES]
     mask_timeline(runs, [colours[run] for run in runs])
     st.caption(
         "The same validation photographs after every epoch, at network resolution. White outline: truth. "
-        "Errors: orange, marked but not lesion; blue, lesion but not marked."
+        "Errors: violet, marked but not lesion; yellow, lesion but not marked."
         + (f" Shown for the first {MOST_TIMELINES} chosen." if len(shown) > MOST_TIMELINES else "")
     )
 

@@ -6,6 +6,7 @@ from urllib.parse import quote
 
 import streamlit as st
 
+from pages.shared.address import address
 from pages.shared.foreign_models import add_foreign_models
 from seg_core.prediction.catalogue import available_checkpoints
 
@@ -15,6 +16,6 @@ if not available_checkpoints():
     st.page_link("train.py", label="Train a model", icon=":material/model_training:")
 model = st.query_params.get("model")
 # The last slash is needed. The script in the widget's head sets the height to that of its content; this one stands until then.
-st.iframe(f"/predictor/?model={quote(model)}" if model else "/predictor/", height=900)
+st.iframe(address(f"/predictor/?model={quote(model)}" if model else "/predictor/"), height=900)
 with st.expander("Models of other programs"):
     add_foreign_models()

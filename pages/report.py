@@ -12,7 +12,7 @@ from pages.shared.downloads import made_file
 from pages.shared.markdown import plain
 from pages.shared.stores import store
 from seg_core.config import LONGEST_RUN, VARIANTS, Config
-from seg_core.data.folders import SAMPLE
+from seg_core.data.source import SAMPLE
 from seg_core.errors import InputError
 from seg_core.jobs.requests import report_request
 from seg_core.report.student_report import STUDENT_REPORT_METRICS
@@ -92,7 +92,7 @@ def results(histories: list[History]) -> None:
     live_charts([history.curve for history in histories], STUDENT_REPORT_METRICS, report_marks(), key="-report")
     st.caption(
         "Solid: validation, a star at the best epoch. Dashed: training. Dotted: the last epoch of the report's own log, on "
-        "validation. Each model has one colour. IoU and Dice are averaged over pixel columns here, as in the report; an empty "
+        "validation. IoU and Dice are averaged over pixel columns here, as in the report; an empty "
         "column counts 1."
     )
     st.html(figures_table(histories))

@@ -20,18 +20,21 @@ st.html(f"<script>{(ASSETS / 'history.js').read_text(encoding='utf-8')}</script>
 def sign_out() -> None:
     """Go to the access guard's address for signing out, which Streamlit cannot link to in the same tab."""
     st.html(
-        "<script>sessionStorage.removeItem('lesionlab-visit'); window.location.replace('/sign-out')</script>",
+        "<script>sessionStorage.removeItem('lesionlab-visit'); "
+        "window.location.replace(window.lesionlabBase + '/sign-out')</script>",
         unsafe_allow_javascript=True,
     )
 
 
 pages = [
-    st.Page("train.py", title="Train", icon=":material/model_training:", url_path="train", default=True),
+    st.Page("home.py", title="Home", icon=":material/home:", url_path="home", default=True),
+    st.Page("train.py", title="Train", icon=":material/model_training:", url_path="train"),
     st.Page("monitor.py", title="Monitor", icon=":material/monitoring:", url_path="monitor"),
     st.Page("data.py", title="Data", icon=":material/photo_library:", url_path="data"),
     st.Page("report.py", title="Report", icon=":material/description:", url_path="report"),
     st.Page("compare.py", title="Compare", icon=":material/compare:", url_path="compare"),
     st.Page("predict.py", title="Predict", icon=":material/image_search:", url_path="predict"),
+    st.Page("about.py", title="About", icon=":material/info:", url_path="about"),
 ]
 if os.environ.get("LESIONLAB_PASSWORD"):
     pages.append(st.Page(sign_out, title="Sign out", icon=":material/logout:", url_path="leave"))

@@ -25,7 +25,7 @@ from seg_core import metrics
 from seg_core.config import Config
 from seg_core.data.dataset import open_dataset
 from seg_core.data.folders import Pair
-from seg_core.data.image import read_mask
+from seg_core.data.truth import read_truth
 from seg_core.evaluation.evaluate import evaluate
 from seg_core.evaluation.result import Evaluation
 from seg_core.jobs.supervisor import Supervisor
@@ -148,7 +148,7 @@ def masks_table(runs: Sequence[Run]) -> str:
             treatment = "with test-time augmentation" if tta else "as they are"
             for threshold in THRESHOLDS:
                 scores.setdefault(f"{treatment}, threshold {threshold:g}", []).append(evaluation.means_at(threshold)["iou"])
-            truths = [read_mask(pair.mask)[0] for pair in pairs]
+            truths = [read_truth(pair)[0] for pair in pairs]
             for what, change in (("the largest region alone", largest_region), ("holes filled", ndimage.binary_fill_holes)):
                 values = [float(metrics.iou(change(mask), truth)) for mask, truth in zip(masks, truths, strict=True)]
                 scores.setdefault(f"{treatment}, {what}", []).append(float(np.mean(values)))

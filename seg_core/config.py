@@ -6,8 +6,9 @@ from there.
 
 from __future__ import annotations
 
-from typing import Any, Literal, NamedTuple, Self, get_args
+from typing import Any, Literal, NamedTuple, Self, get_args, get_origin
 
+import annotated_types
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from seg_core.errors import InputError
@@ -15,6 +16,7 @@ from seg_core.errors import InputError
 Variant = Literal["trainable-decoder", "fine-tune", "frozen-decoder"]
 Recipe = Literal["best", "report"]
 Decoder = Literal["plain", "unet", "pyramid"]
+Copies = Literal["together", "anywhere"]
 
 VARIANTS: tuple[Variant, ...] = get_args(Variant)
 RECIPES: tuple[Recipe, ...] = get_args(Recipe)
@@ -45,8 +47,9 @@ SET_BY_PROGRAM = frozenset({"schedule_from"})
 # Where a recipe differs from the defaults of `Config`. The default of a setting that was added later is what runs did before it,
 # since the configs of older runs and checkpoints lack it.
 RECIPE_SETTINGS: dict[Recipe, dict[str, Any]] = {
-    "best": {"encoder_rate": 0.3, "swa_fraction": 0.7, "threshold": 0.55},
+    "best": {"encoder_rate": 0.3, "swa_fraction": 0.7, "threshold": 0.55, "copies": "together"},
     "report": {
+        "copies": "together",
         "decoder": "plain",
         "optimizer": "adam",
         "schedule": "constant",
@@ -67,6 +70,8 @@ class SplitSpec(NamedTuple):
     val_fraction: float = 0.2
     folds: int = 1
     fold: int = 1
+    copies: Copies = "anywhere"
+    groups: str = ""
 
     @property
     def words(self) -> str:
@@ -147,6 +152,16 @@ class Config(BaseModel):
         description="Cross-validation: number of folds, one of which validates; 1 for no cross-validation.",
     )
     fold: int = Field(default=1, ge=1, le=MOST_FOLDS, description="Cross-validation: the fold that validates.")
+    copies: Copies = Field(
+        default="anywhere",
+        description="together: photographs that look the same train or validate together. anywhere: each is drawn by itself.",
+    )
+    groups: str = Field(
+        title="Groups from a CSV file",
+        default="",
+        description="FILE.csv:COLUMN, such as lesions.csv:lesion_id. Photographs of one value, such as those of one lesion or "
+        "patient, train or validate together. The file is looked for in the dataset's folder.",
+    )
     threshold: float = Field(default=0.5, gt=0, lt=1, description="Lowest probability at which a pixel counts as lesion.")
     seed: int = Field(
         default=0,
@@ -185,8 +200,7 @@ class Config(BaseModel):
             first = error.errors()[0]
             if not first["loc"]:  # raised by a validator of the whole config, with a sentence of its own
                 raise InputError(str(first["ctx"]["error"])) from error
-            name = ".".join(str(part) for part in first["loc"])
-            raise InputError(f"The setting {name} cannot be {first['input']!r}: {first['msg'].lower()}.") from error
+            raise InputError(_refusal(str(first["loc"][0]), first["input"])) from error
 
     @model_validator(mode="after")
     def _check_fold(self) -> Self:
@@ -197,7 +211,7 @@ class Config(BaseModel):
     @property
     def split_spec(self) -> SplitSpec:
         """The argument of `seg_core.data.dataset.Dataset.split`."""
-        return SplitSpec(self.seed, self.val_fraction, self.folds, self.fold)
+        return SplitSpec(self.seed, self.val_fraction, self.folds, self.fold, self.copies, self.groups)
 
     @property
     def averaged_from(self) -> int:
@@ -237,6 +251,40 @@ class Config(BaseModel):
 
     def _with(self, **settings: int) -> Config:
         return Config.of(**self.model_dump() | settings)
+
+
+def setting_title(name: str) -> str:
+    """Return the name of a setting on pages and in sentences, such as ``Image size``."""
+    return Config.model_fields[name].title or name.replace("_", " ").capitalize()
+
+
+def bound(name: str, kind: str) -> Any:
+    """Return a bound of a setting: ``ge``, ``gt``, ``le``, ``lt`` or ``multiple_of``; None if it has none."""
+    rules = (rule for rule in Config.model_fields[name].metadata if isinstance(rule, annotated_types.BaseMetadata))
+    return next((value for rule in rules if (value := getattr(rule, kind, None)) is not None), None)
+
+
+def _refusal(name: str, value: Any) -> str:
+    """Return the sentence for a setting that cannot have a value."""
+    if name not in Config.model_fields:
+        return f"There is no setting {name}; choose from {', '.join(Config.model_fields)}."
+    title, kind = setting_title(name), Config.model_fields[name].annotation
+    if get_origin(kind) is Literal:
+        *others, last = map(str, get_args(kind))
+        return f"{title} cannot be {value!r}; choose {', '.join(others)} or {last}."
+    if name == "device":
+        return f"{title} cannot be {value!r}; choose auto, cpu, mps or cuda, or one of several as cuda:1."
+    if kind not in (int, float):
+        return f"{title} cannot be {value!r}; {'choose true or false' if kind is bool else 'it must be text'}."
+    least, above, most, below, step = (bound(name, rule) for rule in ("ge", "gt", "le", "lt", "multiple_of"))
+    is_number = isinstance(value, int | float)
+    if step and is_number and least <= value <= most:
+        lower = int(value // step * step)
+        return f"{title} must be a multiple of {step}: {max(least, lower)} or {min(most, lower + step)}."
+    low = f"from {least:,}" if least is not None else f"above {above:g}"
+    high = f"to {most:,}" if most is not None else f"{'to' if least is not None else 'and'} below {below:,}"
+    what = f"a multiple of {step}, " if step else "a whole number " if kind is int else "a number "
+    return f"{title} cannot be {value!r}; it must be {what}{low} {high}."
 
 
 def option_name(setting: str) -> str:

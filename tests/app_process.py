@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import IO
 
@@ -23,14 +24,15 @@ class AppProcess:
 
     Args:
         home: its LESIONLAB_HOME.
+        options: of the command line, such as ``["--root-path", "/lesionlab"]``.
         environment: further variables, such as LESIONLAB_PASSWORD.
     """
 
-    def __init__(self, home: Path, **environment: str) -> None:
+    def __init__(self, home: Path, options: Sequence[str] = (), **environment: str) -> None:
         self.home = home
         self._errors: IO[str] = tempfile.TemporaryFile("w+")  # noqa: SIM115 # closed by stop()
         self.process = subprocess.Popen(
-            [sys.executable, "app.py", "--port", "0"],
+            [sys.executable, "app.py", "--port", "0", "--no-browser", *options],
             cwd=PROJECT,
             env=os.environ | QUIET | {"LESIONLAB_HOME": str(home)} | environment,
             stdout=subprocess.PIPE,

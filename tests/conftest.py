@@ -127,9 +127,7 @@ def page(browser: Browser, problems: list[str]) -> Iterator[Page]:
 
 
 def _complaint(message: ConsoleMessage) -> list[str]:
-    # Streamlit first looks for its server below the page's own address, and then finds it above.
-    streamlit_searches = "/_stcore/" in message.location["url"] and "404" in message.text
-    return [f"console: {message.text} ({message.location['url']})"] if message.type == "error" and not streamlit_searches else []
+    return [f"console: {message.text} ({message.location['url']})"] if message.type == "error" else []
 
 
 def _leak(request: Request) -> list[str]:

@@ -9,19 +9,20 @@ import streamlit as st
 
 from pages.comparison.models import Model
 from pages.comparison.uploads import uploaded_models
+from pages.dataset.scan import scanned
 from pages.shared.foreign_models import add_foreign_models
 from pages.shared.markdown import plain
 from pages.shared.models import MOST_COMPARED, model_names, short_name
 from pages.shared.stores import store
 from seg_core.config import SplitSpec
-from seg_core.data.dataset import Dataset, SplitChoice
-from seg_core.data.folders import clean_source
+from seg_core.data.dataset import ALL, Dataset, SplitChoice
+from seg_core.data.source import clean_source
 from seg_core.errors import InputError
 from seg_core.prediction.catalogue import available_checkpoints
 from seg_core.runs.address import short_key
 from seg_core.runs.groups import Group, groups_of
 
-SPLIT_TITLES = {"test": "Test", "val": "Validation", "train": "Training"}
+SPLIT_TITLES = {"test": "Test", "val": "Validation", "train": "Training", ALL: "All photographs"}
 
 
 def choose_split(dataset: Dataset) -> SplitChoice | None:
@@ -36,14 +37,18 @@ def choose_split(dataset: Dataset) -> SplitChoice | None:
         format_func=SPLIT_TITLES.__getitem__,
         key=f"split-{dataset.fingerprint}",
     )
-    has_seed = name != "test" and not dataset.counts["val"]
-    split = SplitChoice(dataset, name, SplitSpec(_choose_seed() if has_seed else 0))
+    is_drawn = name in ("train", "val") and not dataset.counts["val"]
+    split = SplitChoice(dataset, name, SplitSpec(_choose_seed(), copies="together") if is_drawn else SplitSpec())
+    if is_drawn and scanned(dataset) is None:  # it finds the copies, which a split keeps together
+        return None
     try:
         st.caption(f"{len(split.pairs):,} photographs, scored at their stored resolution, as the ISIC challenge does.")
     except InputError as error:
         st.error(plain(str(error)))
         return None
-    if name != "test":
+    if name == ALL:
+        st.caption("For a dataset of elsewhere, on which no model was trained.")
+    elif name != "test":
         st.caption("Models learn from training photographs and choose their best epoch on validation ones; judge them on test.")
     return split
 
@@ -71,7 +76,6 @@ def choose_models() -> dict[str, Model]:
         list(known),
         start if linked or "masks" in st.query_params else list(known)[:2],
         format_func=labels.__getitem__,
-        max_selections=MOST_COMPARED,
         placeholder="Choose models",
         key="compare-models",
     )
@@ -81,7 +85,7 @@ def choose_models() -> dict[str, Model]:
         add_foreign_models()
         models |= choose_masks_folder()
     if len(models) > MOST_COMPARED:
-        st.warning(f"Only the first {MOST_COMPARED} models are compared.")
+        st.warning(f"{len(models)} models are chosen; the first {MOST_COMPARED} are compared.")
     return dict(list(models.items())[:MOST_COMPARED])
 
 

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import count
 from typing import Any
 
 from pages.live.components import Curve, Mark
 from pages.shared.tables import Cell, TableRow, html_table
-from seg_core.common.colours import run_colour
+from seg_core.common.colours import colours_of
 from seg_core.config import VARIANT_LABELS, VARIANTS
 from seg_core.report.student_report import STUDENT_REPORT, STUDENT_REPORT_METRICS, STUDENT_REPORT_TITLES, shipped_histories
 from seg_core.runs.run import Run
@@ -32,31 +31,23 @@ def reproduction(store: RunStore, runs: Sequence[Run]) -> list[History]:
     """Return the histories of these runs or, if there are none, of the three checkpoints that ship with LesionLab."""
     if not runs:
         return list(_shipped())
+    colours = colours_of(run.key for run in runs)
     return [
         History(
-            Curve(run.id, run.label, run_colour(place)),
+            Curve(run.id, run.label, colours[run.key]),
             f"{run.config.label}, run {run.id}",
             run.epochs_done,
             store.history.epoch_metrics(run.id, run.epochs_done),
         )
-        for run, place in zip(runs, _places(runs), strict=True)
+        for run in runs
     ]
 
 
-def _places(runs: Sequence[Run]) -> Iterator[int]:
-    """Number the runs' colours: the first run of a variant has that of the report's model, further ones have others."""
-    others, seen = count(len(VARIANTS)), set[str]()
-    for run in runs:
-        variant = run.config.variant
-        yield next(others) if variant in seen else VARIANTS.index(variant)
-        seen.add(variant)
-
-
 def _shipped() -> Iterator[History]:
+    colours = colours_of(f"{variant}-report" for variant in VARIANTS)
     for variant, epochs in shipped_histories().items():
-        place = VARIANTS.index(variant)
-        label = VARIANT_LABELS[variant]
-        yield History(Curve(-1 - place, label, run_colour(place), _points(epochs)), label, len(epochs), epochs[-1])
+        label, colour = VARIANT_LABELS[variant], colours[f"{variant}-report"]
+        yield History(Curve(-1 - VARIANTS.index(variant), label, colour, _points(epochs)), label, len(epochs), epochs[-1])
 
 
 def _points(epochs: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -74,9 +65,9 @@ def report_marks() -> list[Mark]:
     for metric in STUDENT_REPORT_METRICS:
         levels = {model: sources["log"]["val"][metric] for model, sources in STUDENT_REPORT.items()}
         highest = max(level for level in levels.values() if level is not None)
-        for place, (model, level) in enumerate(levels.items()):
+        for model, level in levels.items():
             if level is not None:
-                marks.append(Mark(metric, level, f"report, {model.split(' · ')[0]}", run_colour(place), above=level == highest))
+                marks.append(Mark(metric, level, f"report, {model.split(' · ')[0]}", above=level == highest))
     return marks
 
 

@@ -11,7 +11,7 @@ from pages.comparison.models import Model, members_of
 from pages.dataset.view import known_duplicates
 from pages.shared.markdown import plain
 from seg_core.config import Config
-from seg_core.data.dataset import SplitChoice
+from seg_core.data.dataset import ALL, SplitChoice
 from seg_core.data.scan.duplicates import Duplicate
 from seg_core.errors import InputError
 from seg_core.evaluation.overlap import overlap
@@ -48,6 +48,8 @@ def _sentences(checkpoint: Path, split: SplitChoice, duplicates: list[Duplicate]
 def _may_have_trained(metadata: CheckpointMetadata, split: SplitChoice) -> str:
     """Return what can be said of a checkpoint that does not name its training photographs; empty if nothing."""
     if split.name == "test":
+        return ""
+    if split.name == ALL and metadata["dataset"]["fingerprint"] != split.dataset.fingerprint:
         return ""
     same_data = metadata["dataset"]["fingerprint"] == split.dataset.fingerprint
     spec = Config.model_construct(**metadata["config"]).split_spec

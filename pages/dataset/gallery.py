@@ -13,7 +13,8 @@ from PIL import Image, ImageDraw
 
 from pages.shared.html import render
 from seg_core.data.folders import Pair
-from seg_core.data.image import read_mask, read_reduced, scaled_mask
+from seg_core.data.image import read_reduced, scaled_mask
+from seg_core.data.truth import read_truth
 from seg_core.errors import InputError
 from seg_core.prediction.overlay import draw_mask, preview
 
@@ -62,7 +63,7 @@ def _figures(pairs: Sequence[Pair], captions: Sequence[str]) -> list[_Figure]:
 
 
 def _picture(pair: Pair) -> str:
-    facts = [file.stat().st_mtime_ns if file.exists() else 0 for file in (pair.image, pair.mask)]
+    facts = [file.stat().st_mtime_ns if file.exists() else 0 for file in (pair.image, *pair.masks)]
     return _encoded(pair, *facts)
 
 
@@ -77,7 +78,7 @@ def outlined(pair: Pair, side: int = SIDE) -> Image.Image:
     """Return a photograph of at most ``side`` pixels with its mask outlined; a grey picture that says so if it cannot be read."""
     try:
         photo = preview(read_reduced(pair.image, side)[0], side, at_least=side)
-        mask, _ = read_mask(pair.mask)
+        mask, _ = read_truth(pair)
     except InputError:
         return _unreadable(side)
     return draw_mask(photo, scaled_mask(mask, photo.size), "#ffffff", opacity=0, width=2)  # it is shown at half its size

@@ -10,6 +10,7 @@ from pages.shared.markdown import plain
 from pages.shared.stores import jobs
 from pages.shared.visit import refresh
 from seg_core.data.dataset import Dataset
+from seg_core.data.scan.copies import keep_copies
 from seg_core.errors import InputError
 from seg_core.jobs.requests import scan_request
 from seg_core.jobs.results import delete_result, result_folder
@@ -24,7 +25,9 @@ def scanned(dataset: Dataset) -> View | None:
         return None
     if folder := result_folder(request):
         try:
-            return open_view(dataset, folder)
+            view = open_view(dataset, folder)
+            keep_copies(dataset, view.duplicates)  # of a scan that an older version made
+            return view
         except InputError:  # damaged, or of another version
             delete_result(request)
     job = jobs().latest(request)

@@ -64,7 +64,7 @@ class View:
         for problem in self.scan.name_problems:
             of_file.setdefault(problem.file, []).append(problem)
         return [
-            [*of_pair, *of_file.get(pair.image, []), *of_file.get(pair.mask, [])]
+            [*of_pair, *(problem for file in (pair.image, *pair.masks) for problem in of_file.get(file, []))]
             for pair, of_pair in zip(self.pairs, self.scan.pair_problems, strict=True)
         ]
 

@@ -1,34 +1,44 @@
 // The layout of the charts in their Plotly figure: axes, titles, levels to compare with. Joined in front of charts.js.
 const NARROW_PX = 640; // a narrower figure has its charts below each other
 const GAP = 0.09; // between two rows, as a share of the height
+const BUTTONS_PX = 28; // Plotly's own, which would cover the legend
 
-// The layout for `runs` and `charts` ([metric, title] each), with `marks` as in charts.js. `last` is the last epoch there is;
-// `empty` says that there is none yet.
-function chartLayout({ runs, charts, marks, width, ink, last, empty }) {
-  const narrow = width < NARROW_PX;
+// The layout for `runs` and `charts` ([metric, title] each), with `marks` as in charts.js. The axes span as many epochs as `span`
+// says; `empty` says that there is none yet.
+function chartLayout({ runs, charts, marks, width, ink, span, empty }) {
+  const narrow = width < NARROW_PX, height = narrow ? 940 : 640;
   const layout = {
     width,
-    height: narrow ? 940 : 640,
-    margin: { l: 48, r: 12, t: 24 + 30 * (narrow ? runs.length : legendRows(runs, width)), b: 40 },
+    height,
+    margin: { l: 48, r: 12, t: 24 + BUTTONS_PX + 30 * (narrow ? runs.length : legendRows(runs, width)), b: 40 },
     uirevision: "kept",
     hovermode: "x",
     paper_bgcolor: "rgba(0,0,0,0)",
     plot_bgcolor: "rgba(0,0,0,0)",
     font: { family: "system-ui, sans-serif", size: 12, color: ink.text },
     modebar: { bgcolor: "rgba(0,0,0,0)", color: ink.grid, activecolor: ink.text },
-    legend: { orientation: "h", x: 0, y: 1, yref: "container", yanchor: "top", font: { size: 13 }, groupclick: "togglegroup" },
+    legend: {
+      orientation: "h",
+      x: 0,
+      y: 1 - BUTTONS_PX / height,
+      yref: "container",
+      yanchor: "top",
+      font: { size: 13 },
+      groupclick: "togglegroup",
+    },
     hoverlabel: { namelength: 24 },
-    annotations: empty ? [emptyNote(ink)] : [],
+    annotations: [],
     shapes: [],
     dragmode: narrow ? false : "zoom",
   };
   charts.forEach(([name, title], chart) => {
     const n = chart ? chart + 1 : "";
     const place = placeOf(chart, narrow);
-    Object.assign(layout, axesOf(n, place, { ink, empty, tick: tickFor(last) }));
+    const levels = marks.filter((one) => one.metric === name);
+    Object.assign(layout, axesOf(n, place, { ink, empty, span, isLabelled: !empty || levels.length > 0 }));
     layout.annotations.push(titleOf(title, place));
-    for (const mark of marks.filter((one) => one.metric === name)) {
-      layout.shapes.push(markLine(mark, n));
+    for (const mark of levels) {
+      layout.shapes.push(markLine(mark, n, ink));
       layout.annotations.push(markLabel(mark, n));
     }
   });
@@ -44,22 +54,25 @@ function placeOf(chart, narrow) {
   return { x, y: [top - height, top], isLowest: row === rows - 1 };
 }
 
-function axesOf(n, { x, y, isLowest }, { ink, empty, tick }) {
-  const axis = { gridcolor: ink.grid, linecolor: ink.grid, zeroline: false, automargin: false };
+// Ranges are stated in full, and what Plotly keeps ends with the first point: else it keeps a range that nobody has chosen.
+function axesOf(n, { x, y, isLowest }, { ink, empty, span, isLabelled }) {
+  const uirevision = empty ? "empty" : "kept";
+  const axis = { gridcolor: ink.grid, linecolor: ink.grid, zeroline: false, automargin: false, uirevision };
+  const levels = empty ? { range: [0, 1], autorange: false } : { autorange: true };
   return {
     [`xaxis${n}`]: {
       ...axis,
       domain: x,
       anchor: `y${n}`,
       matches: n ? "x" : undefined,
-      dtick: tick,
+      dtick: tickFor(span),
       tickformat: "d",
-      rangemode: "tozero",
-      ...(empty ? { range: [0, 10] } : {}),
+      range: [0, span * 1.03],
+      autorange: false,
       showticklabels: isLowest,
       title: isLowest ? { text: "epoch", standoff: 6 } : undefined,
     },
-    [`yaxis${n}`]: { ...axis, domain: y, anchor: `x${n}`, hoverformat: ".4f", nticks: 6, ...(empty ? { range: [0, 1] } : {}) },
+    [`yaxis${n}`]: { ...axis, ...levels, domain: y, anchor: `x${n}`, hoverformat: ".4f", nticks: 6, showticklabels: isLabelled },
   };
 }
 
@@ -75,18 +88,7 @@ const titleOf = (title, { x, y }) => ({
   font: { size: 13 },
 });
 
-const emptyNote = (ink) => ({
-  text: "The first epoch has not ended yet",
-  x: 0.5,
-  y: 0.5,
-  xref: "paper",
-  yref: "paper",
-  showarrow: false,
-  bgcolor: ink.background,
-  borderpad: 6,
-});
-
-const markLine = ({ value, colour }, n) => ({
+const markLine = ({ value }, n, ink) => ({
   type: "line",
   xref: `x${n} domain`,
   x0: 0,
@@ -94,7 +96,7 @@ const markLine = ({ value, colour }, n) => ({
   yref: `y${n}`,
   y0: value,
   y1: value,
-  line: { color: colour, dash: "dot", width: 1.5 },
+  line: { color: ink.text, dash: "dot", width: 1.5 },
 });
 
 const markLabel = ({ value, label, above }, n) => ({
@@ -123,8 +125,8 @@ function legendRows(runs, width) {
   return rows;
 }
 
-function tickFor(last) {
-  return [1, 2, 5, 10, 20, 50, 100, 200].find((step) => last / step <= 12) ?? 500;
+function tickFor(span) {
+  return [1, 2, 5, 10, 20, 50, 100, 200].find((step) => span / step <= 12) ?? 500;
 }
 
 function shortened(label) {

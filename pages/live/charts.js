@@ -2,22 +2,13 @@
 // a fixed uirevision keeps the zoom and the legend.
 const TOGETHER_MS = 25;
 
-function loadPlotly(url) {
-  window.lesionlabPlotly ??= new Promise((resolve, reject) => {
-    const script = document.createElement("script");
-    script.src = url;
-    script.onload = () => resolve(window.Plotly);
-    script.onerror = () => reject(new Error("The chart library could not be loaded; reload the page."));
-    document.head.append(script);
-  });
-  return window.lesionlabPlotly;
-}
-
 class LiveCharts {
   constructor(parent) {
     this.bar = parent.querySelector(".chart-bar") ?? parent.appendChild(element("div", "chart-bar"));
     this.root = parent.querySelector(".live-charts") ?? parent.appendChild(element("div", "live-charts"));
     this.root.setAttribute("role", "group");
+    this.waiting = parent.querySelector(".chart-waiting") ?? parent.insertBefore(element("p", "chart-waiting"), this.root);
+    this.waiting.setAttribute("role", "status");
     this.own = new Map(); // run id -> its values, for runs that are over
     this.batches = new BatchLines(() => this.draw());
     this.resized = new ResizeObserver(() => this.draw());
@@ -27,7 +18,7 @@ class LiveCharts {
   show(data) {
     this.runs = data.runs;
     this.charts = data.charts; // [metric, title] each
-    this.marks = data.marks; // levels to compare with: {metric, value, label, colour, above} each
+    this.marks = data.marks; // levels to compare with: {metric, value, label, above} each
     for (const run of this.runs) if (run.points && !this.own.has(run.id)) this.own.set(run.id, keepPoints(new Map(), run.points));
     this.curves = this.runs.filter((run) => !run.points).flatMap((run) => run.members ?? [run.id]);
     this.root.setAttribute(
@@ -46,6 +37,7 @@ class LiveCharts {
 
   news(_changed, pointed) {
     this.batches.refresh();
+    this.sayWaiting();
     if (!this.plotly) return;
     if (this.drawn !== this.signature() || this.curves.some((id) => pointed.has(id))) this.drawSoon();
   }
@@ -150,28 +142,42 @@ class LiveCharts {
   }
 
   ink() {
-    const style = getComputedStyle(this.root);
-    return {
-      text: style.getPropertyValue("--st-text-color").trim() || style.color,
-      background: style.getPropertyValue("--st-background-color").trim() || "#ffffff",
-      grid: style.getPropertyValue("--st-border-color").trim() || "#d9dee5",
-    };
+    return inkOf(this.root);
+  }
+
+  // Epochs that the axis spans: those that are planned, or done by a run that has ended.
+  get span() {
+    const active = this.curves.map((id) => feed.runs.get(id)).filter((run) => run?.is_active);
+    const planned = active.map((run) => run.config.epochs);
+    return Math.max(1, ...planned, ...this.runs.flatMap((run) => this.series(run, "val", "loss").x));
   }
 
   layout() {
-    const { runs, charts, marks, root } = this;
-    const last = Math.max(1, ...runs.flatMap((run) => this.series(run, "val", "loss").x));
+    const { runs, charts, marks, root, span } = this;
     const empty = runs.every((run) => (run.members ?? [run.id]).every((id) => this.values(id).size === 0));
-    return chartLayout({ runs, charts, marks, width: root.clientWidth, ink: this.ink(), last, empty });
+    return chartLayout({ runs, charts, marks, width: root.clientWidth, ink: this.ink(), span, empty });
   }
 
   signature() {
-    return JSON.stringify([this.runs.map(({ points: _points, ...run }) => run), this.root.clientWidth, this.ink()]);
+    return JSON.stringify([
+      this.runs.map(({ points: _points, ...run }) => run),
+      this.root.clientWidth,
+      this.ink(),
+      this.curves.length ? this.span : 0,
+    ]);
+  }
+
+  // Says what those wait for that have no curve yet.
+  sayWaiting() {
+    const without = this.curves.filter((id) => !this.values(id).size).map((id) => feed.runs.get(id)).filter(Boolean);
+    const waiting = without.map((run) => [run.label, waitsFor(run)]).filter(([, why]) => why);
+    setText(this.waiting, waiting.map(([label, why]) => `${label}: ${why}`).join("\n"));
   }
 
   draw() {
     if (!this.plotly || !this.root.clientWidth || this.closed) return;
     this.drawn = this.signature();
+    this.sayWaiting();
     const config = {
       displaylogo: false,
       responsive: false,
@@ -187,7 +193,7 @@ class LiveCharts {
     this.joined = true;
     this.root.on("plotly_relayout", () => {
       const { range, autorange } = this.root._fullLayout.xaxis;
-      this.batches.zoom(autorange ? null : range);
+      this.batches.zoom(autorange || range[1] >= this.span ? null : range);
     });
     this.root.on("plotly_hover", (event) => {
       const epoch = event.points?.[0]?.x;

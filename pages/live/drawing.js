@@ -36,7 +36,7 @@ function maskFigure(group, colour) {
 
 const PIXELS = new Map(); // url -> promise of {width, height, data}; when full, the oldest entry goes
 const MOST_PIXELS = 150; // of up to a megabyte each
-const FALSE_POSITIVE = [213, 94, 0], FALSE_NEGATIVE = [0, 114, 178]; // vermilion and blue of Okabe and Ito's palette
+const FALSE_POSITIVE = [153, 0, 255], FALSE_NEGATIVE = [255, 230, 0]; // as in seg_core/common/colours.py
 
 // The colours of the values 0 to 255: five stops of the plasma colour map, dark blue over violet and orange to yellow.
 const STOPS = [[13, 8, 135], [126, 3, 168], [204, 71, 120], [248, 149, 64], [240, 249, 33]];
@@ -46,7 +46,7 @@ const HEAT = Array.from({ length: 256 }, (_, value) => {
 });
 
 async function fetchPixels(url) {
-  const answer = await fetch(url);
+  const answer = await fetch(address(url));
   if (!answer.ok) throw new Error(`${url}: ${answer.status}`);
   const bitmap = await createImageBitmap(await answer.blob());
   const canvas = new OffscreenCanvas(bitmap.width, bitmap.height);
@@ -76,40 +76,46 @@ function maskOf({ width, height, data }, level) {
   return mask;
 }
 
-// A mask without the pixels within `steps` of its edge. `beyond` says whether it goes on beyond the border of the picture.
-function shrunk(mask, width, height, steps, beyond = 0) {
-  let inner = mask;
-  for (let step = 0; step < steps; step++) {
-    const last = inner, next = new Uint8Array(last.length);
-    for (let y = 0, at = 0; y < height; y++) {
-      for (let x = 0; x < width; x++, at++) {
-        if (!last[at]) continue;
-        const left = x ? last[at - 1] : beyond, right = x < width - 1 ? last[at + 1] : beyond;
-        const above = y ? last[at - width] : beyond, below = y < height - 1 ? last[at + width] : beyond;
-        next[at] = left & right & above & below;
+// The pixels of a mask's outline and of the halo on both of its sides, as in seg_core/prediction/overlay.py: the outline lies
+// within the mask. Discs are laid on the edge alone, which is much less work than going over the whole picture for every step.
+const HALO = 1, LINE = 2;
+const WHITE = [255, 255, 255], DARK = [16, 21, 28];
+const haloOf = ([red, green, blue]) => (0.2126 * red + 0.7152 * green + 0.0722 * blue < 140 ? WHITE : DARK);
+const lineOf = (width, height) => Math.max(2, Math.round(Math.max(width, height) / 170));
+function outlineOf(mask, width, height, line = lineOf(width, height), halo = Math.max(1, line >> 1)) {
+  const reach = line + halo - 1;
+  const band = new Uint8Array(mask.length), disc = [];
+  for (let dy = -reach; dy <= reach; dy++) {
+    for (let dx = -reach; dx <= reach; dx++) disc.push([dx, dy, Math.hypot(dx, dy)]);
+  }
+  const isOut = (x, y) => x < 0 || y < 0 || x >= width || y >= height || !mask[y * width + x];
+  for (let y = 0; y < height; y++) {
+    for (let x = 0; x < width; x++) {
+      if (!mask[y * width + x] || !(isOut(x - 1, y) || isOut(x + 1, y) || isOut(x, y - 1) || isOut(x, y + 1))) continue;
+      for (const [dx, dy, distance] of disc) {
+        const column = x + dx, row = y + dy, at = row * width + column;
+        if (column < 0 || row < 0 || column >= width || row >= height || band[at] === LINE) continue;
+        if (mask[at] && distance < line) band[at] = LINE;
+        else if (distance <= (mask[at] ? reach : halo)) band[at] = HALO;
       }
     }
-    inner = next;
   }
-  return inner;
+  return band;
 }
 
-// The outline of a mask, `steps` wide within it, as 1, and the halo on both of its sides, half as wide, as 2.
-function outlineOf(mask, width, height, steps) {
-  const beside = Math.max(1, steps >> 1);
-  const inner = shrunk(mask, width, height, steps), innermost = shrunk(inner, width, height, beside);
-  const far = shrunk(mask.map((inside) => 1 - inside), width, height, beside, 1);
-  return mask.map((inside, at) => inside ? (inner[at] ? 2 * (1 - innermost[at]) : 1) : 2 * (1 - far[at]));
-}
-
-// A true mask and its outline, computed once: thresholds change, the truth does not.
-const OUTLINES = new WeakMap();
-function truthOf(truth, steps) {
-  if (!OUTLINES.has(truth)) {
+// A true mask and its outlines, computed once: thresholds change, the truth does not.
+const TRUTHS = new WeakMap();
+function truthOf(truth) {
+  if (!TRUTHS.has(truth)) {
     const mask = maskOf(truth, 128);
-    OUTLINES.set(truth, { mask, outline: outlineOf(mask, truth.width, truth.height, steps) });
+    const look = { ink: WHITE, halo: DARK }, { width, height } = truth;
+    TRUTHS.set(truth, {
+      mask,
+      outline: { ...look, band: outlineOf(mask, width, height) },
+      thin: { ...look, band: outlineOf(mask, width, height, 1, 0) }, // between errors, which a wide line would hide
+    });
   }
-  return OUTLINES.get(truth);
+  return TRUTHS.get(truth);
 }
 
 function blend(data, at, [red, green, blue], share) {
@@ -123,19 +129,18 @@ function blend(data, at, [red, green, blue], share) {
 // - "errors": false positives and false negatives, in two colours
 // - "probability": the picture `mask` itself
 // - "heat": the values of `mask` as colours over the photograph
-// The outlines of `outlines`, further masks with their levels and colours, are drawn too. Truth is white with a dark halo, all
-// others have a light one, so that they show on every skin and on a projector.
+// The outlines of `outlines`, further masks with their levels and colours, are drawn too.
 function paint(canvas, { photo, mask, level = 128, truth, style = "outline", colour = "#0072B2", outlines = [] }) {
   const shown = style === "probability" && mask ? mask : photo;
   const { width, height } = shown;
   const image = new ImageData(new Uint8ClampedArray(shown.data), width, height);
-  const thick = Math.max(1, Math.round(Math.max(width, height) / 205));
-  const draw = (outline, ink, halo) =>
-    outline.forEach((part, at) => part && blend(image.data, at, part === 1 ? ink : halo, part === 1 ? 1 : 0.85));
-  const drawEdge = (drawn, ink) => draw(outlineOf(drawn, width, height, thick), ink, [255, 255, 255]);
-  const real = truth && truthOf(truth, thick);
+  const real = truth && truthOf(truth), lines = [];
+  const outline = (drawn, hex) => {
+    const ink = colourOf(hex);
+    lines.push({ band: outlineOf(drawn, width, height), ink, halo: haloOf(ink) });
+  };
   if (mask && style !== "probability") {
-    const predicted = maskOf(mask, level), ink = colourOf(colour);
+    const predicted = maskOf(mask, level);
     if (style === "heat") {
       for (let at = 0; at < predicted.length; at++) blend(image.data, at, HEAT[mask.data[4 * at]], 0.65);
     } else if (style === "errors" && real) {
@@ -143,12 +148,14 @@ function paint(canvas, { photo, mask, level = 128, truth, style = "outline", col
         inside !== real.mask[at] && blend(image.data, at, inside ? FALSE_POSITIVE : FALSE_NEGATIVE, 0.65)
       );
     } else {
-      if (style === "fill") predicted.forEach((inside, at) => inside && blend(image.data, at, ink, 0.45));
-      drawEdge(predicted, ink);
+      if (style === "fill") predicted.forEach((inside, at) => inside && blend(image.data, at, colourOf(colour), 0.45));
+      outline(predicted, colour);
     }
   }
-  for (const other of outlines) drawEdge(maskOf(other.mask, other.level), colourOf(other.colour));
-  if (real) draw(real.outline, [255, 255, 255], [16, 21, 28]);
+  for (const other of outlines) outline(maskOf(other.mask, other.level), other.colour);
+  if (real) lines.push(style === "errors" ? real.thin : real.outline);
+  for (const { band, halo } of lines) band.forEach((part, at) => part === HALO && blend(image.data, at, halo, 0.8));
+  for (const { band, ink } of lines) band.forEach((part, at) => part === LINE && blend(image.data, at, ink, 1));
   canvas.width = width;
   canvas.height = height;
   canvas.getContext("2d").putImageData(image, 0, 0);

@@ -1,4 +1,6 @@
 // Helpers of all components. Each component is sent as one script: the files that it shares with others, then its own.
+// The address of something that the app serves; `pages/server/shell.py` says below which path the app stands.
+const address = (path) => (path.startsWith("/") ? `${window.lesionlabBase ?? ""}${path}` : path);
 const element = (tag, className, text = "") => Object.assign(document.createElement(tag), { className, textContent: text });
 const setText = (part, text) => {
   if (part.textContent !== text) part.textContent = text;

@@ -31,7 +31,7 @@ class Progress {
       button.type = "button";
       button.addEventListener("click", () => {
         button.disabled = true;
-        fetch(`/api/jobs/${id}/cancel`, { method: "POST" }).catch(() => null).then(() => {
+        fetch(address(`/api/jobs/${id}/cancel`), { method: "POST" }).catch(() => null).then(() => {
           button.disabled = false;
         });
       });

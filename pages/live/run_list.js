@@ -24,7 +24,8 @@ function groupsOf(runs) {
 class RunList {
   constructor(parent) {
     this.root = parent.querySelector(".run-list") ?? parent.appendChild(element("div", "run-list"));
-    this.root.replaceChildren();
+    this.silence = silence();
+    this.root.replaceChildren(this.silence);
     this.filter = this.root.appendChild(
       Object.assign(element("input", "run-filter"), { type: "search", placeholder: "Filter by name, tag, model or status" }),
     );
@@ -33,6 +34,8 @@ class RunList {
     this.list = this.root.appendChild(element("div", "run-rows"));
     this.list.setAttribute("role", "group");
     this.list.setAttribute("aria-label", "Runs");
+    this.refused = this.root.appendChild(element("p", "run-refused"));
+    this.refused.setAttribute("role", "alert");
     this.none = this.root.appendChild(element("p", "run-none", "No run matches."));
     this.rows = new Map();
     this.groups = new Map();
@@ -55,6 +58,7 @@ class RunList {
 
   news(changed) {
     this.root.classList.toggle("stale", feed.silent);
+    this.silence.hidden = !feed.silent;
     if (!changed.size) return;
     this.draw(changed);
     const left = this.chosen.filter((key) => this.known(key)); // others were deleted in another window
@@ -77,7 +81,7 @@ class RunList {
   }
 
   async move(id, by, button) {
-    await fetch(`/api/runs/${id}/move?by=${by}`, { method: "POST" }).catch(() => null); // it may have started meanwhile
+    await fetch(address(`/api/runs/${id}/move?by=${by}`), { method: "POST" }).catch(() => null); // it may have started meanwhile
     await clock.tick();
     button.focus();
   }
@@ -126,12 +130,18 @@ class RunList {
     row.words = [...members.map((run) => this.rows.get(runKey(run.id)).words), "group", unit].join(" ");
   }
 
-  // The row of a key, in the colour that its place among the chosen gives it.
+  // The row of a key, in its colour.
   row(key) {
-    if (!this.rows.has(key)) this.rows.set(key, new RunRow(() => this.toggle(key)));
-    const row = this.rows.get(key), place = this.chosen.indexOf(key);
-    row.mark(place < 0 ? null : this.colours[place % this.colours.length]);
+    if (!this.rows.has(key)) this.rows.set(key, new RunRow(() => this.toggle(key), (text) => setText(this.refused, text)));
+    const row = this.rows.get(key);
+    row.mark(this.chosen.includes(key), this.colours.chosen[key] ?? this.colourOf(key));
     return row;
+  }
+
+  // As seg_core/common/colours.py gives it to what is shown alone.
+  colourOf(key) {
+    const [, group, id] = key.match(/^(g?)(\d+)$/), palette = group ? this.colours.group : this.colours.run;
+    return palette[(Number(id) - 1) % palette.length];
   }
 
   // A group stands where the first of its runs would, with its runs below it.

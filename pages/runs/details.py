@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import streamlit as st
 
@@ -12,6 +11,7 @@ from pages.runs.actions import action_buttons, clone_link, edit_panel
 from pages.runs.downloads import run_downloads
 from pages.shared.markdown import plain
 from pages.shared.stores import store
+from seg_core.data.source import Source
 from seg_core.errors import InputError
 from seg_core.runs.run import Run
 
@@ -44,7 +44,7 @@ def run_details(run_id: int, others: Sequence[Run] = ()) -> None:
 
 
 def _settings(run: Run) -> str:
-    c, data = run.config, plain(", ".join(Path(source).name for source in run.sources))
+    c, data = run.config, plain(", ".join(Source.parse(source).name for source in run.sources))
     encoder = f" (encoder: {c.encoder_rate:g} of it)" if c.variant == "fine-tune" and c.encoder_rate != 1 else ""
     averaged = f", averaged from epoch {c.averaged_from}" if c.averages else ""
     return (

@@ -18,6 +18,7 @@ from collections import defaultdict
 from ipaddress import ip_address
 from urllib.parse import parse_qs, quote, urlsplit
 
+from starlette._utils import get_route_path
 from starlette.datastructures import Headers
 from starlette.requests import cookie_parser
 from starlette.responses import JSONResponse, RedirectResponse, Response
@@ -51,13 +52,13 @@ class AccessGuard:
         if scope["type"] == "lifespan":
             await self.app(scope, receive, send)
             return
-        headers, send = Headers(scope=scope), in_own_frames(send)
+        headers, send, path = Headers(scope=scope), in_own_frames(send), get_route_path(scope)
         if problem := foreign(headers, named_hosts=bool(self.password)):
             await refuse(scope, receive, send, JSONResponse({"detail": problem}, 403))
         elif not self.password:
             await self.app(scope, receive, send)
-        elif scope["type"] == "http" and scope["path"] in ("/sign-in", "/sign-out"):
-            answer = await (self.sign_in if scope["path"] == "/sign-in" else self.sign_out)(scope, receive)
+        elif scope["type"] == "http" and path in ("/sign-in", "/sign-out"):
+            answer = await (self.sign_in if path == "/sign-in" else self.sign_out)(scope, receive)
             await answer(scope, receive, send)
         elif session := self.session(scope):
             await self.let_in(session, scope, receive, send)
@@ -88,13 +89,14 @@ class AccessGuard:
 
     async def sign_in(self, scope: Scope, receive: Receive) -> Response:
         """Show the form, or check the password typed into it."""
+        base = base_of(scope)
         if scope["method"] != "POST":
-            target = local_path(parse_qs(scope["query_string"].decode("latin-1")).get("next", [""])[0])
-            return RedirectResponse(target, 303) if self.session(scope) else sign_in_page(target)
+            target = local_path(parse_qs(scope["query_string"].decode("latin-1")).get("next", [""])[0], base)
+            return RedirectResponse(target, 303) if self.session(scope) else sign_in_page(base, target)
         form = await read_form(receive)
-        target = local_path(form.get("next", ""))
+        target = local_path(form.get("next", ""), base)
         if problem := await self.check(scope, form.get("password", "")):
-            return sign_in_page(target, problem, 429 if problem.startswith("Too many") else 401)
+            return sign_in_page(base, target, problem, 429 if problem.startswith("Too many") else 401)
         answer = RedirectResponse(target, 303)
         cookie, secure = self.sessions.begin(), scope["scheme"] == "https"
         answer.set_cookie(cookie_name(scope), cookie, SESSION_SECONDS, httponly=True, samesite="lax", secure=secure)
@@ -108,7 +110,7 @@ class AccessGuard:
             self.sessions.end(session)
             for socket in list(self.sockets.get(session, ())):
                 await socket.close()
-        answer = RedirectResponse("/sign-in", 303)
+        answer = RedirectResponse(f"{base_of(scope)}/sign-in", 303)
         answer.delete_cookie(cookie_name(scope))
         return answer
 
@@ -191,8 +193,9 @@ def is_address(name: str) -> bool:
 def ask_to_sign_in(scope: Scope, headers: Headers) -> Response:
     """Ask a visitor to sign in: a person gets the sign-in page, a script gets 401."""
     if scope["type"] == "http" and scope["method"] == "GET" and "text/html" in headers.get("accept", ""):
-        target = scope["path"] + (f"?{scope['query_string'].decode('latin-1')}" if scope["query_string"] else "")
-        return RedirectResponse(f"/sign-in?next={quote(target)}" if target != "/" else "/sign-in", 303)
+        base, query = base_of(scope), scope["query_string"].decode("latin-1")
+        target = scope["path"] + (f"?{query}" if query else "")
+        return RedirectResponse(f"{base}/sign-in?next={quote(target)}" if target != f"{base}/" else f"{base}/sign-in", 303)
     # For a request that a page makes in the background, the browser would answer a challenge with a dialog over that page.
     if "sec-fetch-mode" in headers:
         return JSONResponse({"detail": "Signed out; reload this page."}, 401)
@@ -216,9 +219,15 @@ async def read_form(receive: Receive) -> dict[str, str]:
     return {name: values[0] for name, values in parse_qs(body.decode("latin-1")).items()}
 
 
-def local_path(target: str) -> str:
-    """Return where to go after signing in: the path asked for if it is one of this app, else ``/``."""
-    return target if target.startswith("/") and not target.startswith(("//", "/\\")) and target.isprintable() else "/"
+def base_of(scope: Scope) -> str:
+    """Return the path that the app stands below, such as ``/lesionlab``; empty for none."""
+    return str(scope.get("root_path", ""))
+
+
+def local_path(target: str, base: str) -> str:
+    """Return where to go after signing in: the path asked for if it is one of this app, else its first page."""
+    ours = target.startswith(f"{base}/") and not target.startswith(("//", "/\\")) and target.isprintable()
+    return target if ours else f"{base}/"
 
 
 def cookie_name(scope: Scope) -> str:

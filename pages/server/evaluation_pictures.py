@@ -6,7 +6,7 @@ import io
 import json
 from functools import lru_cache
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 from fastapi import APIRouter, HTTPException
@@ -14,7 +14,8 @@ from fastapi import Path as PathParameter
 from fastapi.responses import FileResponse, Response
 from PIL import Image
 
-from seg_core.data.image import read_mask, read_reduced, scaled, scaled_mask
+from seg_core.data.image import read_reduced, scaled, scaled_mask
+from seg_core.data.truth import read_masks
 from seg_core.errors import InputError
 from seg_core.jobs.results import evaluation_folder
 
@@ -35,15 +36,15 @@ def probability(key: Key, number: Number) -> FileResponse:
 def photograph(key: Key, number: Number) -> Response:
     """A photograph, scaled to the size of its probabilities."""
     size = _size(key, number)
-    return _answer(_small(_path(key, number, "image"), size), "JPEG")
+    return _answer(_small(Path(_files(key, number)["image"]), size), "JPEG")
 
 
 @router.get("/truth.png", response_class=Response)
 def truth(key: Key, number: Number) -> Response:
     """The true mask of a photograph, 0 and 255, scaled to the size of its probabilities."""
-    size = _size(key, number)
+    size, files = _size(key, number), _files(key, number)
     try:
-        mask, _ = read_mask(_path(key, number, "mask"))
+        mask, _ = read_masks([Path(file) for file in (files["mask"], *files.get("more_masks", []))])
     except InputError as error:
         raise HTTPException(404, str(error)) from None
     return _answer(Image.fromarray(scaled_mask(mask, size).astype(np.uint8) * 255), "PNG")
@@ -75,10 +76,10 @@ def _size(key: str, number: int) -> tuple[int, int]:
         return image.size
 
 
-def _path(key: str, number: int, which: Literal["image", "mask"]) -> Path:
-    return Path(_images(_probability(key, number).with_name("images.json"))[number - 1][which])
+def _files(key: str, number: int) -> dict[str, Any]:
+    return _images(_probability(key, number).with_name("images.json"))[number - 1]
 
 
 @lru_cache(maxsize=32)
-def _images(file: Path) -> list[dict[str, str]]:
+def _images(file: Path) -> list[dict[str, Any]]:
     return list(json.loads(file.read_text(encoding="utf-8")))

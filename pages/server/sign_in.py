@@ -21,7 +21,10 @@ _TEMPLATE = environment.from_string(
 )
 
 
-def sign_in_page(target: str, problem: str = "", status: int = 200) -> HTMLResponse:
-    """Make the page with the form; it leads on to ``target``, and says in a sentence what the ``problem`` of the last try was."""
-    html = _TEMPLATE.render(target=target, problem=problem)
+def sign_in_page(base: str, target: str, problem: str = "", status: int = 200) -> HTMLResponse:
+    """Make the page with the form, for an app below the path ``base``.
+
+    The form leads on to ``target``, and the page says in a sentence what the ``problem`` of the last try was.
+    """
+    html = _TEMPLATE.render(base=base, target=target, problem=problem)
     return HTMLResponse(html, status_code=status, headers={"Cache-Control": "no-store", "Referrer-Policy": "same-origin"})

@@ -24,6 +24,7 @@ from typing import Generic, TypeVar
 import streamlit as st
 
 from seg_core.data.dataset import Dataset, open_dataset
+from seg_core.data.source import Source
 from seg_core.evaluation.key import mask_folder_digest
 
 T = TypeVar("T")
@@ -102,10 +103,10 @@ _mask_folders: _KeptReads[str] = _KeptReads(16)
 
 def _folders(dataset: Dataset) -> set[Path]:
     """Return the folders that hold the dataset's files, and those above them up to its sources."""
-    files = (file for pair in dataset.pairs for file in (pair.image, pair.mask))
+    files = (file for pair in dataset.pairs for file in (pair.image, *pair.masks))
     holding = {file.parent for file in (*files, *dataset.unpaired_files)}
-    sources = {Path(source) for source in dataset.sources}
-    return holding | {folder for each in holding for folder in each.parents if sources & {folder, *folder.parents}}
+    sources = {Path(Source.parse(source).folder) for source in dataset.sources}
+    return holding | sources | {folder for each in holding for folder in each.parents if sources & {folder, *folder.parents}}
 
 
 def _times(folders: Iterable[Path]) -> dict[Path, int]:

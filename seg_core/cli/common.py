@@ -24,6 +24,18 @@ output = Console(highlight=False, markup=False, emoji=False, soft_wrap=True)
 DataOption = Annotated[
     list[str], typer.Option("--data", help="A dataset folder, or 'sample'. Give it several times to join folders.")
 ]
+ImagesOption = Annotated[
+    list[str] | None,
+    typer.Option("--images", help="The folder of photographs, where its name does not tell; may be repeated.", metavar="DIR"),
+]
+MasksOption = Annotated[
+    list[str] | None,
+    typer.Option("--masks", help="The folder of masks, where its name does not tell; may be repeated.", metavar="DIR"),
+]
+LesionOption = Annotated[
+    str | None,
+    typer.Option("--lesion-value", help="Value, number or name of the class in the masks that is the lesion."),
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object as the last line.")]
 
 

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from seg_core.cli.common import JsonOption, output, print_json, progress, report, screen
+from seg_core.cli.common import ImagesOption, JsonOption, LesionOption, MasksOption, output, print_json, progress, report, screen
 
 app = typer.Typer(help="Check datasets, and download the official one.", no_args_is_help=True)
 
@@ -15,6 +15,9 @@ app = typer.Typer(help="Check datasets, and download the official one.", no_args
 @app.command("check")
 def check_data(
     sources: Annotated[list[str], typer.Argument(help="Dataset folders, or 'sample'.", metavar="DIR|sample...")],
+    images: ImagesOption = None,
+    masks: MasksOption = None,
+    lesion: LesionOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Check every pair and list all problems with their remedies; exit with status 1 if there is an error.
@@ -25,7 +28,7 @@ def check_data(
     from seg_core.data.scan.dataset_scan import scan_dataset
     from seg_core.data.scan.duplicates import leakage, near_duplicates
 
-    dataset = open_dataset(sources)
+    dataset = open_dataset(sources, images=images, masks=masks, lesion=lesion)
     with progress("Checking") as advance:
         seen = scan_dataset(dataset, advance)
     with progress("Comparing") as advance:
@@ -33,13 +36,23 @@ def check_data(
     counts = dataset.counts
     if as_json:
         listed = [{"kind": p.kind, "error": p.is_error, "file": str(p.file), "message": p.message} for p in problems]
-        print_json({"name": dataset.name, "fingerprint": dataset.fingerprint, "pairs": counts, "problems": listed})
+        print_json(
+            {
+                "name": dataset.name,
+                "fingerprint": dataset.fingerprint,
+                "pairs": counts,
+                "notes": dataset.notes,
+                "problems": listed,
+            }
+        )
     else:
         output.print(
             f"{dataset.name}: "
             + ", ".join(f"{count} {split}" for split, count in counts.items())
             + f"; {len(problems)} problems."
         )
+        for note in dataset.notes:
+            output.print(f"  note     {note}")
         for problem in problems:
             output.print(f"  {'error' if problem.is_error else 'warning'}  {problem.message}")
     if any(problem.is_error for problem in problems):

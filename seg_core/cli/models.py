@@ -9,12 +9,26 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from seg_core.cli.common import DataOption, JsonOption, output, print_json, progress, report, screen
+from seg_core.cli.common import (
+    DataOption,
+    ImagesOption,
+    JsonOption,
+    LesionOption,
+    MasksOption,
+    output,
+    print_json,
+    progress,
+    report,
+    screen,
+)
 from seg_core.common.home import expanded
 from seg_core.errors import InputError, some_of
 
 if TYPE_CHECKING:
     import numpy as np
+
+    from seg_core.data.dataset import Dataset
+    from seg_core.prediction.checkpoint import Checkpoint
 
 app = typer.Typer()
 
@@ -28,7 +42,12 @@ TtaOption = Annotated[
 def evaluate(
     model: Annotated[Path, typer.Argument(help="A .safetensors checkpoint, an .onnx model, or a folder of predicted masks.")],
     data: DataOption,
-    split: Annotated[str | None, typer.Option(help="train, val or test; by default test if there is one, else val.")] = None,
+    split: Annotated[
+        str | None, typer.Option(help="train, val, test or all, the whole dataset; by default test if there is one, else val.")
+    ] = None,
+    images: ImagesOption = None,
+    masks: MasksOption = None,
+    lesion: LesionOption = None,
     tta: TtaOption = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -45,30 +64,46 @@ def evaluate(
         raise InputError(f"{model} is a folder of masks, which test-time augmentation cannot change; leave out --tta.")
     loaded = None if model.is_dir() else load_any(model, tta=tta)
     checkpoint = loaded if isinstance(loaded, Checkpoint) else None
-    dataset = open_dataset(data)
+    dataset = open_dataset(data, images=images, masks=masks, lesion=lesion)
     chosen = split or ("test" if dataset.test else "val")
     spec = checkpoint.config.split_spec if checkpoint else SplitSpec()
     pairs = dataset.pairs_of(chosen, spec)
-    if checkpoint is None and chosen != "test" and not dataset.counts["val"]:
+    if checkpoint is None and chosen in ("train", "val") and not dataset.counts["val"]:
         screen.print(f"Validation is {spec.words}.")
-    if checkpoint and chosen != "test" and checkpoint.metadata["dataset"]["fingerprint"] != dataset.fingerprint:
-        screen.print(
-            f"This model was trained on other data, so the {chosen} split may contain photographs that it was trained on."
-        )
+    if checkpoint and (warning := _warning(checkpoint, dataset, chosen)):
+        screen.print(warning)
     predictor = loaded or open_predicted_masks(model, pairs)
     with progress(f"Evaluating on {chosen}") as advance:
         found = score(predictor, pairs, advance, allow_missing=True)
     if found.missing:
         left_out = f"{len(found.missing)} of the {len(pairs)} photographs ({some_of(found.missing)})"
         screen.print(f"{predictor.label} has no prediction for {left_out}; they are left out of the scores.")
-    for note in found.notes:
+    for note in (*dataset.notes, *found.notes):
         screen.print(note)
+    if both_empty := int(found.both_empty().sum()):
+        which = f"{both_empty} of the {len(found.ids)} photographs"
+        screen.print(f"In {which} there is no lesion and none is marked: each counts as 1 in the means.")
     if as_json:
-        print_json({"n": len(found.ids), **found.means, **({"missing": list(found.missing)} if found.missing else {})})
+        others = {"missing": list(found.missing), "both_empty": both_empty}
+        print_json({"n": len(found.ids), **found.means, **{name: value for name, value in others.items() if value}})
     else:
         output.print(f"{predictor.label} on {len(found.ids)} photographs of {dataset.name} ({chosen}), at stored resolution:")
         for name, value in found.means.items():
             output.print(f"  {name.replace('_', ' '):<16} {value:.4f}")
+
+
+def _warning(checkpoint: Checkpoint, dataset: Dataset, split: str) -> str:
+    """Return a sentence on photographs of a split that may have trained the model; empty if there are none."""
+    from seg_core.evaluation.overlap import overlap
+
+    same_data = checkpoint.metadata["dataset"]["fingerprint"] == dataset.fingerprint
+    if split == "all":
+        trained = overlap(checkpoint.metadata["dataset"], dataset.fingerprint, dataset.unique_pairs)
+        what = trained.sentences if trained else ["was trained on some of these photographs"] if same_data else []
+        return f"This model {what[0]}; its scores there say little about new photographs." if what else ""
+    if split == "test" or same_data:
+        return ""
+    return f"This model was trained on other data, so the {split} split may contain photographs that it was trained on."
 
 
 @app.command()
@@ -130,13 +165,17 @@ def publish(
     beside: Annotated[
         Path | None, typer.Option(help="Another published model, to compare this one with.", metavar="CHECKPOINT")
     ] = None,
+    images: ImagesOption = None,
+    masks: MasksOption = None,
+    lesion: LesionOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Write a model in fp16, with a card of its scores on the validation and test splits of its dataset."""
     from seg_core.data.dataset import open_dataset
     from seg_core.report.publishing import publish as write
 
-    dataset, of_originals = open_dataset(data), open_dataset(originals) if originals else None
+    dataset = open_dataset(data, images=images, masks=masks, lesion=lesion)
+    of_originals = open_dataset(originals) if originals else None
     with progress("Scoring") as advance:
         path, metadata = write(
             checkpoint,

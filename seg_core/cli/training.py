@@ -10,7 +10,10 @@ import typer
 
 from seg_core.cli.common import (
     DataOption,
+    ImagesOption,
     JsonOption,
+    LesionOption,
+    MasksOption,
     RunArgument,
     output,
     print_json,
@@ -57,6 +60,9 @@ def train(
         int | None, typer.Option(help="Cross-validation: train on each of this many folds, as a group; with --fold, on that one.")
     ] = None,
     seeds: Annotated[int, typer.Option(help="Train with this many consecutive seeds from --seed, as a group.")] = 1,
+    images: ImagesOption = None,
+    masks: MasksOption = None,
+    lesion: LesionOption = None,
     name: Annotated[str, typer.Option(help="Name of the run.")] = "",
     as_json: JsonOption = False,
     **settings: Any,
@@ -67,7 +73,7 @@ def train(
     one_fold = settings["fold"] is not None
     config = Config.of(recipe, **settings, folds=folds if one_fold else None)
     with progress("Drawing the sample dataset") as advance:
-        dataset = open_dataset(data, advance)
+        dataset = open_dataset(data, advance, images=images, masks=masks, lesion=lesion)
     configs = config.repeated(seeds=seeds, folds=1 if one_fold or folds is None else folds)
     if len(configs) > 1:
         dataset.split(configs[-1].split_spec)  # the last fold is the smallest: an empty one is found before the first is trained

@@ -16,11 +16,20 @@ import numpy as np
 from seg_core.common.parallel import ordered_map
 from seg_core.data.dataset import Dataset
 from seg_core.data.folders import Pair
-from seg_core.data.image import MASK_CUT, read_mask, read_reduced, scaled, scaled_mask
-from seg_core.errors import InputError, PassingError
+from seg_core.data.image import MASK_CUT, read_reduced, scaled, scaled_mask
+from seg_core.data.truth import read_truth
+from seg_core.errors import InputError, PassingError, some_of
 
 Kind = Literal[
-    "missing mask", "orphan mask", "different sizes", "no lesion", "unreadable", "duplicate id", "grey mask", "leakage"
+    "missing mask",
+    "orphan mask",
+    "different sizes",
+    "no lesion",
+    "unreadable",
+    "duplicate id",
+    "grey mask",
+    "leakage",
+    "test without masks",
 ]
 
 
@@ -87,6 +96,10 @@ def check_names(dataset: Dataset) -> list[Problem]:
             Problem("orphan mask", file, f"{file.name} belongs to no photograph; add the photograph or remove the mask.")
             for file in listing.without_photo
         ]
+        if listing.untested:
+            names = some_of([file.name for file in listing.untested])
+            text = f"{len(listing.untested):,} photographs of the test split have no mask and are not scored: {names}."
+            problems.append(Problem("test without masks", listing.untested[0], text))
     return problems
 
 
@@ -109,7 +122,7 @@ def load_pair(pair: Pair, size: int) -> LoadedPair:
     except InputError as error:
         return LoadedPair(*nothing, [_unreadable(pair.image, error)])
     try:
-        mask, grey = read_mask(pair.mask)
+        mask, grey = read_truth(pair)
     except InputError as error:
         return LoadedPair(*nothing, [_unreadable(pair.mask, error)], photo_size)
     mask_size = mask.shape[::-1]
@@ -153,7 +166,7 @@ def notes_on(problems: Iterable[Problem], most: int = 20) -> list[str]:
 
 def refused(dataset: Dataset, problems: Iterable[Problem]) -> list[Problem]:
     """Return the problems that stop a training which skips none: all errors, except those within test files."""
-    tests = {file for pair in dataset.test for file in (pair.image, pair.mask)}
+    tests = {file for pair in dataset.test for file in (pair.image, *pair.masks)}
     of_names = ("missing mask", "duplicate id")
     return [problem for problem in problems if problem.is_error and (problem.kind in of_names or problem.file not in tests)]
 

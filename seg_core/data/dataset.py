@@ -12,9 +12,14 @@ import numpy as np
 
 from seg_core.config import SplitSpec
 from seg_core.data.fingerprint import dataset_fingerprint, file_facts, pair_facts
-from seg_core.data.folders import SAMPLE, SPLITS, Listing, Pair, clean_source, list_folder
+from seg_core.data.folders import SPLITS, Listing, Pair, list_folder
+from seg_core.data.groups import joined, listed_groups
 from seg_core.data.sample.folder import sample_folder
+from seg_core.data.source import SAMPLE, Names, Source
 from seg_core.errors import InputError
+
+ALL = "all"
+"""Name of the whole dataset where a split is asked for, to score a model on data of elsewhere."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +42,7 @@ class Dataset:
     @property
     def name(self) -> str:
         """The folders' own names, joined."""
-        return " + ".join(Path(source).name or source for source in self.sources)
+        return " + ".join(Source.parse(source).name for source in self.sources)
 
     @cached_property
     def pairs(self) -> list[Pair]:
@@ -87,7 +92,12 @@ class Dataset:
     @property
     def unpaired_files(self) -> list[Path]:
         """The photographs without a mask and the masks without a photograph, in the order of the sources."""
-        return [file for listing in self.listings for file in (*listing.without_mask, *listing.without_photo)]
+        return [file for listing in self.listings for file in (*listing.without_mask, *listing.untested, *listing.without_photo)]
+
+    @property
+    def notes(self) -> list[str]:
+        """Lines for the user about how photographs and masks were found, in the order of the sources."""
+        return list(dict.fromkeys(note for listing in self.listings for note in listing.notes))
 
     @cached_property
     def unpaired_facts(self) -> list[str]:
@@ -107,43 +117,104 @@ class Dataset:
         """
         return dataset_fingerprint(self.pairs, self.facts)
 
+    @cached_property
+    def copies(self) -> list[list[str]]:
+        """Ids, two at a time, of photographs outside the test split that look the same; found by reading them, and then kept.
+
+        Raises:
+            InputError: if a file went away since the dataset was opened.
+        """
+        from seg_core.data.scan.copies import find_copies  # here, as a scan is one of a dataset
+
+        return find_copies(self)
+
+    def groups(self, spec: SplitSpec) -> list[list[Pair]]:
+        """Return the pairs that belong together, two or more in a group: copies, and those of one value in a CSV file.
+
+        Raises:
+            InputError: if the file with the groups cannot be used, or a photograph went away since the dataset was opened.
+        """
+        return [unit for unit in self._units(self.trainable, spec) if len(unit) > 1]
+
+    def _units(self, pairs: Sequence[Pair], spec: SplitSpec) -> list[list[Pair]]:
+        listed = listed_groups(spec.groups, self.sources, self.trainable) if spec.groups else []
+        if spec.copies == "anywhere":
+            return joined(pairs, listed)
+        units = joined(pairs, [*self.copies, *listed])
+        return units if len(units) > 1 else joined(pairs, listed)  # where all look alike, looks tell nothing
+
+    def note_on_groups(self, spec: SplitSpec) -> str:
+        """Return a sentence on the photographs that `split` keeps together; empty if there are none, or nothing is drawn.
+
+        Raises:
+            InputError: as `groups`.
+        """
+        if not self.draws_validation(spec):
+            return ""
+        file, _, column = Path(spec.groups).name.rpartition(":")
+        why = " or ".join(filter(None, ["are copies" if spec.copies == "together" else "", column and f"share a {column}"]))
+        count = sum(map(len, self.groups(spec)))
+        note = f"{count:,} photographs {why}; each group stays on one side of the split." if count else ""
+        if column:
+            listed = {id for ids in listed_groups(spec.groups, self.sources, self.trainable) for id in ids}
+            if alone := len(self.trainable) - len(listed):
+                note += f" {alone:,} have no {column} in {file}, and are drawn one by one."
+        return note.strip()
+
+    def draws_validation(self, spec: SplitSpec) -> bool:
+        """Return True if `split` draws the photographs that validate, as the dataset has no validation split or it is folded."""
+        return spec.folds > 1 or not any(pair.split == "val" for pair in self.unique_pairs)
+
     def split(self, spec: SplitSpec) -> Split:
         """Split into training, validation and test.
 
         The test split is the dataset's own or empty, and never trains. Validation is the dataset's own split if it has one, else
-        ``val_fraction`` of the training split, drawn by ``seed`` from the sorted ids. With several ``folds``, training and
+        about ``val_fraction`` of the training split, drawn by ``seed`` from the sorted ids. With several ``folds``, training and
         validation split together into that many equal folds, drawn likewise, and validation is the ``fold``-th, from 1.
 
+        Pairs that belong together (`groups`) are drawn together. Without any, the split is the same as if none were asked for.
+
         Raises:
-            InputError: if no pair would be left to train or none to validate with.
+            InputError: as `groups`, or if no pair would be left to train or none to validate with.
         """
-        seed, val_fraction, folds, fold = spec
         train, val = ([pair for pair in self.unique_pairs if pair.split == own] for own in ("train", "val"))
-        val_is_own = bool(val) and folds == 1
+        val_is_own = not self.draws_validation(spec)
         if not val_is_own:
-            shuffled = list(self.trainable)
-            random.Random(seed).shuffle(shuffled)
-            if folds > 1:
-                drawn = shuffled[fold - 1 :: folds], [pair for place, pair in enumerate(shuffled) if place % folds != fold - 1]
-            else:
-                held_out = max(1, round(val_fraction * len(shuffled)))
-                drawn = shuffled[:held_out], shuffled[held_out:]
-            val, train = (sorted(pairs, key=lambda pair: pair.id) for pairs in drawn)
-        split = Split(train, val, self.test, val_is_own)
-        if not split.train or not split.val:
-            found = f"{len(split.train)} pairs to train and {len(split.val)} to validate with"
-            raise InputError(f"{self.name} has {found}; each needs at least one.")
-        return split
+            drawn = set(self._draw(spec))
+            val, train = ([pair for pair in self.trainable if (pair in drawn) == wanted] for wanted in (True, False))
+        if not train or not val:
+            found = f"{len(train)} pairs to train and {len(val)} to validate with"
+            grouped = not val_is_own and len(train + val) > 1 and len(self._units(self.trainable, spec)) == 1
+            why = ", as all of them belong together" if grouped else ""
+            raise InputError(f"{self.name} has {found}{why}; each needs at least one.")
+        return Split(train, val, self.test, val_is_own)
+
+    def _draw(self, spec: SplitSpec) -> list[Pair]:
+        """Draw the pairs that validate."""
+        shuffled = list(self.trainable)
+        random.Random(spec.seed).shuffle(shuffled)
+        units = self._units(shuffled, spec)
+        if spec.folds > 1:
+            folds: list[list[Pair]] = [[] for _ in range(spec.folds)]
+            for unit in sorted(units, key=len, reverse=True):  # the single ones, last, make the folds equal
+                min(folds, key=len).extend(unit)
+            return folds[spec.fold - 1]
+        wanted, drawn = max(1, round(spec.val_fraction * len(shuffled))), list[Pair]()
+        for unit in units:
+            if len(unit) < 2 * (wanted - len(drawn)):  # comes nearer to the number that is wanted
+                drawn += unit
+        return drawn or min(units, key=len, default=[])
 
     def pairs_of(self, name: str, spec: SplitSpec) -> list[Pair]:
-        """Return the pairs of ``train``, ``val`` or ``test`` as drawn by `split`.
+        """Return the pairs of ``train``, ``val`` or ``test`` as drawn by `split`, or ``all`` pairs of the dataset.
 
         Raises:
             InputError: if there is no such split, or it is empty.
         """
-        if name not in SPLITS:
-            raise InputError(f"There is no split {name!r}; choose {', '.join(SPLITS[:-1])} or {SPLITS[-1]}.")
-        pairs = self.test if name == "test" else getattr(self.split(spec), name)
+        if name not in (*SPLITS, ALL):
+            raise InputError(f"There is no split {name!r}; choose {', '.join(SPLITS)} or {ALL}.")
+        whole = {"test": self.test, ALL: self.unique_pairs}
+        pairs = whole[name] if name in whole else getattr(self.split(spec), name)
         if not pairs:
             raise InputError(f"{self.name} has no {name} split; use val, which is drawn by seed.")
         return list(pairs)
@@ -157,6 +228,11 @@ class SplitChoice:
     name: str
     spec: SplitSpec
 
+    @property
+    def is_drawn(self) -> bool:
+        """True if its pairs depend on ``spec`` where the dataset has no validation split."""
+        return self.name in ("train", "val")
+
     @cached_property
     def pairs(self) -> list[Pair]:
         """The pairs of the split.
@@ -167,14 +243,24 @@ class SplitChoice:
         return self.dataset.pairs_of(self.name, self.spec)
 
 
-def open_dataset(sources: str | Path | Sequence[str | Path], on_progress: Callable[[int, int], None] | None = None) -> Dataset:
+def open_dataset(
+    sources: str | Path | Sequence[str | Path],
+    on_progress: Callable[[int, int], None] | None = None,
+    *,
+    images: Names = None,
+    masks: Names = None,
+    lesion: str | int | None = None,
+) -> Dataset:
     """Open one folder, several folders joined, or the built-in ``sample``, which is made at its first use.
 
     Only file names are read here; `seg_core.data.check` reads the files.
 
     Args:
-        sources: a folder, several, or ``sample``.
+        sources: a folder, several, or ``sample``; each as `seg_core.data.source.Source` reads it.
         on_progress: gets how many pairs of the sample are made, and how many there will be.
+        images: the folders of photographs in each source, where their names do not tell.
+        masks: likewise the folders of masks.
+        lesion: the value, number or name of the class in the masks that is the lesion.
 
     Raises:
         InputError: if no source is given, one is given twice, a folder is missing or has none of the known layouts, or the
@@ -183,8 +269,12 @@ def open_dataset(sources: str | Path | Sequence[str | Path], on_progress: Callab
     given = [sources] if isinstance(sources, str | Path) else list(sources)
     if not given:
         raise InputError(f"No data was named; give a folder, several, or {SAMPLE!r}.")
-    cleaned = [clean_source(source) for source in given]
+    parsed = [Source.parse(source) for source in given]
+    if (images, masks, lesion) != (None, None, None):
+        parsed = [source.with_choices(images, masks, lesion) for source in parsed]
+    cleaned = [str(source) for source in parsed]
     if twice := [source for source in cleaned if cleaned.count(source) > 1]:
         raise InputError(f"{twice[0]} is given twice; name each folder once.")
-    listings = tuple(list_folder(sample_folder(on_progress) if source == SAMPLE else Path(source)) for source in cleaned)
+    folders = (Source(str(sample_folder(on_progress))) if source.folder == SAMPLE else source for source in parsed)
+    listings = tuple(list_folder(source) for source in folders)
     return Dataset(tuple(cleaned), listings)

@@ -25,12 +25,18 @@ def file_facts(file: Path) -> str:
 def pair_facts(pairs: Sequence[Pair]) -> np.ndarray:
     """Return (N, 4) int64 for N pairs: the photograph's size in bytes and modification time in ns, then the mask's.
 
+    Of several masks, the sizes are added and the times joined by exclusive or, so that a change of any of them shows.
+
     Raises:
         InputError: if a file went away since the dataset was opened.
     """
     facts = np.empty((len(pairs), 4), np.int64)
     for row, pair in zip(facts, pairs, strict=True):
-        row[:] = (*_size_and_time(pair.image), *_size_and_time(pair.mask))
+        size, modified = _size_and_time(pair.mask)
+        for mask in pair.more_masks:
+            more, also_modified = _size_and_time(mask)
+            size, modified = size + more, modified ^ also_modified
+        row[:] = (*_size_and_time(pair.image), size, modified)
     return facts
 
 

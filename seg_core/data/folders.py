@@ -1,79 +1,88 @@
-"""The photograph and mask pairs of a folder, in ISIC's layout or in the generic one."""
+"""The photograph and mask pairs of a dataset's folder."""
 
 from __future__ import annotations
 
 import os
-import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Literal
 
-from seg_core.common.home import expanded
 from seg_core.common.text import legible
-from seg_core.errors import InputError
+from seg_core.data.archive import is_archive, unpacked
+from seg_core.data.layouts import MASK_ENDINGS, PHOTO_ENDINGS, Part, find_parts
+from seg_core.data.pairing import Name, Rule, match_names
+from seg_core.data.source import Source
+from seg_core.data.tree import ending, stem
+from seg_core.data.words import PHOTOS, SPLITS, SplitName
+from seg_core.errors import InputError, some_of
 
-SAMPLE = "sample"
-"""The dataset source that names the built-in sample instead of a folder."""
-
-SplitName = Literal["train", "val", "test"]
-SPLITS: tuple[SplitName, ...] = ("train", "val", "test")
-PHOTO_ENDINGS = {".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp", ".webp"}
-MASK_ENDINGS = {".png", ".bmp", ".tif", ".tiff", ".gif", ".jpg", ".jpeg"}
-MASK_SUFFIXES = ("segmentation", "mask", "lesion")
-"""Optional end of a mask's name, after its photograph's name and an underscore."""
-
-LAYOUTS = (
-    "ISIC's folders (…_Training_Data with …_Training_GroundTruth, likewise Test) "
-    "or images/ and masks/ with the same file names, alone or below train/, val/ and test/"
-)
-
-# ISBI2016_ISIC_Part1_Training_Data, ISIC-2017_Test_v2_Part1_GroundTruth, ISIC2018_Task1-2_Training_Input and the like. The
-# challenges' other parts and tasks, which may lie beside them, hold no masks of lesions.
-_ISIC = re.compile(
-    r"(?:ISBI2016_ISIC_Part1|ISIC-2017|ISIC2018_Task1(?:-2)?)_(Training|Validation|Test)(?:_v\d)?(?:_Part1)?_(Data|Input|GroundTruth)",
-    re.I,
-)
-_ISIC_SPLITS: dict[str, SplitName] = {"training": "train", "validation": "val", "test": "test"}
-_MASK_SUFFIX = re.compile(f"_({'|'.join(MASK_SUFFIXES)})$", re.I)
+__all__ = ["MASK_ENDINGS", "PHOTO_ENDINGS", "SPLITS", "Listing", "Pair", "SplitName", "list_folder", "list_images"]
 
 
 @dataclass(frozen=True)
 class Pair:
-    """One photograph with its mask; ``id`` is the photograph's file name, made legible, ``split`` the dataset's own split."""
+    """One photograph with its mask; ``id`` is the photograph's file name, made legible, ``split`` the dataset's own split.
+
+    Several masks of one photograph are read as one by `seg_core.data.truth.read_truth`.
+    """
 
     id: str
     image: Path
     mask: Path
     split: SplitName
+    more_masks: tuple[Path, ...] = ()
+
+    @property
+    def masks(self) -> tuple[Path, ...]:
+        """All its mask files."""
+        return self.mask, *self.more_masks
 
 
 @dataclass(frozen=True)
 class Listing:
-    """The contents of a folder: pairs, and files without a partner."""
+    """The contents of a folder: pairs, files without a partner, and lines for the user about how the pairs were found."""
 
     pairs: list[Pair]
     without_mask: list[Path]
+    """Photographs that should train or validate."""
     without_photo: list[Path]
+    untested: list[Path] = field(default_factory=list)
+    """Photographs of the test split without a mask, which need none: challenges publish their test photographs so."""
+    notes: list[str] = field(default_factory=list)
 
 
-def list_folder(folder: Path) -> Listing:
-    """Return the pairs below ``folder``, by split and then by id, and the files without a partner.
+def list_folder(source: Source | str | Path) -> Listing:
+    """Return the pairs of a source, by split and then by id, and the files without a partner.
 
     Raises:
-        InputError: if the folder is missing or has none of the known layouts.
+        InputError: if the folder or archive is missing or cannot be read, or its names do not tell photographs from masks.
     """
-    folder = expanded(folder)
-    listing = Listing([], [], [])
+    source = source if isinstance(source, Source) else Source.parse(source)
+    folder = Path(source.folder)
     try:
+        if is_archive(folder):
+            folder = unpacked(folder, PHOTO_ENDINGS | MASK_ENDINGS | {".txt"})
         if not folder.is_dir():
             raise InputError(f"There is no folder {folder}; check the path.")
-        for split, photos, masks in _split_folders(folder):
-            _match(split, photos, masks, listing)
+        parts = find_parts(source, folder)
     except OSError as error:
-        raise InputError(f"The folder {folder} cannot be read ({error.strerror}); check the path.") from None
-    if not (listing.pairs or listing.without_mask or listing.without_photo):
-        raise InputError(f"{folder} holds no photographs with masks; it needs {LAYOUTS}.")
+        raise InputError(f"The folder {source.folder} cannot be read ({error.strerror}); check the path.") from None
+    listing = Listing([], [], [], notes=list(parts.notes))
+    photos, masks = _by_split(parts.photos), _by_split(parts.masks)
+    rules: list[Rule] = []
+    for split in (*SPLITS, None):
+        _match(photos[split], masks[split], listing, split, rules)
+    for split in SPLITS:  # one folder of masks for several splits, or the other way
+        _match(photos[split], masks[None], listing, split, rules)
+        _match(photos[None], masks[split], listing, split, rules)
+    for split, files in photos.items():
+        (listing.untested if split == "test" else listing.without_mask).extend(file.path for file in files)
+    listing.without_photo.extend(file.path for files in masks.values() for file in files)
+    listing.pairs.sort(key=lambda pair: (SPLITS.index(pair.split), stem(pair.image.name)))
+    joined = [pair.id for pair in listing.pairs if pair.more_masks]
+    if joined:
+        listing.notes.append(f"Several masks of one photograph are joined, for {len(joined):,}: {some_of(joined)}.")
     return listing
 
 
@@ -86,71 +95,116 @@ def list_images(folder: Path) -> list[Path]:
     try:
         if not folder.is_dir():
             raise InputError(f"There is no folder {folder}; check the path.")
-        return list(_files([folder], PHOTO_ENDINGS | MASK_ENDINGS))
+        return list(_files(folder, PHOTO_ENDINGS | MASK_ENDINGS))
     except OSError as error:
         raise InputError(f"The folder {folder} cannot be read ({error.strerror}); check the path.") from None
 
 
-def clean_source(source: str | Path) -> str:
-    """Return a dataset source, as typed or pasted, as an absolute path without quotes and ``~``; ``sample`` stays.
+def _files(folder: Path, endings: set[str]) -> Iterator[Path]:
+    with os.scandir(folder) as entries:
+        files = (entry for entry in entries if ending(entry.name) in endings and not entry.name.startswith("."))
+        names = sorted(entry.name for entry in files if entry.is_file())
+    yield from (folder / name for name in names)
 
-    Raises:
-        InputError: if it is empty or cannot be a path.
+
+@dataclass(frozen=True)
+class _File:
+    path: Path
+    name: Name
+    id: str
+
+
+def _by_split(parts: Sequence[Part]) -> dict[SplitName | None, list[_File]]:
+    """Return the files of each split, by name."""
+    files: dict[SplitName | None, list[_File]] = {split: [] for split in (*SPLITS, None)}
+    for split, of_split in files.items():
+        named = [(part.folder / name, (part.place, stem(name))) for part in parts if part.split == split for name in part.names]
+        places = Counter(own for _, own in {name for _, name in named})
+        of_split += (
+            _File(path, name, _id(name, places[name[1]] > 1)) for path, name in sorted(named, key=lambda each: each[1][1])
+        )
+    return files
+
+
+def _id(name: Name, is_in_several_places: bool) -> str:
+    """Return the stem; where it says too little, with the place before it, such as ``patient7_photo``."""
+    place, own = name
+    if place and own.lower() in PHOTOS:
+        own = place
+    elif place and is_in_several_places:
+        own = f"{place}_{own}"
+    return legible(own.replace("/", "_"))
+
+
+@dataclass
+class _Group:
+    """Photographs of one name, nearly always one, with the masks of that name and those that are joined with them."""
+
+    photos: list[_File] = field(default_factory=list)
+    masks: list[_File] = field(default_factory=list)
+    further: list[_File] = field(default_factory=list)
+
+
+_Groups = tuple[list[_Group], list[str]]
+"""What belongs together, and lines for the user about how it was found."""
+
+
+def _match(photos: list[_File], masks: list[_File], listing: Listing, split: SplitName | None, rules: list[Rule]) -> None:
+    """Move what belongs together from the files to the pairs of the listing.
+
+    Files of one place are matched first, by their names or as they lie there alone, then all others by their names.
     """
-    text = str(source).strip().strip("'\"").strip()
-    if not text:
-        raise InputError(f"The name of a data folder is empty; give a folder or {SAMPLE!r}.")
-    if text == SAMPLE:
-        return text
-    try:
-        return str(Path(text).expanduser().resolve())
-    except (
-        OSError,
-        RuntimeError,
-        ValueError,
-    ) as error:  # unknown user after ~, loop of links, forbidden character
-        raise InputError(f"The data folder {text!r} cannot be found ({error}); check the path.") from None
+    for step in (_in_place, _by_case, _anywhere):
+        if photos and masks:
+            groups, notes = step(photos, masks, rules)
+            listing.pairs.extend(pair for group in groups for pair in _pairs(group, split or "train"))
+            listing.notes.extend(note for note in notes if note not in listing.notes)
+            used = {file.path for group in groups for file in (*group.photos, *group.masks, *group.further)}
+            photos[:], masks[:] = ([file for file in files if file.path not in used] for files in (photos, masks))
 
 
-def _split_folders(folder: Path) -> Iterator[tuple[SplitName, list[Path], list[Path]]]:
-    """Yield each split that is there, with its folders of photographs and of masks."""
-    subfolders = sorted(path for path in folder.iterdir() if path.is_dir())
-    named = [(found, path) for path in subfolders if (found := _ISIC.fullmatch(path.name))]
-    for split in SPLITS:
-        of_split = [(found[2].lower(), path) for found, path in named if _ISIC_SPLITS[found[1].lower()] == split]
-        if of_split:
-            masks = [path for kind, path in of_split if kind == "groundtruth"]
-            yield split, [path for kind, path in of_split if kind != "groundtruth"], masks
-    if (folder / "images").is_dir():
-        yield "train", [folder / "images"], [folder / "masks"]
-    for split in SPLITS:
-        if (folder / split / "images").is_dir():
-            yield split, [folder / split / "images"], [folder / split / "masks"]
-
-
-def _match(split: SplitName, photo_folders: list[Path], mask_folders: list[Path], listing: Listing) -> None:
-    photos = [path for path in _files(photo_folders, PHOTO_ENDINGS) if not path.stem.endswith("_superpixels")]
-    photos.sort(key=lambda path: path.stem)
-    stems = {path.stem for path in photos}
-    masks: dict[str, list[Path]] = {}
-    for path in _files(mask_folders, MASK_ENDINGS):
-        id = path.stem if path.stem in stems else _MASK_SUFFIX.sub("", path.stem)
-        masks.setdefault(id, []).append(path)
+def _pairs(group: _Group, split: SplitName) -> Iterator[Pair]:
     # Two photographs or two masks of one id make two pairs, which `seg_core.data.check` reports.
-    listing.pairs.extend(Pair(legible(photo.stem), photo, mask, split) for photo in photos for mask in masks.get(photo.stem, []))
-    listing.without_mask.extend(photo for photo in photos if photo.stem not in masks)
-    listing.without_photo.extend(mask for id in sorted(masks.keys() - stems) for mask in masks[id])
+    masks, further = group.masks or group.further[:1], group.further if group.masks else group.further[1:]
+    for photo in group.photos:
+        for first, mask in enumerate(masks):
+            more = () if first else tuple(file.path for file in further)
+            yield Pair(photo.id, photo.path, mask.path, split, more)
 
 
-def _files(folders: list[Path], endings: set[str]) -> Iterator[Path]:
-    for folder in folders:
-        if folder.is_dir():
-            with os.scandir(folder) as entries:  # tells files from folders without another call for each
-                files = (entry for entry in entries if _ending(entry.name) in endings and not entry.name.startswith("."))
-                names = sorted(entry.name for entry in files if entry.is_file())
-            yield from (folder / name for name in names)
+def _in_place(photos: Sequence[_File], masks: Sequence[_File], rules: list[Rule]) -> _Groups:
+    return _by_name(photos, masks, [file.name for file in photos], [file.name for file in masks], rules)
 
 
-def _ending(name: str) -> str:
-    """Return the last dot of a name and what follows it, in lower case."""
-    return os.path.splitext(name)[1].lower()  # noqa: PTH122 - a Path for each of 200,000 names takes seconds
+def _anywhere(photos: Sequence[_File], masks: Sequence[_File], rules: list[Rule]) -> _Groups:
+    """Match by names alone; where these occur in several places, the ids do too, which is reported."""
+    photos = [replace(file, id=legible(file.name[1])) for file in photos]
+    photo_names, mask_names = ([("", file.name[1]) for file in files] for files in (photos, masks))
+    return _by_name(photos, masks, photo_names, mask_names, rules)
+
+
+def _by_name(
+    photos: Sequence[_File], masks: Sequence[_File], photo_names: list[Name], mask_names: list[Name], rules: list[Rule]
+) -> _Groups:
+    matching = match_names(dict.fromkeys(photo_names), dict.fromkeys(mask_names), rules=rules)
+    groups: dict[Name, _Group] = {}
+    for file, name in zip(masks, mask_names, strict=True):
+        if photo := matching.photo_of.get(name):
+            group = groups.setdefault(photo, _Group())
+            (group.further if name in matching.further else group.masks).append(file)
+    for file, name in zip(photos, photo_names, strict=True):
+        if name in groups:
+            groups[name].photos.append(file)
+    return list(groups.values()), matching.notes
+
+
+def _by_case(photos: Sequence[_File], masks: Sequence[_File], rules: list[Rule]) -> _Groups:
+    """Match the masks in a folder per case to its one photograph, whatever their names."""
+    groups: dict[str, _Group] = {}
+    for file in photos:
+        groups.setdefault(file.name[0], _Group()).photos.append(file)
+    for file in masks:
+        groups.setdefault(file.name[0], _Group()).further.append(file)
+    alone = [group for place, group in groups.items() if place and len(group.photos) == 1 and group.further]
+    note = "Where a folder holds one photograph, the masks in it are its own, whatever their names."
+    return alone, [note] if alone else []

@@ -11,7 +11,7 @@ import numpy as np
 
 from seg_core.common.parallel import ordered_map
 from seg_core.data.folders import Pair
-from seg_core.data.image import read_mask
+from seg_core.data.truth import read_truth
 from seg_core.errors import InputError, some_of
 from seg_core.evaluation.boundary import boundary_scores
 from seg_core.evaluation.result import Evaluation
@@ -104,7 +104,7 @@ def _missing(predictor: Predictor, pairs: Sequence[Pair], *, allow_missing: bool
 
 
 def _count_image(predictor: Predictor, thresholds: np.ndarray, pair: Pair) -> tuple[ImageCounts, Prediction]:
-    truth, _ = read_mask(pair.mask)
+    truth, _ = read_truth(pair)
     prediction = predictor.predict_pair(pair)
     if truth.shape[::-1] != prediction.size:
         raise InputError(f"{pair.image.name} and {pair.mask.name} differ in size; export the mask at the photograph's size.")

@@ -14,7 +14,8 @@ from PIL import Image
 from seg_core import metrics
 from seg_core.common.parallel import ordered_map
 from seg_core.data.folders import Pair
-from seg_core.data.image import read_image, read_mask
+from seg_core.data.image import read_image
+from seg_core.data.truth import read_truth
 from seg_core.prediction.checkpoint import Checkpoint
 
 LONGEST_SIDE = 1024
@@ -105,7 +106,7 @@ def open_pair(pair: Pair) -> tuple[np.ndarray, np.ndarray]:
     """
     image = read_image(pair.image)
     image.thumbnail((LONGEST_SIDE, LONGEST_SIDE), Image.Resampling.LANCZOS)
-    return np.asarray(image), _scaled(read_mask(pair.mask)[0], image.size)
+    return np.asarray(image), _scaled(read_truth(pair)[0], image.size)
 
 
 def bare_skin(photo: np.ndarray, lesion: np.ndarray) -> np.ndarray | None:

@@ -17,6 +17,7 @@ from seg_core.common.parallel import ordered_map
 from seg_core.data.dataset import open_dataset
 from seg_core.data.folders import Pair
 from seg_core.data.image import write_mask
+from seg_core.data.scan.copies import keep_copies
 from seg_core.data.scan.duplicates import near_duplicates
 from seg_core.errors import InputError
 from seg_core.jobs.job import Job, Kind, Request
@@ -37,6 +38,7 @@ def _scan(job: Job, advance: Advance) -> str:
     dataset = open_dataset(job.arguments["sources"], lambda done, total: advance(done, total, "Drawing the sample photographs"))
     seen = scan_dataset(dataset, lambda done, total: advance(done, total, "Scanning the photographs"))
     found = near_duplicates(seen, on_progress=lambda done, total: advance(done, total, "Comparing the photographs"))
+    keep_copies(dataset, found)
     with new_result(job.request) as folder:
         seen.save(folder / "scan.npz")
         (folder / "duplicates.json").write_text(json.dumps([asdict(each) for each in found]), encoding="utf-8")
@@ -52,10 +54,11 @@ def _evaluate(job: Job, advance: Advance) -> str:
     advance(0, len(split.pairs), "Loading the model")
     predictor = _open_predictor(model, split.pairs, tta=job.arguments["tta"])
     with new_result(job.request) as folder:
-        images: list[dict[str, str]] = []
+        images: list[dict[str, object]] = []
 
         def keep(pair: Pair, prediction: Prediction) -> None:
-            images.append({"id": pair.id, "image": str(pair.image), "mask": str(pair.mask)})
+            more = {"more_masks": [str(mask) for mask in pair.more_masks]} if pair.more_masks else {}
+            images.append({"id": pair.id, "image": str(pair.image), "mask": str(pair.mask), **more})
             Image.fromarray(prediction.picture(PICTURE_SIDE)).save(folder / f"{len(images):05d}.png")
 
         def progress(done: int, total: int) -> None:

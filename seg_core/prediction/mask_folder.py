@@ -19,8 +19,9 @@ from PIL import Image
 
 from seg_core.common.home import expanded
 from seg_core.common.text import legible
-from seg_core.data.folders import MASK_SUFFIXES, Pair, list_images
+from seg_core.data.folders import Pair, list_images
 from seg_core.data.image import open_image, read_grey, upright_size
+from seg_core.data.pairing import MASK_SUFFIXES
 from seg_core.errors import InputError, some_of
 from seg_core.prediction.predictor import Prediction
 

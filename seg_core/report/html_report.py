@@ -9,8 +9,7 @@ from pathlib import Path
 from markupsafe import Markup
 
 from seg_core.common.atomic_file import atomic_file
-from seg_core.common.colours import run_colour
-from seg_core.evaluation.tables import PAIRING_NOTE, PAIRING_TITLES, best, cell, cost_cells, margin, pairing_cells
+from seg_core.evaluation.tables import COSTS, PAIRING_NOTE, PAIRING_TITLES, best, cell, cost_cells, margin, pairing_cells
 from seg_core.report.content import gather
 from seg_core.report.scoring import Advance, FindEvaluation, find_nothing
 from seg_core.report.templates import load_template
@@ -28,7 +27,7 @@ def write_report(
     """Write the HTML report on runs, whole or not at all; models without a kept evaluation are evaluated on the way.
 
     Args:
-        runs: in the order in which they appear; colours follow it.
+        runs: in the order in which they appear.
         store: where they are from.
         target: the HTML file.
         on_progress: called with (done, total, step).
@@ -40,10 +39,10 @@ def write_report(
     text = load_template("report.html.jinja").render(
         content=gather(runs, store, on_progress, find_evaluation),
         plotly=_plotly(),
-        colour=run_colour,
         best=best,
         cell=cell,
         margin=margin,
+        costs=COSTS,
         cost_cells=cost_cells,
         pairing_cells=pairing_cells,
         pairing_titles=PAIRING_TITLES,

@@ -9,7 +9,8 @@ from pathlib import Path
 from sqlalchemy import Connection, func, insert, select, update
 
 from seg_core.config import LONGEST_RUN, Config
-from seg_core.data.folders import clean_source
+from seg_core.data.groups import place_of
+from seg_core.data.source import clean_source
 from seg_core.errors import InputError
 from seg_core.runs import rows
 from seg_core.runs.annotations import clean_name, clean_tags
@@ -83,7 +84,7 @@ class RunQueue:
             group: the number of the first run of the group it belongs to.
 
         Raises:
-            InputError: if the name or a tag is too long or no source is given.
+            InputError: if the name or a tag is too long, no source is given, or the file with the groups is not there.
         """
         with self._database.write() as connection:
             return _add(connection, name, config, sources, tags, foreground, group)
@@ -189,7 +190,7 @@ def _add(
     values = {
         "name": clean_name(name),
         "status": "queued",
-        "config": config.model_dump(mode="json"),
+        "config": config.model_dump(mode="json") | {"groups": place_of(config.groups, cleaned)},
         "sources": cleaned,
         "created": now,
         "queued": now,

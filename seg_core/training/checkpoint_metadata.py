@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from pathlib import PurePath
 
 import torch
 
@@ -31,7 +32,7 @@ def checkpoint_metadata(
         "format": FORMAT_VERSION,
         "name": name,
         "label": f"{config.label} ({config.recipe})",
-        "config": config.model_dump(),
+        "config": config.model_dump() | {"groups": _without_folders(config.groups)},
         "parameters": count_parameters(network),
         "normalisation": {"mean": list(MEAN), "std": list(STD)},
         "dataset": dataset,
@@ -46,3 +47,8 @@ def checkpoint_metadata(
         "versions": versions(),
         "created": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
     }
+
+
+def _without_folders(groups: str) -> str:
+    """Return ``FILE.csv:COLUMN`` without a path that is private to this machine; one within the dataset stays."""
+    return PurePath(groups).name if PurePath(groups).is_absolute() else groups

@@ -22,12 +22,14 @@ pytestmark = pytest.mark.browser
 
 # The address of each page, and what is there when it is complete.
 PAGES = {
-    "train": ("/", "text=Every photograph has its mask"),
+    "home": ("/", ".wipe canvas[data-drawn]"),
+    "train": ("/train", "text=Every photograph has its mask"),
     "monitor": ("/monitor?run=1&run=2", ".mask-timeline canvas[aria-label]"),
     "data": ("/data?data={data}", ".gallery img"),
     "report": ("/report", ".live-charts .main-svg"),
     "compare": ("/compare?data={data}", "text=Evaluate"),
     "predict": ("/predict", "iframe"),
+    "about": ("/about?doc=docs/models.md", "text=The models that ship"),
 }
 
 # While its script runs, Streamlit may show parts of the page pale.

@@ -33,7 +33,7 @@ def test_a_group_is_launched_watched_and_compared_as_one(
 ) -> None:
     data = make_dataset(tmp_path / "grouped", train=8, test=4)
     store = RunStore(app_server.home / "lesionlab.db")
-    page.goto(app_server.url)
+    page.goto(f"{app_server.url}/train")
     page.get_by_text("My folders").click()
     page.get_by_role("textbox", name="Folders").fill(str(data))
     page.get_by_role("textbox", name="Folders").press("Control+Enter")

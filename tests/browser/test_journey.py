@@ -60,7 +60,7 @@ def press(page: Page, name: str) -> None:
 
 
 def launch(page: Page, app: AppProcess, data: Path, variant: str, epochs: int) -> None:
-    page.goto(app.url)
+    page.goto(f"{app.url}/train")
     page.get_by_text("My folders").click()
     folders = page.get_by_role("textbox", name="Folders")
     folders.fill(f"'{data}'")
@@ -234,7 +234,7 @@ def test_a_link_to_a_run_that_is_gone_says_so(page: Page, app: AppProcess, data:
 
 
 def test_a_folder_that_is_none_gets_one_sentence(page: Page, app: AppProcess) -> None:
-    page.goto(app.url)
+    page.goto(f"{app.url}/train")
     page.get_by_text("My folders").click()
     folders = page.get_by_role("textbox", name="Folders")
     folders.fill("/nowhere/at/all")

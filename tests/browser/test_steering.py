@@ -115,7 +115,7 @@ def look_elsewhere(page: Page) -> None:
 
 
 def test_the_form_stays_while_another_page_is_looked_at(page: Page, app_server: AppProcess, data: Path) -> None:
-    page.goto(app_server.url)
+    page.goto(f"{app_server.url}/train")
     name, epochs = page.get_by_role("textbox", name="Name"), page.get_by_role("spinbutton", name="Epochs")
     folders, variant = page.get_by_role("textbox", name="Folders"), page.get_by_role("radio", name="Model 1")
     page.get_by_role("radio", name="My folders").click()
@@ -150,7 +150,7 @@ def test_a_clone_begins_a_form_once_and_it_can_be_emptied(
         expect(said).to_be_visible(timeout=SLOW)
         expect(name).to_have_value("cloned")
 
-    page.goto(app_server.url)
+    page.goto(f"{app_server.url}/train")
     clone()
     name.fill("changed")
     name.press("Tab")
@@ -330,7 +330,7 @@ def test_the_queue_keeps_its_order_when_the_app_is_killed(page: Page, tmp_path: 
 def test_what_a_training_would_refuse_is_not_launched(page: Page, app_server: AppProcess, tmp_path: Path) -> None:
     folder = make_dataset(tmp_path / "flawed", train=6, test=2)
     (folder / "train" / "masks" / "ISIC_0000001.png").unlink()
-    page.goto(app_server.url)
+    page.goto(f"{app_server.url}/train")
     page.get_by_text("My folders").click()
     folders = page.get_by_role("textbox", name="Folders")
     folders.fill(str(folder))

@@ -10,7 +10,8 @@ import pytest
 from seg_core.config import SplitSpec
 from seg_core.data.check import check_names
 from seg_core.data.dataset import Dataset, open_dataset
-from seg_core.data.folders import clean_source, list_folder
+from seg_core.data.folders import list_folder
+from seg_core.data.source import clean_source
 from seg_core.errors import InputError
 from tests.helpers import SHARED_DATA, find_pairs, make_dataset
 
@@ -99,7 +100,9 @@ def test_a_folder_that_is_missing_or_of_no_known_layout_is_refused(tmp_path: Pat
     with pytest.raises(InputError, match=f"There is no folder {tmp_path}/gone; check the path"):
         open_dataset(tmp_path / "gone")
     touch(tmp_path / "photos" / "a.jpg")
-    with pytest.raises(InputError, match=f"{tmp_path} holds no photographs with masks; it needs .*images/ and masks/"):
+    with pytest.raises(
+        InputError, match=rf"{tmp_path} holds no photographs with masks .*photos/ \(1 image\): .*images/ and masks/"
+    ):
         open_dataset(tmp_path)
     with pytest.raises(InputError, match="There is no folder"):
         open_dataset(tmp_path / "photos" / "a.jpg")

@@ -16,7 +16,7 @@ import pytest
 from PIL import Image
 
 from seg_core.common.home import PROJECT
-from seg_core.data import check
+from seg_core.data import check, truth
 from seg_core.data.dataset import open_dataset
 from seg_core.data.image import write_mask
 from seg_core.data.scan.dataset_scan import FINGERPRINT_SIZE, Scan, scan_dataset
@@ -204,8 +204,8 @@ def test_every_pair_is_decoded_once(data: Path, monkeypatch: pytest.MonkeyPatch)
 
         return counted
 
-    for name in ("read_reduced", "read_mask"):
-        monkeypatch.setattr(check, name, counting(getattr(check, name)))
+    for module, name in ((check, "read_reduced"), (truth, "read_mask")):
+        monkeypatch.setattr(module, name, counting(getattr(module, name)))
     scan_dataset(open_dataset(data))
     photos_and_masks = [f"ISIC_000000{number}.{ending}" for number in (0, 1, 2) for ending in ("jpg", "png")]
     assert sorted(opened) == [name for name in photos_and_masks if name != "ISIC_0000001.png"]

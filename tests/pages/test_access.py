@@ -211,7 +211,7 @@ def test_a_malformed_authorization_is_401(header: str) -> None:
     ["//evil.example", "https://evil.example", "/\\evil.example", "/\t/evil.example", "/a\r\nSet-Cookie: x=1", "", "monitor"],
 )
 def test_signing_in_leads_nowhere_else(target: str) -> None:
-    assert local_path(target) == "/"
+    assert local_path(target, "") == "/"
     assert sign_in(guard(), next=target).headers["location"] == "/"
 
 

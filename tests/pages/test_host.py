@@ -20,6 +20,7 @@ import pytest
 
 from app import continuing_runs, listen, main
 from pages.live.plotly import PLOTLY_URL
+from pages.server.browser import has_browser
 from pages.shared.theme import DARK, FONT, LIGHT, RADIUS
 from seg_core.common.home import PROJECT
 from seg_core.config import Config
@@ -54,15 +55,45 @@ def test_predictor_is_found_without_its_slash(client: httpx.Client) -> None:
     assert "gradio" in answer.text
 
 
-def test_the_first_page_is_found_by_its_name(client: httpx.Client) -> None:
-    assert client.get("/train?clone=3&x=a%20b").headers["location"] == "/?clone=3&x=a%20b"
-    assert client.get("/train").headers["location"] == "/"
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("/?clone=3&x=a%20b", "/train?clone=3&x=a%20b"),  # Train once was the first page
+        ("/?form=2&clone=g3", "/train?form=2&clone=g3"),
+        ("/?clone=", "/train?clone="),
+        ("/home", "/"),  # Streamlit serves it at / alone
+        ("/home?x=1", "/?x=1"),
+    ],
+)
+def test_older_addresses_lead_on(client: httpx.Client, old: str, new: str) -> None:
+    answer = client.get(old)
+    assert (answer.status_code, answer.headers["location"]) == (307, new)
 
 
-@pytest.mark.parametrize("path", ["/", "/monitor", "/predict", "/report"])
+@pytest.mark.parametrize("path", ["/", "/?x=1", "/train?clone=3", "/monitor", "/predict", "/report"])
 def test_pages_are_served(client: httpx.Client, path: str) -> None:
     answer = client.get(path)
     assert (answer.status_code, answer.headers["content-type"]) == (200, "text/html; charset=utf-8")
+
+
+@pytest.mark.parametrize(
+    ("terminal", "platform", "environment", "there"),
+    [
+        (True, "linux", {"DISPLAY": ":0"}, True),
+        (True, "linux", {"WAYLAND_DISPLAY": "wayland-0"}, True),
+        (True, "darwin", {}, True),
+        (True, "linux", {}, False),
+        (True, "linux", {"DISPLAY": ":0", "CI": "true"}, False),
+        (True, "linux", {"DISPLAY": "localhost:10", "SSH_CONNECTION": "192.0.2.1 1 192.0.2.2 22"}, False),
+        (True, "darwin", {"SSH_TTY": "/dev/ttys1"}, False),
+        (False, "linux", {"DISPLAY": ":0"}, False),
+    ],
+)
+def test_a_browser_opens_on_a_desktop_alone(
+    monkeypatch: pytest.MonkeyPatch, terminal: bool, platform: str, environment: dict[str, str], there: bool
+) -> None:
+    monkeypatch.setattr("sys.stdout.isatty", lambda: terminal)
+    assert has_browser(environment, platform) is there
 
 
 def test_plotly_is_our_own_and_kept(client: httpx.Client) -> None:
@@ -82,7 +113,7 @@ def test_drawings_are_served_and_nothing_else(client: httpx.Client) -> None:
 
 def test_api_documentation_loads_nothing_from_elsewhere(client: httpx.Client) -> None:
     text = client.get("/api/docs").text
-    assert re.findall(r'(?:src|href)="(?!/)[^"]*"', text) == []
+    assert re.findall(r'(?:src|href)="(?!/|\.\./assets/)[^"]*"', text) == []
     for asset in re.findall(r'(?:src|href)="(/[^"]*)"', text):
         assert client.get(asset).status_code == 200
     assert "/api/health" in client.get("/api/openapi.json").json()["paths"]

@@ -14,9 +14,9 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from seg_core.data.folders import clean_source
 from seg_core.data.isic2016.download import Downloader, discard_part, part_of
 from seg_core.data.isic2016.unpacking import BadArchive, no_room, unfinished, unpack
+from seg_core.data.source import clean_source
 from seg_core.errors import InputError
 
 URL = "https://isic-challenge-data.s3.amazonaws.com/2016"

@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image
 
 from seg_core.common.atomic_file import atomic_file
-from seg_core.data.check import Problem, check_names, load_pairs
+from seg_core.data.check import LoadedPair, Problem, check_names, load_pairs
 from seg_core.data.dataset import Dataset
 from seg_core.data.folders import SplitName
 from seg_core.errors import InputError
@@ -104,7 +104,12 @@ def scan_dataset(dataset: Dataset, on_progress: Callable[[int, int], None] | Non
     pair_problems: list[list[Problem]] = []
     for index, loaded in enumerate(load_pairs(pairs, FINGERPRINT_SIZE, on_progress)):
         sizes[index], areas[index] = loaded.photo_size, loaded.lesion_area
-        fingerprints[index] = np.asarray(Image.fromarray(loaded.image).convert("L"))
+        fingerprints[index] = fingerprint_of(loaded)
         pair_problems.append(loaded.problems)
     ids, splits = [pair.id for pair in pairs], [pair.split for pair in pairs]
     return Scan(ids, splits, sizes, areas, fingerprints, pair_problems, check_names(dataset))
+
+
+def fingerprint_of(loaded: LoadedPair) -> np.ndarray:
+    """Return the photograph (S, S) uint8 in grey, of a pair loaded at ``FINGERPRINT_SIZE``."""
+    return np.asarray(Image.fromarray(loaded.image).convert("L"))

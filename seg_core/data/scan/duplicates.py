@@ -64,7 +64,7 @@ class Duplicate:
         return "train" in splits and len(splits) == 2
 
 
-class _Matches(NamedTuple):
+class Matches(NamedTuple):
     """M pairs of photographs, as arrays (M,): indices, the symmetry that fits best, its correlation, and the agreement."""
 
     first: np.ndarray
@@ -73,8 +73,8 @@ class _Matches(NamedTuple):
     correlation: np.ndarray
     agreement: np.ndarray
 
-    def where(self, kept: np.ndarray) -> _Matches:
-        return _Matches(*(values[kept] for values in self))
+    def where(self, kept: np.ndarray) -> Matches:
+        return Matches(*(values[kept] for values in self))
 
 
 class _Forms(NamedTuple):
@@ -103,8 +103,8 @@ def near_duplicates(
     """
     photographs = [Photograph(*each) for each in zip(range(len(scan)), scan.ids, scan.splits, strict=True)]
     duplicates: list[Duplicate] = []
-    for found in _matches(scan, on_progress):
-        duplicates += _duplicates(found.where(found.agreement >= least_agreement), photographs)
+    for found in similar(scan.fingerprints, scan.readable, on_progress, least_agreement):
+        duplicates += _duplicates(found, photographs)
     known = {(duplicate.first.index, duplicate.second.index) for duplicate in duplicates}
     duplicates += _same_ids(scan, photographs, known)
     return sorted(duplicates, key=lambda found: (not found.is_leakage, -found.agreement, found.first.index, found.second.index))
@@ -126,29 +126,41 @@ def leakage(dataset: Dataset, duplicates: Sequence[Duplicate]) -> list[Problem]:
     return problems
 
 
-def _matches(scan: Scan, on_progress: Callable[[int, int], None] | None) -> Iterator[_Matches]:
-    """Yield the pairs of photographs that correlate, block by block, with the agreement of their details."""
-    indices = np.flatnonzero(scan.readable)
-    fingerprints = scan.fingerprints[indices]
-    forms = _Forms(coarse(fingerprints), details(fingerprints))
+def similar(
+    fingerprints: np.ndarray,
+    readable: np.ndarray,
+    on_progress: Callable[[int, int], None] | None = None,
+    least_agreement: float = AGREEMENT,
+) -> Iterator[Matches]:
+    """Yield the pairs of photographs that are the same picture, block by block.
+
+    Args:
+        fingerprints: (N, 64, 64) uint8, as of `seg_core.data.scan.dataset_scan.Scan`.
+        readable: (N,) bool; the others are left out.
+        on_progress: gets how many blocks are compared, and how many there are.
+        least_agreement: of the details of two photographs.
+    """
+    indices = np.flatnonzero(readable)
+    forms = _Forms(coarse(fingerprints[indices]), details(fingerprints[indices]))
     blocks = [np.arange(start, min(start + _BLOCK, len(indices))) for start in range(0, len(indices), _BLOCK)]
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         for done, columns in enumerate(blocks, start=1):
             turned = np.stack([turn(forms.coarse[columns], symmetry).reshape(len(columns), -1) for symmetry in range(8)])
             for found in pool.map(partial(_compare, forms, turned, columns), blocks[:done]):
-                yield found._replace(first=indices[found.first], second=indices[found.second])
+                kept = found.where(found.agreement >= least_agreement)
+                yield kept._replace(first=indices[kept.first], second=indices[kept.second])
             if on_progress:
                 on_progress(done, len(blocks))
 
 
-def _compare(forms: _Forms, turned: np.ndarray, columns: np.ndarray, rows: np.ndarray) -> _Matches:
+def _compare(forms: _Forms, turned: np.ndarray, columns: np.ndarray, rows: np.ndarray) -> Matches:
     """Compare photographs ``rows`` with later ones of ``columns``; ``turned`` (8, C, 1024) are these under all symmetries."""
     correlations = forms.coarse[rows].reshape(len(rows), -1) @ turned.transpose(0, 2, 1)  # (8, rows, columns)
     best = correlations.max(axis=0)
     row, column = np.nonzero((best >= CORRELATION) & (rows[:, None] < columns))
     symmetry = correlations[:, row, column].argmax(axis=0)
     first, second = rows[row], columns[column]
-    return _Matches(first, second, symmetry, best[row, column], forms.agreement(first, second, symmetry))
+    return Matches(first, second, symmetry, best[row, column], forms.agreement(first, second, symmetry))
 
 
 def _same_ids(scan: Scan, photographs: list[Photograph], known: set[tuple[int, int]]) -> Iterator[Duplicate]:
@@ -167,6 +179,6 @@ def _same_ids(scan: Scan, photographs: list[Photograph], known: set[tuple[int, i
             yield Duplicate(first, second, correlations[best], agreeing, OTHER_PICTURE)
 
 
-def _duplicates(matches: _Matches, photographs: list[Photograph]) -> Iterator[Duplicate]:
+def _duplicates(matches: Matches, photographs: list[Photograph]) -> Iterator[Duplicate]:
     for first, second, symmetry, correlation, agreeing in zip(*(values.tolist() for values in matches), strict=True):
         yield Duplicate(photographs[first], photographs[second], correlation, agreeing, TRANSFORMATIONS[symmetry])

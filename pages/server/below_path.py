@@ -1,0 +1,70 @@
+"""The app below a path of a reverse proxy, such as https://example.org/lesionlab/.
+
+Whether the proxy passes the path on or cuts it off, everything behind this middleware sees ASGI's way of saying it: ``path`` is
+whole, ``root_path`` is the part that belongs to the proxy.
+"""
+
+from __future__ import annotations
+
+import re
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.responses import RedirectResponse
+from starlette.types import ASGIApp, Receive, Scope, Send
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
+
+from seg_core.errors import InputError
+
+PREFIX = "x-forwarded-prefix"
+"""The header in which a proxy names the path. Behind this middleware it holds the path that counts, for Streamlit's pages."""
+_PATH = re.compile(r"(/[\w.~-]+)+", re.ASCII)
+
+
+class BelowPath(ProxyHeadersMiddleware):
+    """Outermost ASGI middleware: it reads what a proxy says of the browser's request, and sets the path of the app.
+
+    The path is ``root_path`` or, without one, what the header X-Forwarded-Prefix says. All headers of this kind are believed
+    only from ``trusted_hosts``; X-Forwarded-Host never, since the proxy has to pass on the header Host.
+
+    Args:
+        app: the application behind it.
+        trusted_hosts: addresses of proxies, with commas between them; ``*`` for any.
+        root_path: as `checked_path` returns it.
+    """
+
+    def __init__(self, app: ASGIApp, trusted_hosts: str = "127.0.0.1,::1", root_path: str = "") -> None:
+        super().__init__(app, trusted_hosts)  # type: ignore[arg-type] # uvicorn's types of ASGI are narrower
+        self.root_path = root_path
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # type: ignore[override]
+        if scope["type"] != "lifespan":
+            root, path = self.root_path or self.forwarded(scope), scope["path"]
+            if root and path == root and scope["type"] == "http":
+                await RedirectResponse(f"{root}/")(scope, receive, send)
+                return
+            scope = {**scope, "root_path": root, "headers": list(scope["headers"])}
+            if root and not path.startswith(f"{root}/"):
+                scope |= {"path": root + path, "raw_path": root.encode() + scope["raw_path"]}
+            headers = MutableHeaders(scope=scope)
+            del headers[PREFIX], headers["x-forwarded-host"]
+            if root:
+                headers[PREFIX] = root
+        await super().__call__(scope, receive, send)  # type: ignore[arg-type]
+
+    def forwarded(self, scope: Scope) -> str:
+        """Return the path that a trusted proxy names; empty for none, and for what is no path."""
+        client = scope.get("client")
+        named = Headers(scope=scope).get(PREFIX, "").rstrip("/")
+        return named if _PATH.fullmatch(named) and client and client[0] in self.trusted_hosts else ""
+
+
+def checked_path(text: str) -> str:
+    """Return a path that a user typed as ``/lesionlab``; empty for none or ``/``.
+
+    Raises:
+        InputError: if it is no path of an address.
+    """
+    path = f"/{text.strip().strip('/')}".rstrip("/")
+    if path and not _PATH.fullmatch(path):
+        raise InputError(f"{text!r} is no path to stand below; write it as in --root-path /lesionlab.")
+    return path

@@ -1,0 +1,57 @@
+"""The HTML around Streamlit's pages, which tells the browser below which path the app stands."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from urllib.parse import parse_qs
+
+from starlette._utils import get_route_path
+from starlette.responses import HTMLResponse, RedirectResponse
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+_PAGE = re.compile(r"/[^/.]*")
+_TRAIN_QUERY = {"clone", "form"}
+
+
+class Shell:
+    """ASGI application in front of Streamlit's: it serves the HTML of every page, and passes everything else on.
+
+    Streamlit's script looks for its server below the page's own address first, and fails there with a message on the browser's
+    console; told where the server is, it does not search. `pages/live/elements.js` reads the same place.
+
+    Args:
+        app: Streamlit's application.
+        index: its HTML file.
+    """
+
+    def __init__(self, app: ASGIApp, index: Path) -> None:
+        self.app = app
+        self._begin, self._end = index.read_text(encoding="utf-8").split("<head>", 1)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        path = get_route_path(scope)
+        if scope["type"] != "http" or scope["method"] not in ("GET", "HEAD") or not _PAGE.fullmatch(path):
+            await self.app(scope, receive, send)
+            return
+        base, query = scope.get("root_path", ""), scope["query_string"].decode("latin-1")
+        target = moved(path, query)
+        await (self.page(base) if target is None else RedirectResponse(base + target))(scope, receive, send)
+
+    def page(self, base: str) -> HTMLResponse:
+        """Make the HTML of a page of an app that stands below the path ``base``, such as ``/lesionlab``; empty for none."""
+        place = json.dumps(base)  # a path of `BelowPath` holds no character that could end the script
+        told = f"window.lesionlabBase = {place}; window.__streamlit = {{ BACKEND_BASE_URL: location.origin + {place} }};"
+        return HTMLResponse(f"{self._begin}<head><script>{told}</script>{self._end}", headers={"Cache-Control": "no-cache"})
+
+
+def moved(path: str, query: str) -> str | None:
+    """Return where a page is now that had this address once, or that Streamlit serves at another; None for all others.
+
+    Train was the first page: links with a query of its form still lead to it. Streamlit serves its first page at / alone.
+    """
+    with_query = f"?{query}" if query else ""
+    if path == "/" and _TRAIN_QUERY & parse_qs(query, keep_blank_values=True).keys():
+        return f"/train{with_query}"
+    return f"/{with_query}" if path == "/home" else None

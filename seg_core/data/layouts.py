@@ -1,0 +1,279 @@
+"""Which folders hold photographs and which hold masks, of which split: by the words in their names alone."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from seg_core.data.source import Source
+from seg_core.data.tree import Folder, describe_tree, ending, read_tree, stem
+from seg_core.data.words import LESION, MASKS, OTHER_TASKS, PHOTOS, Kind, Meaning, SplitName, either, meaning
+from seg_core.errors import InputError, some_of
+
+PHOTO_ENDINGS = {".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp", ".webp"}
+MASK_ENDINGS = {".png", ".bmp", ".tif", ".tiff", ".gif", ".jpg", ".jpeg"}
+PICTURES = {
+    *(".heic", ".heif", ".avif", ".jfif", ".jpe", ".jp2", ".jxl", ".gif", ".webp", ".svg", ".psd", ".dcm", ".dicom"),
+    *(".dng", ".cr2", ".cr3", ".nef", ".arw", ".raw", ".npy", ".npz", ".mat", ".nii", ".gz"),
+}
+"""Endings of pictures, so that those which are not read are named."""
+_JPEG = {".jpg", ".jpeg"}
+_IMAGE_SETS: dict[str, SplitName] = {"trainval": "train", "test": "test", "val": "val", "train": "train"}
+"""VOC's lists by name; a later one here takes precedence."""
+
+_WORD, _COUNT = either(LESION | MASKS), r"(?:[ _.-]?\d{1,2})?"
+_MASK_AFFIX = re.compile(f"^(?:{_WORD})[ _.-]+|[ _.-]+(?:{_WORD}){_COUNT}$", re.I)
+_PHOTO_AFFIX = re.compile(f"^(?:{either(PHOTOS)})[ _.-]+|[ _.-]+(?:{either(PHOTOS)})$", re.I)
+_MASK_WORD = re.compile(f"(?:{_WORD}){_COUNT}", re.I)
+
+
+@dataclass(frozen=True)
+class Part:
+    """Files of one kind in one folder.
+
+    Attributes:
+        split: None if no name says.
+        place: the names in the path that say neither kind nor split, such as a patient's.
+        root: those of them that stand before all others, where each dataset in a folder of several would begin.
+    """
+
+    folder: Path
+    names: list[str]
+    split: SplitName | None = None
+    place: str = ""
+    root: str = ""
+
+
+@dataclass(frozen=True)
+class Parts:
+    """The photographs and the masks of a dataset, folder by folder, and lines for the user about what was left out."""
+
+    photos: list[Part]
+    masks: list[Part]
+    notes: list[str]
+
+
+def find_parts(source: Source, top: Path) -> Parts:
+    """Find the photographs and masks below a folder.
+
+    Raises:
+        InputError: if the folders that the user named are missing, or the names of those that are there do not tell.
+        OSError: if the folder cannot be read.
+    """
+    tree = read_tree(top, PHOTO_ENDINGS | MASK_ENDINGS)
+    inner = _without_wrapper(tree)
+    parts = _named(source, top, tree) if source.images or source.masks else _by_words(inner)
+    if not (parts.masks and _holds_files(parts.photos)) and not source.images:
+        parts = beside if (beside := _side_by_side(inner)).masks else parts
+    if not (parts.photos and parts.masks and _holds_files(parts.photos + parts.masks)):
+        raise InputError(
+            f"{source.folder} holds no photographs with masks in folders whose names tell which is which; "
+            f"it holds {describe_tree(tree)}: name the folders (--images DIR --masks DIR, or FOLDER?images=DIR&masks=DIR "
+            "on a page), or call them images/ and masks/."
+        )
+    listed = _as_listed(parts, tree)
+    return replace(listed, notes=[*_joined_roots(source, listed.photos), *listed.notes, *_unread(parts, tree)])
+
+
+def _without_wrapper(tree: Sequence[Folder]) -> list[Folder]:
+    """Leave out the folders that all images lie in: their names, such as ``lesion-segmentation``, tell none apart."""
+    holding = [folder.parts[:-1] for folder in tree if folder.images]
+    common = min(holding, default=())
+    while any(parts[: len(common)] != common for parts in holding):
+        common = common[:-1]
+    kept = tuple(part for part in common if meaning(part).split)
+    within = [folder for folder in tree if folder.parts[: len(common)] == common]
+    return [replace(folder, parts=(*kept, *folder.parts[len(common) :])) for folder in within]
+
+
+def _joined_roots(source: Source, photos: Sequence[Part]) -> list[str]:
+    """Return a line about the datasets that are read as one.
+
+    Raises:
+        InputError: if they hold photographs of the same names: they are the same ones, perhaps at another size.
+    """
+    counts, seen = Counter[str](), dict[str, str]()
+    for part in photos:
+        counts[part.root] += len(part.names)
+    for part in photos:
+        for own in map(stem, part.names):
+            if (other := seen.setdefault(own, part.root)) != part.root and max(counts[other], counts[part.root]) > 1:
+                both = f"{other or '.'}/ and {part.root or '.'}/"
+                raise InputError(
+                    f"{source.folder} holds several datasets with photographs of the same names, such as {own} in {both}; "
+                    "name one of them."
+                )
+    several = [root or "." for root, count in counts.items() if count > 1]
+    return [f"Folders that are read as one dataset: {some_of(sorted(several))}."] if len(several) > 1 else []
+
+
+def _unread(parts: Parts, tree: Sequence[Folder]) -> list[str]:
+    """Return a line about files beside the photographs and masks that are pictures by their endings, but not read."""
+    used: dict[Path, set[str]] = {}
+    for part in (*parts.photos, *parts.masks):
+        used.setdefault(part.folder, set()).update(part.names)
+    kinds = Counter[str]()
+    for folder in tree:
+        if folder.path in used:
+            kinds.update(folder.others)
+            kinds.update(ending(name) for name in folder.images if name not in used[folder.path])
+    found = {kind: count for kind, count in kinds.most_common() if kind in PICTURES}
+    if not found:
+        return []
+    listed = ", ".join(f"{count:,} × {kind}" for kind, count in found.items())
+    return [f"Files of other kinds are not read: {listed}. Save photographs as JPEG or PNG, and masks as PNG."]
+
+
+def _holds_files(parts: Sequence[Part]) -> bool:
+    return any(part.names for part in parts)
+
+
+def _by_words(tree: Sequence[Folder]) -> Parts:
+    """Take the folders with photographs and masks in their names; without any of photographs, the remaining ones are those."""
+    beside_photos = {folder.parts[:-1] for folder in tree if folder.parts and meaning(folder.parts[-1]).kind == "photos"}
+    photos, masks, others = [], [], []
+    for folder in tree:
+        kind, split, place, root = _read_path(folder.parts, beside_photos)
+        if kind == "photos":
+            photos.append(_photos(folder, split, place, root))
+        elif kind == "masks":
+            masks.append(_masks(folder, split, place, root))
+        elif kind is None and folder.images:
+            others.append(_photos(folder, split, place, root))
+    return Parts(photos if _holds_files(photos) else others or photos, masks, [])
+
+
+def _read_path(parts: tuple[str, ...], beside_photos: set[tuple[str, ...]]) -> tuple[Kind | None, SplitName | None, str, str]:
+    """Return the kind and split of a folder, said by its own name or the nearest above, and its place and root."""
+    said = [_said(parts[: depth + 1], beside_photos) for depth in range(len(parts))]
+    kinds = [each.kind for each in said if each.kind]
+    return "neither" if "neither" in kinds else next(reversed(kinds), None), *_where(parts, said)
+
+
+def _said(parts: tuple[str, ...], beside_photos: set[tuple[str, ...]]) -> Meaning:
+    said = Meaning("neither", None) if OTHER_TASKS.match(parts[-1]) else meaning(parts[-1])
+    if said.kind == "lesion":
+        return Meaning("masks" if parts[:-1] in beside_photos else None, said.split)
+    return said
+
+
+def _where(parts: tuple[str, ...], said: Sequence[Meaning]) -> tuple[SplitName | None, str, str]:
+    """Return the split that the nearest name says, and place and root of `Part`."""
+    split = next((each.split for each in reversed(said) if each.split), None)
+    silent = [each == Meaning(None, None) for each in said]
+    root = parts[: silent.index(False)] if False in silent else parts
+    return split, "/".join(part for part, is_silent in zip(parts, silent, strict=True) if is_silent), "/".join(root)
+
+
+def _photos(folder: Folder, split: SplitName | None, place: str, root: str) -> Part:
+    names = [name for name in folder.images if ending(name) in PHOTO_ENDINGS and not _is_superpixels(name)]
+    return Part(folder.path, names, split, place, root)
+
+
+def _masks(folder: Folder, split: SplitName | None, place: str, root: str) -> Part:
+    return Part(folder.path, [name for name in folder.images if ending(name) in MASK_ENDINGS], split, place, root)
+
+
+def _is_superpixels(name: str) -> bool:
+    return stem(name).endswith("_superpixels")
+
+
+def _side_by_side(tree: Sequence[Folder]) -> Parts:
+    """Tell masks from photographs in one folder by their names: ``x_mask.png`` or ``x.png`` beside ``x.jpg``."""
+    photos, masks = [], []
+    for folder in tree:
+        said = [meaning(part) for part in folder.parts]  # of ISIC's other tasks, Part 3B has masks beside its photographs
+        of_masks = _masks_among(folder.images)
+        if of_masks and not any(each.kind == "neither" for each in said):
+            where = _where(folder.parts, said)
+            photos.append(_photos(_only(folder, set(folder.images) - of_masks), *where))
+            masks.append(_masks(_only(folder, of_masks), *where))
+    return Parts(photos, masks, [])
+
+
+def _only(folder: Folder, names: set[str]) -> Folder:
+    return Folder(folder.path, folder.parts, sorted(names), folder.others)
+
+
+def _masks_among(names: Sequence[str]) -> set[str]:
+    """Return the masks among the images of a folder, none if their names do not tell."""
+    stems = {bare for name in names for bare in (stem(name), _PHOTO_AFFIX.sub("", stem(name)))}
+    bare = {name: _MASK_AFFIX.sub("", stem(name)) for name in names}
+    masks = {name for name in names if bare[name] != stem(name) and bare[name] in stems}
+    masks |= {name for name in names if _MASK_WORD.fullmatch(stem(name))}  # a folder per case: image.png, mask.png
+    if masks and len(masks) < len(names):
+        return masks
+    jpegs = sorted(stem(name) for name in names if ending(name) in _JPEG)
+    others = [name for name in names if ending(name) not in _JPEG]
+    return set(others) if jpegs == sorted(map(stem, others)) else set()
+
+
+def _named(source: Source, top: Path, tree: Sequence[Folder]) -> Parts:
+    """Take the folders that the user named, with those below them; what was not named is found by its words."""
+    photos, masks = (
+        [part for name in names for part in _below(source, top, name, tree)] for names in (source.images, source.masks)
+    )
+    photo_paths, mask_paths = {folder.path for folder, *_ in photos}, {folder.path for folder, *_ in masks}
+    if photos and photo_paths == mask_paths:
+        return _side_by_side([folder for folder, *_ in photos])
+    if len(photo_paths) > len(mask_paths):  # the masks' folder lies in the photographs', or the other way
+        photo_paths -= mask_paths
+    else:
+        mask_paths -= photo_paths
+    by_words = _by_words(tree)
+    of_photos = [_photos(*each) for each in photos if each[0].path in photo_paths]
+    of_masks = [_masks(*each) for each in masks if each[0].path in mask_paths]
+    of_photos = of_photos or [part for part in by_words.photos if part.folder not in mask_paths]
+    of_masks = of_masks or [part for part in by_words.masks if part.folder not in photo_paths]
+    for what, option, parts in (("photographs", "--images", of_photos), ("masks", "--masks", of_masks)):
+        if not _holds_files(parts):
+            raise InputError(
+                f"{source.folder} holds no {what} there; it holds {describe_tree(tree)}: name their folder ({option})."
+            )
+    return Parts(of_photos, of_masks, [])
+
+
+def _below(source: Source, top: Path, name: str, tree: Sequence[Folder]) -> list[tuple[Folder, SplitName | None, str, str]]:
+    base = top / name
+    if not base.is_dir():
+        raise InputError(f"There is no folder {name} in {source.folder}; it holds {describe_tree(tree)}.")
+    own, below = meaning(base.name).split, []
+    for folder in read_tree(base, PHOTO_ENDINGS | MASK_ENDINGS):
+        split, place, _ = _where(folder.parts, [meaning(part) for part in folder.parts])
+        below.append((folder, split or own, place, ""))
+    return below
+
+
+def _as_listed(parts: Parts, tree: Sequence[Folder]) -> Parts:
+    """Keep the photographs that a VOC dataset lists in ImageSets/, with their splits; other datasets stay as they are."""
+    listed = _image_sets(tree)
+    if not listed:
+        return parts
+    photos, left_out = [], 0
+    for part in parts.photos:
+        splits: dict[SplitName, list[str]] = {}
+        for name in part.names:
+            if split := listed.get(stem(name)):
+                splits.setdefault(split, []).append(name)
+            else:
+                left_out += 1
+        photos += [Part(part.folder, names, split, part.place) for split, names in splits.items()]
+    if not photos:
+        return parts
+    notes = [f"{left_out:,} photographs that ImageSets does not list are left out."] if left_out else []
+    return Parts(photos, parts.masks, notes)
+
+
+def _image_sets(tree: Sequence[Folder]) -> dict[str, SplitName]:
+    listed: dict[str, SplitName] = {}
+    folders = [folder for folder in tree if "imagesets" in (part.lower() for part in folder.parts[-2:])]
+    for folder in sorted(folders, key=lambda folder: folder.parts[-1].lower() == "segmentation")[-1:]:
+        for name, split in _IMAGE_SETS.items():
+            file = folder.path / f"{name}.txt"
+            if file.is_file():
+                lines = file.read_text(encoding="utf-8", errors="replace").splitlines()
+                listed.update((line.split()[0], split) for line in lines if line.split())
+    return listed
