@@ -24,6 +24,7 @@ class RunRow {
   mark(chosen, colour) {
     this.root.setAttribute("aria-pressed", String(chosen));
     this.root.style.setProperty("--run-colour", colour);
+    this.colour = colour;
   }
 
   // `position` is the place in the queue of `queued` runs, from 1; 0 for a run that is not queued. `move(by, button)` moves it.
