@@ -80,10 +80,15 @@ class RunRow {
     return unit;
   }
 
+  // The place of the buttons, to the right of the row.
+  get side() {
+    return this.place ??= this.item.appendChild(element("span", "run-side"));
+  }
+
   // Buttons are made for rows that have an action alone.
   offer(offers) {
     if (!this.buttons && !offers.length) return;
-    this.buttons ??= new RunButtons(this.item, this.report);
+    this.buttons ??= new RunButtons(this.side, this.report);
     this.buttons.show(offers);
   }
 
@@ -98,7 +103,8 @@ class RunRow {
 
   // Made for queued runs alone: hundreds of others need no buttons.
   makeMoves(id, move) {
-    const moves = this.item.appendChild(element("span", "run-moves"));
+    const moves = element("span", "run-moves");
+    this.side.prepend(moves);
     for (const [by, sign, words] of [[-1, "↑", "forward"], [1, "↓", "back"]]) {
       const button = moves.appendChild(element("button", "", sign));
       button.type = "button";
