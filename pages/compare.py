@@ -1,4 +1,4 @@
-"""The Compare page: two or three models, groups of runs, or masks of another program, on one split of a dataset."""
+"""The Compare page: models, groups of runs, and masks of another program, on one split of a dataset."""
 
 from __future__ import annotations
 

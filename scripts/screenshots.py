@@ -55,10 +55,10 @@ def compare_page(page: Page, url: str, data: Path) -> None:
     page.goto(f"{url}/compare?data={data}&model=fine-tune-best-plus&model=fine-tune-best")
     page.get_by_role("heading", name="Compare", exact=True).wait_for()
     evaluate = page.get_by_role("button", name="Evaluate ")
-    evaluate.or_(page.get_by_role("heading", name="Scores")).first.wait_for()
+    evaluate.or_(page.get_by_role("heading", name="Result")).first.wait_for()
     if evaluate.is_visible():
         evaluate.click()
-    page.get_by_role("heading", name="Which one is better?").wait_for(timeout=SLOW)
+    page.get_by_role("heading", name="Differences").wait_for(timeout=SLOW)
     page.locator(".js-plotly-plot .main-svg:visible").first.wait_for()
     page.locator("canvas[data-drawn]").first.wait_for()
 

@@ -16,6 +16,22 @@ Masks = Any  # numpy.ndarray or torch.Tensor of dtype bool; both know sum(axis=â
 THRESHOLDED_IOU_FROM = 0.65
 """Below this IoU an image counts as failed (ISIC 2018 Task 1 rules)."""
 
+MEANINGS = {
+    "iou": "Intersection over union: pixels in both the mask and the truth, as a share of those in either. 1 is a perfect match.",
+    "dice": "Twice the pixels in both the mask and the truth, divided by the sum of their areas; never lower than IoU.",
+    "thresholded_iou": "IoU, where a photograph below 0.65 counts as 0: the score of the ISIC challenge of 2018.",
+    "accuracy": "Share of all pixels that are right; high even for a poor mask where the lesion is small.",
+    "sensitivity": "Share of the lesion that is marked.",
+    "specificity": "Share of the other skin that is left unmarked.",
+    "boundary_iou": "IoU of two narrow bands along the outlines of mask and truth: how well the edges agree.",
+    "hausdorff_95": "95th percentile of the distance between the outlines of mask and truth (Hausdorff), as a share of the "
+    "photograph's diagonal. Lower is better.",
+    "parameters": "Numbers that the model consists of, in millions.",
+    "multiply_adds": "Billions of multiplications with additions that one photograph takes.",
+    "milliseconds": "Time that one photograph takes on this machine, on all cores.",
+}
+"""What scores and costs mean, for tooltips."""
+
 
 class Counts(NamedTuple):
     """Pixels of each image by outcome, each of shape (...)."""

@@ -75,7 +75,6 @@ def choose_models() -> dict[str, Model]:
         list(known),
         start if linked or "masks" in st.query_params else list(known)[:2],
         format_func=labels.__getitem__,
-        max_selections=MOST_COMPARED,
         placeholder="Choose models",
         key="compare-models",
     )
@@ -84,7 +83,7 @@ def choose_models() -> dict[str, Model]:
         models |= uploaded_models()
         models |= choose_masks_folder()
     if len(models) > MOST_COMPARED:
-        st.warning(f"Only the first {MOST_COMPARED} models are compared.")
+        st.warning(f"{len(models)} models are chosen; the first {MOST_COMPARED} are compared.")
     return dict(list(models.items())[:MOST_COMPARED])
 
 

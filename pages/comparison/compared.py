@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from pathlib import Path
 
 import streamlit as st
 
-from pages.comparison.models import Model, members_of
+from pages.comparison.models import Model, colour_key, members_of
 from pages.shared.markdown import plain
 from pages.shared.visit import mask_folder_content
-from seg_core.common.colours import run_colour
+from seg_core.common.colours import colours_of
 from seg_core.data.dataset import SplitChoice
 from seg_core.errors import InputError
+from seg_core.evaluation.comparison import on_shared_images
 from seg_core.evaluation.group import GroupEvaluation, Scored
 from seg_core.evaluation.result import Evaluation
 from seg_core.jobs.job import Request
@@ -35,6 +36,8 @@ class Compared:
     cost: Cost | None = None
     missing: tuple[Request, ...] = ()
     """The requests that have no result yet."""
+    whole: Scored | None = None
+    """The evaluation on all of its images, where ``evaluation`` is on those that all models have."""
 
     @classmethod
     def of(cls, label: str, colour: str, requests: Sequence[Request]) -> Compared:
@@ -48,7 +51,8 @@ class Compared:
     @cached_property
     def places(self) -> dict[str, tuple[int, int]]:
         """By image id: the index of the request that has a picture of its mask, and the picture's number there, from 1."""
-        members = self.evaluation.members if isinstance(self.evaluation, GroupEvaluation) else (self.evaluation,)
+        evaluation = self.whole or self.evaluation
+        members = evaluation.members if isinstance(evaluation, GroupEvaluation) else (evaluation,)
         found: dict[str, tuple[int, int]] = {}
         for place, member in enumerate(members):
             for number, id in enumerate(member.ids if member else (), start=1):
@@ -58,14 +62,20 @@ class Compared:
 
 def compare(models: Mapping[str, Model], split: SplitChoice, *, tta: bool) -> list[Compared]:
     """Return the models, by label, with the evaluations that are kept; a model that cannot be read is named on the page."""
-    found = []
-    for place, (label, model) in enumerate(models.items()):
+    found, colours = [], colours_of(map(colour_key, models.values()))
+    for label, model in models.items():
         try:
             requests = [_request(path, scored_on, tta) for path, scored_on in members_of(model, split)]
-            found.append(Compared.of(label, run_colour(place), requests))
+            found.append(Compared.of(label, colours[colour_key(model)], requests))
         except InputError as error:
             st.error(plain(f"{label}: {error}"))
     return found
+
+
+def on_shared_photographs(models: Sequence[Compared]) -> list[Compared]:
+    """Return the evaluated models, with their scores on the photographs that all of them have."""
+    shared = on_shared_images(evaluations_of(models))
+    return [replace(model, evaluation=shared[model.label], whole=model.evaluation) for model in models if model.evaluation]
 
 
 def evaluations_of(models: Iterable[Compared]) -> dict[str, Scored]:

@@ -22,3 +22,11 @@ def members_of(model: Model, split: SplitChoice) -> list[tuple[Path, SplitChoice
         return [(model, split)]
     members = [(store().folder(run.id) / "best.safetensors", run.config.split_spec) for run in model.runs]
     return [(path, replace(split, spec=spec) if split.is_drawn else split) for path, spec in members]
+
+
+def colour_key(model: Model) -> str:
+    """Return the name from which a model's colour follows: that of a run is the same on every page."""
+    if isinstance(model, Group):
+        return model.key
+    of_run = model.suffix == ".safetensors" and model.parent.name.isdecimal()
+    return model.parent.name if of_run else model.stem if model.suffix == ".safetensors" else str(model)

@@ -11,34 +11,38 @@ import streamlit as st
 from pages.comparison.compared import Compared
 from pages.comparison.table import ORDERS, Table
 from pages.live.components import MaskModel, MaskPhoto, ViewedPhotos, compare_view, image_viewer
+from pages.shared.markdown import plain
 
 PHOTOS_PER_PAGE = 8
 THRESHOLD = "compare-threshold"
 """Session key of the threshold of all models; its value is None for each model's own."""
-IMAGE = "compare-image"
-"""Session key of the id of the photograph that is shown large."""
+ORDER = "compare-order"
+"""Session key of the order that the visitor chose."""
+MOST_PICTURED = 4
+"""Models whose masks are shown side by side; there is no room for more."""
 
 
 def pictures(models: Sequence[Compared], table: Table, threshold: float | None) -> None:
     """Show the photographs in the chosen order, some at a time, and one of them large."""
+    if len(models) > MOST_PICTURED:
+        names = ", ".join(model.label for model in models[:MOST_PICTURED])
+        st.info(plain(f"Pictures show the first {MOST_PICTURED} of the {len(models)} models: {names}."))
     rows, shown = _choose_rows(models, table)
-    compare_view(mask_models(models), mask_photos(models, table, shown), threshold, THRESHOLD, IMAGE)
+    pictured = models[:MOST_PICTURED]
+    compare_view(mask_models(pictured), mask_photos(pictured, table, shown), threshold, THRESHOLD)
     of_groups = (
         "For a group, the picture shows the mask of its first model that was scored on the photograph, and the mean score."
     )
-    has_groups = any(len(model.requests) > 1 for model in models)
+    has_groups = any(len(model.requests) > 1 for model in pictured)
     st.caption(
-        "White outline: truth. Errors: violet, marked but not lesion; yellow, lesion but not marked. Pictures have at most "
-        f"512 pixels a side; scores are those at stored resolution. Click a photograph to see it large. {of_groups * has_groups}"
+        "White outline: truth. Errors: violet, marked but not lesion; yellow, lesion but not marked. "
+        f"Click a photograph to see it large. {of_groups * has_groups}",
+        help="Pictures have at most 512 pixels a side; scores are those at stored resolution.",
     )
     st.header("One photograph, large")
-    viewed = viewed_photos(models, table, rows)
-    image = st.session_state.get(IMAGE)
-    if image not in viewed.ids:
-        image = viewed.ids[0]
-    image_viewer(mask_models(models), viewed, threshold, image, IMAGE)
+    image_viewer(mask_models(pictured), viewed_photos(pictured, table, rows), threshold)
     st.caption(
-        "Arrow keys step through the photographs in the order above. After a click the wheel zooms all pictures, and dragging "
+        "Arrow keys step through all photographs in the order above. After a click the wheel zooms all pictures, and dragging "
         "moves them. Probabilities are coloured from blue, 0, to yellow, 1."
     )
 
@@ -46,15 +50,30 @@ def pictures(models: Sequence[Compared], table: Table, threshold: float | None) 
 def _choose_rows(models: Sequence[Compared], table: Table) -> tuple[list[int], list[int]]:
     """Let the visitor choose order, photographs and page; return all rows in that order, and those of the page."""
     order_box, ids_box, page_box = st.columns([5, 3, 2], vertical_alignment="bottom")
-    orders = [order for order in ORDERS if len(models) > 1 or order != "difference"]
-    order = order_box.segmented_control("Order", orders, default=orders[0], required=True, format_func=ORDERS.__getitem__)
+    with order_box:
+        order = _choose_order(several=len(models) > 1)
     only = ids_box.multiselect("Only these photographs", table.ids, placeholder="all", key="compare-only")
     # Sorted by the scores at each model's own threshold: the photographs stay in place while the slider moves.
-    by_model_threshold = Table.of(models, None)
-    rows = [row for row in by_model_threshold.rows_in(order) if not only or by_model_threshold.ids[row] in only]
-    pages = max(1, -(-len(rows) // PHOTOS_PER_PAGE))
-    page = int(page_box.number_input(f"Page of {pages}", 1, pages, 1, key=f"page-{order}-{len(rows)}"))
-    return rows, rows[(page - 1) * PHOTOS_PER_PAGE : page * PHOTOS_PER_PAGE]
+    rows = Table.of(models, None).rows_in(order)
+    shown = [row for row in rows if not only or table.ids[row] in only]
+    pages = max(1, -(-len(shown) // PHOTOS_PER_PAGE))
+    page = int(page_box.number_input(f"Page of {pages}", 1, pages, 1, key=f"page-{order}-{len(shown)}"))
+    return rows, shown[(page - 1) * PHOTOS_PER_PAGE : page * PHOTOS_PER_PAGE]
+
+
+def _choose_order(*, several: bool) -> str:
+    """Let the visitor choose an order. Another model adds one to choose from; what was chosen stays chosen."""
+    orders = [order for order in ORDERS if several or order != "difference"]
+    chosen, key = st.session_state.get(ORDER), f"order-of-{len(orders)}"
+
+    def keep() -> None:
+        st.session_state[ORDER] = st.session_state[key]
+
+    default = chosen if chosen in orders else orders[0]
+    order: str = st.segmented_control(
+        "Order", orders, default=default, required=True, format_func=ORDERS.__getitem__, key=key, on_change=keep
+    )
+    return order
 
 
 def mask_models(models: Sequence[Compared]) -> list[MaskModel]:

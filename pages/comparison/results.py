@@ -2,21 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import streamlit as st
 
-from pages.comparison.charts import comparison_charts
 from pages.comparison.choices import SPLIT_TITLES
-from pages.comparison.compared import Compared, evaluations_of
+from pages.comparison.compared import Compared, evaluations_of, on_shared_photographs
 from pages.comparison.downloads import download_scores
-from pages.comparison.pictures import IMAGE, THRESHOLD, pictures
+from pages.comparison.pictures import THRESHOLD, pictures
 from pages.comparison.table import Table
+from pages.live.components import comparison_charts
+from pages.shared.html import render
 from pages.shared.markdown import plain
-from pages.shared.tables import pairing_table, score_table
+from pages.shared.tables import SCORE_MEANINGS, pairing_table, score_table
 from seg_core.data.dataset import ALL, SplitChoice
-from seg_core.evaluation.comparison import Row, pairings, score_rows
+from seg_core.evaluation.charts import comparison
+from seg_core.evaluation.comparison import Pairing, Row, pairings, score_rows, scored_on, verdicts
+from seg_core.evaluation.group import Scored
 from seg_core.evaluation.tables import PAIRING_NOTE
+
+SCORE_NOTE = (
+    "For groups, intervals include variation between models. Boundary IoU and HD95 are known at each model's own threshold only."
+)
+ANSWER = """
+<div class="answer" role="status">
+{% for sentence in sentences %}
+<p>{{ sentence }}</p>
+{% endfor %}
+</div>
+"""
 
 
 def forget_threshold() -> None:
@@ -27,55 +41,62 @@ def forget_threshold() -> None:
 
 @st.fragment
 def results(models: Sequence[Compared], split: SplitChoice) -> None:
-    """Show the evaluated models; a change of the threshold redraws this alone."""
+    """Show the evaluated models, the answer first; a change of the threshold redraws this alone."""
     threshold: float | None = st.session_state.get(THRESHOLD)
-    evaluated = [model for model in models if model.evaluation]
+    found = evaluations_of(models)
+    evaluated = on_shared_photographs(models)
     table = Table.of(evaluated, threshold)
-    at = "at each model's own threshold" if threshold is None else f"at threshold {threshold:.2f}"
-    rows = score_rows(evaluations_of(evaluated), {model.label: model.cost for model in evaluated}, threshold)
-    st.header("Scores")
-    _scores(rows, at)
-    where = SPLIT_TITLES[split.name].lower() + ("" if split.name == ALL else " split")
-    download_scores(rows, f"{split.dataset.name}, {where}, {at}", evaluated, table)
+    rows = score_rows(found, {model.label: model.cost for model in evaluated}, threshold)
+    pairs = pairings(found, threshold)
+    st.header("Result")
+    _answer(rows, pairs, split)
     with st.container():
-        _notes(evaluated)
-        _differences(evaluated, threshold)
+        _notes(found, rows)
+    st.html(score_table(rows))
+    at = "at each model's own threshold" if threshold is None else f"at threshold {threshold:.2f}"
+    st.caption(f"Means over photographs with 95 % bootstrap intervals, {at}. {SCORE_NOTE} Best in bold.")
+    with st.container(horizontal=True):
+        download_scores(rows, _where(found, split, at), evaluated, table)
+        with st.popover("What the columns mean", icon=":material/help:"):
+            st.markdown("\n".join(f"- **{title}**: {meaning}" for title, meaning in SCORE_MEANINGS.items()))
+    with st.container():
+        _differences(pairs)
     st.header("Charts")
-    comparison_charts(evaluated, threshold, IMAGE)
+    comparison_charts(comparison(evaluations_of(evaluated), {model.label: model.colour for model in evaluated}, threshold))
     st.header("Photographs")
     pictures(evaluated, table, threshold)
     _scores_of_photographs(evaluated, table)
 
 
-def _scores(rows: Sequence[Row], at: str) -> None:
-    st.html(score_table(rows))
-    with st.container():
-        for row in rows:
-            if row.spread:
-                st.markdown(plain(f"{row.label}: {row.spread.sentence}."))
-    st.caption(
-        f"Means over photographs with 95 % bootstrap intervals, {at}; for groups, intervals include variation between models. "
-        "Thresholded IoU counts a photograph below 0.65 as 0; boundary IoU and HD95, the 95th percentile of the Hausdorff "
-        "distance as a share of the diagonal, are known at each model's own threshold only. Best in bold."
-    )
+def _answer(rows: Sequence[Row], pairs: Sequence[Pairing], split: SplitChoice) -> None:
+    which = "" if split.name == ALL else SPLIT_TITLES[split.name].lower()
+    sentences = verdicts(pairs) or [row.answer(which) for row in rows]
+    st.html(render(ANSWER, sentences=sentences))
 
 
-def _notes(models: Sequence[Compared]) -> None:
-    evaluations = evaluations_of(models)
+def _where(evaluations: Mapping[str, Scored], split: SplitChoice, at: str) -> str:
+    """Return on which photographs the scores are, and at which threshold, for the files."""
+    scored = scored_on(evaluations).removeprefix("Scored on ").removesuffix(".")
+    where = SPLIT_TITLES[split.name].lower() + ("" if split.name == ALL else " split")
+    return ", ".join(filter(None, [split.dataset.name, where, scored, at]))
+
+
+def _notes(evaluations: Mapping[str, Scored], rows: Sequence[Row]) -> None:
+    lacking = {label: len(evaluation.missing) for label, evaluation in evaluations.items() if evaluation.missing}
+    without = [f"{label} has no mask for {count:,} of the photographs." for label, count in lacking.items()]
+    if scored := " ".join([scored_on(evaluations), *without]).strip():
+        st.info(plain(scored), icon=":material/filter_alt:")
     for note in dict.fromkeys(note for evaluation in evaluations.values() for note in evaluation.notes):
         st.warning(plain(note))
-    for label, evaluation in evaluations.items():
-        if count := len(evaluation.missing):
-            st.warning(plain(f"{label} has no mask for {count} of the photographs, which are left out of its scores."))
+    for row in rows:
+        for note in row.notes:
+            st.markdown(plain(note))
 
 
-def _differences(models: Sequence[Compared], threshold: float | None) -> None:
-    found = pairings(evaluations_of(models), threshold)
+def _differences(found: Sequence[Pairing]) -> None:
     if not found:
         return
-    st.header("Which one is better?")
-    for pairing in found:
-        st.markdown(f"**{plain(pairing.sentence)}**")
+    st.subheader("Differences")
     st.html(pairing_table(found))
     st.caption(PAIRING_NOTE)
 

@@ -2,17 +2,6 @@
 // a fixed uirevision keeps the zoom and the legend.
 const TOGETHER_MS = 25;
 
-function loadPlotly(url) {
-  window.lesionlabPlotly ??= new Promise((resolve, reject) => {
-    const script = document.createElement("script");
-    script.src = address(url);
-    script.onload = () => resolve(window.Plotly);
-    script.onerror = () => reject(new Error("The chart library could not be loaded; reload the page."));
-    document.head.append(script);
-  });
-  return window.lesionlabPlotly;
-}
-
 class LiveCharts {
   constructor(parent) {
     this.bar = parent.querySelector(".chart-bar") ?? parent.appendChild(element("div", "chart-bar"));
@@ -153,12 +142,7 @@ class LiveCharts {
   }
 
   ink() {
-    const style = getComputedStyle(this.root);
-    return {
-      text: style.getPropertyValue("--st-text-color").trim() || style.color,
-      background: style.getPropertyValue("--st-background-color").trim() || "#ffffff",
-      grid: style.getPropertyValue("--st-border-color").trim() || "#d9dee5",
-    };
+    return inkOf(this.root);
   }
 
   // Epochs that the axis spans: those that are planned, or done by a run that has ended.

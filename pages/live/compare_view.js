@@ -30,13 +30,7 @@ class CompareView {
     });
   }
 
-  show(data, setStateValue, setTriggerValue) {
-    this.open = (id) => {
-      setTriggerValue("image", id);
-      const viewer = document.querySelector(".image-viewer"), still = matchMedia("(prefers-reduced-motion: reduce)").matches;
-      viewer?.scrollIntoView({ behavior: still ? "auto" : "smooth" });
-      viewer?.focus({ preventScroll: true }); // arrow keys then step on from there
-    };
+  show(data, setStateValue) {
     this.models = data.models;
     this.photos = data.photos;
     this.setStateValue = setStateValue;
@@ -67,7 +61,7 @@ class CompareView {
       this.grid.replaceChildren();
       this.cells = this.photos.flatMap((photo, row) => {
         const group = this.grid.appendChild(element("div", "mask-group"));
-        group.addEventListener("click", () => this.open(photo.id)); // the name below is a button, for the keyboard
+        group.addEventListener("click", () => openPhotograph(photo.id)); // the name below is a button, for the keyboard
         return [null, ...this.models].map((model, place) => ({ row, place: place - 1, ...maskFigure(group, model?.colour) }));
       });
     }

@@ -16,6 +16,7 @@ import streamlit as st
 
 from pages.live.plotly import PLOTLY_URL
 from seg_core.common.colours import GROUP_COLOURS, RUN_COLOURS, colours_of
+from seg_core.evaluation.charts import Chart
 from seg_core.jobs.job import Job
 from seg_core.runs.run import Run
 from seg_core.training.history import EPOCH_METRICS
@@ -32,16 +33,17 @@ def _component(*names: str) -> Any:
     return st.components.v2.component(f"lesionlab_{names[-1]}", js=script, css=style, isolate_styles=False)
 
 
-_charts = _component("elements", "live", "waiting", "batch_lines", "chart_layout", "charts")
+_charts = _component("elements", "live", "plotly", "waiting", "batch_lines", "chart_layout", "charts")
 _list = _component("elements", "live", "run_buttons", "run_row", "run_list")
 _facts = _component("elements", "live", "waiting", "run_buttons", "run_facts")
 _log = _component("elements", "live", "run_log")
 _progress = _component("elements", "live", "progress")
 _timeline = _component("elements", "live", "drawing", "mask_timeline")
-_compare = _component("elements", "drawing", "compare_view")
+_compare = _component("elements", "drawing", "photograph", "compare_view")
 _wipe = _component("elements", "drawing", "wipe")
 _now = _component("elements", "live", "runs_now")
-_viewer = _component("elements", "drawing", "image_viewer")
+_viewer = _component("elements", "drawing", "photograph", "image_viewer")
+_comparison = _component("elements", "plotly", "photograph", "comparison_charts")
 
 
 @dataclass(frozen=True)
@@ -183,31 +185,24 @@ class MaskPhoto:
     scores: list[float | None]
 
 
-def compare_view(
-    models: Sequence[MaskModel], photos: Sequence[MaskPhoto], threshold: float | None, state: str, image_state: str
-) -> None:
+def compare_view(models: Sequence[MaskModel], photos: Sequence[MaskPhoto], threshold: float | None, state: str) -> None:
     """Show photographs with the masks of some models, at one threshold or, if None, at each model's own.
 
-    The session's ``state`` receives the threshold that the user chooses, and ``image_state`` the id of a photograph that is
-    clicked, before the page is redrawn.
+    The session's ``state`` receives the threshold that the user chooses before the page is redrawn. A photograph that is clicked
+    opens in the `image_viewer` of the page.
     """
 
     def choose() -> None:
         chosen = st.session_state["compare-view"].threshold
         st.session_state[state] = None if chosen is None else float(chosen)
 
-    def open_image() -> None:
-        if clicked := st.session_state["compare-view"].image:
-            st.session_state[image_state] = clicked
-
     data = {"models": [asdict(model) for model in models], "photos": [asdict(photo) for photo in photos], "threshold": threshold}
-    _compare(
-        data=data,
-        default={"threshold": threshold},
-        on_threshold_change=choose,
-        on_image_change=open_image,
-        key="compare-view",
-    )
+    _compare(data=data, default={"threshold": threshold}, on_threshold_change=choose, key="compare-view")
+
+
+def comparison_charts(charts: Sequence[Chart]) -> None:
+    """Show charts in tabs; a click on a photograph's point opens it in the `image_viewer` of the page."""
+    _comparison(data={"charts": [asdict(chart) for chart in charts], "plotly": PLOTLY_URL}, key="comparison-charts")
 
 
 @dataclass(frozen=True)
@@ -223,15 +218,10 @@ class ViewedPhotos:
     """IoU; None where there is no mask."""
 
 
-def image_viewer(models: Sequence[MaskModel], photos: ViewedPhotos, threshold: float | None, image: str, state: str) -> None:
+def image_viewer(models: Sequence[MaskModel], photos: ViewedPhotos, threshold: float | None) -> None:
     """Show one photograph large: all outlines in one picture, and errors and probabilities of each model; they zoom together.
 
-    Arrow keys step through the photographs; the session's ``state`` receives the id of the one shown.
+    Arrow keys step through the photographs. One that is clicked elsewhere on the page opens above the page.
     """
-
-    def choose() -> None:
-        if shown := st.session_state["image-viewer"].image:
-            st.session_state[state] = shown
-
-    data = {"models": [asdict(model) for model in models], "photos": asdict(photos), "threshold": threshold, "image": image}
-    _viewer(data=data, on_image_change=choose, key="image-viewer")
+    data = {"models": [asdict(model) for model in models], "photos": asdict(photos), "threshold": threshold}
+    _viewer(data=data, key="image-viewer")

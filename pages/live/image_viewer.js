@@ -1,19 +1,25 @@
 // One large photograph: all outlines in one picture, then errors and probabilities of each model. All pictures zoom and move
-// together.
-const SETTLE_MS = 300;
+// together. A photograph that is clicked elsewhere lifts the view above the page.
 const MOST_ZOOM = 12;
 const STYLE_NAMES = { errors: "Errors", heat: "Probability" };
 
 class ImageViewer {
   constructor(parent) {
-    this.root = parent.querySelector(".image-viewer") ?? parent.appendChild(element("div", "image-viewer"));
-    this.root.replaceChildren();
+    this.spot = parent.querySelector(".viewer-place") ?? parent.appendChild(element("div", "viewer-place"));
+    this.root = element("div", "image-viewer");
+    this.spot.replaceChildren(this.root);
+    this.dialog = parent.querySelector(".viewer-dialog") ?? parent.appendChild(element("dialog", "viewer-dialog"));
+    this.dialog.setAttribute("aria-label", "Photograph, large");
+    this.listening = new AbortController();
+    const { signal } = this.listening;
+    window.addEventListener(OPENED, (event) => this.lift(event.detail), { signal });
+    this.dialog.addEventListener("close", () => this.land(), { signal });
+    this.dialog.addEventListener("click", (event) => event.target === this.dialog && this.dialog.close(), { signal });
     this.root.tabIndex = 0;
     this.root.setAttribute("role", "group");
     this.root.setAttribute("aria-label", "One photograph, large: the arrow keys step through them, plus and minus zoom");
     this.root.addEventListener("keydown", (event) => this.press(event));
     this.view = { zoom: 1, x: 0, y: 0 };
-    this.shared = new Shared();
     const bar = this.root.appendChild(element("div", "mask-bar"));
     this.back = this.button(bar, "Previous", () => this.step(-1));
     this.next = this.button(bar, "Next", () => this.step(1));
@@ -24,6 +30,8 @@ class ImageViewer {
     this.button(zoom, "+", () => this.zoom(1.5), "Zoom in");
     this.whole = this.button(zoom, "Whole", () => this.zoom(0), "Show the whole photograph");
     this.button(bar, "Save as PNG", () => this.save());
+    this.button(bar, "Enlarge", () => this.lift(this.shown)).classList.add("viewer-enlarge");
+    this.button(bar, "Close", () => this.dialog.close()).classList.add("viewer-close");
     this.grid = this.root.appendChild(element("div", "viewer-grid"));
   }
 
@@ -35,14 +43,29 @@ class ImageViewer {
     return button;
   }
 
-  show(data, _setStateValue, setTriggerValue) {
+  show(data) {
     this.data = data;
-    this.tell = (id) => setTriggerValue("image", id);
-    // The photograph that the page has chosen, if that is new; else the one shown, which may have moved in the order.
-    const wanted = this.shared.isNews(data.image) && !this.settling ? data.image : this.shown ?? data.image;
-    this.at = Math.max(0, data.photos.ids.indexOf(wanted));
+    this.at = Math.max(0, data.photos.ids.indexOf(this.chosen)); // what the visitor chose may have moved in the order
     this.layOut();
     this.draw();
+  }
+
+  // Shows a photograph above the page, with the focus, so that the arrow keys step on from it.
+  lift(id) {
+    this.at = Math.max(0, this.data.photos.ids.indexOf(id));
+    this.chosen = id;
+    this.draw();
+    if (!this.dialog.open) {
+      this.spot.style.minHeight = `${this.spot.offsetHeight}px`; // the page below keeps its place
+      this.dialog.append(this.root);
+      this.dialog.showModal();
+    }
+    this.root.focus();
+  }
+
+  land() {
+    this.spot.append(this.root);
+    this.spot.style.minHeight = "";
   }
 
   layOut() {
@@ -133,13 +156,8 @@ class ImageViewer {
     const last = this.data.photos.ids.length - 1, at = Math.min(last, Math.max(0, this.at + by));
     if (at === this.at) return;
     this.at = at;
+    this.chosen = this.data.photos.ids[at];
     this.draw();
-    clearTimeout(this.settling);
-    this.settling = setTimeout(() => {
-      this.settling = null;
-      this.shared.told(this.shown);
-      this.tell(this.shown);
-    }, SETTLE_MS);
   }
 
   draw() {
@@ -155,16 +173,21 @@ class ImageViewer {
     });
     for (const { style, place, caption } of this.panels) {
       const score = photos.scores[this.at][place];
-      const says = score == null ? "no mask" : `IoU ${score.toFixed(3)}`;
       caption.replaceChildren(
-        element(
-          "span",
-          "compare-name",
-          place === null ? "Truth (white) and all outlines" : `${STYLE_NAMES[style]} · ${models[place].label}`,
-        ),
+        ...(place === null ? this.legend() : [
+          element("span", "compare-name", `${STYLE_NAMES[style]} · ${models[place].label}`),
+          element("span", "compare-score", score == null ? "no mask" : `IoU ${score.toFixed(3)}`),
+        ]),
       );
-      caption.append(element("span", "compare-score", place === null ? "" : says));
     }
+  }
+
+  legend() {
+    return [{ label: "Truth", colour: "#ffffff" }, ...this.data.models].map(({ label, colour }) => {
+      const key = element("span", "viewer-key", label);
+      key.style.setProperty("--run-colour", colour);
+      return key;
+    });
   }
 
   async drawAll(turn) {
@@ -238,7 +261,8 @@ class ImageViewer {
 
   close() {
     this.closed = true;
-    clearTimeout(this.settling);
+    this.listening.abort();
+    this.dialog.close();
   }
 }
 

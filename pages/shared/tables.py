@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from pages.shared.html import render
 from seg_core.evaluation.comparison import Pairing, Row
@@ -13,7 +14,12 @@ from seg_core.evaluation.tables import COLUMNS, COSTS, PAIRING_TITLES, best, cel
 TABLE = """
 <div class="wide-table" tabindex="0" role="region" aria-label="{{ label }}">
 <table class="figures-table">
-<thead><tr>{% for title in titles %}<th scope="col">{{ title }}</th>{% endfor %}</tr></thead>
+<thead><tr><th scope="col"></th>
+{%- for title in titles -%}
+<th scope="col">
+{%- if title in meanings %}<abbr title="{{ meanings[title] }}">{{ title }}</abbr>{% else %}{{ title }}{% endif -%}
+</th>
+{%- endfor %}</tr></thead>
 <tbody>
 {% for row in rows %}
 {% if row.cells %}
@@ -23,7 +29,7 @@ TABLE = """
 {%- if cell.small %}<br><small>{{ cell.small }}</small>{% endif %}</td>
 {%- endfor %}</tr>
 {% else %}
-<tr class="heading"><th scope="rowgroup" colspan="{{ titles | length }}">{{ row.label }}</th></tr>
+<tr class="heading"><th scope="rowgroup" colspan="{{ titles | length + 1 }}">{{ row.label }}</th></tr>
 {% endif %}
 {% endfor %}
 </tbody>
@@ -50,9 +56,18 @@ class TableRow:
     kind: str = ""
 
 
-def html_table(titles: Sequence[str], rows: Iterable[TableRow], label: str) -> str:
-    """Return a table with a title above each column of figures; ``label`` names it for screen readers."""
-    return render(TABLE, titles=["", *titles], rows=rows, label=label)
+def html_table(
+    titles: Sequence[str], rows: Iterable[TableRow], label: str, meanings: Mapping[str, str] = MappingProxyType({})
+) -> str:
+    """Return a table with a title above each column of figures; ``label`` names it for screen readers.
+
+    ``meanings`` has the tooltips of titles.
+    """
+    return render(TABLE, titles=titles, rows=rows, label=label, meanings=meanings)
+
+
+SCORE_MEANINGS = {column.title: column.meaning for column in COLUMNS} | COSTS
+"""What each column of the table of scores means, by its title."""
 
 
 def score_table(rows: Sequence[Row]) -> str:
@@ -63,8 +78,8 @@ def score_table(rows: Sequence[Row]) -> str:
         scores = [Cell(cell(row, column), margin(row, column), row.label in leaders[column]) for column in COLUMNS]
         return [*scores, *map(Cell, cost_cells(row.cost)), Cell(f"{row.images:,}")]
 
-    titles = [*(column.title for column in COLUMNS), *COSTS, "Photographs"]
-    return html_table(titles, [TableRow(row.label, cells(row)) for row in rows], "Mean scores of each model")
+    titles = [*SCORE_MEANINGS, "Photographs"]
+    return html_table(titles, [TableRow(row.label, cells(row)) for row in rows], "Mean scores of each model", SCORE_MEANINGS)
 
 
 def pairing_table(found: Sequence[Pairing]) -> str:

@@ -76,10 +76,14 @@ def evaluate(
     if found.missing:
         left_out = f"{len(found.missing)} of the {len(pairs)} photographs ({some_of(found.missing)})"
         screen.print(f"{predictor.label} has no prediction for {left_out}; they are left out of the scores.")
-    for note in found.notes:
+    for note in (*dataset.notes, *found.notes):
         screen.print(note)
+    if both_empty := int(found.both_empty().sum()):
+        which = f"{both_empty} of the {len(found.ids)} photographs"
+        screen.print(f"In {which} there is no lesion and none is marked: each counts as 1 in the means.")
     if as_json:
-        print_json({"n": len(found.ids), **found.means, **({"missing": list(found.missing)} if found.missing else {})})
+        others = {"missing": list(found.missing), "both_empty": both_empty}
+        print_json({"n": len(found.ids), **found.means, **{name: value for name, value in others.items() if value}})
     else:
         output.print(f"{predictor.label} on {len(found.ids)} photographs of {dataset.name} ({chosen}), at stored resolution:")
         for name, value in found.means.items():

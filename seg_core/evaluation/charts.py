@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from seg_core.evaluation.confidence import TIE
 from seg_core.evaluation.group import Scored
 from seg_core.training.history import EPOCH_METRICS
 
@@ -21,7 +22,8 @@ SMALLEST = 0.01
 """Lesions that cover less of an image, in percent, are drawn at this value: a logarithmic axis has no 0."""
 
 _SHARES = [-0.02, 1.02]
-_GUIDE = {"dash": "dash", "color": "#8a94a3", "width": 1}
+_EQUAL = "#8a94a3"
+_GUIDE = {"dash": "dash", "color": _EQUAL, "width": 1}
 
 Evaluations = Mapping[str, Scored]
 Colours = Mapping[str, str]
@@ -76,17 +78,39 @@ def comparison(evaluations: Evaluations, colours: Colours, threshold: float | No
 def _against(evaluations: Evaluations, scores: Mapping[str, np.ndarray], colours: Colours) -> Chart:
     first, *others = evaluations
     ours = dict(zip(evaluations[first].ids, scores[first].tolist(), strict=True))
-    traces = [_guide()]
+    traces, lowest = [_guide()], 1.0
     for label in others:
         shared = [(id, iou) for id, iou in zip(evaluations[label].ids, scores[label].tolist(), strict=True) if id in ours]
         x, y = [ours[id] for id, _ in shared], [iou for _, iou in shared]
-        traces.append(_points(label, colours, x, y, [id for id, _ in shared]))
+        lowest = min([lowest, *x, *y])
+        points = _points(label, colours, x, y, [id for id, _ in shared])
+        traces += [points] if len(others) > 1 else _by_winner(points, first, label, colours)
     caption = f"IoU of each photograph; above the dashed line it is higher than by {first}."
     figure = _figure(traces, f"IoU, {escape(first)}", f"IoU, {escape(others[0]) if len(others) == 1 else 'the others'}")
-    # A square, in which the guide is the diagonal.
-    figure["layout"]["xaxis"] |= {"range": _SHARES, "constrain": "domain"}
-    figure["layout"]["yaxis"] |= {"range": _SHARES, "constrain": "domain", "scaleanchor": "x"}
+    # A square, in which the guide is the diagonal, of the part that holds points.
+    square = {"range": [max(0.0, np.floor(10 * lowest) / 10) - 0.02, 1.02], "constrain": "domain"}
+    figure["layout"] |= {"height": 520, "legend": figure["layout"]["legend"] | {"y": -0.16}}
+    figure["layout"]["xaxis"] |= square
+    figure["layout"]["yaxis"] |= square | {"scaleanchor": "x"}
     return Chart("One against the other", caption, figure, of_images=True)
+
+
+def _by_winner(points: dict[str, Any], first: str, second: str, colours: Colours) -> list[dict[str, Any]]:
+    """Return the points of two models, each in the colour of the better one, and a legend with the counts."""
+    gains = np.subtract(points["y"], points["x"])
+    winners = {f"{first} higher": (gains < -TIE, colours[first]), f"{second} higher": (gains > TIE, colours[second])}
+    inks = np.full(len(gains), _EQUAL, dtype=object)
+    for which, colour in winners.values():
+        inks[which] = colour
+    points |= {"marker": points["marker"] | {"color": inks.tolist()}, "showlegend": False, "name": ""}
+    keys = [(name, colour, int(which.sum())) for name, (which, colour) in winners.items()]
+    keys.append(("equal", _EQUAL, len(gains) - sum(count for *_, count in keys)))
+    legend = [
+        {"x": [None], "y": [None], "mode": "markers", "name": f"{escape(name)}: {count}", "marker": {"color": colour, "size": 9}}
+        for name, colour, count in keys
+        if count
+    ]
+    return [points, *legend]
 
 
 def _distribution(evaluations: Evaluations, scores: Mapping[str, np.ndarray], colours: Colours) -> Chart:

@@ -1,4 +1,4 @@
-"""Compare models: the score of each with its interval, and the paired difference of every two."""
+"""Compare models on the images that all of them were scored on: each one's scores, and the paired difference of every two."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from seg_core.evaluation.confidence import (
     mean_intervals,
     models_margin,
     paired_difference,
-    verdict,
     widened,
 )
 from seg_core.evaluation.group import GroupEvaluation, Scored
+from seg_core.evaluation.verdict import reaches, verdict
 from seg_core.prediction.cost import Cost
 
 
@@ -61,6 +61,22 @@ class Row:
     """None for masks from another program."""
     spread: Spread | None = None
     """For groups only."""
+    both_empty: int = 0
+    """Images where neither the truth nor the mask has a pixel; each counts 1 in the means."""
+
+    @property
+    def notes(self) -> list[str]:
+        """Sentences without which the means would mislead."""
+        notes = [f"{self.label}: {self.spread.sentence}."] if self.spread else []
+        if self.both_empty:
+            which = f"{self.both_empty:,} of the {self.images:,} photographs there is no lesion and {self.label} marks none"
+            notes.append(f"In {which}: each counts as 1 in its means.")
+        return notes
+
+    def answer(self, split: str) -> str:
+        """The means in a sentence; ``split`` is the name of the split in words, or empty for a whole dataset."""
+        photographs = f"{self.images:,} {split} photograph{'' if self.images == 1 else 's'}".replace("  ", " ")
+        return reaches(self.label, self.scores["iou"], self.scores["dice"], photographs)
 
     @property
     def images(self) -> int:
@@ -70,27 +86,68 @@ class Row:
 
 @dataclass(frozen=True)
 class Pairing:
-    """Paired difference in IoU between two models or groups, on the images that both were scored on."""
+    """Paired difference in IoU between two models or groups, on the same images; the better one is first."""
 
     first: str
     second: str
     images: int
     difference: Difference
-    """Of the first from the second."""
+    """Of the first from the second: the mean is never negative."""
     p: float
     """Corrected by Holm's method over all pairings of the comparison."""
 
     @property
     def sentence(self) -> str:
-        """As `seg_core.evaluation.confidence.verdict`."""
+        """As `seg_core.evaluation.verdict.verdict`."""
         return verdict(self.first, self.second, self.difference, self.p)
 
 
+def on_shared_images(evaluations: Mapping[str, Scored]) -> dict[str, Scored]:
+    """Return the evaluations on the images that all of them have; as they are where they share none.
+
+    Means over different images cannot be compared: a folder of masks may have none for the difficult photographs.
+    """
+    if not evaluations:
+        return {}
+    shared = frozenset.intersection(*(frozenset(evaluation.ids) for evaluation in evaluations.values()))
+    return {label: _only(evaluation, shared) for label, evaluation in evaluations.items()} if shared else dict(evaluations)
+
+
+@lru_cache(maxsize=32)  # the same object each time, so that results cached for it are found
+def _only(evaluation: Scored, ids: frozenset[str]) -> Scored:
+    return evaluation if len(ids) == len(evaluation.ids) else evaluation.only(ids)
+
+
+def scored_on(evaluations: Mapping[str, Scored]) -> str:
+    """Return a sentence on the images that `on_shared_images` leaves; empty where every evaluation has all of them."""
+    images = [frozenset(evaluation.ids) for evaluation in evaluations.values()]
+    everything, shared = frozenset().union(*images), frozenset.intersection(*images) if images else frozenset()
+    if len(shared) == len(everything):
+        return ""
+    if not shared:
+        return "No photograph is scored for all of these, so their means are of different photographs and cannot be compared."
+    some = "the one photograph" if len(shared) == 1 else f"the {len(shared):,} photographs"
+    return f"Scored on {some} that all have, of {len(everything):,}."
+
+
 def score_rows(evaluations: Mapping[str, Scored], costs: Mapping[str, Cost | None], threshold: float | None = None) -> list[Row]:
-    """Return a row for each model or group, by label, at a threshold or, if None, each one's own."""
+    """Return a row for each model or group, by label, over the images that all have (`on_shared_images`).
+
+    Args:
+        evaluations: by label.
+        costs: by label.
+        threshold: of all; if None, each one's own.
+    """
     return [
-        Row(label, frozenset(evaluation.ids), _intervals(evaluation, threshold), costs.get(label), _spread(evaluation, threshold))
-        for label, evaluation in evaluations.items()
+        Row(
+            label,
+            frozenset(evaluation.ids),
+            _intervals(evaluation, threshold),
+            costs.get(label),
+            _spread(evaluation, threshold),
+            int(evaluation.both_empty(threshold).sum()),
+        )
+        for label, evaluation in on_shared_images(evaluations).items()
     ]
 
 
@@ -113,18 +170,28 @@ def _spread(evaluation: Scored, threshold: float | None) -> Spread | None:
 
 
 def pairings(evaluations: Mapping[str, Scored], threshold: float | None = None) -> list[Pairing]:
-    """Compare every two models or groups by their IoU, on the images that both share; those that share none are left out.
+    """Compare every two models or groups by their IoU, those of the best one first, on the images that all have.
 
-    A group's score of an image is the mean of its models. Where every model of a group was scored on every image, the interval of
+    Where no image has scores of all, every two are compared on those that both have; those that share none are left out. A
+    group's score of an image is the mean of its models'. Where every model of a group was scored on every image, the interval of
     the difference includes variation between models.
     """
+    shared = on_shared_images(evaluations)
+    ranked = sorted(shared, key=lambda label: -shared[label].scores(threshold)["iou"].mean())
     compared = []
-    for first, second in combinations(evaluations, 2):
-        images, difference = _difference(evaluations[first], evaluations[second], threshold)
-        if difference:
+    for first, second in combinations(ranked, 2):
+        images, difference = _difference(shared[first], shared[second], threshold)
+        if difference and difference.interval.mean < 0:  # the ranks are by other images
+            compared.append((second, first, images, difference.reversed))
+        elif difference:
             compared.append((first, second, images, difference))
     corrected = holm([difference.p for *_, difference in compared])
     return [Pairing(*each, p) for each, p in zip(compared, corrected, strict=True)]
+
+
+def verdicts(found: Sequence[Pairing]) -> list[str]:
+    """Return what was found of the best model, in a sentence for each other one; all other pairings are in the table."""
+    return [pairing.sentence for pairing in found if pairing.first == found[0].first]
 
 
 @lru_cache(maxsize=32)  # a page is redrawn at every click

@@ -115,6 +115,21 @@ class Difference(NamedTuple):
     effect: float
     """Matched-pairs rank-biserial correlation, -1 to 1: positive where ranks of gains outweigh those of losses (Kerby, 2014)."""
 
+    @property
+    def reversed(self) -> Difference:
+        """The difference of the second model from the first."""
+        mean, low, high = self.interval
+        return Difference(Interval(-mean, -high, -low), self.p, self.losses, self.ties, self.wins, -self.effect)
+
+    def is_significant(self, p: float) -> bool:
+        """True if the test and the interval find a difference in the same direction; ``p`` is corrected for all comparisons.
+
+        The Wilcoxon test looks at ranks, the bootstrap interval at sizes: a model that is a hair better on most images and far
+        worse on one is not called better.
+        """
+        mean, low, high = self.interval
+        return p < SIGNIFICANCE_LEVEL and low * high > 0 and mean * self.effect > 0
+
 
 def paired_difference(ours: Sequence[float] | np.ndarray, theirs: Sequence[float] | np.ndarray) -> Difference:
     """Compare the scores (N,) of two models on the same images in the same order.
@@ -144,26 +159,3 @@ def holm(p_values: Sequence[float]) -> list[float]:
         highest = max(highest, min(1.0, p_values[index] * (len(p_values) - place)))
         corrected[index] = highest
     return corrected
-
-
-def verdict(ours: str, theirs: str, difference: Difference, p: float) -> str:
-    """Return a sentence that says which of two models has the higher IoU, and if that is statistically significant.
-
-    The Wilcoxon test looks at ranks, the bootstrap interval at sizes. A difference is called significant where both agree, in
-    the same direction: a model that is a hair better on most images and far worse on one is not called better.
-
-    Args:
-        ours, theirs: the models' names.
-        difference: of ``ours`` from ``theirs``.
-        p: corrected for the number of comparisons.
-    """
-    mean, low, high = difference.interval
-    images = difference.wins + difference.ties + difference.losses
-    if difference.ties == images:
-        return f"{ours} and {theirs} score the same on every image."
-    better, worse, wins = (ours, theirs, difference.wins) if mean >= 0 else (theirs, ours, difference.losses)
-    significant = p < SIGNIFICANCE_LEVEL and low * high > 0 and mean * difference.effect > 0
-    gain = f"on {100 * wins / images:.0f} % of the images; the mean gain of {abs(mean):.3f}"
-    if significant:
-        return f"{better} is better than {worse} {gain} is statistically significant."
-    return f"{better} scores higher than {worse} {gain} is not statistically significant."

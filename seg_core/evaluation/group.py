@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -79,6 +79,15 @@ class GroupEvaluation:
     def all_scores(self) -> dict[str, np.ndarray]:
         """As `Evaluation.all_scores`."""
         return self._means([member.all_scores for member in self.members])
+
+    def both_empty(self, threshold: float | None = None) -> np.ndarray:
+        """As `Evaluation.both_empty`: True where that is so for any model that was scored on the image."""
+        return self._mean([member.both_empty(threshold) for member in self.members]) > 0
+
+    def only(self, ids: Container[str]) -> GroupEvaluation:
+        """As `Evaluation.only`; a model that was scored on none of these images drops out."""
+        members = (member.only(ids) for member in self.members)
+        return GroupEvaluation(tuple(member for member in members if member.ids))
 
     def means_of_members(self, name: str, threshold: float | None = None) -> np.ndarray:
         """Mean of a metric over the images of each of the R models, (R,)."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import zipfile
 import zlib
-from dataclasses import dataclass
+from collections.abc import Container
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -106,6 +107,18 @@ class Evaluation:
     def all_scores(self) -> dict[str, np.ndarray]:
         """`METRICS` and `BOUNDARY_METRICS` of every image at the model's threshold: name to (N,) values."""
         return self.scores() | {name: getattr(self, name) for name in BOUNDARY_METRICS}
+
+    def both_empty(self, threshold: float | None = None) -> np.ndarray:
+        """(N,) True where neither the truth nor the mask at a threshold has a pixel: every ratio is 0/0 there and counts 1."""
+        column = self.index(threshold)
+        empty: np.ndarray = self.lesion + self.true_positive[:, column] + self.false_positive[:, column] == 0
+        return empty
+
+    def only(self, ids: Container[str]) -> Evaluation:
+        """Return the evaluation of some of the images; the others leave no trace."""
+        rows = [row for row, id in enumerate(self.ids) if id in ids]
+        of_images = (name for name in _ARRAYS if name != "thresholds")
+        return replace(self, ids=tuple(self.ids[row] for row in rows), **{name: getattr(self, name)[rows] for name in of_images})
 
     def means_at(self, threshold: float | None = None) -> dict[str, float]:
         """Mean over images of every metric at a threshold (the model's by default)."""

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from seg_core.evaluation.comparison import Pairing, Row
+from seg_core.evaluation.verdict import signed
+from seg_core.metrics import MEANINGS
 from seg_core.prediction.cost import Cost
 
 DIGITS = 4
@@ -25,6 +27,11 @@ class Column:
     title: str
     lower_is_better: bool = False
     percent: bool = False
+
+    @property
+    def meaning(self) -> str:
+        """What the score means, in a sentence or two."""
+        return MEANINGS[self.name]
 
 
 COLUMNS = (
@@ -82,9 +89,9 @@ def pairing_cells(pairing: Pairing) -> list[tuple[str, str]]:
     mean, low, high = difference.interval
     p = "< 0.0001" if pairing.p < 0.0001 else f"{pairing.p:.4f}"
     counted = [str(number) for number in (difference.wins, difference.ties, difference.losses)]
-    plain = [p, *counted, f"{difference.effect:+.2f}", f"{pairing.images:,}"]
-    between = "" if np.isnan(low) else f"{low:+.4f} to {high:+.4f}"
-    return [(f"{mean:+.4f}", between), *((text, "") for text in plain)]
+    plain = [p, *counted, signed(difference.effect, 2), f"{pairing.images:,}"]
+    between = "" if np.isnan(low) else f"{signed(low, DIGITS)} to {signed(high, DIGITS)}"
+    return [(signed(mean, DIGITS), between), *((text, "") for text in plain)]
 
 
 def to_csv(rows: Sequence[Row], scored_on: str) -> str:
@@ -93,14 +100,14 @@ def to_csv(rows: Sequence[Row], scored_on: str) -> str:
     writer = csv.writer(file, lineterminator="\n")
     names = [f"{column.name}{end}" for column in COLUMNS for end in ("", "_low", "_high")]
     others = ["parameters", "multiply_adds", "milliseconds", "models", "iou_sd_between_models", "iou_sd_between_images"]
-    writer.writerow(["model", "images", *names, *others, "scored_on"])
+    writer.writerow(["model", "images", "both_empty", *names, *others, "scored_on"])
     for row in rows:
         bounds = [value for column in COLUMNS for value in row.scores.get(column.name, (np.nan,) * 3)]
         cost = [row.cost.parameters, row.cost.multiply_adds, f"{row.cost.milliseconds:.2f}"] if row.cost else ["", "", ""]
         spread = row.spread
         varies = [spread.between_models, spread.between_images] if spread else [np.nan, np.nan]
         models = len(spread.means) if spread else 1
-        writer.writerow([row.label, row.images, *_figures(bounds), *cost, models, *_figures(varies), scored_on])
+        writer.writerow([row.label, row.images, row.both_empty, *_figures(bounds), *cost, models, *_figures(varies), scored_on])
     return file.getvalue()
 
 
@@ -127,8 +134,8 @@ def to_latex(rows: Sequence[Row], scored_on: str) -> str:
 
 def _notes(rows: Sequence[Row], scored_on: str) -> list[str]:
     """Return the notes to the table, each one line."""
-    of_groups = [f"{row.label}: {row.spread.sentence}." for row in rows if row.spread]
-    return [f"Scored on {' '.join(scored_on.split())}. In brackets: 95 % bootstrap intervals.", *of_groups]
+    of_rows = [note for row in rows for note in row.notes]
+    return [f"Scored on {' '.join(scored_on.split())}. In brackets: 95 % bootstrap intervals.", *of_rows]
 
 
 def _for_markdown(text: str) -> str:
@@ -157,7 +164,12 @@ def _texts(rows: Sequence[Row], bold: Callable[[str], str], escape: Callable[[st
     return lines
 
 
-COSTS = ("Parameters", "GMACs", "ms per image")
+COSTS = {
+    "Parameters": MEANINGS["parameters"],
+    "GMACs": MEANINGS["multiply_adds"],
+    "ms per image": MEANINGS["milliseconds"],
+}
+"""Titles of a model's costs, and what they mean."""
 
 
 def cost_cells(cost: Cost | None) -> list[str]:

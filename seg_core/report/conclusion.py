@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
-
-from seg_core.evaluation.comparison import Pairing, Row
+from seg_core.evaluation.comparison import Pairing, Row, verdicts
 from seg_core.report.run_facts import Epoch, RunFacts
 
 FEWEST_EPOCHS = 5
@@ -16,7 +14,7 @@ NOTABLE = 0.1
 
 
 def conclusion(rows: Sequence[Row], pairings: Sequence[Pairing], runs: Sequence[RunFacts], split: str) -> list[str]:
-    """Return sentences on the best model, on every pairing, and on the best epoch of every run.
+    """Return sentences on the best model against every other, on its scores, and on the best epoch of every run.
 
     Args:
         rows: scores of the compared models and groups.
@@ -24,15 +22,8 @@ def conclusion(rows: Sequence[Row], pairings: Sequence[Pairing], runs: Sequence[
         runs: facts about every run.
         split: the name of the split in words.
     """
-    return [_best_model(rows, split), *(pairing.sentence for pairing in pairings), *map(_best_epoch, runs)]
-
-
-def _best_model(rows: Sequence[Row], split: str) -> str:
     leader = max(rows, key=lambda row: row.scores["iou"].mean)
-    iou, dice = leader.scores["iou"], leader.scores["dice"]
-    interval = "" if np.isnan(iou.low) else f" (95 % interval {iou.low:.3f} to {iou.high:.3f})"
-    means = f"a mean IoU of {iou.mean:.3f}{interval} and a mean Dice of {dice.mean:.3f}"
-    return f"{leader.label} reaches {means} on {leader.images} {split} photographs."
+    return [*verdicts(pairings), leader.answer(split), *map(_best_epoch, runs)]
 
 
 def _best_epoch(run: RunFacts) -> str:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from seg_core.common.colours import colours_of
 from seg_core.evaluation.charts import Chart, comparison, curves
-from seg_core.evaluation.comparison import Pairing, Row, pairings, score_rows
+from seg_core.evaluation.comparison import Pairing, Row, on_shared_images, pairings, score_rows, scored_on
 from seg_core.evaluation.tables import COLUMNS, Column
 from seg_core.report.conclusion import conclusion
 from seg_core.report.run_facts import RunFacts, run_facts
@@ -35,6 +35,9 @@ class Content:
     dataset: str
     split: str
     images: int
+    """Images that all compared models have, or that any has where they share none."""
+    scored_on: str
+    """A sentence on the images that all have; empty where all have every image."""
     conclusion: list[str]
     warnings: list[str]
     runs: list[RunFacts]
@@ -57,8 +60,11 @@ def gather(runs: Sequence[Run], store: RunStore, on_progress: Advance, find_eval
     split, groups = common_split(runs), groups_of(runs)
     models = score_models(runs, groups, split, store, find_evaluation, on_progress)
     facts = [run_facts(model.run, store, model.checkpoint) for model in models]
-    compared = merge_groups(models, groups)  # the runs of one group are not set against each other
-    rows = score_rows({**{model.label: model.evaluation for model in models}, **compared}, {run.label: run.cost for run in facts})
+    merged = merge_groups(models, groups)  # the runs of one group are not set against each other
+    compared, costs = on_shared_images(merged), {run.label: run.cost for run in facts}
+    in_groups = [model for model in models if model.label not in merged]  # in a cross-validation each has its own photographs
+    each = [row for model in in_groups for row in score_rows({model.label: model.evaluation}, costs)]
+    rows = [*each, *score_rows(compared, costs)]
     differences = pairings(compared)
     colours = _colours(runs, groups)
     drawn = [model for model in models if model.split == split]
@@ -70,6 +76,7 @@ def gather(runs: Sequence[Run], store: RunStore, on_progress: Advance, find_eval
         split=SPLIT_TITLES[split.name],
         images=len({id for evaluation in compared.values() for id in evaluation.ids}),
         conclusion=conclusion([row for row in rows if row.label in compared], differences, facts, SPLIT_TITLES[split.name]),
+        scored_on=scored_on(merged),
         warnings=[warning for model in models for warning in model.warnings],
         runs=facts,
         rows=rows,

@@ -9,7 +9,7 @@ from pathlib import Path
 from markupsafe import Markup
 
 from seg_core.common.atomic_file import atomic_file
-from seg_core.evaluation.tables import PAIRING_NOTE, PAIRING_TITLES, best, cell, cost_cells, margin, pairing_cells
+from seg_core.evaluation.tables import COSTS, PAIRING_NOTE, PAIRING_TITLES, best, cell, cost_cells, margin, pairing_cells
 from seg_core.report.content import gather
 from seg_core.report.scoring import Advance, FindEvaluation, find_nothing
 from seg_core.report.templates import load_template
@@ -42,6 +42,7 @@ def write_report(
         best=best,
         cell=cell,
         margin=margin,
+        costs=COSTS,
         cost_cells=cost_cells,
         pairing_cells=pairing_cells,
         pairing_titles=PAIRING_TITLES,

@@ -7,6 +7,7 @@ from pathlib import Path
 from urllib.request import urlopen
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from PIL import Image
 from playwright.sync_api import Page, expect
 
@@ -28,9 +29,13 @@ def test_a_model_and_masks_of_another_program_are_compared(
     table = page.get_by_role("region", name="Mean scores of each model")
     expect(table.get_by_role("row", name="masks: other-tool")).to_contain_text("0.7500", timeout=SLOW)
     expect(table.get_by_role("row", name="Model 2")).to_be_visible(timeout=SLOW)
-    expect(page.get_by_text("masks: other-tool has no mask for 1 of the photographs")).to_be_visible()
+    shared = page.get_by_text("Scored on the 4 photographs that all have, of 5.")
+    expect(shared).to_contain_text("masks: other-tool has no mask for 1 of the photographs")
+    for name in ("Model 2", "masks: other-tool"):
+        expect(table.get_by_role("row", name=name).get_by_role("cell").last).to_have_text("4")
+    expect(page.get_by_role("group", name="One photograph, large")).to_contain_text("1 of 4")
     drawn = page.locator(".mask-group canvas[data-drawn]")
-    expect(drawn).to_have_count(15)  # five photographs: the truth, the model, the folder
+    expect(drawn).to_have_count(12)  # four photographs: the truth, the model, the folder
     expect(page.get_by_text("Largest difference")).to_be_visible()
     address = page.url
     assert "masks=" in address
@@ -65,20 +70,36 @@ def test_a_point_opens_its_photograph_and_arrow_keys_step_on(page: Page, app_ser
     data = make_dataset(tmp_path / "of its own", size=(80, 60), train=4, test=5)
     page.goto(f"{app_server.url}/compare?data={data}&model=fine-tune-report&model=frozen-decoder-report")
     page.get_by_role("button", name="Evaluate").click(timeout=SLOW)
-    expect(page.get_by_text("of the images; the mean gain of")).to_be_visible(timeout=SLOW)
+    answer = page.locator(".answer")
+    expect(answer).to_contain_text("better on", timeout=SLOW)
+    order = [answer, page.get_by_role("region", name="Mean scores of each model"), page.get_by_role("tablist", name="Charts")]
+    tops = [part.evaluate("(one) => one.getBoundingClientRect().top") for part in order]
+    assert tops == sorted(tops)  # the answer, the table, the charts
     viewer = page.get_by_role("group", name="One photograph, large")
     expect(viewer).to_contain_text("1 of 5")
+    large = page.get_by_role("dialog", name="Photograph, large")
     page.get_by_role("tab", name="One against the other").click()
     chart = page.locator(".js-plotly-plot").first
-    expect(chart.locator(".points path").first).to_be_visible()
-    spots = [chart.evaluate(POINT, point) for point in (2, 0, 3)]
-    others = [point for point, (_, id) in zip((2, 0, 3), spots, strict=True) if id not in viewer.inner_text()]
-    for point in others[:2]:  # what is shown already is no news
+    for point in (2, 0):
         chart.scroll_into_view_if_needed()
+        expect(chart.locator(".points path").first).to_be_visible()
         spot, wanted = chart.evaluate(POINT, point)
         page.mouse.click(*spot)
-        expect(viewer).to_contain_text(f"{wanted} · ")
-        expect(viewer.locator(f"canvas[data-drawn='{wanted} outline']")).to_be_visible()
+        expect(large).to_contain_text(f"{wanted} · ")
+        expect(large.locator(f"canvas[data-drawn='{wanted} outline']")).to_be_in_viewport()
+        expect(viewer).to_be_focused()
+        number = int(viewer.inner_text().split(" · ")[1].split(" of ")[0])
+        page.keyboard.press("ArrowLeft" if number == 5 else "ArrowRight")
+        expect(viewer).to_contain_text(f"{4 if number == 5 else number + 1} of 5")
+        expect(page.get_by_role("tab", name="One against the other")).to_have_attribute("aria-selected", "true")
+        page.keyboard.press("Escape")
+        expect(large).to_be_hidden()
+    page.locator(".mask-group").nth(1).click()
+    expect(large).to_contain_text("2 of 5")
+    large.get_by_role("button", name="Close").click()
+    expect(viewer).to_contain_text("2 of 5")  # in the page again
+    found = Axe().run(page).response["violations"]
+    assert [each["id"] for each in found if each["impact"] in ("serious", "critical")] == []
 
     viewer.focus()
     page.keyboard.press("Home")
@@ -126,12 +147,16 @@ def test_what_is_open_stays_open_when_another_model_comes(page: Page, app_server
     expect(page.locator(".mask-group canvas[data-drawn]")).to_have_count(10, timeout=SLOW)
     page.get_by_text("Scores of every photograph").last.click()
     expect(page.get_by_test_id("stDataFrame")).to_be_visible()
+    expect(page.locator(".answer")).to_contain_text("reaches a mean IoU of")
+    page.get_by_role("radio", name="Highest IoU").click()
     page.get_by_text("Models and masks from elsewhere").click()
     page.locator("input[type=file]").set_input_files(SHIPPED_CHECKPOINTS / "frozen-decoder-report.safetensors")
     page.get_by_role("button", name="Evaluate 1 model").click()
-    expect(page.get_by_text("Which one is better?")).to_be_visible(timeout=SLOW)
+    expect(page.get_by_role("heading", name="Differences")).to_be_visible(timeout=SLOW)
     expect(page.get_by_test_id("stDataFrame")).to_be_visible()
     expect(page.locator("input[type=file]")).to_have_count(1)  # what is elsewhere is still open
+    expect(page.get_by_role("radio", name="Largest difference")).to_be_visible()
+    expect(page.get_by_role("radio", name="Highest IoU")).to_be_checked()  # the order stays
 
     page.get_by_role("slider", name="Threshold of all models").fill("0.9")
     expect(page.get_by_text("at threshold 0.90")).to_be_visible()

@@ -43,7 +43,8 @@ def test_a_comparison_is_json_in_which_names_are_text_and_points_are_images() ->
     text = json.dumps([chart.figure for chart in charts], allow_nan=False)
     assert "<b>" not in text
     assert "&lt;b&gt;one&lt;/b&gt;" in text
-    guide, points = charts[0].figure["data"]
+    guide, points, legend = charts[0].figure["data"]
+    assert (points["marker"]["color"], legend["name"]) == (["#000000", "#000000"], "&lt;b&gt;one&lt;/b&gt; higher: 2")
     assert guide["mode"] == "lines"
     assert (points["customdata"], points["x"], points["y"]) == (["b", "c"], [0.8, 0.8], [0.6, 0.6])  # the images of both
     layout = charts[0].figure["layout"]

@@ -103,9 +103,14 @@ def test_two_groups_that_differ_less_than_their_models_do_not_differ_significant
     (of_groups,) = pairings({"B": better, "A": THREE})
     assert of_models.difference.interval.mean == pytest.approx(0.01)
     assert of_groups.difference.interval.mean == pytest.approx(0.01)
-    assert of_models.sentence == "B is better than A on 100 % of the images; the mean gain of 0.010 is statistically significant."
+    assert of_models.sentence == (
+        "B is better than A: IoU higher by 0.010 (0.010 to 0.010) on average; better on 40, worse on 0, equal on 0; "
+        "statistically significant."
+    )
     assert of_groups.sentence == (
-        "B scores higher than A on 100 % of the images; the mean gain of 0.010 is not statistically significant."
+        "No difference shown between B and A; it may lie between −0.072 and +0.092. B has an IoU higher by 0.010 on average; "
+        "better on 40, worse on 0, equal on 0; not statistically significant: the Wilcoxon test finds a difference in ranks, but "
+        "the interval of the mean includes 0."
     )
 
 
@@ -113,3 +118,11 @@ def test_a_cross_validation_is_compared_image_by_image() -> None:
     (pairing,) = pairings({"B": SECOND, "folds": FOLDS})
     assert pairing.images == 40
     assert pairing.difference.wins == 40
+
+
+def test_a_group_on_some_images_keeps_the_models_that_have_them() -> None:
+    assert [member.ids for member in FOLDS.only({FOLDS.members[0].ids[0]}).members] == [FOLDS.members[0].ids[:1]]
+    some = THREE.only(set(THREE.ids[:2]))
+    assert (len(some.members), some.ids) == (3, THREE.ids[:2])
+    assert some.scores()["iou"].tolist() == THREE.scores()["iou"][:2].tolist()
+    assert not THREE.both_empty().any()

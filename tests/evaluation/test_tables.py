@@ -8,7 +8,7 @@ import io
 import numpy as np
 import pytest
 
-from seg_core.evaluation.comparison import pairings, score_rows
+from seg_core.evaluation.comparison import pairings, score_rows, scored_on, verdicts
 from seg_core.evaluation.result import Evaluation
 from seg_core.evaluation.tables import COLUMNS, best, cell, margin, to_csv, to_latex, to_markdown
 from seg_core.prediction.cost import Cost
@@ -68,17 +68,51 @@ def test_the_best_is_what_the_shown_digits_say() -> None:
     assert best(score_rows({"A": FIRST, "B": others}, {}), COLUMNS[0]) == set()  # as many, but other images
 
 
-def test_every_two_models_are_compared_on_the_images_of_both() -> None:
+def test_models_are_compared_on_the_images_that_all_have() -> None:
     third = evaluation({"image00": 49, "image01": 53, "elsewhere": 10})
     compared = {(pairing.first, pairing.second): pairing for pairing in pairings({"A": FIRST, "B": SECOND, "C": third})}
-    assert {pair: pairing.images for pair, pairing in compared.items()} == {("A", "B"): 40, ("A", "C"): 2, ("B", "C"): 2}
-    ours = compared["A", "B"]
-    assert ours.difference.interval.mean == pytest.approx(-0.01)
-    assert ours.p == pytest.approx(3 * ours.difference.p)  # the smallest of three
-    assert ours.sentence == "B is better than A on 100 % of the images; the mean gain of 0.010 is statistically significant."
-    assert (compared["A", "C"].difference.wins, compared["A", "C"].difference.losses) == (1, 1)
-    assert pairings({"A": FIRST}) == []
-    assert pairings({"A": FIRST, "D": evaluation({"elsewhere": 3})}) == []
+    # On two images: C 0.49 and 0.53, A 0.50 and 0.51, B 0.51 and 0.52; the better one of each pairing is first.
+    assert {pair: pairing.images for pair, pairing in compared.items()} == {("B", "C"): 2, ("B", "A"): 2, ("C", "A"): 2}
+    assert [round(pairing.difference.interval.mean, 4) for pairing in compared.values()] == [0.005, 0.01, 0.005]
+    assert (compared["B", "C"].difference.wins, compared["B", "C"].difference.losses) == (1, 1)
+    assert verdicts(list(compared.values())) == [compared["B", "C"].sentence, compared["B", "A"].sentence]
+    rows = score_rows({"A": FIRST, "B": SECOND, "C": third}, {})
+    assert [(row.label, row.images, round(row.scores["iou"].mean, 4)) for row in rows] == [
+        ("A", 2, 0.505),
+        ("B", 2, 0.515),
+        ("C", 2, 0.51),
+    ]
+    assert best(rows, COLUMNS[0]) == {"B"}
+    assert scored_on({"A": FIRST, "C": third}) == "Scored on the 2 photographs that all have, of 41."
+    assert scored_on({"A": FIRST, "B": SECOND}) == scored_on({"A": FIRST}) == scored_on({}) == ""
+
+    (pairing,) = pairings({"A": FIRST, "B": SECOND})
+    assert (pairing.first, pairing.images, pairing.p) == ("B", 40, pairing.difference.p)
+    three = {"A": FIRST, "B": SECOND, "D": evaluation({id: value + 2 for id, value in LOWER.items()})}
+    assert [(each.first, each.second) for each in pairings(three)] == [("D", "B"), ("D", "A"), ("B", "A")]
+    assert pairings(three)[0].p == pytest.approx(3 * pairings(three)[0].difference.p)  # the smallest of three
+
+
+def test_models_that_share_no_image_are_not_compared() -> None:
+    others = evaluation({"elsewhere": 3})
+    assert pairings({"A": FIRST}) == pairings({"A": FIRST, "D": others}) == []
+    assert [row.images for row in score_rows({"A": FIRST, "D": others}, {})] == [40, 1]
+    assert scored_on({"A": FIRST, "D": others}).startswith("No photograph is scored for all of these")
+    three = pairings({"A": FIRST, "B": SECOND, "D": others})
+    assert [(each.first, each.second, each.images) for each in three] == [("B", "A", 40)]
+
+
+def test_nothing_marked_on_nothing_is_a_note_with_its_count() -> None:
+    found = evaluation({"a": 50, "b": 0, "c": 0})
+    found.lesion[1:] = 0  # b and c have no lesion, and nothing is marked in them
+    (row,) = score_rows({"A": found}, {})
+    assert row.both_empty == 2
+    assert row.scores["iou"].mean == pytest.approx((0.5 + 1 + 1) / 3)
+    note = "In 2 of the 3 photographs there is no lesion and A marks none: each counts as 1 in its means."
+    assert row.notes == [note]
+    assert to_markdown([row], ON).splitlines()[-1] == note
+    assert f"% {note}" in to_latex([row], ON)
+    assert next(csv.DictReader(io.StringIO(to_csv([row], ON))))["both_empty"] == "2"
 
 
 def test_the_table_as_csv() -> None:

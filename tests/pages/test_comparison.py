@@ -11,11 +11,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from streamlit.testing.v1 import AppTest
 
-from pages.comparison.compared import Compared
+from pages.comparison.compared import Compared, on_shared_photographs
+from pages.comparison.models import colour_key
 from pages.comparison.pictures import mask_photos
 from pages.comparison.table import Table, scores_csv
 from pages.shared.tables import pairing_table, score_table
+from seg_core.common.home import PROJECT, SHIPPED_CHECKPOINTS
 from seg_core.config import SplitSpec
 from seg_core.data.dataset import SplitChoice, open_dataset
 from seg_core.errors import InputError
@@ -29,6 +32,7 @@ from seg_core.jobs.store import JobStore
 from seg_core.jobs.tasks import TASKS
 from seg_core.jobs.worker import work_on
 from seg_core.prediction.cost import Cost
+from tests.helpers import make_dataset
 
 
 def compared(label: str, found: dict[str, list[int]], own: float = 0.5) -> Compared:
@@ -85,6 +89,32 @@ def test_the_csv_holds_every_metric_of_every_photograph() -> None:
     assert len(head.split(",")) == 1 + 2 * len(METRICS)
     values = dict(zip(head.split(","), rows[2].split(","), strict=True))
     assert (values["image"], values["one iou"], values["two iou"]) == ("c", "0.250000", "")
+
+
+def test_models_are_shown_on_the_photographs_that_all_have_with_their_own_pictures() -> None:
+    one, two = on_shared_photographs([ONE, TWO, Compared("three", "#000000", (), None)])  # the third is not evaluated yet
+    assert Table.of([one, two], None).ids == ["a", "b"]
+    assert scores_csv([one, two], Table.of([one, two], None)).count("\n") == 3
+    (b,) = mask_photos([one, two], Table.of([one, two], None), [1])
+    assert (b.id, b.masks) == ("b", ["/api/evaluations/one/2/probability.png", "/api/evaluations/two/1/probability.png"])
+
+
+def test_a_colour_follows_from_the_run_the_group_or_the_file() -> None:
+    assert colour_key(Path("/home/runs/3/best.safetensors")) == "3"
+    assert colour_key(SHIPPED_CHECKPOINTS / "fine-tune-best.safetensors") == "fine-tune-best"
+    assert colour_key(Path("/masks/3")) == "/masks/3"
+
+
+def test_more_models_than_the_page_can_show_are_told(tmp_path: Path, lab_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pages.comparison.choices.MOST_COMPARED", 2)
+    page = AppTest.from_file(str(PROJECT / "pages" / "compare.py"), default_timeout=60)
+    page.query_params["data"] = str(make_dataset(tmp_path / "data", train=3, test=2))
+    page.run()
+    (models,) = [box for box in page.multiselect if box.label == "Models"]
+    models.select("fine-tune-report").run()
+    assert [warning.value for warning in page.warning][:1] == ["3 models are chosen; the first 2 are compared."]
+    (evaluate,) = [button.label for button in page.button if button.label.startswith("Evaluate")]
+    assert evaluate == "Evaluate 2 models on 2 photographs"
 
 
 IDS = frozenset(f"photo{number}" for number in range(1200))

@@ -1,0 +1,63 @@
+"""What a comparison shows, in sentences: the same on the Compare page, in the HTML report and in the library."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from seg_core.evaluation.confidence import SIGNIFICANCE_LEVEL, Difference, Interval
+
+
+def verdict(ours: str, theirs: str, difference: Difference, p: float) -> str:
+    """Return which of two models has the higher IoU and whether that is statistically significant, the better one first.
+
+    Where nothing was shown, the sentence says between which bounds the difference may lie.
+
+    Args:
+        ours, theirs: the models' names.
+        difference: of ``ours`` from ``theirs``.
+        p: corrected for the number of comparisons.
+    """
+    mean, low, high = difference.interval
+    if mean < 0:
+        return verdict(theirs, ours, difference.reversed, p)
+    if not difference.wins + difference.losses:
+        return f"{ours} and {theirs} score the same on every photograph."
+    higher = f"IoU higher by {_size(mean)}"
+    if np.isnan(low):
+        return f"A single photograph shows no difference between {ours} and {theirs}: there, {ours} has an {higher}."
+    counts = f"better on {difference.wins}, worse on {difference.losses}, equal on {difference.ties}"
+    if difference.is_significant(p):
+        return (
+            f"{ours} is better than {theirs}: {higher} ({low:.3f} to {high:.3f}) on average; {counts}; statistically significant."
+        )
+    bounds = f"it may lie between {signed(low)} and {signed(high)}"
+    return (
+        f"No difference shown between {ours} and {theirs}; {bounds}. {ours} has an {higher} on average; {counts}; "
+        f"not statistically significant{_disagreement(difference, p)}."
+    )
+
+
+def _disagreement(difference: Difference, p: float) -> str:
+    """Return why a difference that one of the two methods finds is not called significant; empty where neither finds one."""
+    _, low, high = difference.interval
+    excludes_zero, in_ranks = low * high > 0, p < SIGNIFICANCE_LEVEL
+    if excludes_zero and in_ranks:
+        return ": mean and ranks point in opposite directions"
+    if excludes_zero:
+        return f": the interval excludes 0, but the Wilcoxon test finds nothing (p = {p:.2f})"
+    return ": the Wilcoxon test finds a difference in ranks, but the interval of the mean includes 0" if in_ranks else ""
+
+
+def reaches(label: str, iou: Interval, dice: Interval, photographs: str) -> str:
+    """Return the mean scores of one model in a sentence; ``photographs`` says on which: ``146 test photographs``."""
+    interval = "" if np.isnan(iou.low) else f" (95 % interval {iou.low:.3f} to {iou.high:.3f})"
+    return f"{label} reaches a mean IoU of {iou.mean:.3f}{interval} and a mean Dice of {dice.mean:.3f} on {photographs}."
+
+
+def signed(value: float, digits: int = 3) -> str:
+    """Return a difference with its sign, as ``+0.011`` or ``−0.004``."""
+    return f"{value:+.{digits}f}".replace("-", "−")
+
+
+def _size(value: float) -> str:
+    return f"{value:.3f}" if value >= 0.0005 else "less than 0.001"
