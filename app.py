@@ -75,7 +75,7 @@ def create_app(store: RunStore, password: str = "", root_path: str = "", on_read
         swagger_ui_oauth2_redirect_url="/api/docs/oauth2-redirect",
         redoc_url=None,
         static_url="/assets/docs",
-        favicon_url="/assets/mark.svg",
+        favicon_url="../assets/mark.svg",
     )
     app.add_middleware(AccessGuard, password=password, key=signing_key(home() / "session.key", password) if password else b"")
     app.add_middleware(BelowPath, trusted_hosts=os.environ.get("FORWARDED_ALLOW_IPS", "127.0.0.1,::1"), root_path=root_path)

@@ -8,9 +8,11 @@ from pages.dataset.browse import browse, distributions, summary
 from pages.dataset.choose import choose_by_address
 from pages.dataset.duplicates import duplicates_panel
 from pages.dataset.fetch import fetch_panel
-from pages.dataset.panel import preview_panel, show_problems
+from pages.dataset.panel import counted, preview_panel, show_problems
 from pages.dataset.scan import scanned
+from pages.shared.markdown import plain
 from seg_core.config import RECIPES, Config
+from seg_core.data.check import check_names
 
 st.title("Data")
 with st.container():  # always there, so that the expander below it keeps its state
@@ -20,9 +22,11 @@ if dataset is None:
     st.stop()
 view = scanned(dataset)
 if view is None:
+    st.markdown(f"**{plain(dataset.name)}**: {counted(dataset)}.")
+    show_problems(check_names(dataset), dataset, checked=False)
     st.stop()
 summary(dataset, view)
-show_problems(view.scan.problems)
+show_problems(view.scan.problems, dataset)
 if not view.pairs:
     st.stop()
 duplicates_panel(view)

@@ -34,6 +34,7 @@ pages = [
     st.Page("report.py", title="Report", icon=":material/description:", url_path="report"),
     st.Page("compare.py", title="Compare", icon=":material/compare:", url_path="compare"),
     st.Page("predict.py", title="Predict", icon=":material/image_search:", url_path="predict"),
+    st.Page("about.py", title="About", icon=":material/info:", url_path="about"),
 ]
 if os.environ.get("LESIONLAB_PASSWORD"):
     pages.append(st.Page(sign_out, title="Sign out", icon=":material/logout:", url_path="leave"))

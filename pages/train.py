@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import streamlit as st
@@ -10,13 +11,15 @@ import streamlit as st
 from pages.dataset.panel import cache_panel, data_panel, preview_panel
 from pages.runs.form import Form, form, reset_form
 from pages.runs.launch import launch
-from pages.runs.settings import settings_panel
+from pages.runs.settings import settings_panel, skip_problems, skips_problems
 from pages.shared.markdown import plain
 from pages.shared.stores import store
 from seg_core.config import MOST_FOLDS, MOST_SEEDS, VARIANT_LABELS, VARIANTS, Config, Recipe, Variant
 from seg_core.data.dataset import Dataset
+from seg_core.data.scan.copies import are_copies_known
 from seg_core.data.source import SAMPLE
 from seg_core.errors import InputError
+from seg_core.runs.estimate import about, estimate_seconds
 from seg_core.runs.groups import Group
 from seg_core.runs.run import Run
 from seg_core.training.command_line import command_line
@@ -103,10 +106,18 @@ def choose_repeats(key: str) -> tuple[int, int]:
     return (count, 1) if how == "seeds" else (1, count)
 
 
-def launch_button(runs: int, obstacle: str, settings: dict[str, Any]) -> bool:
-    """Show the button, disabled if there is an obstacle, and below it the obstacle and the changed settings; return the click."""
+def launch_button(runs: int, obstacle: str, takes: str, settings: dict[str, Any]) -> bool:
+    """Show the button, disabled if there is an obstacle, with how long it takes beside it; return the click.
+
+    Below it stand the obstacle and the changed settings.
+    """
     label, icon = f"Launch {runs} runs" if runs > 1 else "Launch", ":material/rocket_launch:"
-    launched = st.button(label, type="primary", icon=icon, disabled=bool(obstacle), width="stretch", key="launch")
+    with st.container(horizontal=True, vertical_alignment="center"):
+        launched = st.button(label, type="primary", icon=icon, disabled=bool(obstacle), width="stretch", key="launch")
+        if takes:
+            st.markdown(
+                takes, help="By the speed of this machine's last runs or, without any, of two usual cores.", width="content"
+            )
     with st.container():  # below the button, which would move away under the pointer
         if obstacle:
             st.caption(obstacle)
@@ -120,7 +131,8 @@ def launch_all(groups: Sequence[Sequence[Config]], dataset: Dataset, name: str, 
     try:
         for group in groups:
             if len(group) > 1:
-                dataset.split(group[-1].split_spec)  # the last fold is the smallest: if it is empty, no run is queued
+                # The last fold is the smallest: if it is empty, no run is queued. The worker looks for copies.
+                dataset.split(group[-1].split_spec._replace(copies="anywhere"))
     except InputError as error:
         st.error(plain(str(error)))
         st.stop()
@@ -129,7 +141,25 @@ def launch_all(groups: Sequence[Sequence[Config]], dataset: Dataset, name: str, 
         added = [store().queue.add_group(name, group, dataset.sources, tags=tags) for group in groups]
         return [runs[0].key if len(runs) == 1 else Group(tuple(runs)).key for runs in added]
 
-    st.switch_page("monitor.py", query_params={"run": launch(add)})
+    try:
+        keys = launch(add)
+    except InputError as error:  # the file with the groups of photographs is gone
+        st.error(plain(str(error)))
+        st.stop()
+    st.switch_page("monitor.py", query_params={"run": keys})
+
+
+def groups_note(dataset: Dataset, config: Config) -> str:
+    """Show how many photographs are kept together; return what keeps the file with their groups from being read."""
+    spec = config.split_spec
+    try:
+        if not are_copies_known(dataset):  # the scan is looking for them
+            spec = spec._replace(copies="anywhere")
+        if note := dataset.note_on_groups(spec):
+            st.info(plain(note), icon=":material/group_work:")
+    except InputError as error:
+        return str(error)
+    return ""
 
 
 at_work = form()
@@ -137,7 +167,8 @@ clone, key = at_work.clone, f"train-{at_work.number}"
 heading(at_work)
 data, model = st.columns(2, gap="large")
 with data, st.container():  # a container of its own: what stands below stays open while this changes
-    dataset, errors = data_panel(clone.sources if clone else [SAMPLE], key)
+    skipped = skips_problems(key)
+    dataset, errors = data_panel(clone.sources if clone else [SAMPLE], key, partial(skip_problems, key), skips=skipped)
 with model:
     st.header("Model")
     variants, recipe, name = choose_model(clone, key)
@@ -152,18 +183,25 @@ except InputError as error:
     st.error(plain(str(error)))
     st.stop()
 
+unread = ""
 with data:
     if dataset:
+        with st.container():
+            unread = groups_note(dataset, configs[0])
         preview_panel(dataset, configs[0])
     cache_panel()
 with model:
     if dataset is None:
         obstacle = "Choose a dataset first."
     elif errors and not configs[0].skip_problems:
-        obstacle = f"{len(errors):,} of its pairs cannot be trained on: fix these files, or skip them under Advanced settings."
+        obstacle = f"{len(errors):,} of its pairs cannot be trained on: fix these files, or skip them with the button there."
     else:
-        obstacle = ""
-    launched = launch_button(sum(len(group) for group in groups), obstacle, settings)
+        obstacle = unread
+    every = [config for group in groups for config in group]
+    takes = ""
+    if dataset and dataset.trainable:
+        takes = about(estimate_seconds(every, len(dataset.trainable), dataset.counts["val"], store().list_runs())).capitalize()
+    launched = launch_button(len(every), obstacle, takes, settings)
     with st.expander("Command line", icon=":material/terminal:"):
         sources = list(dataset.sources) if dataset else ["DIR"]
         commands = [command_line(config, sources, name, seeds=seeds, folds=folds) for config in configs]

@@ -6,8 +6,9 @@ from there.
 
 from __future__ import annotations
 
-from typing import Any, Literal, NamedTuple, Self, get_args
+from typing import Any, Literal, NamedTuple, Self, get_args, get_origin
 
+import annotated_types
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from seg_core.errors import InputError
@@ -199,8 +200,7 @@ class Config(BaseModel):
             first = error.errors()[0]
             if not first["loc"]:  # raised by a validator of the whole config, with a sentence of its own
                 raise InputError(str(first["ctx"]["error"])) from error
-            name = ".".join(str(part) for part in first["loc"])
-            raise InputError(f"The setting {name} cannot be {first['input']!r}: {first['msg'].lower()}.") from error
+            raise InputError(_refusal(str(first["loc"][0]), first["input"])) from error
 
     @model_validator(mode="after")
     def _check_fold(self) -> Self:
@@ -251,6 +251,40 @@ class Config(BaseModel):
 
     def _with(self, **settings: int) -> Config:
         return Config.of(**self.model_dump() | settings)
+
+
+def setting_title(name: str) -> str:
+    """Return the name of a setting on pages and in sentences, such as ``Image size``."""
+    return Config.model_fields[name].title or name.replace("_", " ").capitalize()
+
+
+def bound(name: str, kind: str) -> Any:
+    """Return a bound of a setting: ``ge``, ``gt``, ``le``, ``lt`` or ``multiple_of``; None if it has none."""
+    rules = (rule for rule in Config.model_fields[name].metadata if isinstance(rule, annotated_types.BaseMetadata))
+    return next((value for rule in rules if (value := getattr(rule, kind, None)) is not None), None)
+
+
+def _refusal(name: str, value: Any) -> str:
+    """Return the sentence for a setting that cannot have a value."""
+    if name not in Config.model_fields:
+        return f"There is no setting {name}; choose from {', '.join(Config.model_fields)}."
+    title, kind = setting_title(name), Config.model_fields[name].annotation
+    if get_origin(kind) is Literal:
+        *others, last = map(str, get_args(kind))
+        return f"{title} cannot be {value!r}; choose {', '.join(others)} or {last}."
+    if name == "device":
+        return f"{title} cannot be {value!r}; choose auto, cpu, mps or cuda, or one of several as cuda:1."
+    if kind not in (int, float):
+        return f"{title} cannot be {value!r}; {'choose true or false' if kind is bool else 'it must be text'}."
+    least, above, most, below, step = (bound(name, rule) for rule in ("ge", "gt", "le", "lt", "multiple_of"))
+    is_number = isinstance(value, int | float)
+    if step and is_number and least <= value <= most:
+        lower = int(value // step * step)
+        return f"{title} must be a multiple of {step}: {max(least, lower)} or {min(most, lower + step)}."
+    low = f"from {least:,}" if least is not None else f"above {above:g}"
+    high = f"to {most:,}" if most is not None else f"{'to' if least is not None else 'and'} below {below:,}"
+    what = f"a multiple of {step}, " if step else "a whole number " if kind is int else "a number "
+    return f"{title} cannot be {value!r}; it must be {what}{low} {high}."
 
 
 def option_name(setting: str) -> str:

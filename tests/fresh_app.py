@@ -13,7 +13,9 @@ import sys
 from seg_core.common.home import PROJECT
 
 HEAVY = ("torch", "streamlit", "gradio", "plotly", "pandas")
-RUN_BY_STREAMLIT = {f"pages.{name}" for name in ("router", "home", "train", "monitor", "data", "report", "compare", "predict")}
+RUN_BY_STREAMLIT = {
+    f"pages.{name}" for name in ("router", "home", "train", "monitor", "data", "report", "compare", "predict", "about")
+}
 
 
 def page_modules() -> list[str]:

@@ -69,37 +69,37 @@ def test_a_setting_given_as_none_keeps_the_recipes_value() -> None:
 
 
 @pytest.mark.parametrize(
-    ("setting", "value"),
+    ("setting", "value", "sentence"),
     [
-        ("variant", "everything"),
-        ("decoder", "deeplab"),
-        ("encoder_weights", "lesions"),
-        ("image_size", 100),
-        ("image_size", 32),
-        ("image_size", 1056),
-        ("batch_size", 0),
-        ("epochs", 0),
-        ("epochs", 2.5),
-        ("learning_rate", 0.0),
-        ("learning_rate", 1.5),
-        ("learning_rate", float("nan")),
-        ("learning_rate", "fast"),
-        ("val_fraction", 0.0),
-        ("val_fraction", 1.0),
-        ("threshold", 1.0),
-        ("folds", 0),
-        ("folds", 21),
-        ("seed", -1),
-        ("seed", 2**31),
-        ("device", "gpu"),
-        ("device", "cuda:x"),
-        ("precision", "16-mixed"),
-        ("momentum", 0.9),
+        ("variant", "everything", "Variant cannot be 'everything'; choose trainable-decoder, fine-tune or frozen-decoder."),
+        ("decoder", "deeplab", "Decoder cannot be 'deeplab'; choose plain, unet or pyramid."),
+        ("encoder_weights", "lesions", "Encoder weights cannot be 'lesions'; choose imagenet or random."),
+        ("image_size", 100, "Image size must be a multiple of 32: 96 or 128."),
+        ("image_size", 1023, "Image size must be a multiple of 32: 992 or 1024."),
+        ("image_size", 32, "Image size cannot be 32; it must be a multiple of 32, from 64 to 1,024."),
+        ("image_size", 1056, "Image size cannot be 1056; it must be a multiple of 32, from 64 to 1,024."),
+        ("batch_size", 0, "Batch size cannot be 0; it must be a whole number from 1 to 256."),
+        ("epochs", 0, "Epochs cannot be 0; it must be a whole number from 1 to 1,000."),
+        ("epochs", 2.5, "Epochs cannot be 2.5; it must be a whole number from 1 to 1,000."),
+        ("learning_rate", 0.0, "Learning rate cannot be 0.0; it must be a number above 0 to 1."),
+        ("learning_rate", "fast", "Learning rate cannot be 'fast'; it must be a number above 0 to 1."),
+        ("learning_rate", float("nan"), "Learning rate cannot be nan; it must be a number above 0 to 1."),
+        ("swa_fraction", 1.0, "SWA share cannot be 1.0; it must be a number from 0 to below 1."),
+        ("val_fraction", 1.0, "Validation share cannot be 1.0; it must be a number above 0 and below 1."),
+        ("folds", 21, "Folds cannot be 21; it must be a whole number from 1 to 20."),
+        ("seed", -1, "Seed cannot be -1; it must be a whole number from 0 to below 2,147,483,648."),
+        ("seed", 2**31, "Seed cannot be 2147483648; it must be a whole number from 0 to below 2,147,483,648."),
+        ("device", "gpu", "Device cannot be 'gpu'; choose auto, cpu, mps or cuda, or one of several as cuda:1."),
+        ("precision", "16-mixed", "Precision cannot be '16-mixed'; choose auto, 32-true or bf16-mixed."),
+        ("skip_problems", "perhaps", "Skip pairs with problems cannot be 'perhaps'; choose true or false."),
+        ("groups", 5, "Groups from a CSV file cannot be 5; it must be text."),
+        ("momentum", 0.9, "There is no setting momentum; choose from variant, recipe, "),
     ],
 )
-def test_a_value_out_of_bounds_is_refused_by_name(setting: str, value: Any) -> None:
-    with pytest.raises(InputError, match=f"^The setting {setting} cannot be {value!r}: .+\\.$") as refused:
+def test_a_value_out_of_bounds_is_refused_in_plain_words(setting: str, value: Any, sentence: str) -> None:
+    with pytest.raises(InputError) as refused:
         Config.of("best", **{setting: value})
+    assert str(refused.value).startswith(sentence)
     assert "\n" not in str(refused.value)
 
 
@@ -125,7 +125,7 @@ def test_a_group_of_both_or_too_many_is_refused(asked: dict[str, int], sentence:
 
 
 def test_a_group_whose_seeds_would_run_out_is_refused() -> None:
-    with pytest.raises(InputError, match="The setting seed cannot be"):
+    with pytest.raises(InputError, match="Seed cannot be 2147483648"):
         Config.of(seed=2**31 - 1).repeated(seeds=2)
 
 

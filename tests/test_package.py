@@ -16,8 +16,10 @@ from seg_core.common.home import PROJECT
 from seg_core.common.versions import VERSION
 from seg_core.prediction.catalogue import SHIPPED
 
-PACKAGED = {"checkpoints", "pages", "seg_core"}
-"""Folders that are in the wheel whole; so is app.py."""
+PACKAGED = {"checkpoints", "docs", "pages", "seg_core"}
+"""Folders that are in the wheel whole."""
+FILES = {"app.py", "README.md", "CHANGELOG.md", "CONTRIBUTING.md", "LICENSE", "CITATION.cff"}
+"""Single files that are in it: the host, and documents of the About page."""
 
 
 @pytest.fixture(scope="module")
@@ -73,7 +75,7 @@ def test_the_wheel_holds_every_file_of_its_folders(wheel: Path) -> None:
     listed = subprocess.run(["git", "ls-files", "-z"], cwd=PROJECT, capture_output=True, text=True)
     if listed.returncode != 0:
         pytest.skip("not a checkout of git")
-    wanted = {name for name in listed.stdout.split("\0") if name == "app.py" or name.split("/")[0] in PACKAGED}
+    wanted = {name for name in listed.stdout.split("\0") if name in FILES or name.split("/")[0] in PACKAGED}
     wanted = {name for name in wanted if (PROJECT / name).exists()}
     with zipfile.ZipFile(wheel) as archive:
         held = {name.removeprefix("seg_core/bundle/") for name in archive.namelist() if name.startswith("seg_core/")}

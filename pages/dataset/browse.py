@@ -7,7 +7,9 @@ import streamlit as st
 
 from pages.dataset.gallery import gallery
 from pages.dataset.histograms import histogram
+from pages.dataset.panel import counted
 from pages.dataset.view import PROBLEM_FILTERS, Filter, View
+from pages.shared.markdown import plain
 from seg_core.data.dataset import Dataset
 from seg_core.data.folders import SplitName
 
@@ -16,10 +18,9 @@ PHOTOS_PER_PAGE = 24
 
 def summary(dataset: Dataset, view: View) -> None:
     """Show how many pairs each split has, and the median lesion area."""
-    counts = ", ".join(f"**{count:,}** {split}" for split, count in dataset.counts.items() if count)
     areas = view.areas[view.scan.readable]
-    median = f", median lesion area **{np.median(areas) * 100:.1f} %** of the photograph" if len(areas) else ""
-    st.markdown(f"{counts or '**0**'} pairs{median}")
+    median = f" The median lesion area is {np.median(areas) * 100:.1f} % of the photograph." if len(areas) else ""
+    st.markdown(f"**{plain(dataset.name)}**: {counted(dataset)}.{median}")
 
 
 def distributions(view: View) -> None:

@@ -4,20 +4,33 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import islice
+from pathlib import Path
 
 import streamlit as st
 
 from pages.shared.markdown import plain
+from pages.shared.stores import store
 from pages.shared.visit import begin_visit, opened_dataset
 from seg_core.data.dataset import Dataset
-from seg_core.data.source import SAMPLE
+from seg_core.data.source import SAMPLE, Source
+from seg_core.data.suggest import suggest_folders
 from seg_core.errors import InputError
 
 SOURCES = {SAMPLE: "Sample photographs", "folders": "My folders"}
 LAYOUT_HELP = (
-    "A folder in ISIC's layout (…_Training_Data with …_Training_GroundTruth, and Test likewise), or one with images/ and "
-    "masks/ of the same names, alone or below train/, val/ and test/. One folder a line; several are joined."
+    "Type or paste a folder, or a zip archive: one a line, several are joined. Folders of photographs and of masks are known by "
+    "their names, such as images/ and masks/, also below train/, val/ and test/. Nothing is copied or uploaded."
 )
+# A text area tells the page what was typed when it is left; what is pasted is complete, and is checked at once.
+PASTE = """
+if (!window.lesionlabPaste) {
+  window.lesionlabPaste = true;
+  document.addEventListener("paste", ({ target }) => {
+    if (target.matches?.('textarea[aria-label="Folders"]')) setTimeout(() => { target.blur(); target.focus(); });
+  });
+}
+"""
 
 
 def choose_dataset(start: Sequence[str], key: str, *, kept: bool = False) -> Dataset | None:
@@ -39,13 +52,13 @@ def choose_dataset(start: Sequence[str], key: str, *, kept: bool = False) -> Dat
     )
     sources = [SAMPLE] if kind == SAMPLE else _typed_folders("" if begins_with_sample else "\n".join(start), key, kept)
     if not sources:
-        st.caption("Type or paste a folder to have it checked. Nothing is copied or uploaded.")
         return None
     try:
         with _progress_bar("Drawing the sample photographs") as advance:
             return opened_dataset(sources, advance)
     except InputError as error:
         st.error(plain(str(error)))
+        _did_you_mean(sources, key)
         return None
 
 
@@ -67,15 +80,51 @@ def choose_by_address() -> Dataset | None:
 
 
 def _typed_folders(start: str, key: str, kept: bool) -> list[str]:
+    field = f"folders-{key}"
     text = st.text_area(
         "Folders",
         start,
         placeholder="~/data/ISIC2016",
         help=LAYOUT_HELP,
-        key=f"folders-{key}",
+        key=field,
         persist_state="session" if kept else "page",
     )
+    st.html(f"<script>{PASTE}</script>", unsafe_allow_javascript=True)
+    if recent := _recent_folders():
+        picked = f"recent-{key}"
+
+        def use() -> None:
+            if name := st.session_state.get(picked):
+                st.session_state[field] = name
+            st.session_state[picked] = None
+
+        st.pills("Recent folders", recent, format_func=_short, key=picked, on_change=use)
     return [line for line in text.splitlines() if line.strip()]
+
+
+def _recent_folders(most: int = 4) -> list[str]:
+    """Return the datasets of the newest runs, one line a source, without the sample."""
+    used = dict.fromkeys(run.sources for run in store().list_runs() if SAMPLE not in run.sources)
+    there = (sources for sources in used if all(Path(Source.parse(source).folder).exists() for source in sources))
+    return ["\n".join(sources) for sources in islice(there, most)]
+
+
+def _short(text: str) -> str:
+    """Return the names of folders with that of the one above, which tells them apart."""
+    return " + ".join("/".join(Path(Source.parse(line).folder).parts[-2:]).lstrip("/") for line in text.split("\n"))
+
+
+def _did_you_mean(sources: Sequence[str], key: str) -> None:
+    """Offer folders near those that are no dataset, as buttons that replace them."""
+    for place, source in enumerate(sources):
+        for near in suggest_folders(source):
+            meant = "\n".join([*sources[:place], near, *sources[place + 1 :]])
+
+            def use(text: str = meant) -> None:
+                st.session_state[f"folders-{key}"] = text
+
+            label = plain(f"Did you mean {near}?")
+            st.button(label, icon=":material/folder_open:", key=f"meant-{place}-{near}-{key}", on_click=use)
 
 
 @contextmanager

@@ -27,17 +27,16 @@ def duplicates_panel(view: View) -> None:
             _show(view, between, "Photographs in validation and in test")
     if within:
         if "val" not in view.splits:
-            st.warning("Validation is split off by seed, so repeated photographs may be in both training and validation.")
+            st.info("Validation is drawn by seed. Repeated photographs stay on one side of the split.")
         with st.expander(f"{len(within)} repeated within a split", icon=":material/content_copy:"):
             _show(view, within, "Photographs that are repeated within a split")
 
 
 def _show_leaks(view: View, leaks: list[Duplicate]) -> None:
     count = len({photo.index for found in leaks for photo in (found.first, found.second) if photo.split != "train"})
-    photographs = "photograph is" if count == 1 else "photographs are"
+    appear = "photograph also appears" if count == 1 else "photographs also appear"
     st.error(
-        f"Leakage: {count:,} test or validation {photographs} in training too. Scores on such photographs say nothing; "
-        "remove one of each pair.",
+        f"{count:,} test or validation {appear} in training. Scores on such photographs say nothing; remove one of each pair.",
         icon=":material/warning:",
     )
     _show(view, leaks, "Photographs in training and in test or validation")

@@ -34,8 +34,8 @@ def _component(*names: str) -> Any:
 
 
 _charts = _component("elements", "live", "plotly", "waiting", "batch_lines", "chart_layout", "charts")
-_list = _component("elements", "live", "run_row", "run_list")
-_facts = _component("elements", "live", "waiting", "run_facts")
+_list = _component("elements", "live", "run_buttons", "run_row", "run_list")
+_facts = _component("elements", "live", "waiting", "run_buttons", "run_facts")
 _log = _component("elements", "live", "run_log")
 _progress = _component("elements", "live", "progress")
 _timeline = _component("elements", "live", "drawing", "mask_timeline")
@@ -111,8 +111,8 @@ def run_list(linked: list[str], known: Collection[str]) -> list[str]:
 
 
 def run_facts(run: Run, others: Sequence[Run] = ()) -> None:
-    """Show status and figures of a run; the page is redrawn when the actions that it or one of ``others`` allows change."""
-    seen = [[run.status, run.stop_after_epoch, run.epoch >= run.config.epochs], *([other.status] for other in others)]
+    """Show status and figures of a run, and buttons to stop or resume it; the page is redrawn when one of them begins or ends."""
+    seen = ["active" if one.is_active else one.status for one in (run, *others)]
     data = {"id": run.id, "run": run.to_json(), "others": [other.id for other in others], "seen": seen}
     _facts(data=data, default={"seen": ""}, on_seen_change=lambda: None, key=f"run-facts-{run.id}")
 

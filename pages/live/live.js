@@ -45,7 +45,7 @@ class RunFeed {
   }
 
   forget() {
-    [this.runs, this.points, this.fetching] = [new Map(), new Map(), new Set()];
+    [this.runs, this.points, this.fetching, this.assumed] = [new Map(), new Map(), new Set(), new Map()];
     [this.queue, this.stamp, this.silent] = [[], 0, false];
   }
 
@@ -82,12 +82,34 @@ class RunFeed {
       [this.stamp, this.queue] = [news.stamp, news.line];
       for (const id of news.deleted) if (this.runs.delete(id)) changed.add(id);
       for (const run of news.runs) {
-        this.runs.set(run.id, run);
+        const assumed = this.assumed.get(run.id);
+        if (assumed) assumed.run = run;
+        this.runs.set(run.id, { ...run, ...assumed?.values });
         changed.add(run.id);
       }
       this.fetchPoints();
     }
     this.tell(changed, new Set());
+  }
+
+  // Asks the app to do something with a run, and shows at once what will become of it: the `values` that it assumes hold until an
+  // answer that was asked for afterwards. Returns why it was refused, or "".
+  async act(id, action, values) {
+    const assumed = this.assumed.get(id) ?? { run: this.runs.get(id), pending: 0 };
+    this.assumed.set(id, Object.assign(assumed, { values, pending: assumed.pending + 1 }));
+    this.runs.set(id, { ...assumed.run, ...values });
+    this.tell(new Set([id]), new Set());
+    const answer = await fetch(address(`/api/runs/${id}/${action}`), { method: "POST", signal: AbortSignal.timeout(PATIENCE_MS) })
+      .catch(() => null);
+    const refused = answer?.ok ? "" : (await answer?.json().catch(() => null))?.detail ?? "The app does not answer; try again.";
+    await this.asking; // what was on its way before knows nothing of it
+    await this.tick();
+    assumed.pending -= 1;
+    if (assumed.pending || this.assumed.get(id) !== assumed) return refused;
+    this.assumed.delete(id);
+    if (this.runs.has(id)) this.runs.set(id, assumed.run);
+    this.tell(new Set([id]), new Set());
+    return refused;
   }
 
   fetchPoints() {

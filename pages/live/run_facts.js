@@ -1,10 +1,21 @@
 // Status and figures of one run. The page is told when its buttons for the run no longer fit.
+const TEXTS = {
+  later: ["Stop after this epoch"],
+  keep: ["Keep going"],
+  stop: ["Stop"],
+  remove: ["Remove from queue"],
+  resume: ["Resume"],
+};
 const sentence = (phrase) => phrase && `${phrase[0].toUpperCase()}${phrase.slice(1)}.`;
 
 class RunFacts {
   constructor(parent) {
     this.root = parent.querySelector(".run-facts-now") ?? parent.appendChild(element("div", "run-facts-now"));
     this.root.replaceChildren();
+    this.refused = element("p", "run-refused");
+    this.refused.setAttribute("role", "alert");
+    this.buttons = new RunButtons(this.root, (text) => setText(this.refused, text));
+    this.root.append(this.refused);
     this.says = this.root.appendChild(element("p", "run-says"));
     this.list = this.root.appendChild(element("dl", "figures"));
     this.values = new Map();
@@ -26,18 +37,16 @@ class RunFacts {
     if (changed.has(this.id) || pointed.has(this.id)) this.draw(run);
     const others = this.others.map((id) => feed.runs.get(id)).filter(Boolean); // a deleted one is the list's to report
     if (others.length === this.others.length) {
-      this.outdated.compare([
-        [run.status, run.stop_after_epoch, run.epoch >= run.config.epochs],
-        ...others.map((other) => [other.status]),
-      ]);
+      this.outdated.compare([run, ...others].map((one) => (one.is_active ? "active" : one.status)));
     }
   }
 
   draw(run) {
-    const busy = run.status === "running" || run.status === "stopping";
+    this.buttons.show(offersOf(run, TEXTS));
+    const stops = run.status === "running" && run.stop_after_epoch;
     const dice = feed.points.get(run.id)?.values.get("val dice")?.get(run.epochs_done);
     const figures = {
-      Status: busy ? `${run.status}, ${run.phase}` : run.status,
+      Status: stops ? "stopping after this epoch" : isAtWork(run) ? `${run.status}, ${run.phase}` : run.status,
       Epoch: `${run.epochs_done} of ${run.config.epochs}`,
       "Best IoU": run.best_iou == null ? "–" : `${run.best_iou.toFixed(3)} (epoch ${run.best_epoch})`,
       "Last Dice": dice === undefined ? "–" : dice.toFixed(3),

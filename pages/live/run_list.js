@@ -34,6 +34,8 @@ class RunList {
     this.list = this.root.appendChild(element("div", "run-rows"));
     this.list.setAttribute("role", "group");
     this.list.setAttribute("aria-label", "Runs");
+    this.refused = this.root.appendChild(element("p", "run-refused"));
+    this.refused.setAttribute("role", "alert");
     this.none = this.root.appendChild(element("p", "run-none", "No run matches."));
     this.rows = new Map();
     this.groups = new Map();
@@ -130,7 +132,7 @@ class RunList {
 
   // The row of a key, in its colour.
   row(key) {
-    if (!this.rows.has(key)) this.rows.set(key, new RunRow(() => this.toggle(key)));
+    if (!this.rows.has(key)) this.rows.set(key, new RunRow(() => this.toggle(key), (text) => setText(this.refused, text)));
     const row = this.rows.get(key);
     row.mark(this.chosen.includes(key), this.colours.chosen[key] ?? this.colourOf(key));
     return row;

@@ -3,8 +3,9 @@
 const GROUP_STATUS = ["running", "stopping", "queued", "failed", "lost", "stopped", "finished"];
 
 class RunRow {
-  // `toggle` chooses the row or lets it go.
-  constructor(toggle) {
+  // `toggle` chooses the row or lets it go; `report` says why an action was refused.
+  constructor(toggle, report) {
+    this.report = report;
     this.item = element("div", "run-item");
     this.root = this.item.appendChild(element("button", "run-row"));
     this.root.type = "button";
@@ -34,7 +35,8 @@ class RunRow {
     setText(this.name, `#${run.id}  ${run.name || run.variant_label}`);
     this.tag([...(inGroup ? [which] : []), ...run.tags]);
     this.title.title = `${run.variant_label}, recipe ${run.config.recipe}, ${run.config.image_size} px, ${which}`;
-    this.progress(run.status, run.progress, `run ${run.id}`);
+    const stops = run.status === "running" && run.stop_after_epoch;
+    this.progress(stops ? "stopping" : run.status, run.progress, `run ${run.id}`);
     if (position) {
       this.moves ??= this.makeMoves(run.id, move);
       const [forward, back] = this.moves.children;
@@ -42,6 +44,13 @@ class RunRow {
       back.disabled = position === queued;
     }
     if (this.moves) this.moves.hidden = !position;
+    this.offer(offersOf(run, {
+      later: ["Stop after epoch", `Stop run ${run.id} after its epoch`],
+      keep: ["Keep going", `Keep run ${run.id} going`],
+      stop: ["Stop", `Stop run ${run.id}`],
+      remove: ["Remove", `Remove run ${run.id} from the queue`],
+      resume: ["Resume", `Resume run ${run.id}`],
+    }));
     setText(this.facts, factsOf(run, position));
     setText(this.best, run.best_iou == null ? "–" : run.best_iou.toFixed(3));
     this.best.title = "Best validation IoU, at network resolution";
@@ -60,6 +69,7 @@ class RunRow {
     this.title.title = `${first.variant_label}, recipe ${config.recipe}, ${config.image_size} px, ${members.length} ${unit}`;
     const status = GROUP_STATUS.find((one) => members.some((run) => run.status === one));
     this.progress(status, members.reduce((sum, run) => sum + run.progress, 0) / members.length, `group ${id}`);
+    this.offer(offersOfGroup(id, members));
     setText(this.facts, `${members.filter((run) => run.status === "finished").length} of ${members.length} finished`);
     const known = members.map((run) => run.best_iou).filter((iou) => iou != null);
     const mean = known.reduce((sum, iou) => sum + iou, 0) / known.length;
@@ -67,6 +77,13 @@ class RunRow {
     const range = known.length > 1 ? `; ${Math.min(...known).toFixed(3)} to ${Math.max(...known).toFixed(3)}` : "";
     this.best.title = `Mean best validation IoU of ${known.length} runs, at network resolution${range}`;
     return unit;
+  }
+
+  // Buttons are made for rows that have an action alone.
+  offer(offers) {
+    if (!this.buttons && !offers.length) return;
+    this.buttons ??= new RunButtons(this.item, this.report);
+    this.buttons.show(offers);
   }
 
   makeOpener(id, unfold) {
@@ -108,10 +125,10 @@ class RunRow {
 
 function factsOf(run, position) {
   if (position) return position === 1 ? "next in the queue" : `number ${position} in the queue`;
-  if (run.phase === "preparing" && run.is_active) return run.message;
+  const stops = run.is_active && run.stop_after_epoch ? ", stopping after this one" : "";
+  if (run.phase === "preparing" && run.is_active) return `${run.message}${stops && ", stops after its first epoch"}`;
   const left = run.eta_seconds != null && run.is_active ? `${duration(run.eta_seconds)} left` : "";
   const speed = run.images_per_second ? `${run.images_per_second.toFixed(1)} images/s` : "";
-  const stops = run.is_active && run.stop_after_epoch ? ", stops after this one" : "";
   const epochs = `epoch ${run.epochs_done}/${run.config.epochs}${stops}`;
   return [epochs, left || (run.elapsed ? duration(run.elapsed) : ""), speed].filter(Boolean).join(" · ");
 }

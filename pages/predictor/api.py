@@ -11,7 +11,6 @@ from pages.predictor.files import fresh_folder, mask_name, mask_png, upload
 from pages.predictor.photo import LOADED
 from pages.shared.models import default_pair, find_model, model_name
 from seg_core.errors import InputError
-from seg_core.prediction.catalogue import available_checkpoints
 from seg_core.prediction.measures import BOTH_EMPTY, measure
 
 
@@ -68,8 +67,7 @@ def _predict(
 
 
 def _defaults() -> list[str]:
-    paths = [str(entry.path) for entry in available_checkpoints()]
-    return [path for path in default_pair(paths) if path] or [""]
+    return [path for path in default_pair() if path] or [""]
 
 
 def _threshold(value: Any) -> float | None:

@@ -20,7 +20,6 @@ class Side:
 
     place: int
     choice: gr.Dropdown
-    result: gr.Column
     measures: gr.HTML
     picture: gr.Image
     tools: gr.Column
@@ -50,16 +49,26 @@ class Components:
     clear: gr.Button
     both: gr.Row
     agreement: gr.HTML
+    view: gr.Radio
+    drawing: gr.Row
     opacity: gr.Slider
     outline: gr.Checkbox
     tta: gr.Checkbox
+    scale: gr.Number
+    scale_unit: gr.Radio
+    rows_box: gr.Column
+    rows: gr.HTML
+    download_csv: gr.Button
+    csv: gr.File
+    download_zip: gr.Button
+    zip: gr.File
     sides: tuple[Side, Side]
 
     @property
     def settings(self) -> list[Any]:
         """The components whose values a session keeps (see `pages.predictor.controls.Controls`)."""
         of_sides = [component for side in self.sides for component in (side.choice, side.threshold)]
-        return [*of_sides, self.opacity, self.outline, self.tta]
+        return [*of_sides, self.opacity, self.outline, self.tta, self.view, self.scale, self.scale_unit]
 
     @property
     def controls(self) -> set[Any]:
@@ -69,9 +78,6 @@ class Components:
     @property
     def shown(self) -> list[Any]:
         """The components in which a photograph and its masks are shown, and the session."""
-        of_sides = [
-            component
-            for side in self.sides
-            for component in (side.result, side.measures, side.picture, side.tools, side.threshold)
-        ]
-        return [self.session, self.message, self.strip_box, self.strip, self.both, self.agreement, *of_sides]
+        of_sides = [component for side in self.sides for component in (side.measures, side.picture, side.tools, side.threshold)]
+        places = [self.message, self.strip_box, self.strip, self.both, self.agreement, self.drawing, self.rows_box, self.rows]
+        return [self.session, *places, *of_sides]

@@ -7,7 +7,12 @@ from dataclasses import dataclass, replace
 import gradio as gr
 
 from pages.predictor.components import Components, Update, Values
-from pages.shared.models import choices, default_pair
+from pages.shared.models import default_pair
+
+SIDE_BY_SIDE, WIPE = "Side by side", "Wipe"
+VIEWS = SIDE_BY_SIDE, WIPE
+MM_PER_PIXEL, MM_ACROSS = "mm per pixel", "mm across the photograph"
+SCALE_UNITS = MM_PER_PIXEL, MM_ACROSS
 
 
 @dataclass(frozen=True)
@@ -36,10 +41,16 @@ class Controls:
     """Values of all controls: the defaults, or as the page sent them."""
 
     sides: tuple[ModelControls, ...] = (ModelControls(), ModelControls())
-    opacity: float = 40
+    opacity: float = 0
     """Of the masks, in percent."""
     outline: bool = True
     tta: bool = False
+    view: str = SIDE_BY_SIDE
+    """One of `VIEWS`."""
+    scale: float = 0
+    """In the unit `scale_unit`, or 0 where it is not known."""
+    scale_unit: str = MM_PER_PIXEL
+    """One of `SCALE_UNITS`."""
 
     @classmethod
     def of(cls, values: Values, components: Components, before: Controls) -> Controls:
@@ -56,16 +67,39 @@ class Controls:
             ModelControls(values[side.choice], number(side.threshold, last.threshold), last.threshold_of)
             for side, last in zip(components.sides, before.sides, strict=True)
         )
-        opacity = number(components.opacity, before.opacity)
-        return cls(tuple(sides), opacity, values[components.outline], values[components.tta])
+        scale = values[components.scale]
+        return cls(
+            tuple(sides),
+            number(components.opacity, before.opacity),
+            values[components.outline],
+            values[components.tta],
+            values[components.view] if values[components.view] in VIEWS else before.view,
+            scale if isinstance(scale, (int, float)) and scale > 0 else 0,
+            values[components.scale_unit] if values[components.scale_unit] in SCALE_UNITS else before.scale_unit,
+        )
 
     def values(self, components: Components) -> Update:
         """Return the controls as values of the page's components, the choices of models left out."""
         thresholds = {side.threshold: own.threshold for side, own in zip(components.sides, self.sides, strict=True)}
-        return {**thresholds, components.opacity: self.opacity, components.outline: self.outline, components.tta: self.tta}
+        return {
+            **thresholds,
+            components.opacity: self.opacity,
+            components.outline: self.outline,
+            components.tta: self.tta,
+            components.view: self.view,
+            components.scale: self.scale or None,
+            components.scale_unit: self.scale_unit,
+        }
+
+    def square_mm(self, area: int, width: int) -> float | None:
+        """Return an area of pixels in mm², in a photograph of this width in pixels; None where the scale is not known."""
+        if not self.scale:
+            return None
+        side = self.scale if self.scale_unit == MM_PER_PIXEL else self.scale / width
+        return area * side**2
 
     def models(self) -> list[str]:
-        """Paths of the models to show, none to two: the first two available ones as long as the page knows of no model."""
+        """Paths of the models to show, none to two: those to begin with as long as the page knows of no model."""
         first, second = (side.model for side in self.sides)
-        pair = default_pair([path for _, path in choices()]) if first is None else (first, second)
+        pair = default_pair() if first is None else (first, second)
         return [path for path in pair if path]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import io
 import os
 import secrets
 import time
@@ -45,11 +46,18 @@ def write_picture(picture: bytes, photo: str) -> str:
     return str(file)
 
 
-def mask_png(prediction: Prediction, threshold: float, folder: Path, name: str) -> Path:
-    """Write a mask of 0 and 255 at the photograph's own size; returns its path."""
-    file = folder / name
+def mask_bytes(prediction: Prediction, threshold: float) -> bytes:
+    """Encode a mask of 0 and 255 at the photograph's own size as PNG."""
+    png = io.BytesIO()
     # Level 1 takes a third of the time of the default; the file of a mask stays small either way.
-    Image.fromarray(prediction.mask(threshold).astype(np.uint8) * 255).save(file, compress_level=1)
+    Image.fromarray(prediction.mask(threshold).astype(np.uint8) * 255).save(png, "PNG", compress_level=1)
+    return png.getvalue()
+
+
+def mask_png(prediction: Prediction, threshold: float, folder: Path, name: str) -> Path:
+    """Write a mask as a file; returns its path."""
+    file = folder / name
+    file.write_bytes(mask_bytes(prediction, threshold))
     return file
 
 

@@ -17,11 +17,12 @@ LARGEST_UPLOAD = "200mb"
 
 def mount_settings() -> dict[str, Any]:
     """Settings for `gradio.mount_gradio_app` beside the blocks and the path: theme, style, script, limits, no history."""
+    script = (HERE / "predictor.js").read_text(encoding="utf-8")
     return {
         "theme": theme(),
         "css": f":root {{ --first-mask: {run_colour(0)}; --second-mask: {run_colour(1)}; }}",
         "css_paths": HERE / "predictor.css",
-        "head": f"<script>{(HERE / 'predictor.js').read_text(encoding='utf-8')}</script>",
+        "head": f"<link rel='icon' href='../assets/mark.svg'><script>{script}</script>",
         "max_file_size": LARGEST_UPLOAD,
         "run_history": False,
         "footer_links": [],

@@ -8,16 +8,27 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from pages.predictor.controls import Controls
+from pages.predictor.photo import Photo
+from pages.predictor.view import Result
 from pages.shared.html import environment
 from seg_core.prediction.measures import BOTH_EMPTY, Measures
 
 CLICK = """
 element.addEventListener("click", (event) => {
   const button = event.target.closest("button[data-index]");
-  if (button) trigger("click", { index: Number(button.dataset.index) });
+  if (button) trigger("click", { index: Number(button.dataset.index), remove: "remove" in button.dataset });
 });
 """
-"""The script that goes with `thumbnails`."""
+"""The script that goes with `thumbnails` and `rows`."""
+
+WIPE = """
+const line = element.querySelector("input");
+const move = () => element.parentElement.closest("#sides").style.setProperty("--wipe", `${line.value}%`);
+line.addEventListener("input", move);
+move();
+"""
+"""The script that goes with `wipe`: it moves the line between the two pictures, which then lie one over the other."""
 
 
 def thumbnails(heading: str, pictures: Sequence[tuple[str, bytes]], *, chosen: int | None = None) -> str:
@@ -31,10 +42,34 @@ def waiting() -> str:
     return _render("waiting")
 
 
-def measures(area: int, size: tuple[int, int], seconds: float) -> str:
-    """The measures of one mask: its area in pixels of a photograph of this size, and the time that the model took."""
-    share = percent(area / (size[0] * size[1]))
-    return _render("measures", share if area else "", f"{area:,} px", duration(seconds))
+def measures(area: int, size: tuple[int, int], seconds: float, square_mm: float | None = None) -> str:
+    """The measures of one mask: its area in pixels of a photograph of this size and in mm², and the time that the model took."""
+    return _render("measures", percent(area / (size[0] * size[1])) if area else "", _amounts(area, square_mm), duration(seconds))
+
+
+def rows(results: Sequence[Result | None], photos: Sequence[Photo], models: Sequence[str], controls: Controls, shown: int) -> str:
+    """The table of all photographs, with their progress: areas and agreement, and buttons that show or remove one of them."""
+    lines = []
+    for photo, result in zip(photos, results, strict=True):
+        cells, agreement = [], ""
+        for side in result.sides if result else ():
+            share = percent(side.area / (photo.size[0] * photo.size[1]))
+            amounts = _amounts(side.area, controls.square_mm(side.area, photo.size[0]))
+            cells.append((share if side.area else "no lesion", amounts if side.area else "", side.problem))
+        if result and result.measures:
+            number = result.measures.agreement
+            agreement = BOTH_EMPTY if result.measures.both_empty else "" if number is None else f"{number:.2f}"
+        lines.append((photo.name, cells, agreement))
+    return _render("rows", lines, list(models), shown, sum(result is not None for result in results))
+
+
+def wipe() -> str:
+    """The line that wipes two pictures against each other."""
+    return _render("wipe")
+
+
+def _amounts(area: int, square_mm: float | None) -> str:
+    return f"{area:,} px" + ("" if square_mm is None else f" · {square_mm:,.{1 if square_mm >= 10 else 2}f} mm²")
 
 
 def agreement(measures: Measures) -> str:

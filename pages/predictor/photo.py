@@ -27,14 +27,14 @@ LOADED = LoadedModels()
 
 @dataclass
 class Photo:
-    """One photograph: its name, file and size (width, height), small copies as JPEG, and the predictions made so far."""
+    """One photograph: its name, file and size (width, height), small copies as JPEG, and the predictions (or errors) so far."""
 
     name: str
     file: Path
     size: tuple[int, int]
     preview: bytes
     thumbnail: bytes
-    predictions: dict[tuple[Key, bool], Prediction] = field(default_factory=dict)
+    predictions: dict[tuple[Key, bool], Prediction | InputError] = field(default_factory=dict)
     """By the state of the checkpoint's file, and with or without test-time augmentation."""
     _measured: tuple[tuple[tuple[int, float], ...], Measures] | None = None
     """The last measures, and of which predictions at which thresholds: predictions are never forgotten before the photograph."""
@@ -58,18 +58,21 @@ class Photo:
 
     def predict(self, paths: Iterable[str], *, tta: bool = False) -> list[Prediction | InputError]:
         """Return the prediction of each model, running it once; an error takes the place of one that cannot be made."""
-        predictions: list[Prediction | InputError] = []
-        for path in paths:
+        return [self._prediction(path, tta=tta) for path in paths]
+
+    def _prediction(self, path: str, *, tta: bool) -> Prediction | InputError:
+        try:
+            model = model_at(path)
+        except InputError as error:
+            return error
+        key = file_key(model), tta
+        if key not in self.predictions:
             try:
-                model = model_at(path)
-                key = file_key(model), tta
-                if key not in self.predictions:
-                    # From the file, not from the preview, so that the mask is the one that the CLI writes.
-                    self.predictions[key] = LOADED.get(model, tta=tta).predict(self._existing_file(), self.name)
-                predictions.append(self.predictions[key])
+                # From the file, not from the preview, so that the mask is the one that the CLI writes.
+                self.predictions[key] = LOADED.get(model, tta=tta).predict(self._existing_file(), self.name)
             except InputError as error:
-                predictions.append(error)
-        return predictions
+                self.predictions[key] = error
+        return self.predictions[key]
 
     def knows(self, paths: Iterable[str], *, tta: bool = False) -> bool:
         """True if no model has to run for the predictions of these models."""
@@ -77,13 +80,14 @@ class Photo:
             return all((file_key(model_at(path)), tta) in self.predictions for path in paths)
         return True
 
-    def measures(self, predictions: Sequence[Prediction], thresholds: Sequence[float]) -> Measures:
-        """Measure the masks of one or two predictions at the photograph's own size, as they are downloaded."""
-        asked = tuple((id(prediction), threshold) for prediction, threshold in zip(predictions, thresholds, strict=True))
-        if self._measured is None or self._measured[0] != asked:
-            masks = [prediction.mask(threshold) for prediction, threshold in zip(predictions, thresholds, strict=True)]
-            self._measured = asked, measure(masks)
-        return self._measured[1]
+    def measures(self, masks: Sequence[tuple[Prediction, float]]) -> Measures:
+        """Measure one or two masks, each a prediction at a threshold, at the photograph's own size, as they are downloaded."""
+        asked = tuple((id(prediction), threshold) for prediction, threshold in masks)
+        last = self._measured
+        if last is None or last[0] != asked:
+            last = asked, measure([prediction.mask(threshold) for prediction, threshold in masks])
+            self._measured = last
+        return last[1]
 
     def _existing_file(self) -> Path:
         if not self.file.exists():

@@ -28,6 +28,21 @@
     if (target.matches?.("input[role=combobox][aria-expanded=false]")) target.blur();
   }, { capture: true });
 
+  // The arrow keys show the next photograph, wherever the focus is, except where they mean something else.
+  const turn = (event) => {
+    const by = { ArrowLeft: -1, ArrowUp: -1, ArrowRight: 1, ArrowDown: 1 }[event.key];
+    const taken = event.target.closest?.(
+      "input, textarea, select, [role=combobox], [role=listbox], [role=tab], [contenteditable]",
+    );
+    if (!by || taken || event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || event.shiftKey) return;
+    const photographs = [...document.querySelectorAll("#strip button[data-index]")];
+    const next = photographs[photographs.findIndex((each) => each.getAttribute("aria-pressed") === "true") + by];
+    if (photographs.length < 2) return;
+    event.preventDefault(); // the page would scroll
+    next?.click();
+  };
+  for (const place of page ? [document, page] : [document]) place.addEventListener("keydown", turn, { signal: gone.signal });
+
   // The picture alone on the whole screen: by itself the button fills the frame, which is much higher than the window.
   document.addEventListener("click", (event) => {
     const button = event.target.closest?.("#picture-1 button, #picture-2 button");
@@ -41,6 +56,7 @@
   frame.style.border = "0";
   document.documentElement.classList.add("embedded");
   const fit = () => {
+    document.documentElement.style.setProperty("--screen", `${window.parent.innerHeight}px`);
     const content = document.querySelector("gradio-app main > .column"); // what is around it grows with the frame
     if (content) {
       const bottom = content.getBoundingClientRect().bottom + window.scrollY;

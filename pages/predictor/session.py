@@ -23,13 +23,20 @@ class Session:
     controls: Controls = field(default_factory=Controls)
     turn: int = 0
     """Counts the visitor's requests: a slow answer is dropped once a later request has come."""
+    filling: int = 0
+    """Counts the requests that predict the photographs that are not shown: a later one takes over from an earlier one."""
     seen: float = 0
     """When the page last asked something, on the clock of `time.monotonic`."""
 
     @property
     def photo(self) -> Photo | None:
         """The photograph that is shown."""
-        return self.photos[min(self.shown, len(self.photos) - 1)] if self.photos else None
+        return self.photos[self.place] if self.photos else None
+
+    @property
+    def place(self) -> int:
+        """Place of the photograph that is shown."""
+        return max(0, min(self.shown, len(self.photos) - 1))  # another widget of the tab may have removed some
 
     def begin_request(self, controls: Controls) -> int:
         """Note the controls of a new request; returns the turn of the request."""
@@ -74,8 +81,15 @@ class Session:
         self.photos[:] = [photo for photo in self.photos if photo.added >= limit]
         self.shown = next((place for place, photo in enumerate(self.photos) if photo is shown), 0)
 
+    def remove(self, place: int) -> None:
+        """Forget one photograph; its file goes with the next sweep of the temporary folder."""
+        if place in range(len(self.photos)):
+            self.shown = self.place - (place < self.place)
+            del self.photos[place]
+
     def clear(self) -> None:
-        """Forget all photographs; their files go with the next sweep of the temporary folder."""
+        """Forget all photographs."""
         self.photos.clear()
         self.shown = 0
         self.turn += 1
+        self.filling += 1

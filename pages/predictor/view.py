@@ -1,12 +1,13 @@
-"""Drawing one photograph for each chosen model: the picture with the mask, and its measures."""
+"""The masks of one photograph by the chosen models: drawn for the page, and as a row of the table."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from PIL import Image
 
+from pages.predictor.controls import Controls
 from pages.predictor.photo import Photo
 from seg_core.common.colours import run_colour
 from seg_core.errors import InputError
@@ -16,44 +17,58 @@ from seg_core.prediction.predictor import Prediction
 
 
 @dataclass(frozen=True)
-class SideView:
-    """The picture for one model, and either the measures or the sentence that says why there are none."""
+class Marked:
+    """The mask of one model: its prediction at a threshold; or the sentence that says why there is none."""
 
-    picture: Image.Image
-    threshold: float | None = None
-    area: int | None = None
+    prediction: Prediction | None = None
+    threshold: float = 0.5
+    area: int = 0
     """Pixels of lesion, at the photograph's own size."""
-    seconds: float | None = None
     problem: str = ""
 
 
-def view(
-    photo: Photo,
-    models: Sequence[str],
-    thresholds: Sequence[float | None],
-    *,
-    opacity: float = 0,
-    outline: bool = True,
-    tta: bool = False,
-) -> tuple[list[SideView], Measures | None]:
-    """Draw the masks of one or two models, given by path, on the preview, and measure them at full size; a model runs only once.
+@dataclass(frozen=True)
+class Result:
+    """The masks of one photograph by one or two models."""
 
-    A threshold of None is that of the checkpoint. The second value measures all masks that there are; None for no mask.
+    photo: Photo
+    sides: tuple[Marked, ...]
+    measures: Measures | None
+    """Of the masks that there are; None for no mask."""
+
+    def pictures(self, *, opacity: float = 0, outline: bool = True) -> list[Image.Image]:
+        """Draw each mask over the photograph's preview; without a mask it is the bare preview."""
+        plain = self.photo.drawable()
+        return [
+            plain
+            if side.prediction is None
+            else draw_mask(
+                plain, side.prediction.mask(side.threshold, plain.size), run_colour(place), opacity=opacity, outline=outline
+            )
+            for place, side in enumerate(self.sides)
+        ]
+
+
+def result_of(photo: Photo, models: Sequence[str], thresholds: Sequence[float | None], *, tta: bool = False) -> Result:
+    """Predict a photograph with one or two models, given by path, and measure the masks at full size; a model runs only once.
+
+    A threshold of None is that of the checkpoint.
     """
-    plain = photo.drawable()
-    sides: list[SideView] = []
-    made: list[Prediction] = []
-    for index, (prediction, wanted) in enumerate(zip(photo.predict(models, tta=tta), thresholds, strict=False)):
-        if isinstance(prediction, InputError):
-            sides.append(SideView(plain, problem=str(prediction)))
-            continue
-        threshold = prediction.threshold if wanted is None else wanted
-        mask = prediction.mask(threshold, plain.size)
-        picture = draw_mask(plain, mask, run_colour(index), opacity=opacity, outline=outline)
-        made.append(prediction)
-        sides.append(SideView(picture, threshold, seconds=prediction.seconds))
+    sides = [
+        Marked(problem=str(prediction))
+        if isinstance(prediction, InputError)
+        else Marked(prediction, prediction.threshold if wanted is None else wanted)
+        for prediction, wanted in zip(photo.predict(models, tta=tta), thresholds, strict=False)
+    ]
+    made = [(side.prediction, side.threshold) for side in sides if side.prediction is not None]
     if not made:
-        return sides, None
-    measures = photo.measures(made, [side.threshold for side in sides if side.threshold is not None])
+        return Result(photo, tuple(sides), None)
+    measures = photo.measures(made)
     areas = iter(measures.areas)
-    return [side if side.problem else replace(side, area=next(areas)) for side in sides], measures
+    measured = (side if side.prediction is None else Marked(side.prediction, side.threshold, next(areas)) for side in sides)
+    return Result(photo, tuple(measured), measures)
+
+
+def chosen_result(photo: Photo, controls: Controls) -> Result:
+    """The result for the models and thresholds that are chosen."""
+    return result_of(photo, controls.models(), [side.chosen_threshold for side in controls.sides], tta=controls.tta)

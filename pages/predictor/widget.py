@@ -11,7 +11,7 @@ from pages.predictor.api import predict
 from pages.predictor.components import Components
 from pages.predictor.files import KEEP, sweeper
 from pages.predictor.handlers.display import Display
-from pages.predictor.handlers.downloads import MaskDownload, model_file
+from pages.predictor.handlers.downloads import MaskDownload, TableDownload, model_file
 from pages.predictor.handlers.models import ModelChoice, warm_up
 from pages.predictor.handlers.photographs import Photographs
 from pages.predictor.layout import TTA, lay_out
@@ -54,6 +54,7 @@ def build_predictor() -> gr.Blocks:
         _connect_photographs(components, examples)
         _connect_models(blocks, components)
         _connect_downloads(components)
+        _connect_table_downloads(components)
         _endpoint()
     blocks.extra_startup_events.append(sweeper(VISITS.forget_old))
     # Its queue, while there is nothing in it, looks a thousand times a second; that alone is 4 % of a processor, day and night.
@@ -72,13 +73,18 @@ def _connect_photographs(components: Components, examples: list[Photo]) -> None:
     uploads.upload(photographs.add_uploads, controls | {uploads}, [*shown, uploads], **RUNS_MODELS)
     components.examples.click(photographs.add_example, controls, shown, **RUNS_MODELS)
     components.strip.click(photographs.choose_photo, controls, shown, **RUNS_MODELS)
+    components.rows.click(photographs.choose_row, controls, shown, **RUNS_MODELS)
     components.clear.click(photographs.clear, components.session, shown, **QUICK)
 
     # `change`, not `input`: the page chooses a model by itself when the first one appears.
     runs_again = [*(side.choice.change for side in components.sides), components.tta.input]
     gr.on(runs_again, display.show, controls, shown, **RUNS_MODELS)
-    draws_again = [*(side.threshold.input for side in components.sides), components.opacity.input, components.outline.input]
-    gr.on(draws_again, display.redraw, controls, shown, trigger_mode="always_last", **QUICK)
+    drawn_with: tuple[Any, ...] = (components.opacity, components.outline, components.view)
+    measured_with: tuple[Any, ...] = (*(side.threshold for side in components.sides), components.scale, components.scale_unit)
+    gr.on([each.input for each in drawn_with], display.redraw, controls, shown, trigger_mode="always_last", **QUICK)
+    gr.on([each.input for each in measured_with], display.redraw, controls, shown, trigger_mode="always_last", **QUICK).then(
+        display.tabulate, components.session, components.rows, trigger_mode="always_last", **QUICK
+    )
 
 
 def _connect_models(blocks: gr.Blocks, components: Components) -> None:
@@ -106,6 +112,15 @@ def _connect_downloads(components: Components) -> None:
         written.success(None, side.mask, None, js=START_DOWNLOAD)
         exported = side.export.click(model_file, side.choice, side.onnx, **PRIVATE)
         exported.success(None, side.onnx, None, js=START_DOWNLOAD)
+
+
+def _connect_table_downloads(components: Components) -> None:
+    download = TableDownload(components)
+    written = components.download_csv.click(download.csv_file, components.session, components.csv, **PRIVATE)
+    written.success(None, components.csv, None, js=START_DOWNLOAD)
+    gets = [components.zip, components.download_zip]
+    packed = components.download_zip.click(download.zip_file, components.session, gets, **PRIVATE | {"show_progress": "hidden"})
+    packed.success(None, components.zip, None, js=START_DOWNLOAD)
 
 
 def _endpoint() -> None:

@@ -1,9 +1,8 @@
-"""Actions on runs and groups: stop, resume, train more, clone, delete, edit name, tags and notes."""
+"""Actions on runs and groups: train more, clone, delete, edit name, tags and notes. `pages.live` stops and resumes them."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from typing import Any
 
 import streamlit as st
@@ -20,37 +19,16 @@ from seg_core.runs.run import Run
 
 
 def action_buttons(run: Run) -> None:
-    """Show a button for each action that a run's status allows."""
+    """Show a button for each action that opens a dialog; those that stop and resume are with the run's figures."""
     with st.container(horizontal=True, horizontal_alignment="right"):
-        if run.is_active:
-            _stop_buttons(run)
-        if run.can_resume and _button(run, "Resume", "play_circle", "Continue with the epoch that was interrupted."):
-            _do(lambda: store().queue.resume(run.id), starts=True)
         if run.can_extend and _button(run, "Train more", "forward", "Train for more epochs."):
             _train_more(run)
         if run.can_delete and _button(run, "Delete", "delete"):
             _confirm_delete(run.label, [run])
 
 
-def _stop_buttons(run: Run) -> None:
-    if run.status == "running" and run.stop_after_epoch:
-        if _button(run, "Keep going", "undo", "Do not stop after this epoch."):
-            _do(lambda: store().queue.cancel_stop(run.id))
-    elif (
-        run.status == "running"
-        and run.epoch < run.config.epochs
-        and _button(
-            run, "Stop after this epoch", "timer_pause", "Finish the current epoch first, so that none is repeated on resuming."
-        )
-    ):
-        _do(lambda: store().queue.stop(run.id, after_epoch=True))
-    label = {"stopping": "Stopping…", "queued": "Remove from queue"}.get(run.status, "Stop")
-    if _button(run, label, "stop_circle", "The model trained so far is kept.", disabled=not run.can_stop):
-        _do(lambda: store().queue.stop(run.id))
-
-
-def _button(run: Run, label: str, icon: str, help: str | None = None, *, disabled: bool = False) -> bool:
-    return st.button(label, icon=f":material/{icon}:", key=f"{icon}-{run.id}", help=help, disabled=disabled)
+def _button(run: Run, label: str, icon: str, help: str | None = None) -> bool:
+    return st.button(label, icon=f":material/{icon}:", key=f"{icon}-{run.id}", help=help)
 
 
 def _do(action: Callable[[], object], *, starts: bool = False) -> None:
@@ -60,14 +38,6 @@ def _do(action: Callable[[], object], *, starts: bool = False) -> None:
         st.toast(plain(str(error)), icon=":material/error:")
     if starts:
         dispatch(store())  # the supervisor would do it seconds later
-    st.rerun()
-
-
-def _do_each(action: Callable[[int], object], runs: Sequence[Run]) -> None:
-    for run in runs:
-        with suppress(InputError):  # it has ended or was deleted meanwhile; the others go on
-            action(run.id)
-    dispatch(store())
     st.rerun()
 
 
@@ -116,18 +86,10 @@ def _still_chosen() -> list[str]:
 
 
 def group_buttons(group: Group) -> None:
-    """Show a button for each action on all runs of a group."""
-    active, left = [run for run in group.runs if run.can_stop], [run for run in group.runs if run.can_resume]
-
-    def button(label: str, icon: str, help: str) -> bool:
-        return st.button(label, icon=f":material/{icon}:", key=f"{icon}-group-{group.id}", help=help)
-
+    """Show a button that deletes a group; those that stop and resume its runs are in its row."""
     with st.container(horizontal=True, horizontal_alignment="right"):
-        if active and button("Stop all", "stop_circle", "The models trained so far are kept."):
-            _do_each(store().queue.stop, active)
-        if left and button(f"Resume {len(left)}", "play_circle", "Resume the runs that did not finish."):
-            _do_each(store().queue.resume, left)
-        if all(run.can_delete for run in group.runs) and button("Delete group", "delete", "Delete all of its runs."):
+        help, key = "Delete all of its runs.", f"delete-group-{group.id}"
+        if all(run.can_delete for run in group.runs) and st.button("Delete group", icon=":material/delete:", key=key, help=help):
             _confirm_delete(group.label, group.runs)
 
 

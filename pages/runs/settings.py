@@ -1,19 +1,34 @@
-"""The advanced settings of a training: one widget per field of `Config`, with the field's own bounds and help."""
+"""The settings of a training: one widget per field of `Config`, with the field's own bounds and help."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Literal, get_args, get_origin
 
-import annotated_types
 import streamlit as st
-from pydantic.fields import FieldInfo
+from streamlit.delta_generator import DeltaGenerator
 
-from seg_core.config import SET_BY_PROGRAM, Config
+from seg_core.config import RECIPES, SET_BY_PROGRAM, Config, bound, setting_title
 
 ELSEWHERE = {"variant", "recipe", *SET_BY_PROGRAM}
 """Fields that are set elsewhere on the page, or not by the user."""
 BY_FOLDS = {"val_fraction", "folds", "fold"}
 """Fields that a cross-validation sets or does not use."""
+FIRST = ("epochs", "image_size")
+"""Fields that most people change; they stand outside the advanced settings."""
+GROUPS: dict[str, tuple[str, tuple[str, ...]]] = {
+    "Network": ("What is built, and where its weights begin.", ("decoder", "encoder_weights")),
+    "Learning": (
+        "What each step of the training does.",
+        ("learning_rate", "encoder_rate", "optimizer", "schedule", "swa_fraction", "loss", "batch_size"),
+    ),
+    "Photographs": (
+        "Which ones validate, which stay together, and how they are varied.",
+        ("val_fraction", "seed", "folds", "fold", "copies", "groups", "augmentation", "skip_problems"),
+    ),
+    "Mask": ("From which probability on a pixel is lesion.", ("threshold",)),
+    "Machine": ("Where it trains, how exactly it computes, and what else it writes.", ("device", "precision", "log")),
+}
 
 
 def settings_panel(recipe: str, start: Config | None, key: str, *, cross_validation: bool = False) -> dict[str, Any]:
@@ -29,19 +44,39 @@ def settings_panel(recipe: str, start: Config | None, key: str, *, cross_validat
     defaults = Config.of(recipe)
     first = start if start and start.recipe == recipe else defaults
     changed = {}
-    with st.expander("Advanced settings", icon=":material/tune:"):
-        columns = st.columns(2)
-        fields = [(name, field) for name, field in Config.model_fields.items() if name not in ELSEWHERE]
-        for place, (name, field) in enumerate(fields):
-            with columns[place % 2]:
-                value = _widget(name, field, getattr(first, name), f"{recipe}-{name}-{key}", disabled=name in off)
+
+    def show(names: Sequence[str], columns: Sequence[DeltaGenerator]) -> None:
+        for place, name in enumerate(names):
+            with columns[place % len(columns)]:
+                value = _widget(name, getattr(first, name), _key(recipe, name, key), disabled=name in off)
             if name not in off and value != getattr(defaults, name):
                 changed[name] = value
+
+    show(FIRST, st.columns(2))
+    with st.expander("Advanced settings", icon=":material/tune:"):
+        for title, (line, names) in GROUPS.items():
+            st.markdown(f"**{title}.** {line}")
+            show(names, st.columns(2))
     return changed
 
 
-def _widget(name: str, field: FieldInfo, default: Any, key: str, *, disabled: bool) -> Any:
-    label = field.title or name.replace("_", " ").capitalize()
+def skip_problems(key: str) -> None:
+    """Choose to leave out pairs with problems, in the form with this key."""
+    for recipe in RECIPES:
+        st.session_state[_key(recipe, "skip_problems", key)] = True
+
+
+def skips_problems(key: str) -> bool:
+    """Return True if the form with this key leaves out pairs with problems."""
+    return any(st.session_state.get(_key(recipe, "skip_problems", key)) for recipe in RECIPES)
+
+
+def _key(recipe: str, name: str, key: str) -> str:
+    return f"{recipe}-{name}-{key}"
+
+
+def _widget(name: str, default: Any, key: str, *, disabled: bool) -> Any:
+    field, label = Config.model_fields[name], setting_title(name)
     look: dict[str, Any] = {"help": field.description, "key": key, "persist_state": "session", "disabled": disabled}
     if get_origin(field.annotation) is Literal:
         options = list(get_args(field.annotation))
@@ -49,18 +84,13 @@ def _widget(name: str, field: FieldInfo, default: Any, key: str, *, disabled: bo
     if field.annotation is bool:
         return st.checkbox(label, value=default, **look)
     if field.annotation is int:
-        low, high, step = (_bound(field, kind) for kind in ("ge", "le", "multiple_of"))
+        low, high, step = (bound(name, kind) for kind in ("ge", "le", "multiple_of"))
         top = high if high is not None else 2**31 - 1
         return st.number_input(label, low, top, default, step or 1, **look)
     if field.annotation is float:
-        least, most, below = (_bound(field, kind) for kind in ("ge", "le", "lt"))
+        least, most, below = (bound(name, kind) for kind in ("ge", "le", "lt"))
         step, form = (default / 10, "%.6f") if 0 < default < 0.1 else (0.05, "%.2f")
         bottom = float(least) if least is not None else min(1e-6, default)
         top = float(most) if most is not None else below - 1e-6
         return st.number_input(label, bottom, top, default, step, format=form, **look)
     return st.text_input(label, default, **look)
-
-
-def _bound(field: FieldInfo, kind: str) -> Any:
-    found = (getattr(rule, kind, None) for rule in field.metadata if isinstance(rule, annotated_types.BaseMetadata))
-    return next((value for value in found if value is not None), None)

@@ -15,6 +15,7 @@ from fastapi.responses import FileResponse, JSONResponse
 from pages.shared.stores import jobs, store
 from seg_core.common.versions import VERSION
 from seg_core.errors import InputError
+from seg_core.runs.dispatch import dispatch
 from seg_core.runs.epoch_masks import mask_epochs, mask_ids, mask_photos
 from seg_core.runs.loss_curve import loss_curve
 from seg_core.runs.run import Changed
@@ -135,6 +136,22 @@ def stop(
     """Stop a run within one batch, or after its current epoch; its model is kept."""
     _known(run_id)
     return _or_conflict(lambda: store().queue.stop(run_id, after_epoch=after_epoch).to_json())
+
+
+@router.post("/runs/{run_id}/keep-going", tags=["runs"])
+def keep_going(run_id: RunId) -> dict[str, Any]:
+    """Withdraw the request to stop a run after its current epoch."""
+    _known(run_id)
+    return _or_conflict(lambda: store().queue.cancel_stop(run_id).to_json())
+
+
+@router.post("/runs/{run_id}/resume", tags=["runs"])
+def resume(run_id: RunId) -> dict[str, Any]:
+    """Queue a stopped, failed or lost run again; it goes on after its last whole epoch."""
+    _known(run_id)
+    resumed = _or_conflict(lambda: store().queue.resume(run_id).to_json())
+    dispatch(store())  # the supervisor would do it seconds later
+    return resumed
 
 
 @router.post("/runs/{run_id}/move", tags=["runs"])

@@ -1,4 +1,4 @@
-"""Files that browsers fetch once and keep: the drawings in assets/ and Plotly's script for the live charts."""
+"""Files that browsers fetch once and keep: the drawings in assets/, Plotly's script, and the pictures of the documents."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ from fastapi import APIRouter, HTTPException
 from fastapi.responses import FileResponse
 
 from pages.live.plotly import PLOTLY_SCRIPT
+from seg_core.common.home import PROJECT
 
 ASSETS = Path(__file__).parents[1] / "assets"
+PICTURES = PROJECT / "docs" / "images"
 KEEP = {"Cache-Control": "public, max-age=31536000, immutable"}
 
 router = APIRouter(prefix="/assets", include_in_schema=False)
@@ -19,6 +21,15 @@ router = APIRouter(prefix="/assets", include_in_schema=False)
 def plotly_script() -> FileResponse:
     """Plotly's browser library. It may be kept for a year: its address, `PLOTLY_URL`, contains the version."""
     return FileResponse(PLOTLY_SCRIPT, media_type="text/javascript", headers=KEEP)
+
+
+@router.get("/pictures/{name}")
+def picture(name: str) -> FileResponse:
+    """A picture of the documents."""
+    file = PICTURES / name
+    if file.parent != PICTURES or not file.is_file():
+        raise HTTPException(404, f"There is no picture {name}.")
+    return FileResponse(file, headers={"Cache-Control": "public, max-age=3600"})
 
 
 @router.get("/{name}.svg")

@@ -70,9 +70,12 @@ def _scored(entry: CheckpointEntry) -> str:
     return "" if entry.iou is None else f" · val IoU {entry.iou:.2f} at {entry.image_size} px"
 
 
-def default_pair(paths: list[str]) -> tuple[str | None, str | None]:
-    """Return the two models to begin with: the first two, or one and None."""
-    first, second, *_ = [*paths, None, None]
+def default_pair() -> tuple[str | None, str | None]:
+    """Return the paths of the two models to begin with: Model 2 against Model 1, else the first two, or one and None."""
+    entries = available_checkpoints()
+    firsts = {entry.variant: entry for entry in reversed(entries)}
+    wanted = [firsts[variant] for variant in ("fine-tune", "trainable-decoder") if variant in firsts]
+    first, second, *_ = [str(entry.path) for entry in dict.fromkeys([*wanted, *entries])] + [None, None]
     return first, second
 
 

@@ -36,13 +36,23 @@ def check_data(
     counts = dataset.counts
     if as_json:
         listed = [{"kind": p.kind, "error": p.is_error, "file": str(p.file), "message": p.message} for p in problems]
-        print_json({"name": dataset.name, "fingerprint": dataset.fingerprint, "pairs": counts, "problems": listed})
+        print_json(
+            {
+                "name": dataset.name,
+                "fingerprint": dataset.fingerprint,
+                "pairs": counts,
+                "notes": dataset.notes,
+                "problems": listed,
+            }
+        )
     else:
         output.print(
             f"{dataset.name}: "
             + ", ".join(f"{count} {split}" for split, count in counts.items())
             + f"; {len(problems)} problems."
         )
+        for note in dataset.notes:
+            output.print(f"  note     {note}")
         for problem in problems:
             output.print(f"  {'error' if problem.is_error else 'warning'}  {problem.message}")
     if any(problem.is_error for problem in problems):

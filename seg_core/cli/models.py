@@ -76,7 +76,7 @@ def evaluate(
     if found.missing:
         left_out = f"{len(found.missing)} of the {len(pairs)} photographs ({some_of(found.missing)})"
         screen.print(f"{predictor.label} has no prediction for {left_out}; they are left out of the scores.")
-    for note in found.notes:
+    for note in (*dataset.notes, *found.notes):
         screen.print(note)
     if both_empty := int(found.both_empty().sum()):
         which = f"{both_empty} of the {len(found.ids)} photographs"

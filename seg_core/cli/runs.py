@@ -89,7 +89,10 @@ def continue_run(
     from seg_core.runs.store import RunStore
 
     store = RunStore()
-    work_here_and_report(store, store.queue.extend(run_id, epochs, foreground=True), as_json)
+    run = store.queue.extend(run_id, epochs, foreground=True)
+    work_here_and_report(store, run, as_json)
+    if store.get_run(run_id).config.epochs < run.config.epochs:  # it is finished as before
+        raise typer.Exit(2)
 
 
 @app.command("move")

@@ -137,8 +137,11 @@ class Dataset:
         return [unit for unit in self._units(self.trainable, spec) if len(unit) > 1]
 
     def _units(self, pairs: Sequence[Pair], spec: SplitSpec) -> list[list[Pair]]:
-        copies = self.copies if spec.copies == "together" else []
-        return joined(pairs, [*copies, *(listed_groups(spec.groups, self.sources, self.trainable) if spec.groups else [])])
+        listed = listed_groups(spec.groups, self.sources, self.trainable) if spec.groups else []
+        if spec.copies == "anywhere":
+            return joined(pairs, listed)
+        units = joined(pairs, [*self.copies, *listed])
+        return units if len(units) > 1 else joined(pairs, listed)  # where all look alike, looks tell nothing
 
     def note_on_groups(self, spec: SplitSpec) -> str:
         """Return a sentence on the photographs that `split` keeps together; empty if there are none, or nothing is drawn.

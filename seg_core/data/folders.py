@@ -9,8 +9,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from seg_core.common.text import legible
+from seg_core.data.archive import is_archive, unpacked
 from seg_core.data.layouts import MASK_ENDINGS, PHOTO_ENDINGS, Part, find_parts
-from seg_core.data.pairing import Name, match_names
+from seg_core.data.pairing import Name, Rule, match_names
 from seg_core.data.source import Source
 from seg_core.data.tree import ending, stem
 from seg_core.data.words import PHOTOS, SPLITS, SplitName
@@ -55,23 +56,26 @@ def list_folder(source: Source | str | Path) -> Listing:
     """Return the pairs of a source, by split and then by id, and the files without a partner.
 
     Raises:
-        InputError: if the folder is missing, or its names do not tell photographs from masks.
+        InputError: if the folder or archive is missing or cannot be read, or its names do not tell photographs from masks.
     """
     source = source if isinstance(source, Source) else Source.parse(source)
     folder = Path(source.folder)
     try:
+        if is_archive(folder):
+            folder = unpacked(folder, PHOTO_ENDINGS | MASK_ENDINGS | {".txt"})
         if not folder.is_dir():
             raise InputError(f"There is no folder {folder}; check the path.")
         parts = find_parts(source, folder)
     except OSError as error:
-        raise InputError(f"The folder {folder} cannot be read ({error.strerror}); check the path.") from None
+        raise InputError(f"The folder {source.folder} cannot be read ({error.strerror}); check the path.") from None
     listing = Listing([], [], [], notes=list(parts.notes))
     photos, masks = _by_split(parts.photos), _by_split(parts.masks)
+    rules: list[Rule] = []
     for split in (*SPLITS, None):
-        _match(photos[split], masks[split], listing, split)
+        _match(photos[split], masks[split], listing, split, rules)
     for split in SPLITS:  # one folder of masks for several splits, or the other way
-        _match(photos[split], masks[None], listing, split)
-        _match(photos[None], masks[split], listing, split)
+        _match(photos[split], masks[None], listing, split, rules)
+        _match(photos[None], masks[split], listing, split, rules)
     for split, files in photos.items():
         (listing.untested if split == "test" else listing.without_mask).extend(file.path for file in files)
     listing.without_photo.extend(file.path for files in masks.values() for file in files)
@@ -141,14 +145,18 @@ class _Group:
     further: list[_File] = field(default_factory=list)
 
 
-def _match(photos: list[_File], masks: list[_File], listing: Listing, split: SplitName | None) -> None:
+_Groups = tuple[list[_Group], list[str]]
+"""What belongs together, and lines for the user about how it was found."""
+
+
+def _match(photos: list[_File], masks: list[_File], listing: Listing, split: SplitName | None, rules: list[Rule]) -> None:
     """Move what belongs together from the files to the pairs of the listing.
 
     Files of one place are matched first, by their names or as they lie there alone, then all others by their names.
     """
     for step in (_in_place, _by_case, _anywhere):
         if photos and masks:
-            groups, notes = step(photos, masks)
+            groups, notes = step(photos, masks, rules)
             listing.pairs.extend(pair for group in groups for pair in _pairs(group, split or "train"))
             listing.notes.extend(note for note in notes if note not in listing.notes)
             used = {file.path for group in groups for file in (*group.photos, *group.masks, *group.further)}
@@ -164,20 +172,21 @@ def _pairs(group: _Group, split: SplitName) -> Iterator[Pair]:
             yield Pair(photo.id, photo.path, mask.path, split, more)
 
 
-def _in_place(photos: Sequence[_File], masks: Sequence[_File]) -> tuple[list[_Group], list[str]]:
-    return _by_name(photos, masks, [file.name for file in photos], [file.name for file in masks])
+def _in_place(photos: Sequence[_File], masks: Sequence[_File], rules: list[Rule]) -> _Groups:
+    return _by_name(photos, masks, [file.name for file in photos], [file.name for file in masks], rules)
 
 
-def _anywhere(photos: Sequence[_File], masks: Sequence[_File]) -> tuple[list[_Group], list[str]]:
+def _anywhere(photos: Sequence[_File], masks: Sequence[_File], rules: list[Rule]) -> _Groups:
     """Match by names alone; where these occur in several places, the ids do too, which is reported."""
     photos = [replace(file, id=legible(file.name[1])) for file in photos]
-    return _by_name(photos, masks, *([("", file.name[1]) for file in files] for files in (photos, masks)))
+    photo_names, mask_names = ([("", file.name[1]) for file in files] for files in (photos, masks))
+    return _by_name(photos, masks, photo_names, mask_names, rules)
 
 
 def _by_name(
-    photos: Sequence[_File], masks: Sequence[_File], photo_names: list[Name], mask_names: list[Name]
-) -> tuple[list[_Group], list[str]]:
-    matching = match_names(dict.fromkeys(photo_names), dict.fromkeys(mask_names))
+    photos: Sequence[_File], masks: Sequence[_File], photo_names: list[Name], mask_names: list[Name], rules: list[Rule]
+) -> _Groups:
+    matching = match_names(dict.fromkeys(photo_names), dict.fromkeys(mask_names), rules=rules)
     groups: dict[Name, _Group] = {}
     for file, name in zip(masks, mask_names, strict=True):
         if photo := matching.photo_of.get(name):
@@ -189,7 +198,7 @@ def _by_name(
     return list(groups.values()), matching.notes
 
 
-def _by_case(photos: Sequence[_File], masks: Sequence[_File]) -> tuple[list[_Group], list[str]]:
+def _by_case(photos: Sequence[_File], masks: Sequence[_File], rules: list[Rule]) -> _Groups:
     """Match the masks in a folder per case to its one photograph, whatever their names."""
     groups: dict[str, _Group] = {}
     for file in photos:

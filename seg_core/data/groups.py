@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from seg_core.data.folders import PHOTO_ENDINGS, Pair
-from seg_core.data.source import SAMPLE
+from seg_core.data.source import SAMPLE, Source
 from seg_core.errors import InputError, some_of
 
 
@@ -21,9 +21,9 @@ def place_of(groups: str, sources: Sequence[str]) -> str:
         return ""
     file, column = _parts(groups)
     found = _find(file, sources)
-    for source in sources:
-        if source != SAMPLE and found.is_relative_to(source):
-            return f"{found.relative_to(source).as_posix()}:{column}"
+    for folder in _folders(sources):
+        if found.is_relative_to(folder):
+            return f"{found.relative_to(folder).as_posix()}:{column}"
     return f"{found}:{column}"
 
 
@@ -90,10 +90,9 @@ def _parts(groups: str) -> tuple[str, str]:
 
 
 def _find(name: str, sources: Sequence[str]) -> Path:
-    folders = [Path(source) for source in sources if source != SAMPLE]
     try:
         given = Path(name).expanduser()
-        for file in (*(folder / given for folder in folders), given):
+        for file in (*(folder / given for folder in _folders(sources)), given):
             if file.is_file():
                 return file.resolve()
     except (OSError, RuntimeError, ValueError):  # a name that can be no path
@@ -101,6 +100,12 @@ def _find(name: str, sources: Sequence[str]) -> Path:
     raise InputError(
         f"There is no file {name} with the groups of photographs; put it into the dataset's folder or check the path."
     )
+
+
+def _folders(sources: Sequence[str]) -> list[Path]:
+    """Return the folders of a dataset's sources; of a zip archive the folder that it lies in."""
+    folders = [Path(folder) for source in sources if (folder := Source.parse(source).folder) != SAMPLE]
+    return [folder.parent if folder.suffix.lower() == ".zip" else folder for folder in folders]
 
 
 def _read(file: Path) -> tuple[list[str], list[list[str]]]:

@@ -3,34 +3,48 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from seg_core.data.source import Source
 from seg_core.data.tree import Folder, describe_tree, ending, read_tree, stem
-from seg_core.data.words import LESION, MASKS, OTHER_TASKS, Meaning, SplitName, either, meaning
-from seg_core.errors import InputError
+from seg_core.data.words import LESION, MASKS, OTHER_TASKS, PHOTOS, Kind, Meaning, SplitName, either, meaning
+from seg_core.errors import InputError, some_of
 
 PHOTO_ENDINGS = {".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp", ".webp"}
 MASK_ENDINGS = {".png", ".bmp", ".tif", ".tiff", ".gif", ".jpg", ".jpeg"}
+PICTURES = {
+    *(".heic", ".heif", ".avif", ".jfif", ".jpe", ".jp2", ".jxl", ".gif", ".webp", ".svg", ".psd", ".dcm", ".dicom"),
+    *(".dng", ".cr2", ".cr3", ".nef", ".arw", ".raw", ".npy", ".npz", ".mat", ".nii", ".gz"),
+}
+"""Endings of pictures, so that those which are not read are named."""
 _JPEG = {".jpg", ".jpeg"}
 _IMAGE_SETS: dict[str, SplitName] = {"trainval": "train", "test": "test", "val": "val", "train": "train"}
 """VOC's lists by name; a later one here takes precedence."""
 
 _WORD, _COUNT = either(LESION | MASKS), r"(?:[ _.-]?\d{1,2})?"
 _MASK_AFFIX = re.compile(f"^(?:{_WORD})[ _.-]+|[ _.-]+(?:{_WORD}){_COUNT}$", re.I)
+_PHOTO_AFFIX = re.compile(f"^(?:{either(PHOTOS)})[ _.-]+|[ _.-]+(?:{either(PHOTOS)})$", re.I)
 _MASK_WORD = re.compile(f"(?:{_WORD}){_COUNT}", re.I)
 
 
 @dataclass(frozen=True)
 class Part:
-    """Files of one kind in one folder; ``split`` None if no name says, ``place`` what else the path says, such as a patient."""
+    """Files of one kind in one folder.
+
+    Attributes:
+        split: None if no name says.
+        place: the names in the path that say neither kind nor split, such as a patient's.
+        root: those of them that stand before all others, where each dataset in a folder of several would begin.
+    """
 
     folder: Path
     names: list[str]
-    split: SplitName | None
-    place: str
+    split: SplitName | None = None
+    place: str = ""
+    root: str = ""
 
 
 @dataclass(frozen=True)
@@ -50,17 +64,67 @@ def find_parts(source: Source, top: Path) -> Parts:
         OSError: if the folder cannot be read.
     """
     tree = read_tree(top, PHOTO_ENDINGS | MASK_ENDINGS)
-    if source.images or source.masks:
-        return _named(source, top, tree)
-    parts = _by_words(tree)
-    if not (parts.masks and _holds_files(parts.photos)) and (beside := _side_by_side(tree)).masks:
-        return beside
-    if not parts.masks or not _holds_files(parts.photos + parts.masks):
+    inner = _without_wrapper(tree)
+    parts = _named(source, top, tree) if source.images or source.masks else _by_words(inner)
+    if not (parts.masks and _holds_files(parts.photos)) and not source.images:
+        parts = beside if (beside := _side_by_side(inner)).masks else parts
+    if not (parts.photos and parts.masks and _holds_files(parts.photos + parts.masks)):
         raise InputError(
-            f"{top} holds no photographs with masks in folders whose names tell which is which; it holds {describe_tree(tree)}: "
-            "name them (--images DIR --masks DIR, or FOLDER?images=DIR&masks=DIR on a page), or call them images/ and masks/."
+            f"{source.folder} holds no photographs with masks in folders whose names tell which is which; "
+            f"it holds {describe_tree(tree)}: name the folders (--images DIR --masks DIR, or FOLDER?images=DIR&masks=DIR "
+            "on a page), or call them images/ and masks/."
         )
-    return _as_listed(parts, tree)
+    listed = _as_listed(parts, tree)
+    return replace(listed, notes=[*_joined_roots(source, listed.photos), *listed.notes, *_unread(parts, tree)])
+
+
+def _without_wrapper(tree: Sequence[Folder]) -> list[Folder]:
+    """Leave out the folders that all images lie in: their names, such as ``lesion-segmentation``, tell none apart."""
+    holding = [folder.parts[:-1] for folder in tree if folder.images]
+    common = min(holding, default=())
+    while any(parts[: len(common)] != common for parts in holding):
+        common = common[:-1]
+    kept = tuple(part for part in common if meaning(part).split)
+    within = [folder for folder in tree if folder.parts[: len(common)] == common]
+    return [replace(folder, parts=(*kept, *folder.parts[len(common) :])) for folder in within]
+
+
+def _joined_roots(source: Source, photos: Sequence[Part]) -> list[str]:
+    """Return a line about the datasets that are read as one.
+
+    Raises:
+        InputError: if they hold photographs of the same names: they are the same ones, perhaps at another size.
+    """
+    counts, seen = Counter[str](), dict[str, str]()
+    for part in photos:
+        counts[part.root] += len(part.names)
+    for part in photos:
+        for own in map(stem, part.names):
+            if (other := seen.setdefault(own, part.root)) != part.root and max(counts[other], counts[part.root]) > 1:
+                both = f"{other or '.'}/ and {part.root or '.'}/"
+                raise InputError(
+                    f"{source.folder} holds several datasets with photographs of the same names, such as {own} in {both}; "
+                    "name one of them."
+                )
+    several = [root or "." for root, count in counts.items() if count > 1]
+    return [f"Folders that are read as one dataset: {some_of(sorted(several))}."] if len(several) > 1 else []
+
+
+def _unread(parts: Parts, tree: Sequence[Folder]) -> list[str]:
+    """Return a line about files beside the photographs and masks that are pictures by their endings, but not read."""
+    used: dict[Path, set[str]] = {}
+    for part in (*parts.photos, *parts.masks):
+        used.setdefault(part.folder, set()).update(part.names)
+    kinds = Counter[str]()
+    for folder in tree:
+        if folder.path in used:
+            kinds.update(folder.others)
+            kinds.update(ending(name) for name in folder.images if name not in used[folder.path])
+    found = {kind: count for kind, count in kinds.most_common() if kind in PICTURES}
+    if not found:
+        return []
+    listed = ", ".join(f"{count:,} × {kind}" for kind, count in found.items())
+    return [f"Files of other kinds are not read: {listed}. Save photographs as JPEG or PNG, and masks as PNG."]
 
 
 def _holds_files(parts: Sequence[Part]) -> bool:
@@ -72,40 +136,45 @@ def _by_words(tree: Sequence[Folder]) -> Parts:
     beside_photos = {folder.parts[:-1] for folder in tree if folder.parts and meaning(folder.parts[-1]).kind == "photos"}
     photos, masks, others = [], [], []
     for folder in tree:
-        kind, split, place = _read_path(folder.parts, beside_photos)
+        kind, split, place, root = _read_path(folder.parts, beside_photos)
         if kind == "photos":
-            photos.append(_photos(folder, split, place))
+            photos.append(_photos(folder, split, place, root))
         elif kind == "masks":
-            masks.append(_masks(folder, split, place))
+            masks.append(_masks(folder, split, place, root))
         elif kind is None and folder.images:
-            others.append(_photos(folder, split, place))
+            others.append(_photos(folder, split, place, root))
     return Parts(photos if _holds_files(photos) else others or photos, masks, [])
 
 
-def _read_path(parts: tuple[str, ...], beside_photos: set[tuple[str, ...]]) -> tuple[str | None, SplitName | None, str]:
-    """Return kind and split of a folder, said by its own name or the nearest above, and what other names say, joined."""
-    kind: str | None = None
-    split: SplitName | None = None
-    place: list[str] = []
-    for depth in range(len(parts), 0, -1):
-        said = meaning(parts[depth - 1])
-        if said.kind == "lesion":
-            said = Meaning("masks" if parts[: depth - 1] in beside_photos else None, said.split)
-        if said.kind == "neither" or OTHER_TASKS.match(parts[depth - 1]):
-            return "neither", None, ""
-        kind, split = kind or said.kind, split or said.split
-        if said == Meaning(None, None):
-            place.insert(0, parts[depth - 1])
-    return kind, split, "/".join(place)
+def _read_path(parts: tuple[str, ...], beside_photos: set[tuple[str, ...]]) -> tuple[Kind | None, SplitName | None, str, str]:
+    """Return the kind and split of a folder, said by its own name or the nearest above, and its place and root."""
+    said = [_said(parts[: depth + 1], beside_photos) for depth in range(len(parts))]
+    kinds = [each.kind for each in said if each.kind]
+    return "neither" if "neither" in kinds else next(reversed(kinds), None), *_where(parts, said)
 
 
-def _photos(folder: Folder, split: SplitName | None, place: str) -> Part:
+def _said(parts: tuple[str, ...], beside_photos: set[tuple[str, ...]]) -> Meaning:
+    said = Meaning("neither", None) if OTHER_TASKS.match(parts[-1]) else meaning(parts[-1])
+    if said.kind == "lesion":
+        return Meaning("masks" if parts[:-1] in beside_photos else None, said.split)
+    return said
+
+
+def _where(parts: tuple[str, ...], said: Sequence[Meaning]) -> tuple[SplitName | None, str, str]:
+    """Return the split that the nearest name says, and place and root of `Part`."""
+    split = next((each.split for each in reversed(said) if each.split), None)
+    silent = [each == Meaning(None, None) for each in said]
+    root = parts[: silent.index(False)] if False in silent else parts
+    return split, "/".join(part for part, is_silent in zip(parts, silent, strict=True) if is_silent), "/".join(root)
+
+
+def _photos(folder: Folder, split: SplitName | None, place: str, root: str) -> Part:
     names = [name for name in folder.images if ending(name) in PHOTO_ENDINGS and not _is_superpixels(name)]
-    return Part(folder.path, names, split, place)
+    return Part(folder.path, names, split, place, root)
 
 
-def _masks(folder: Folder, split: SplitName | None, place: str) -> Part:
-    return Part(folder.path, [name for name in folder.images if ending(name) in MASK_ENDINGS], split, place)
+def _masks(folder: Folder, split: SplitName | None, place: str, root: str) -> Part:
+    return Part(folder.path, [name for name in folder.images if ending(name) in MASK_ENDINGS], split, place, root)
 
 
 def _is_superpixels(name: str) -> bool:
@@ -119,10 +188,9 @@ def _side_by_side(tree: Sequence[Folder]) -> Parts:
         said = [meaning(part) for part in folder.parts]  # of ISIC's other tasks, Part 3B has masks beside its photographs
         of_masks = _masks_among(folder.images)
         if of_masks and not any(each.kind == "neither" for each in said):
-            split = next((each.split for each in reversed(said) if each.split), None)
-            place = "/".join(part for part, each in zip(folder.parts, said, strict=True) if each == Meaning(None, None))
-            photos.append(_photos(_only(folder, set(folder.images) - of_masks), split, place))
-            masks.append(_masks(_only(folder, of_masks), split, place))
+            where = _where(folder.parts, said)
+            photos.append(_photos(_only(folder, set(folder.images) - of_masks), *where))
+            masks.append(_masks(_only(folder, of_masks), *where))
     return Parts(photos, masks, [])
 
 
@@ -132,7 +200,7 @@ def _only(folder: Folder, names: set[str]) -> Folder:
 
 def _masks_among(names: Sequence[str]) -> set[str]:
     """Return the masks among the images of a folder, none if their names do not tell."""
-    stems = {stem(name) for name in names}
+    stems = {bare for name in names for bare in (stem(name), _PHOTO_AFFIX.sub("", stem(name)))}
     bare = {name: _MASK_AFFIX.sub("", stem(name)) for name in names}
     masks = {name for name in names if bare[name] != stem(name) and bare[name] in stems}
     masks |= {name for name in names if _MASK_WORD.fullmatch(stem(name))}  # a folder per case: image.png, mask.png
@@ -145,7 +213,9 @@ def _masks_among(names: Sequence[str]) -> set[str]:
 
 def _named(source: Source, top: Path, tree: Sequence[Folder]) -> Parts:
     """Take the folders that the user named, with those below them; what was not named is found by its words."""
-    photos, masks = ([part for name in names for part in _below(top, name, tree)] for names in (source.images, source.masks))
+    photos, masks = (
+        [part for name in names for part in _below(source, top, name, tree)] for names in (source.images, source.masks)
+    )
     photo_paths, mask_paths = {folder.path for folder, *_ in photos}, {folder.path for folder, *_ in masks}
     if photos and photo_paths == mask_paths:
         return _side_by_side([folder for folder, *_ in photos])
@@ -160,21 +230,21 @@ def _named(source: Source, top: Path, tree: Sequence[Folder]) -> Parts:
     of_masks = of_masks or [part for part in by_words.masks if part.folder not in photo_paths]
     for what, option, parts in (("photographs", "--images", of_photos), ("masks", "--masks", of_masks)):
         if not _holds_files(parts):
-            raise InputError(f"{top} holds no {what} there; found were {describe_tree(tree)}. Name their folder with {option}.")
-    return _as_listed(Parts(of_photos, of_masks, []), tree)
+            raise InputError(
+                f"{source.folder} holds no {what} there; it holds {describe_tree(tree)}: name their folder ({option})."
+            )
+    return Parts(of_photos, of_masks, [])
 
 
-def _below(top: Path, name: str, tree: Sequence[Folder]) -> list[tuple[Folder, SplitName | None, str]]:
+def _below(source: Source, top: Path, name: str, tree: Sequence[Folder]) -> list[tuple[Folder, SplitName | None, str, str]]:
     base = top / name
     if not base.is_dir():
-        raise InputError(f"There is no folder {name} in {top}; found were {describe_tree(tree)}.")
-    own = meaning(base.name).split
-    folders = []
+        raise InputError(f"There is no folder {name} in {source.folder}; it holds {describe_tree(tree)}.")
+    own, below = meaning(base.name).split, []
     for folder in read_tree(base, PHOTO_ENDINGS | MASK_ENDINGS):
-        said = [meaning(part) for part in folder.parts]
-        place = "/".join(part for part, each in zip(folder.parts, said, strict=True) if each == Meaning(None, None))
-        folders.append((folder, next((each.split for each in reversed(said) if each.split), own), place))
-    return folders
+        split, place, _ = _where(folder.parts, [meaning(part) for part in folder.parts])
+        below.append((folder, split or own, place, ""))
+    return below
 
 
 def _as_listed(parts: Parts, tree: Sequence[Folder]) -> Parts:

@@ -40,11 +40,17 @@ class Matching:
     notes: list[str] = field(default_factory=list)
 
 
-def match_names(photos: Collection[Name], masks: Collection[Name], suffixes: Collection[str] = MASK_SUFFIXES) -> Matching:
+def match_names(
+    photos: Collection[Name],
+    masks: Collection[Name],
+    suffixes: Collection[str] = MASK_SUFFIXES,
+    rules: list[Rule] | None = None,
+) -> Matching:
     """Match masks to photographs: by the same name, with a usual suffix, in other case or accents, numbered, or by one rule.
 
     The rule is one prefix and suffix of all masks that are left, such as ``mask_`` or ``.jpg``, or of all photographs, such as
-    nnU-Net's ``_0000``. It has to hold for most of them, and two that do equally well are none.
+    nnU-Net's ``_0000``. It has to hold for most of them, and two that do equally well are none. Rules that other parts of the
+    dataset follow are tried first; what is found here is added to ``rules``.
     """
     found = Matching()
     suffix = re.compile(f"_({'|'.join(suffixes)})$", re.I)
@@ -59,9 +65,11 @@ def match_names(photos: Collection[Name], masks: Collection[Name], suffixes: Col
         left = _match_folded(known, left, suffix, found)
     if left:
         rest = known - set(found.photo_of.values())
-        rule = _common_rule(sorted(rest), left)
+        known_rules = rules if rules is not None else []
+        rule = next((each for each in known_rules if each.matches(rest, left)), None) or _common_rule(sorted(rest), left)
         if rule:
             _apply(rule, rest, left, found)
+            known_rules.append(rule)
         elif any(_LABEL_STUDIO.match(stem) for _, stem in left):
             found.notes.append(
                 "Label Studio names these masks by the number of the task, which does not tell the photograph; "
@@ -87,7 +95,7 @@ def _match_folded(known: set[Name], left: Sequence[Name], suffix: re.Pattern[str
         else:
             others.append(mask)
     if any(mask not in found.further and mask in found.photo_of for mask in left):
-        found.notes.append("Masks are matched without regard to upper and lower case or the way accents are written.")
+        found.notes.append("Matched by name: without regard to upper and lower case or the way accents are written.")
     return others
 
 
@@ -125,7 +133,9 @@ class _Affix:
 
 
 @dataclass(frozen=True)
-class _Rule:
+class Rule:
+    """What is left out of the names of photographs and of masks to compare them."""
+
     photo: _Affix
     mask: _Affix
 
@@ -142,7 +152,7 @@ class _Rule:
         return f"Matched by name: {' and '.join(said)}."
 
 
-def _common_rule(photos: Sequence[Name], masks: Sequence[Name]) -> _Rule | None:
+def _common_rule(photos: Sequence[Name], masks: Sequence[Name]) -> Rule | None:
     """Return the rule that matches the most, if it is one and holds for most of the masks."""
     rated = []
     for rule in _candidates(photos, masks):
@@ -160,24 +170,40 @@ def _common_rule(photos: Sequence[Name], masks: Sequence[Name]) -> _Rule | None:
     return best if holds_for_most and (count > 1 or (count and says_mask)) else None
 
 
-def _candidates(photos: Sequence[Name], masks: Sequence[Name]) -> Iterator[_Rule]:
+def _candidates(photos: Sequence[Name], masks: Sequence[Name]) -> Iterator[Rule]:
     """Yield the prefixes and suffixes that a sample of the names suggests."""
     some_photos, some_masks = ([_fold(name) for name in names[:: max(1, len(names) // _SAMPLE)]] for names in (photos, masks))
     plain = _Affix()
     all_photos, all_masks = set(map(_fold, photos)), set(map(_fold, masks))
-    for affix in [plain, *_word_affixes(some_photos)]:
+    for affix in dict.fromkeys([plain, _word_affix(some_photos), _common_affix(photos)]):
         cores = {core for photo in all_photos if (core := affix.core(photo))}
-        yield from (_Rule(affix, mask) for mask in _affixes(some_masks, cores))
-    yield from (_Rule(photo, plain) for photo in _affixes(some_photos, all_masks))
+        yield from (Rule(affix, mask) for mask in _affixes(some_masks, cores))
+    yield from (Rule(photo, plain) for photo in _affixes(some_photos, all_masks))
 
 
-def _word_affixes(photos: Sequence[Name]) -> list[_Affix]:
+def _word_affix(photos: Sequence[Name]) -> _Affix:
     """Return the most frequent affix of photographs that is a word for photographs, such as ``image_``."""
     seen = Counter[_Affix]()
     for _, stem in photos:
         if word := _PHOTO_WORD.search(stem):
             seen[_Affix(word[0]) if word.start() == 0 else _Affix(after=word[0])] += 1
-    return [affix for affix, _ in seen.most_common(1)]
+    return max(seen, key=seen.__getitem__, default=_Affix())
+
+
+def _common_affix(photos: Sequence[Name]) -> _Affix:
+    """Return what all photographs begin and end with, without digits next to the rest: ``x`` of ``X1`` and ``X2``."""
+    stems = [stem for _, stem in map(_fold, photos)]
+    if len(stems) < 2:
+        return _Affix()
+    before = _common_start(stems)
+    after = _common_start([stem[len(before) :][::-1] for stem in stems])[::-1]
+    return _Affix(before, after)
+
+
+def _common_start(texts: Sequence[str]) -> str:
+    first, last = min(texts), max(texts)
+    same = next((place for place, (one, other) in enumerate(zip(first, last, strict=False)) if one != other), len(first))
+    return first[:same].rstrip("0123456789")
 
 
 def _affixes(names: Sequence[Name], cores: Collection[Name], most: int = 3) -> list[_Affix]:
@@ -191,7 +217,7 @@ def _affixes(names: Sequence[Name], cores: Collection[Name], most: int = 3) -> l
     return [affix for affix, _ in votes.most_common(most)]
 
 
-def _apply(rule: _Rule, photos: Collection[Name], left: Sequence[Name], found: Matching) -> None:
+def _apply(rule: Rule, photos: Collection[Name], left: Sequence[Name], found: Matching) -> None:
     found.photo_of |= rule.matches(photos, left)
     counted = {(place, stem): (place, _COUNTED.sub("", stem)) for place, stem in left if (place, stem) not in found.photo_of}
     by_rule = rule.matches(photos, {bare for mask, bare in counted.items() if bare != mask})

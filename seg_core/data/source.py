@@ -74,9 +74,9 @@ class Source:
     def _place(self, name: str) -> str:
         if not name.strip():
             raise InputError("The name of a folder of photographs or masks is empty; name a folder.")
-        if _exists(os.path.join(self.folder, name)):  # noqa: PTH118 - text in, text out
+        if _exists(str(Path(self.folder, name))):
             path = Path(self.folder, name)
-        elif _exists(clean_path(name)):
+        elif _exists(clean_path(name)) and not Path(self.folder).is_file():
             path = Path(clean_path(name))
         else:
             return name.strip().rstrip("/") or "/"  # in a zip archive, or missing: opening the dataset tells

@@ -53,12 +53,14 @@ def read_tree(top: Path, endings: Collection[str]) -> list[Folder]:
 
 def ending(name: str) -> str:
     """Return the last dot of a name and what follows it, in lower case."""
-    return os.path.splitext(name)[1].lower()  # noqa: PTH122 - a Path for each of 200,000 names takes seconds
+    dot = name.rfind(".")  # `os.path.splitext` of 200,000 names takes seconds
+    return name[dot:].lower() if dot > 0 else ""
 
 
 def stem(name: str) -> str:
     """Return a file's name without its ending."""
-    return os.path.splitext(name)[0]  # noqa: PTH122
+    dot = name.rfind(".")
+    return name[:dot] if dot > 0 else name
 
 
 def describe_tree(folders: Sequence[Folder], most: int = 6) -> str:

@@ -18,7 +18,7 @@ SPLITS: tuple[SplitName, ...] = ("train", "val", "test")
 Kind = Literal["photos", "masks", "lesion", "neither"]
 
 PHOTOS = frozenset(
-    "image images img imgs photo photos photograph photographs picture pictures data input inputs original originals".split()  # noqa: SIM905
+    "image images img imgs photo photos photograph photographs picture pictures data input inputs original originals orig".split()  # noqa: SIM905
 )
 MASKS = frozenset(
     "mask masks label labels segmentation segmentations seg segs groundtruth groundtruths truth truths gt gts "  # noqa: SIM905

@@ -37,6 +37,8 @@ class CheckpointEntry:
     """Side of the network's input, in pixels."""
     modified: float
     """Modification time of the file, in seconds since 1970."""
+    variant: str = ""
+    """Variant of the config; empty for a model of another program."""
 
 
 def available_checkpoints() -> list[CheckpointEntry]:
@@ -62,5 +64,5 @@ def _entries(paths: Iterable[Path]) -> list[CheckpointEntry]:
 @lru_cache(maxsize=16_384)  # more than there are runs: otherwise each listing would read all of them again
 def _entry(path: Path, modified: float, _size: int) -> CheckpointEntry:
     metadata = read_metadata(path)
-    iou = metadata["metrics"].get("val", {}).get("iou")
-    return CheckpointEntry(path, checkpoint_label(metadata), iou, metadata["config"]["image_size"], modified)
+    iou, config = metadata["metrics"].get("val", {}).get("iou"), metadata["config"]
+    return CheckpointEntry(path, checkpoint_label(metadata), iou, config["image_size"], modified, config["variant"])

@@ -50,7 +50,7 @@ class RunClaims(Claims[Run]):
     def _at_begin(self, item: Run) -> dict[str, Any]:
         now = time.time()
         begin = {"phase": "preparing", "epoch": item.epochs_done, "batch": 0, "batches": 0}
-        return begin | {"started": now, "heartbeat": now, "config_before": None}
+        return begin | {"started": now, "heartbeat": now}
 
     def _held(self) -> ColumnElement[bool]:
         # No dispatcher starts a queued run in the foreground, so without its process it would wait for ever.
@@ -65,4 +65,6 @@ class RunClaims(Claims[Run]):
         rows.mark_lost(connection, item, why)
 
     def _after_failed_start(self, connection: Connection, id: int, message: str) -> None:
+        if (run := rows.find(connection, id)).config_before is not None:
+            rows.withdraw_extension(connection, run, message)
         rows.add_line(connection, id, "error", message)

@@ -13,7 +13,7 @@ from seg_core.errors import InputError
 from seg_core.runs import claim_protocol
 from seg_core.runs.claim_protocol import is_mine
 from seg_core.runs.database import Database
-from seg_core.runs.rows import add_line, change, find
+from seg_core.runs.rows import add_line, change, find, withdraw_extension
 from seg_core.runs.run import BatchLosses, Ending, Level, Run
 from seg_core.runs.tables import batch_losses, metrics, runs
 
@@ -78,7 +78,8 @@ class RunProgress:
             connection.execute(delete(metrics).where(metrics.c.run_id == run_id, metrics.c.epoch >= epoch))
             if points:
                 connection.execute(insert(metrics), points)
-            change(connection, run_id, **values, epoch=epoch, epochs_done=epoch, heartbeat=time.time())
+            values |= {"epoch": epoch, "epochs_done": epoch, "config_before": None}
+            change(connection, run_id, **values, heartbeat=time.time())
             if line:
                 add_line(connection, run_id, "info", line)
 
@@ -102,16 +103,21 @@ class RunProgress:
     def finish(self, run_id: int, status: Ending, message: str = "", images_per_second: float | None = None) -> Run:
         """Record how a run of this process ended.
 
+        A finished run that fails before the first of its further epochs is whole is finished again, as it was.
+
         Raises:
             InputError: if this process does not work on the run.
         """
         values: dict[str, Any] = {"status": status, "finished": time.time(), "eta_seconds": None, "message": legible(message)}
+        values["config_before"] = None
         if images_per_second is not None:
             values["images_per_second"] = images_per_second
         with self._database.write() as connection:
             run = find(connection, run_id)
             if not change(connection, run_id, is_mine(runs), **values):
                 raise InputError(f"Run {run_id} is {run.status} and not run by this process, which therefore cannot end it.")
+            if status == "failed" and run.config_before is not None:
+                withdraw_extension(connection, run, message)
             return find(connection, run_id)
 
 

@@ -80,6 +80,15 @@ def mark_lost(connection: Connection, run: Run, message: str) -> None:
     add_line(connection, run.id, "error", message)
 
 
+def withdraw_extension(connection: Connection, run: Run, why: str = "") -> None:
+    """Mark a run that was to train more epochs as finished again, as it was, before any of them is whole."""
+    assert run.config_before is not None
+    config = run.config_before.model_dump(mode="json")
+    again = {"status": "finished", "config": config, "config_before": None, "epoch": run.epochs_done, "eta_seconds": None}
+    message = f"It was not continued: {why}" if why else ""
+    change(connection, run.id, **again | claim_protocol.owned_by(None), finished=time.time(), message=legible(message))
+
+
 def add_line(connection: Connection, run_id: int, level: Level, text: str) -> None:
     """Add a line to a run's log."""
     connection.execute(insert(log).values(run_id=run_id, time=time.time(), level=level, text=legible(text)))

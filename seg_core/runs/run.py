@@ -73,7 +73,7 @@ class Run:
     group: int | None
     """Number of its group: that of the first of the runs that were launched together as repeats of one training."""
     config_before: Config | None
-    """Settings it was trained with, while a finished run waits to train more epochs."""
+    """Settings it was trained with, until the first of the further epochs of a finished run is whole."""
 
     @property
     def key(self) -> str:

@@ -7,8 +7,7 @@ import time
 from sqlalchemy import Connection
 
 from seg_core.errors import InputError
-from seg_core.runs.claim_protocol import owned_by
-from seg_core.runs.rows import change, is_silent_elsewhere, mark_lost, silent
+from seg_core.runs.rows import change, is_silent_elsewhere, mark_lost, silent, withdraw_extension
 from seg_core.runs.run import Run
 
 
@@ -20,7 +19,7 @@ def stop_run(connection: Connection, run: Run, *, after_epoch: bool) -> None:
     """
     match run.status:
         case "queued" if run.config_before is not None:
-            _withdraw_extension(connection, run)
+            withdraw_extension(connection, run)
         case "queued":
             _leave_queue(connection, run)
         case "running" | "stopping" if is_silent_elsewhere(run):
@@ -33,14 +32,6 @@ def stop_run(connection: Connection, run: Run, *, after_epoch: bool) -> None:
             pass  # asked before
         case _:
             raise InputError(f"Run {run.id} is {run.status}; only queued or running runs can be stopped.")
-
-
-def _withdraw_extension(connection: Connection, run: Run) -> None:
-    """Mark a run that waits for more epochs as finished again, before any of them has begun."""
-    assert run.config_before is not None
-    config = run.config_before.model_dump(mode="json")
-    again = {"status": "finished", "config": config, "config_before": None, "finished": time.time()}
-    change(connection, run.id, **again | owned_by(None))
 
 
 def _leave_queue(connection: Connection, run: Run) -> None:

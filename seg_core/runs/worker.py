@@ -123,6 +123,7 @@ def _attempt(store: RunStore, run: Run, folder: Path, watch: Watch, say: Say, tr
     folder.mkdir(parents=True, exist_ok=True)
     store.progress.update(run.id, message="Loading PyTorch")
     from seg_core.runs.recorder import Recorder, Stopped
+    from seg_core.training.contents import DataChanged
     from seg_core.training.loop import TrainingFailed
 
     recorder = Recorder(store.progress, run, folder, watch.should_stop, say)
@@ -133,6 +134,8 @@ def _attempt(store: RunStore, run: Run, folder: Path, watch: Watch, say: Say, tr
         result = train(run, folder, recorder, watch.should_stop)
     except Stopped as stop:
         return _Outcome("stopped", str(stop))
+    except DataChanged as error:  # once the files are as they were, it can be resumed
+        return _Outcome("stopped" if run.config_before is None else "failed", str(error))
     except (InputError, TrainingFailed) as error:
         return _Outcome("failed", str(error))
     message = "" if result.status == "finished" else f"Stopped in epoch {result.epochs + 1}; it can be resumed."

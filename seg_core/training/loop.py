@@ -26,8 +26,10 @@ from seg_core.training.history import EpochRecord, History
 from seg_core.training.losses import LOSSES
 from seg_core.training.optimizer import build_optimizer, set_learning_rate
 from seg_core.training.preparation import PreparedData, prepare
-from seg_core.training.resume import load_resume, save_resume, saved_history
+from seg_core.training.resume import load_resume, save_resume, saved_contents, saved_history
 from seg_core.training.validation import MeanMetrics, validate
+
+RESUME_FILE = "resume.safetensors"
 
 
 class TrainingFailed(RuntimeError):
@@ -70,6 +72,7 @@ def train(
 
     Raises:
         InputError: if the data or a setting cannot be used, or the file to resume from is damaged.
+        DataChanged: if files were edited since the training to be resumed read them.
         TrainingFailed: if the loss is no longer a finite number.
     """
     accelerator, index = find_device(config.device)
@@ -79,7 +82,8 @@ def train(
         precision=choose_precision(config),
         loggers=_tensorboard(folder) if config.log == "tensorboard" else None,
     )
-    data = prepare(dataset, config, lambda done, total, what: on_event(Preparing(done, total, what)))
+    before = saved_contents(folder / RESUME_FILE) if resume else None
+    data = prepare(dataset, config, lambda done, total, what: on_event(Preparing(done, total, what)), before)
     for text in data.notes:
         on_event(Message(text))
     training = _Training(config, data, fabric, folder, name)
@@ -131,7 +135,7 @@ class _Training:
 
     @property
     def _resume_file(self) -> Path:
-        return self.folder / "resume.safetensors"
+        return self.folder / RESUME_FILE
 
     def description(self) -> str:
         """Return a line for the log: the model, the data, and the weights that are kept."""
@@ -173,7 +177,8 @@ class _Training:
         self._save("last", model.module)
         if is_best:
             self._save("best", model.module)
-        save_resume(self._resume_file, self.network, self.optimizer, self.average, self.history, self.data.fingerprint)
+        data = self.data
+        save_resume(self._resume_file, self.network, self.optimizer, self.average, self.history, data.fingerprint, data.contents)
         self.images_per_second = self.data.train.usable / train_seconds
         self._log(epoch, train=train, val=val)
         on_event(EpochDone(epoch, train, val, seconds, self.images_per_second, is_best, samples))

@@ -17,6 +17,7 @@ from seg_core.data.fingerprint import dataset_fingerprint, pair_facts
 from seg_core.data.scan.copies import find_copies
 from seg_core.errors import InputError
 from seg_core.prediction.metadata import DatasetSummary
+from seg_core.training.contents import Contents, contents, require_same
 
 MOST_IDS = 10_000
 """Most ids of training photographs that a checkpoint names: they are read whenever models are listed."""
@@ -37,6 +38,7 @@ class PreparedData:
     test_pairs: int
     val_is_own: bool
     notes: list[str]
+    contents: Contents
 
     def new_notes(self) -> list[str]:
         """Lines for the log about what was found since the last call, as pairs are decoded while the training runs."""
@@ -56,13 +58,16 @@ class PreparedData:
         }
 
 
-def prepare(dataset: Dataset, config: Config, on_progress: Callable[[int, int, str], None]) -> PreparedData:
+def prepare(
+    dataset: Dataset, config: Config, on_progress: Callable[[int, int, str], None], before: Contents | None = None
+) -> PreparedData:
     """Check the pairs of a training, and decode for at most `WARM_UP_SECONDS` those that the dataset's cache lacks.
 
     ``on_progress`` gets (done, total, what), first of the training split and then of the validation split, so that a short
-    warm-up serves the first batches.
+    warm-up serves the first batches. ``before`` are the contents that a training to be resumed has read.
 
     Raises:
+        DataChanged: if the contents differ from ``before``.
         InputError: if pairs have errors and the config does not say to skip them, or too few are left.
     """
     problems = check_names(dataset)
@@ -73,10 +78,13 @@ def prepare(dataset: Dataset, config: Config, on_progress: Callable[[int, int, s
         split = dataset.split(config.split_spec)
     except InputError as error:
         raise InputError(f"{error} {describe(errors)}".strip()) from None
+    read = contents(split)
+    if before:
+        require_same(before, read)
     facts = pair_facts(dataset.pairs)
     cached = _open_cache(dataset, config, facts)
     train, val = cached.select(split.train), cached.select(split.val)
-    notes = notes_on(problems) + list(filter(None, [dataset.note_on_groups(config.split_spec)]))
+    notes = dataset.notes + notes_on(problems) + list(filter(None, [dataset.note_on_groups(config.split_spec)]))
     if cached.uncached:
         notes.append(f"The photographs are decoded in every epoch, as they {cached.uncached}.")
     deadline = time.monotonic() + WARM_UP_SECONDS
@@ -88,7 +96,7 @@ def prepare(dataset: Dataset, config: Config, on_progress: Callable[[int, int, s
     if not train.usable or not val.usable:
         raise InputError(f"{dataset.name} has no usable pairs left to train or to validate with: {describe(errors)}")
     fingerprint = dataset_fingerprint(dataset.pairs, facts)
-    return PreparedData(dataset, fingerprint, train, val, len(split.test), split.val_is_own, notes)
+    return PreparedData(dataset, fingerprint, train, val, len(split.test), split.val_is_own, notes, read)
 
 
 def _open_cache(dataset: Dataset, config: Config, facts: np.ndarray) -> CachedPairs:

@@ -14,6 +14,7 @@ from seg_core.network import Segmenter
 from seg_core.prediction.checkpoint_file import read_header, write_tensors
 from seg_core.prediction.metadata import FORMAT_VERSION
 from seg_core.training.averaging import WeightAverage
+from seg_core.training.contents import Contents, DataChanged
 from seg_core.training.history import History
 
 _UNUSABLE = "{} is damaged, or belongs to another model or version; start the run again."
@@ -26,6 +27,7 @@ def save_resume(
     average: WeightAverage | None,
     history: History,
     fingerprint: str,
+    contents: Contents,
 ) -> None:
     """Write the state after a completed epoch. Random numbers have no state to save: every epoch seeds them again."""
     tensors = {f"model/{name}": tensor for name, tensor in model.state_dict().items()}
@@ -33,7 +35,8 @@ def save_resume(
         tensors |= {f"average/{name}": tensor for name, tensor in average.state_dict().items()}
     for index, values in optimizer.state_dict()["state"].items():
         tensors |= {f"optimizer/{index}/{name}": tensor for name, tensor in values.items()}
-    write_tensors(path, tensors, {"format": FORMAT_VERSION, "history": history.to_json(), "fingerprint": fingerprint})
+    data = {"fingerprint": fingerprint, "contents": contents}
+    write_tensors(path, tensors, {"format": FORMAT_VERSION, "history": history.to_json(), **data})
 
 
 def saved_history(path: Path) -> History:
@@ -45,6 +48,15 @@ def saved_history(path: Path) -> History:
     return History.of(_metadata(path)["history"]) if path.exists() else History()
 
 
+def saved_contents(path: Path) -> Contents | None:
+    """Return the contents of the files that trained what is in ``path``; None where an older version wrote it, or nothing did.
+
+    Raises:
+        InputError: if the file is damaged.
+    """
+    return _metadata(path).get("contents") if path.exists() else None
+
+
 def load_resume(
     path: Path, model: Segmenter, optimizer: torch.optim.Optimizer, average: WeightAverage | None, fingerprint: str
 ) -> History:
@@ -54,13 +66,14 @@ def load_resume(
         The completed epochs; none where ``path`` does not exist yet, so that the training starts at its first epoch.
 
     Raises:
-        InputError: if the file is damaged or belongs to another model, or the data's ``fingerprint`` has changed.
+        InputError: if the file is damaged or belongs to another model.
+        DataChanged: if it does not name the contents of the data, and the data's ``fingerprint`` has changed.
     """
     if not path.exists():
         return History()
     metadata = _metadata(path)
-    if metadata["fingerprint"] != fingerprint:
-        raise InputError("The data has changed since this run was stopped, so its split would change too; start a new run.")
+    if "contents" not in metadata and metadata["fingerprint"] != fingerprint:
+        raise DataChanged("The data has changed since this run trained, so its split would change too; start a new run.")
     history = History.of(metadata["history"])
     try:
         tensors = load_file(path)

@@ -29,6 +29,7 @@ PAGES = {
     "report": ("/report", ".live-charts .main-svg"),
     "compare": ("/compare?data={data}", "text=Evaluate"),
     "predict": ("/predict", "iframe"),
+    "about": ("/about?doc=docs/models.md", "text=The models that ship"),
 }
 
 # While its script runs, Streamlit may show parts of the page pale.

@@ -42,12 +42,12 @@ def test_what_validates_and_tests_is_told_from_what_is_repeated(page: Page, app:
 
 def test_a_leak_is_flagged_with_the_pair_and_problems_are_named(page: Page, app: AppProcess, leaky_dataset: Path) -> None:
     page.goto(f"{app.url}/data?data={leaky_dataset}")
-    expect(page.get_by_text("Leakage: 1 test or validation photograph is in training too")).to_be_visible(timeout=SLOW)
+    expect(page.get_by_text("1 test or validation photograph also appears in training")).to_be_visible(timeout=SLOW)
     two = page.get_by_role("group", name="Photographs in training and in test or validation")
     expect(two.locator("figcaption")).to_have_text(
         [re.compile("ISIC_0000002.*train"), re.compile("copy.*mirrored left to right")]
     )
-    expect(page.get_by_text("1 × missing mask")).to_be_visible()
+    expect(page.get_by_text("1 photograph has no mask")).to_be_visible()
     expect(page.get_by_text("9 of 9 pairs")).to_be_visible()
 
     page.get_by_test_id("stButtonGroup").filter(has_text="Split").get_by_text("test", exact=True).click()
@@ -55,7 +55,31 @@ def test_a_leak_is_flagged_with_the_pair_and_problems_are_named(page: Page, app:
     gallery = page.get_by_role("group", name="Photographs with their masks")
     expect(gallery.locator("img")).to_have_count(4)
     page.reload()
-    expect(page.get_by_text("Leakage: 1 test or validation photograph")).to_be_visible(timeout=SLOW)
+    expect(page.get_by_text("1 test or validation photograph also appears")).to_be_visible(timeout=SLOW)
+
+
+def test_a_pasted_folder_is_checked_at_once_and_pairs_with_errors_are_skipped(
+    page: Page, app: AppProcess, leaky_dataset: Path
+) -> None:
+    page.goto(f"{app.url}/train")
+    page.get_by_text("My folders", exact=True).click()
+    folders = page.get_by_role("textbox", name="Folders")
+    folders.fill(str(leaky_dataset)[:-2])
+    folders.dispatch_event("paste")  # no key is pressed
+    expect(page.get_by_text("There is no folder")).to_be_visible(timeout=SLOW)
+    page.get_by_role("button", name=re.compile(rf"Did you mean .*{leaky_dataset.name}\?")).click()
+    expect(folders).to_have_value(str(leaky_dataset))
+    expect(page.get_by_text("5 training, 4 test photographs")).to_be_visible()
+    expect(page.get_by_text("1 test photograph also appears in training. You can still train.")).to_be_visible(timeout=SLOW)
+    box = page.locator(".st-key-errors-of-data")
+    expect(box).to_contain_text("ISIC_0000004.jpg")
+    launch = page.get_by_role("button", name="Launch")
+    expect(launch).to_be_disabled()
+    box.get_by_role("button", name="Skip these 2 pairs").click()
+    expect(page.get_by_text("Training leaves out 2 pairs")).to_be_visible()
+    expect(launch).to_be_enabled()
+    expect(page.get_by_text(re.compile("^(About|Less than)"))).to_be_visible()
+    expect(page.locator("code")).to_contain_text("--skip-problems")
 
 
 def test_datasets_that_are_known_are_chosen_one_after_the_other(page: Page, app: AppProcess, leaky_dataset: Path) -> None:

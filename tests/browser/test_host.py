@@ -8,6 +8,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from pages.shared.theme import DARK, LIGHT
+from seg_core.common.versions import VERSION
 from seg_core.config import Config
 from seg_core.runs.store import RunStore
 from tests.app_process import AppProcess
@@ -15,7 +16,7 @@ from tests.app_process import AppProcess
 pytestmark = pytest.mark.browser
 
 
-@pytest.mark.parametrize("name", ["Home", "Train", "Monitor", "Predict"])
+@pytest.mark.parametrize("name", ["Home", "Train", "Monitor", "Predict", "About"])
 def test_every_page_opens_from_the_top_of_every_other(app_server: AppProcess, page: Page, name: str) -> None:
     page.goto(f"{app_server.url}/monitor")
     page.get_by_test_id("stTopNavLinkContainer").get_by_role("link", name=name).click()
@@ -66,6 +67,27 @@ def test_the_first_page_leads_on(app_server: AppProcess, page: Page, name: str, 
     page.get_by_test_id("stMain").get_by_role("link", name=name).click()
     expect(page).to_have_url(re.compile(f"^{app_server.url}/{address}"))
     expect(page.get_by_role("heading", name="Predict" if address == "predict" else name, exact=True)).to_be_visible()
+
+
+def test_documents_are_read_inside_the_app(app_server: AppProcess, page: Page) -> None:
+    page.goto(f"{app_server.url}/about")
+    expect(page.get_by_text("Not a medical device.")).to_be_visible()
+    expect(page.get_by_text(VERSION, exact=False).first).to_be_visible()
+    page.evaluate("window.loadedOnce = true")
+    page.get_by_role("link", name="Report: the student report and our runs").click()
+    picture = page.get_by_role("img", name="Curves")
+    expect(picture).to_be_visible()
+    assert picture.evaluate("async (image) => { await image.decode(); return image.naturalWidth; }") > 0
+    page.get_by_role("link", name="Model 2b · frozen decoder").click()
+    expect(page).to_have_url(f"{app_server.url}/about?doc=checkpoints/frozen-decoder-report.md")
+    page.go_back()
+    expect(picture).to_be_visible()
+    page.get_by_role("link", name="All documents").click()
+    expect(page.get_by_role("heading", name="How to cite")).to_be_visible()
+    assert page.evaluate("window.loadedOnce"), "a form that was not sent is not forgotten"
+
+    page.goto(f"{app_server.url}/about?doc=app.py")
+    expect(page.get_by_text("There is no document app.py; choose one from the list.")).to_be_visible()
 
 
 def test_the_first_page_wipes_two_masks_and_shows_what_runs(app_server: AppProcess, page: Page) -> None:

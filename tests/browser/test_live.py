@@ -9,7 +9,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import numpy as np
 import pytest
-from playwright.sync_api import Page, Request, expect
+from playwright.sync_api import Page, Request, Route, expect
 
 from seg_core.common.colours import colours_of
 from seg_core.config import Config
@@ -132,15 +132,15 @@ def test_a_hidden_tab_asks_nothing_and_at_once_when_it_is_seen_again(
 def test_a_page_is_not_drawn_anew_on_top_of_a_click(page: Page, app_server: AppProcess, store: RunStore, run_id: int) -> None:
     asked = Asked(page)
     open_monitor(page, app_server, run_id)
-    resume = page.get_by_test_id("stMain").get_by_role("button", name=re.compile("Resume$"))
+    delete = page.get_by_test_id("stMain").get_by_role("button", name=re.compile("Delete$"))
     page.evaluate("() => { window.clicking = setInterval(() => document.querySelector('.run-log').click(), 100); }")
     store.progress.finish(run_id, "stopped")
     expect(page.locator(f".run-row:has-text('#{run_id}') .run-status")).to_have_text("stopped")
     polls = asked.polls
     wait_until(lambda: page.evaluate("1") and asked.polls >= polls + 4, what="it would have been redrawn")
-    expect(resume).to_have_count(0)
+    expect(delete).to_have_count(0)
     page.evaluate("() => clearInterval(window.clicking)")
-    expect(resume).to_be_visible()
+    expect(delete).to_be_visible()
 
 
 def test_predict_looks_for_checkpoints_in_the_tab_that_is_seen(page: Page, app_server: AppProcess) -> None:
@@ -252,6 +252,57 @@ def test_a_run_keeps_its_colour_when_others_are_chosen(page: Page, app_server: A
         for each, colour in ((run_id, mine), (other, its)):  # chosen or not
             dot = page.locator(f".run-item:has-text('#{each} ') .run-dot")
             expect(dot).to_have_css("border-color", f"rgb({', '.join(str(part) for part in bytes.fromhex(colour[1:]))})")
+
+
+PRESS = """([name, shows, words]) => new Promise((done, fail) => {
+  const root = document.querySelector(shows), from = performance.now();
+  setTimeout(() => fail(new Error(`${name}: ${root.textContent}`)), 20000);
+  new MutationObserver(() => root.textContent.includes(words) && requestAnimationFrame(() => done(performance.now() - from)))
+    .observe(root, { childList: true, subtree: true, characterData: true });
+  [...document.querySelectorAll(".run-buttons button")].find((one) => (one.ariaLabel ?? one.textContent) === name).click();
+})"""
+"""Presses a button; gives the milliseconds until the page shows the words."""
+
+
+def test_a_press_shows_before_the_app_has_answered(
+    page: Page, app_server: AppProcess, store: RunStore, run_id: int, problems: list[str]
+) -> None:
+    held: list[Route] = []
+    asked = Asked(page)
+    page.route(re.compile(r"/api/runs/\d+/(stop|keep-going|resume)"), lambda route: held.append(route))
+    open_monitor(page, app_server, run_id)
+    store.progress.update(run_id, phase="training", epoch=2, batch=1, batches=4)
+    row, figures = page.locator(".run-item", has_text=f"#{run_id} "), page.locator(".figures")
+
+    def press(name: str, words: str) -> None:
+        assert page.evaluate(PRESS, [name, ".figures", words]) < 300
+        polls = asked.polls
+        wait_until(lambda: page.evaluate("1") and held and asked.polls >= polls + 2, what="answers that know nothing of it")
+        expect(figures).to_contain_text(words)
+
+    press("Stop after this epoch", "stopping after this epoch")
+    expect(row.locator(".run-status")).to_have_text("stopping")
+    expect(row.locator(".run-facts")).to_contain_text("stopping after this one")
+    assert not store.get_run(run_id).stop_after_epoch
+    held.pop().continue_()
+    wait_until(lambda: page.evaluate("1") and store.get_run(run_id).stop_after_epoch, what="it stops after its epoch")
+    expect(figures).to_contain_text("stopping after this epoch")
+
+    press(f"Keep run {run_id} going", "running, ")
+    held.pop().continue_()
+    wait_until(lambda: page.evaluate("1") and not store.get_run(run_id).stop_after_epoch, what="it goes on")
+    press(f"Stop run {run_id}", "stopping, ")
+    held.pop().continue_()
+    wait_until(lambda: page.evaluate("1") and store.get_run(run_id).status == "stopping", what="it stops")
+    expect(row.locator(".run-buttons")).to_be_hidden()
+    store.progress.finish(run_id, "stopped")
+    expect(row.locator(".run-status")).to_have_text("stopped")
+
+    press(f"Resume run {run_id}", "queued")
+    held.pop().fulfill(status=409, json={"detail": "It cannot be resumed now."})
+    expect(page.locator(".run-list").get_by_role("alert")).to_have_text("It cannot be resumed now.")
+    expect(row.locator(".run-status")).to_have_text("stopped")
+    problems[:] = [each for each in problems if "409" not in each]
 
 
 def test_every_batch_is_shown_when_asked_for(page: Page, app_server: AppProcess, store: RunStore, run_id: int) -> None:

@@ -268,6 +268,7 @@ def test_data_check_lists_all_problems_at_once(tmp_path: Path, lab: Lab) -> None
         "name": "data",
         "fingerprint": open_dataset(data).fingerprint,
         "pairs": {"train": 4, "val": 0, "test": 2},
+        "notes": [],
         "problems": [],
     }
     (data / "train" / "images" / "ISIC_0000001.jpg").write_bytes(b"no photograph")
@@ -308,11 +309,11 @@ def test_data_check_warns_of_a_photograph_in_two_parts(tmp_path: Path, lab: Lab)
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ("train --data {data} --variant everything", "The setting variant cannot be 'everything'"),
+        ("train --data {data} --variant everything", "Variant cannot be 'everything'"),
         ("train --data {data} --recipe fast", "There is no recipe 'fast'; choose one of best, report."),
-        ("train --data {data} --decoder deeplab", "The setting decoder cannot be 'deeplab'"),
-        ("train --data {data} --image-size 100", "The setting image_size cannot be 100: input should be a multiple of 32."),
-        ("train --data {data} --lr 7", "The setting learning_rate cannot be 7.0"),
+        ("train --data {data} --decoder deeplab", "Decoder cannot be 'deeplab'"),
+        ("train --data {data} --image-size 100", "Image size must be a multiple of 32: 96 or 128."),
+        ("train --data {data} --lr 7", "Learning rate cannot be 7.0"),
         ("train --data {data} --folds 3 --epochs 1", "data has 2 pairs to train and 0 to validate with"),
         ("train --data {data} --fold 2", "There is no fold 2 of 1; choose one from 1 to 1."),
         ("train --data {data} --folds 2 --seeds 2", "A group has several seeds or several folds, not both; choose one."),
@@ -518,3 +519,17 @@ def test_export_writes_beside_the_checkpoint_or_where_it_is_told_and_says_what_w
 def test_export_refuses_what_it_cannot_do(places: dict[str, Path], lab: Lab) -> None:
     assert "tflite" in lab.refuses("export", places["model"], "--format", "tflite")
     assert "is no checkpoint of LesionLab" in lab.refuses("export", places["data"] / "train" / "images" / "ISIC_0000000.jpg")
+
+
+def test_folders_of_photographs_and_masks_can_be_named(tmp_path: Path, lab: Lab) -> None:
+    data = make_dataset(tmp_path / "data", layout="flat", train=4)
+    (data / "images").rename(data / "first")
+    (data / "masks").rename(data / "second")
+    refused = lab.refuses("data", "check", data)
+    assert "it holds first/ (4 images), second/ (4 images): name the folders (--images DIR --masks DIR" in refused
+    for mask in (data / "second").iterdir():
+        mask.rename(mask.with_name(f"{mask.stem}_seg.png"))
+    done = lab("data", "check", data, "--images", "first", "--masks", data / "second", "--json")
+    assert (done.status, done.json["pairs"]["train"]) == (0, 4)
+    assert done.json["notes"] == ["Matched by name: masks without `_seg`."]
+    assert "note     Matched by name" in lab("data", "check", f"{data}?images=first&masks=second").out

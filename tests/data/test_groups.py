@@ -170,6 +170,15 @@ def test_groups_are_kept_by_their_name_within_the_dataset(tmp_path: Path, monkey
     assert place_of("", sources) == ""
 
 
+def test_photographs_that_all_look_alike_are_drawn_one_by_one(tmp_path: Path) -> None:
+    folder = paintings(tmp_path, train=1)
+    for name in "abc":
+        copy_of(folder, 0, name)
+    dataset = open_dataset(folder)
+    assert (len(dataset.copies), dataset.note_on_groups(TOGETHER)) == (6, "")
+    assert len(dataset.split(TOGETHER).train) == 3
+
+
 def test_groups_that_share_a_photograph_are_one() -> None:
     pairs = [Pair(id, Path(id), Path(id), "train") for id in "dbeac"]
     units = joined(pairs, [["a", "b"], ["c", "d"], ["b", "d"]])

@@ -69,6 +69,27 @@ def test_all_runs_the_newest_first_then_only_news(client: TestClient, store: Run
     assert get(client, "/api/health")["runs"] == {"running": 0, "queued": 1}
 
 
+def test_a_run_is_stopped_kept_going_and_resumed(client: TestClient, store: RunStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    dispatched: list[RunStore] = []
+    monkeypatch.setattr(api, "dispatch", dispatched.append)
+    run_id = store.queue.add("", CONFIG, "sample").id
+    store.claims.claim(run_id)
+
+    def post(what: str) -> tuple[Any, Any]:
+        answer = client.post(f"/api/runs/{run_id}/{what}").json()
+        return answer.get("status", answer.get("detail")), answer.get("stop_after_epoch")
+
+    assert post("stop?after_epoch=true") == ("running", True)
+    assert post("keep-going") == ("running", False)
+    assert post("resume") == (f"Run {run_id} is running; only stopped, failed or lost runs can be resumed.", None)
+    assert post("stop") == ("stopping", False)
+    store.progress.finish(run_id, "stopped")
+    assert dispatched == []
+    assert post("resume") == ("queued", False)
+    assert dispatched == [store]
+    assert client.post("/api/runs/7/resume").status_code == 404
+
+
 def test_points_and_lines_say_where_to_go_on(client: TestClient, store: RunStore) -> None:
     run_id = store.queue.add("", CONFIG, "sample").id
     store.claims.claim(run_id)

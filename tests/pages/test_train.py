@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import shlex
+from pathlib import Path
 from typing import Any
 
 import pytest
 import typer
 
+from pages.dataset.panel import in_words
+from pages.runs.settings import ELSEWHERE, FIRST, GROUPS
 from pages.shared.markdown import plain
 from seg_core.cli import app
 from seg_core.config import Config
+from seg_core.data.check import Problem
 from seg_core.training.command_line import command_line
 
 CHANGED: dict[str, Any] = {
@@ -47,7 +51,8 @@ def read_back(command: str) -> tuple[Config, list[str], str]:
     train = typer.main.get_command(app).commands["train"]  # type: ignore[attr-defined]
     given = train.make_context("train", words[4:]).params
     given.pop("as_json")
-    given.pop("seeds")
+    for unused in ("seeds", "images", "masks", "lesion"):
+        given.pop(unused)
     sources, name, recipe = given.pop("data"), given.pop("name"), given.pop("recipe")
     return Config.of(recipe, **given), list(sources), name
 
@@ -55,7 +60,7 @@ def read_back(command: str) -> tuple[Config, list[str], str]:
 @pytest.mark.parametrize("settings", [{}, *({name: value} for name, value in CHANGED.items() if name != "fold"), CHANGED])
 def test_the_shown_command_trains_the_same(settings: dict[str, Any]) -> None:
     config = Config.of("best", variant="trainable-decoder", **settings)
-    sources = ["sample", "/data/with space/[a]"]
+    sources = ["sample", "/data/with space/[a]?images=photos&lesion=2"]
     assert read_back(command_line(config, sources, "it's mine")) == (config, sources, "it's mine")
 
 
@@ -74,6 +79,24 @@ def test_the_command_of_a_run_that_was_continued_has_a_second_line() -> None:
 def test_every_setting_is_tried() -> None:
     assert set(CHANGED) == set(Config.model_fields) - {"variant", "recipe", "schedule_from"}
     assert [name for name, value in CHANGED.items() if value == getattr(Config.of("best"), name)] == []
+
+
+def test_every_setting_stands_in_one_place_on_the_page() -> None:
+    shown = [*ELSEWHERE, *FIRST, *(name for _, names in GROUPS.values() for name in names)]
+    assert sorted(shown) == sorted(Config.model_fields)
+
+
+@pytest.mark.parametrize(
+    ("kinds", "held_out", "words"),
+    [
+        (["leakage", "leakage"], "test", "2 test photographs also appear in training"),
+        (["leakage"], "validation or test", "1 validation or test photograph also appears in training"),
+        (["unreadable", "missing mask", "unreadable"], "test", "2 files cannot be read, 1 photograph has no mask"),
+    ],
+)
+def test_problems_are_counted_in_words(kinds: list[Any], held_out: str, words: str) -> None:
+    problems = [Problem(kind, Path(f"{place}.jpg"), "…") for place, kind in enumerate(kinds)]
+    assert in_words([*problems, problems[0]], held_out) == words  # a file is counted once
 
 
 def test_names_are_shown_as_they_are() -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from seg_core.errors import InputError
+from seg_core.runs.processes import Owner
 from seg_core.runs.store import RunStore
 from tests.runs.stores import CONFIG, VALUES, finished, running
 
@@ -143,3 +144,22 @@ def test_a_run_that_was_stopped_in_the_first_of_its_further_epochs_has_begun_the
     store.queue.resume(run_id)
     run = store.queue.stop(run_id)
     assert (run.status, run.config.epochs, run.config.schedule_from) == ("stopped", 10, 4)
+
+
+def test_a_finished_run_that_cannot_be_continued_is_finished_as_it_was(store: RunStore) -> None:
+    run_id = finished(store)
+    before = store.get_run(run_id)
+    store.queue.extend(run_id, 6)
+    assert store.claims.claim(run_id)
+    run = store.progress.finish(run_id, "failed", "3 masks were edited.")
+    assert (run.status, run.config, run.epochs_done, run.best_epoch) == ("finished", before.config, 4, before.best_epoch)
+    assert run.message == "It was not continued: 3 masks were edited."
+    assert run.can_extend
+    store.queue.extend(run_id, 1)
+    store.claims.reserve(run_id)
+    store.claims.fail_start(run_id, Owner.of(), "Its worker ended.")
+    assert store.get_run(run_id).status == "finished"
+    store.queue.extend(run_id, 2)
+    assert store.claims.claim(run_id)
+    store.progress.add_epoch(run_id, 5, VALUES, VALUES)
+    assert store.progress.finish(run_id, "failed", "The loss became nan.").status == "failed"  # an added epoch is whole

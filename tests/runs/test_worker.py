@@ -24,6 +24,7 @@ from seg_core.runs.epoch_masks import mask_epochs, mask_file, mask_photos
 from seg_core.runs.run import Run
 from seg_core.runs.store import RunStore
 from seg_core.runs.worker import work
+from seg_core.training.contents import DataChanged
 from seg_core.training.events import BatchDone, Message
 from seg_core.training.loop import TrainingFailed
 from tests.fake_worker import fake_train
@@ -276,3 +277,20 @@ def test_real_data_that_is_missing_fails_with_a_sentence(store: RunStore, tmp_pa
     assert run.status == "failed"
     assert "nowhere" in run.message
     assert not run.message.startswith("InputError")
+
+
+@pytest.mark.parametrize(("was", "becomes"), [("stopped", "stopped"), ("finished", "finished")])
+def test_a_run_whose_masks_were_edited_says_so_and_stays_as_it_was(store: RunStore, was: str, becomes: str) -> None:
+    run_id = add(store)
+    if was == "stopped":
+        assert store.claims.claim(run_id)
+        store.progress.finish(run_id, "stopped")
+        store.queue.resume(run_id)
+    else:
+        work(run_id, store, fake_train)
+        store.queue.extend(run_id, 2)
+    work(run_id, store, failing(DataChanged("Since this run trained, 1 mask was edited (a).")))
+    run = store.get_run(run_id)
+    assert run.status == becomes
+    assert run.message.endswith("Since this run trained, 1 mask was edited (a).")
+    assert run.can_resume == (was == "stopped")

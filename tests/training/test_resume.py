@@ -7,12 +7,15 @@ from pathlib import Path
 
 import pytest
 import torch
+from PIL import Image, ImageOps
+from safetensors.torch import load_file
 
 from seg_core.data.dataset import Dataset, open_dataset
 from seg_core.errors import InputError
 from seg_core.network import build_model
 from seg_core.prediction.checkpoint import load_checkpoint
-from seg_core.prediction.checkpoint_file import read_metadata
+from seg_core.prediction.checkpoint_file import read_header, read_metadata, write_tensors
+from seg_core.training.contents import DataChanged
 from seg_core.training.events import BatchDone, EpochDone
 from tests.helpers import make_dataset, tiny_config
 from tests.training.trainings import TRAIN, VAL, Trained, assert_same, run, weights
@@ -79,11 +82,64 @@ def test_a_resume_file_that_does_not_fit_is_refused(damage: str, trained: Traine
     assert "\n" not in str(refused.value)
 
 
-def test_resuming_on_other_data_is_refused(trained: Trained, tmp_path: Path) -> None:
-    folder = shutil.copytree(trained.folder, tmp_path / "copy")
+def invert(file: Path) -> None:
+    with Image.open(file) as mask:
+        ImageOps.invert(mask).save(file)
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"masks": [2]}, "1 mask was edited (ISIC_0000002)"),
+        ({"masks": [0, 1, 2, 3, 4, 7]}, "6 masks were edited (ISIC_0000000, ISIC_0000001, ISIC_0000002, ISIC_0000003, "),
+        ({"masks": [1], "images": [6]}, "1 mask was edited (ISIC_0000001) and 1 photograph was edited (ISIC_0000006)"),
+        ({"gone": [5]}, "1 pair is gone (ISIC_0000005)"),
+        ({"new": [20, 21]}, "2 pairs are new (ISIC_0000020, ISIC_0000021)"),
+    ],
+)
+def test_resuming_on_edited_data_is_refused_with_their_names(
+    changed: dict[str, list[int]], said: str, trained: Trained, tmp_path: Path
+) -> None:
+    data, folder = make_dataset(tmp_path / "data", train=TRAIN, val=VAL), tmp_path / "run"
+    config = trained.config.model_copy(update={"epochs": 1})
+    run(config, open_dataset(data), folder)
+    for file in data.rglob("*.png"):
+        file.touch()  # no change: the content is the same
+    run(config.model_copy(update={"epochs": 2, "schedule_from": 1}), open_dataset(data), folder, resume=True)
+
+    def files(kind: str, numbers: list[int]) -> list[Path]:
+        return [file for number in numbers for file in data.rglob(f"{kind}/ISIC_{number:07d}.*")]
+
+    for file in files("masks", changed.get("masks", [])):
+        invert(file)
+    for file in files("images", changed.get("images", [])):
+        file.write_bytes(file.read_bytes() + b"more")
+    for file in files("*", changed.get("gone", [])):
+        file.unlink()
+    if new := changed.get("new"):
+        make_dataset(data, train=len(new), first=new[0])
+    with pytest.raises(DataChanged) as refused:
+        run(config.model_copy(update={"epochs": 3, "schedule_from": 2}), open_dataset(data), folder, resume=True)
+    assert str(refused.value).startswith(f"Since this run trained, {said}")
+    assert str(refused.value).endswith("; put the files back as they were, or start a new run.")
+
+
+def test_the_test_split_may_change_between_two_attempts(tmp_path: Path) -> None:
+    data, config = make_dataset(tmp_path / "data", train=3, val=2, test=1), tiny_config(epochs=1)
+    run(config, open_dataset(data), tmp_path / "run")
+    for file in (data / "test" / "masks").iterdir():
+        invert(file)
+    more = config.model_copy(update={"epochs": 2, "schedule_from": 1})
+    assert run(more, open_dataset(data), tmp_path / "run", resume=True)[0].epochs == 2
+
+
+def test_a_resume_file_of_an_older_version_tells_changed_data_by_their_sizes(trained: Trained, tmp_path: Path) -> None:
+    file = shutil.copytree(trained.folder, tmp_path / "copy") / "resume.safetensors"
+    header = {name: value for name, value in read_header(file).items() if name != "contents"}
+    write_tensors(file, load_file(file), header)
     other = open_dataset(make_dataset(tmp_path / "data", train=TRAIN, val=VAL + 1))
-    with pytest.raises(InputError, match="data"):
-        run(trained.config, other, folder, resume=True)
+    with pytest.raises(DataChanged, match="The data has changed since this run trained"):
+        run(trained.config, other, file.parent, resume=True)
 
 
 def test_a_finished_training_goes_on_for_more_epochs(dataset: Dataset, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Showing a photograph with the masks of the chosen models."""
+"""Showing a photograph with the masks of the chosen models, and the table of all photographs."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from dataclasses import dataclass, replace
 
 import gradio as gr
 
-from pages.predictor import markup
+from pages.predictor import markup, table
 from pages.predictor.components import Components, Update, Values
 from pages.predictor.controls import Controls
 from pages.predictor.files import write_picture
 from pages.predictor.photo import Photo, jpeg
 from pages.predictor.session import Session
-from pages.predictor.view import SideView, view
+from pages.predictor.view import Marked, Result, chosen_result
 
 IDLE = "The photographs were deleted after an hour; drop them again."
 
@@ -30,20 +30,21 @@ class Display:
         yield from self.answer(session, Controls.of(values, self.components, session.controls))
 
     def answer(self, session: Session, controls: Controls) -> Iterator[Update]:
-        """Show a session's photograph with masks; the bare photograph while the models run.
+        """Show a session's photograph with masks, the bare photograph while the models run; then predict the other photographs.
 
         A request that comes while they run is answered beside this one, and then has the last word.
         """
         turn, photo = session.begin_request(controls), session.photo
+        session.filling += 1
+        filling = session.filling
         if photo is None:
             yield self.nothing(session)
         else:
-            models = controls.models()
-            frame = self._frame(session, models)
-            yield frame if photo.knows(models, tta=controls.tta) else frame | self._waiting(photo)
-            drawn = self._draw(session, controls, photo, models, turn)
-            if drawn:
+            frame, models = self._frame(session, controls), controls.models()
+            yield frame if photo.knows(models, tta=controls.tta) else frame | self._waiting(photo, len(models))
+            if drawn := self._draw(session, controls, photo, turn):
                 yield drawn
+            yield from self._fill(session, filling)
         yield {self.components.session: session}  # Gradio sends the last update of a generator again when it has ended
 
     def redraw(self, values: Values) -> Update:
@@ -53,71 +54,94 @@ class Display:
         turn, photo = session.begin_request(controls), session.photo
         if photo is None:
             return self.nothing(session) | {self.components.message: markup.problem([IDLE])}
-        return {self.components.session: session} | self._draw(session, controls, photo, controls.models(), turn)
+        return {self.components.session: session} | self._draw(session, controls, photo, turn)
+
+    def tabulate(self, session: Session) -> Update:
+        """Show the table as the session is now."""
+        return {self.components.rows: self._rows(session)} if session.photos else {}
 
     def nothing(self, session: Session) -> Update:
         """Hide what needs a photograph."""
-        hidden = gr.update(visible=False)
-        places = [self.components.strip_box, self.components.both, *(side.result for side in self.components.sides)]
-        return {self.components.session: session} | dict.fromkeys(places, hidden)
+        parts = self.components
+        sides = [place for side in parts.sides for place in (side.picture, side.tools)]
+        places = [parts.strip_box, parts.both, parts.drawing, parts.rows_box, *sides]
+        empty: Update = dict.fromkeys([parts.strip, *(side.measures for side in parts.sides)], "")
+        return {parts.session: session} | empty | dict.fromkeys(places, gr.update(visible=False))
 
-    def _frame(self, session: Session, models: list[str]) -> Update:
+    def _frame(self, session: Session, controls: Controls) -> Update:
         """Updates of everything but pictures and measures: the visible components."""
-        one, two = self.components.sides
+        parts, (one, two), models = self.components, self.components.sides, controls.models()
         pictures = [(photo.name, photo.thumbnail) for photo in session.photos]
-        return {
-            self.components.session: session,
-            self.components.strip_box: gr.update(visible=True),
-            self.components.strip: markup.thumbnails("Your photographs", pictures, chosen=session.shown),
-            self.components.both: gr.update(visible=bool(models)),
-            one.result: gr.update(visible=True),  # without any model it holds the bare photograph
+        update: Update = {
+            parts.session: session,
+            parts.strip_box: gr.update(visible=True),
+            parts.strip: markup.thumbnails("Your photographs", pictures, chosen=session.place),
+            parts.both: gr.update(visible=len(models) > 1),
+            parts.drawing: gr.update(visible=bool(models)),
+            parts.rows_box: gr.update(visible=True),
+            parts.rows: self._rows(session),
+            one.picture: gr.update(visible=True),  # without any model it holds the bare photograph
             one.tools: gr.update(visible=bool(models)),
-            two.result: gr.update(visible=len(models) > 1),
+            two.picture: gr.update(visible=len(models) > 1),
+            two.tools: gr.update(visible=len(models) > 1),
         }
+        return update if len(models) > 1 else update | {two.measures: ""}
 
-    def _waiting(self, photo: Photo) -> Update:
+    def _waiting(self, photo: Photo, models: int) -> Update:
         update: Update = {self.components.agreement: ""}
-        for side in self.components.sides:
-            update |= {side.picture: write_picture(photo.preview, photo.name), side.measures: markup.waiting()}
+        for side in self.components.sides[:models]:
+            bare = gr.update(value=write_picture(photo.preview, photo.name), visible=True)
+            update |= {side.picture: bare, side.measures: markup.waiting()}
         return update
 
-    def _draw(self, session: Session, controls: Controls, photo: Photo, models: list[str], turn: int) -> Update:
+    def _draw(self, session: Session, controls: Controls, photo: Photo, turn: int) -> Update:
         """The pictures with masks, and their measures; nothing if another request came while the models ran."""
-        views, measures = view(
-            photo,
-            models,
-            [side.chosen_threshold for side in controls.sides],
-            opacity=controls.opacity / 100,
-            outline=controls.outline,
-            tta=controls.tta,
-        )
+        result = chosen_result(photo, controls)
+        pictures = result.pictures(opacity=controls.opacity / 100, outline=controls.outline)
         if session.turn != turn:
             return {}
-        update: Update = {self.components.agreement: "" if measures is None else markup.agreement(measures)}
-        if not views:
-            first, _ = self.components.sides
+        first, _ = self.components.sides
+        update: Update = {self.components.agreement: markup.agreement(result.measures) if result.measures else ""}
+        if not pictures:
             update |= {first.picture: write_picture(photo.preview, photo.name), first.measures: ""}
-        for side, drawn in zip(self.components.sides, views, strict=False):
-            update |= {side.picture: write_picture(jpeg(drawn.picture), photo.name), side.measures: _measures(drawn, photo)}
-        return update | self._set_sliders(session, controls, views)
+        for side, drawn, picture in zip(self.components.sides, result.sides, pictures, strict=False):
+            update |= {side.picture: write_picture(jpeg(picture), photo.name), side.measures: _measures(drawn, photo, controls)}
+        return update | self._set_sliders(session, controls, result)
 
-    def _set_sliders(self, session: Session, controls: Controls, views: list[SideView]) -> Update:
+    def _fill(self, session: Session, filling: int) -> Iterator[Update]:
+        """Predict the photographs that are not shown, and fill the table as they come, until a later request does so."""
+        for photo in [None, *session.photos]:
+            if photo:
+                models, tta = session.controls.models(), session.controls.tta
+                if session.filling != filling or photo.knows(models, tta=tta):
+                    continue
+                photo.predict(models, tta=tta)
+            if session.filling == filling and session.photos:
+                yield {self.components.rows: self._rows(session)}
+
+    def _rows(self, session: Session) -> str:
+        photos, controls = list(session.photos), session.controls
+        names = table.names_of(controls.models())
+        return markup.rows(table.results(photos, controls), photos, names, controls, session.place)
+
+    def _set_sliders(self, session: Session, controls: Controls, result: Result) -> Update:
         """Set the threshold of each newly chosen model to its own, on the page and in the session.
 
         No others: a value sent back while the visitor drags the slider would make it jump.
         """
         update: Update = {}
         settled = list(controls.sides)
-        for side, drawn in zip(self.components.sides, views, strict=False):
+        for side, drawn in zip(self.components.sides, result.sides, strict=False):
             asked = controls.sides[side.place]
-            if asked.chosen_threshold is None and drawn.threshold is not None:
+            if asked.chosen_threshold is None and drawn.prediction is not None:
                 update[side.threshold] = drawn.threshold
                 settled[side.place] = asked.at(drawn.threshold)
         session.controls = replace(controls, sides=tuple(settled))
         return update
 
 
-def _measures(drawn: SideView, photo: Photo) -> str:
-    if drawn.area is None or drawn.seconds is None:
+def _measures(drawn: Marked, photo: Photo, controls: Controls) -> str:
+    if drawn.prediction is None:
         return markup.problem([drawn.problem])
-    return markup.measures(drawn.area, photo.size, drawn.seconds)
+    square_mm = controls.square_mm(drawn.area, photo.size[0])
+    return markup.measures(drawn.area, photo.size, drawn.prediction.seconds, square_mm)

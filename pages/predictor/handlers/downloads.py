@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import gradio as gr
 
-from pages.predictor.components import Components, Side, Values
+from pages.predictor import table
+from pages.predictor.components import Components, Side, Update, Values
 from pages.predictor.files import fresh_folder, mask_name, mask_png
 from pages.predictor.handlers.display import IDLE
+from pages.predictor.layout import ALL_MASKS
+from pages.predictor.photo import Photo
 from pages.predictor.session import Session
 from pages.shared.models import model_at, model_name, slug
 from seg_core.errors import InputError
@@ -35,6 +39,32 @@ class MaskDownload:
         drawn = session.controls.sides[self.side.place]
         threshold = drawn.threshold if drawn.threshold_of == model else prediction.threshold
         return str(mask_png(prediction, threshold, fresh_folder(), name))
+
+
+@dataclass(frozen=True)
+class TableDownload:
+    """Writes the table of all photographs, and all masks."""
+
+    components: Components
+
+    def csv_file(self, session: Session) -> str:
+        """Write the table; what was not predicted yet is predicted."""
+        return table.write_csv(_photos(session), session.controls)
+
+    def zip_file(self, session: Session) -> Iterator[Update]:
+        """Write all masks; the button says how many photographs are done."""
+        photos, button = _photos(session), self.components.download_zip
+        for step in table.write_zip(photos, session.controls):
+            if isinstance(step, int):
+                yield {button: gr.update(value=f"Writing masks: {step} of {len(photos)}", interactive=False)}
+            else:
+                yield {self.components.zip: step, button: gr.update(value=ALL_MASKS, interactive=True)}
+
+
+def _photos(session: Session) -> list[Photo]:
+    if not session.photos:
+        raise gr.Error(IDLE, print_exception=False)
+    return list(session.photos)
 
 
 def model_file(model: str | None) -> str:

@@ -51,7 +51,7 @@ class ModelChoice:
 
 def warm_up() -> None:
     """Load the models to begin with while the visitor still looks for a photograph."""
-    for path in default_pair([path for _, path in choices()]):
+    for path in default_pair():
         if path:
             try:
                 LOADED.get(model_at(path))
@@ -72,7 +72,7 @@ def _chosen_now(first: str | None, second: str | None, paths: list[str], *, few_
 
     "No second model" stays chosen where there was a second one to choose.
     """
-    default_first, default_second = default_pair(paths)
+    default_first, default_second = default_pair()
     new_first = first if first in paths else default_first
     if second in paths or (second == "" and not few_before):
         return new_first, second

@@ -41,6 +41,14 @@ class Photographs:
         else:
             yield from self._add([(example.file, example.name)], values)
 
+    def choose_row(self, event: gr.EventData, values: Values) -> Iterator[Update]:
+        """Show or remove the photograph of a row of the table."""
+        if event.remove:
+            self._session(values).remove(event.index)
+            yield from self.display.show(values)
+        else:
+            yield from self.choose_photo(event, values)
+
     def choose_photo(self, event: gr.EventData, values: Values) -> Iterator[Update]:
         """Show another of the visitor's photographs."""
         session = self._session(values)

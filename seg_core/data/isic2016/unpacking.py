@@ -1,4 +1,4 @@
-"""Unpacking of photographs or masks from an untrusted archive: safely, and all or nothing."""
+"""Unpacking of photographs and masks from an untrusted archive: safely, and all or nothing."""
 
 from __future__ import annotations
 
@@ -19,6 +19,8 @@ from seg_core.errors import InputError
 MAX_FILE_BYTES = 100 * 10**6
 MAX_TOTAL_BYTES = 4 * 10**9
 MAX_MEMBERS = 10_000
+MOST_FILES, MOST_BYTES = 500_000, 50 * 10**9
+"""Limits of a user's own archive; the photographs of ISIC 2018 are 11 GB."""
 
 _ENCRYPTED = 1
 _BLOCK_BYTES = 1 << 20
@@ -42,25 +44,62 @@ def unpack(archive: Path, folder: Path, wanted: re.Pattern[str], count: int, sho
         FetchStopped: if ``should_stop``, which is asked before every member, returned True.
         OSError: if the folder cannot be written.
     """
+
+    def chosen(members: list[ZipInfo]) -> dict[str, str]:
+        _refuse_unsafe(members, MAX_MEMBERS, MAX_TOTAL_BYTES, MAX_FILE_BYTES)
+        names = _names(members, wanted)
+        if len(names) != count:
+            raise BadArchive(f"holds {len(names)} of the {count} files that are expected")
+        return names
+
+    _unpack(archive, folder, chosen, read_all=True, should_stop=should_stop)
+
+
+def unpack_tree(archive: Path, folder: Path, wanted: re.Pattern[str]) -> None:
+    """Unpack the files whose paths in the archive match ``wanted``, as `unpack` does, with their folders.
+
+    Raises:
+        BadArchive: if it is damaged at one of these files, or they are not safe to unpack.
+        InputError: if the disk has too little space.
+        OSError: if the folder cannot be written.
+    """
+
+    def chosen(members: list[ZipInfo]) -> dict[str, str]:
+        some = [member for member in members if wanted.fullmatch(member.filename)]
+        _refuse_unsafe(some, MOST_FILES, MOST_BYTES, MOST_BYTES)
+        paths = {member.filename: member.filename.replace("\\", "/") for member in some}
+        if len({path.lower() for path in paths.values()}) != len(some):  # many file systems ignore case
+            raise BadArchive("holds a file twice")
+        return paths
+
+    _unpack(archive, folder, chosen, read_all=False, should_stop=lambda: False)
+
+
+def _unpack(
+    archive: Path,
+    folder: Path,
+    chosen: Callable[[list[ZipInfo]], dict[str, str]],
+    *,
+    read_all: bool,
+    should_stop: Callable[[], bool],
+) -> None:
+    """Unpack the members that ``chosen`` gives a path, all or none; with ``read_all``, read the others to check them."""
     beside = unfinished(folder)
     shutil.rmtree(beside, ignore_errors=True)  # what a killed process left
     try:
         with archive.open("rb") as file:
             opened = _open(file)
             members = opened.infolist()
-            _refuse_unsafe(members)
-            _refuse_without_room(members, folder.parent)
-            names = _names(members, wanted)
-            if len(names) != count:
-                raise BadArchive(f"holds {len(names)} of the {count} files that are expected")
+            paths = chosen(members)
+            _refuse_without_room(members if read_all else [each for each in members if each.filename in paths], folder.parent)
             beside.mkdir()
             for member in members:
                 if should_stop():
                     raise FetchStopped
                 blocks = _blocks(opened, member)
-                if member.filename in names:
-                    _write(blocks, beside / names[member.filename])
-                else:
+                if member.filename in paths:
+                    _write(blocks, beside / paths[member.filename])
+                elif read_all:
                     for _ in blocks:
                         pass
         beside.rename(folder)
@@ -80,18 +119,18 @@ def _open(file: BinaryIO) -> ZipFile:
         raise BadArchive("is not a zip archive, or not a complete one") from None
 
 
-def _refuse_unsafe(members: list[ZipInfo]) -> None:
+def _refuse_unsafe(members: list[ZipInfo], most: int, most_bytes: int, most_file_bytes: int) -> None:
     # `zipfile` never yields more bytes of a member than the archive states, so the stated sizes can be trusted as limits.
-    if len(members) > MAX_MEMBERS or sum(member.file_size for member in members) > MAX_TOTAL_BYTES:
-        raise BadArchive(f"would unpack to more than {MAX_MEMBERS} files or {MAX_TOTAL_BYTES / 1e9:g} GB")
+    if len(members) > most or sum(member.file_size for member in members) > most_bytes:
+        raise BadArchive(f"would unpack to more than {most} files or {most_bytes / 1e9:g} GB")
     for member in members:
         path = PurePosixPath(member.filename.replace("\\", "/"))
         if path.is_absolute() or ".." in path.parts or ":" in member.filename:
             raise BadArchive(f"holds a path that leads out of its folder ({member.filename!r})")
         if stat.S_ISLNK(member.external_attr >> 16):
             raise BadArchive(f"holds a link ({member.filename!r})")
-        if member.file_size > MAX_FILE_BYTES:
-            raise BadArchive(f"holds a file of more than {MAX_FILE_BYTES / 1e6:g} MB ({member.filename!r})")
+        if member.file_size > most_file_bytes:
+            raise BadArchive(f"holds a file of more than {most_file_bytes / 1e6:g} MB ({member.filename!r})")
         if member.flag_bits & _ENCRYPTED or member.compress_type not in (ZIP_STORED, ZIP_DEFLATED):
             raise BadArchive(f"is packed in an unsupported way ({member.filename!r})")
 
@@ -126,6 +165,7 @@ def _names(members: list[ZipInfo], wanted: re.Pattern[str]) -> dict[str, str]:
 
 
 def _write(blocks: Iterator[bytes], target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
     with target.open("xb") as file:
         file.writelines(blocks)
         file.flush()

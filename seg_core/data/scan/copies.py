@@ -65,6 +65,15 @@ def keep_copies(dataset: Dataset, duplicates: Sequence[Duplicate]) -> None:
     _keep(place, sorted(sorted((ids[one], ids[two])) for one, two in rows if one in ids and two in ids))
 
 
+def are_copies_known(dataset: Dataset) -> bool:
+    """Return True if the copies in a dataset were looked for.
+
+    Raises:
+        InputError: if a file went away since the dataset was opened.
+    """
+    return _place(dataset).exists()
+
+
 def _place(dataset: Dataset) -> Path:
     facts = dataset.facts_of(dataset.trainable).tolist()
     lines = [f"{pair.image} {pair.mask} {row}" for pair, row in zip(dataset.trainable, facts, strict=True)]

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from pages.predictor.photo import Photo
-from pages.predictor.view import view
+from pages.predictor.view import result_of
 from seg_core.prediction.checkpoint import load_checkpoint
 from tests.helpers import lesion
 from tests.pages.predictor.helpers import MakeModel, mask_of
@@ -41,7 +41,7 @@ def test_a_damaged_model_goes_by_its_name_not_by_its_path(
 ) -> None:
     model = make_model(run=3)
     os.truncate(model, model.stat().st_size - 1000)
-    (side,), _ = view(Photo.read(photo_file, "ISIC_1.jpg"), [str(model)], [None])
+    (side,) = result_of(Photo.read(photo_file, "ISIC_1.jpg"), [str(model)], [None]).sides
     sentence = "Model 2 · fine-tuned, run 3 is damaged or does not fit this version (SafetensorError); copy or train it again."
     assert side.problem == predict(photo_file, "run 3") == sentence
 

@@ -42,7 +42,8 @@ class Widget:
         values: dict[Any, Any] = {self.components.session: session}
         for side, model, threshold in zip(self.components.sides, (*models, ""), thresholds, strict=False):
             values |= {side.choice: model, side.threshold: threshold}
-        rest = {"opacity": 40, "outline": True, "tta": False} | others
+        rest = {"opacity": 0, "outline": True, "tta": False, "view": "Side by side", "scale": None} | others
+        rest = {"scale_unit": "mm per pixel"} | rest
         return values | {getattr(self.components, name): value for name, value in rest.items()}
 
     def show(self, session: Session, *models: str | None, **controls: Any) -> Iterator[dict[Any, Any]]:
@@ -235,13 +236,13 @@ def test_a_photograph_that_comes_before_the_page_knows_of_models_gets_the_first_
     for first, second in ((None, None), (str(paths[0]), str(paths[1]))):  # then the page knows them, its sliders still at 0.5
         update = shown_by(widget.show(session, first, second))
         for side in (one, two):
-            assert update[side.result]["visible"]
+            assert update[side.tools]["visible"]
             assert "50.0 %" in update[side.measures]
             assert update[side.threshold] == 0.75
         assert update[one.tools]["visible"]
         assert update[widget.components.both]["visible"]
     update = shown_by(widget.show(session, str(paths[0]), thresholds=(0.75, 0.75)))
-    assert not update[two.result]["visible"]
+    assert not update[two.picture]["visible"]
 
 
 def test_an_answer_that_took_long_is_not_shown_over_a_later_one(

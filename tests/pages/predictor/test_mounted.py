@@ -91,6 +91,7 @@ def answers_of(app: AppProcess, model: str) -> tuple[list[Any], list[Any]]:
     (handler,) = [each for each in config["dependencies"] if each["api_name"] == "add_example"]
     ids = {each["props"].get("elem_id"): each["id"] for each in config["components"]}
     sent = {"model-1": model, "model-2": "", "threshold-1": 0.5, "threshold-2": 0.5, "opacity": 40, "outline": True, "tta": False}
+    sent |= {"view": "Side by side", "scale": None, "scale-unit": "mm per pixel"}
     by_id = {ids[name]: value for name, value in sent.items()}  # what is left is the session, which the server keeps
     queue, visit = f"{app.url}/predictor/gradio_api/queue", secrets.token_hex(8)
     request = {"fn_index": handler["id"], "session_hash": visit, "event_data": {"index": 0}}

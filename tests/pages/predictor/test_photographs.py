@@ -14,7 +14,7 @@ from pages.predictor.files import mask_name, mask_png, sweep, write_picture
 from pages.predictor.markup import duration, percent
 from pages.predictor.photo import Photo
 from pages.predictor.session import MOST_PHOTOS, Session
-from pages.predictor.view import view
+from pages.predictor.view import result_of
 from seg_core.prediction.predictor import Prediction
 from tests.pages.predictor.helpers import BAD, NO_LONGER, MakeModel, halves
 
@@ -24,17 +24,19 @@ def test_measures_follow_the_thresholds(make_model: MakeModel, photo_file: Path)
     one, two = make_model(run=1), make_model(run=2)
     halves(photo, one, 0.9, 0.1)
     halves(photo, two, 0.9, 0.6, threshold=0.4)
-    sides, both = view(photo, [str(one), str(two)], [None, None])
+    result = result_of(photo, [str(one), str(two)], [None, None])
+    sides, both = result.sides, result.measures
     # Bilinear scaling puts the step of the first model at its middle, where it passes 0.5; the second is lesion everywhere.
     assert [side.area for side in sides] == [60 * 90, 120 * 90]
     assert [side.threshold for side in sides] == [0.5, 0.4]
     assert both
     assert (both.agreement, both.shares, both.both_empty) == (0.5, (0.5, 1), False)
-    sides, both = view(photo, [str(one), str(two)], [0.95, 0.95])
+    result = result_of(photo, [str(one), str(two)], [0.95, 0.95])
+    sides, both = result.sides, result.measures
     assert [side.area for side in sides] == [0, 0]
     assert both
     assert (both.agreement, both.both_empty) == (None, True)
-    _, alone = view(photo, [str(one)], [0.95])
+    alone = result_of(photo, [str(one)], [0.95]).measures
     assert alone
     assert (alone.agreement, alone.both_empty) == (None, False)
 
@@ -44,7 +46,8 @@ def test_model_that_is_gone_says_so_in_its_place(make_model: MakeModel, photo_fi
     gone, there = make_model(run=1), make_model(run=2)
     halves(photo, there, 0.9, 0.1)
     gone.unlink()
-    sides, measures = view(photo, [str(gone), str(there)], [None, None])
+    result = result_of(photo, [str(gone), str(there)], [None, None])
+    sides, measures = result.sides, result.measures
     assert sides[0].problem == NO_LONGER
     assert sides[1].area == 60 * 90
     assert measures

@@ -1,0 +1,55 @@
+"""Folders near one that could not be opened, which its user may have meant."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from difflib import get_close_matches
+from pathlib import Path
+
+from seg_core.data.folders import list_folder
+from seg_core.data.source import SAMPLE, Source
+from seg_core.errors import InputError
+
+_MOST_TRIED = 12
+"""Folders that are looked into: each look reads the names of all files below."""
+
+
+def suggest_folders(source: str | Path, most: int = 3) -> list[str]:
+    """Return the datasets that a source may have meant: of a similar name, in the folder, or beside it.
+
+    None for a dataset that can be opened, or where nothing near it is one.
+    """
+    try:
+        folder = Path(Source.parse(source).folder)
+        if str(folder) == SAMPLE or _is_dataset(folder):
+            return []
+        if folder.is_dir():
+            near = [*_folders(folder), *_folders(folder.parent)]
+        else:
+            near = _similar(folder)
+            near += [inner for each in near for inner in _folders(each)]
+        found = (str(each) for each in near[:_MOST_TRIED] if each != folder and _is_dataset(each))
+        return list(dict.fromkeys(found))[:most]
+    except (InputError, OSError):
+        return []
+
+
+def _similar(missing: Path) -> list[Path]:
+    """Return folders of similar names: the first part of the path that does not exist is misspelt, the rest may be right."""
+    there = next(parent for parent in missing.parents if parent.is_dir())
+    wrong, *rest = missing.relative_to(there).parts
+    names = {each.name.casefold(): each for each in _folders(there)}
+    close = [names[name] for name in get_close_matches(wrong.casefold(), names, n=5, cutoff=0.5)]
+    begun = [each for name, each in names.items() if name.startswith(wrong.casefold()) and each not in close]
+    similar = [*close, *begun]
+    return [inner for each in similar if (inner := each.joinpath(*rest)).is_dir()] + similar
+
+
+def _folders(folder: Path) -> list[Path]:
+    return sorted(each for each in folder.iterdir() if each.is_dir() and not each.name.startswith("."))
+
+
+def _is_dataset(folder: Path) -> bool:
+    with suppress(InputError):
+        return bool(list_folder(Source(str(folder))).pairs)
+    return False
