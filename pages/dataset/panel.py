@@ -77,6 +77,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "other size": ("mask is scaled to its photograph", "masks are scaled to their photographs"),
     "turned mask": ("mask is turned with its photograph", "masks are turned with their photographs"),
     "missing end": ("photograph lacks the end of its file", "photographs lack the end of their files"),
+    "test without masks": ("test split has photographs without masks", "test splits have photographs without masks"),
     "leakage": ("HELD-OUT photograph also appears in training", "HELD-OUT photographs also appear in training"),
 }
 

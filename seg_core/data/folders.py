@@ -17,11 +17,22 @@ from seg_core.data.masks.folder import MaskFolderRule
 from seg_core.data.masks.rule import MaskRule
 from seg_core.data.pairing import Name, Rule, match_names
 from seg_core.data.source import Source
-from seg_core.data.tree import ending, stem
+from seg_core.data.tree import ending, read_tree, stem
 from seg_core.data.words import PHOTOS, SPLITS, SplitName
 from seg_core.errors import InputError, some_of
 
-__all__ = ["MASK_ENDINGS", "PHOTO_ENDINGS", "SPLITS", "Listing", "Pair", "SplitName", "list_folder", "list_images"]
+# What is defined below this module and imported from here is named too.
+__all__ = [
+    "MASK_ENDINGS",
+    "PHOTO_ENDINGS",
+    "SPLITS",
+    "Listing",
+    "Pair",
+    "SplitName",
+    "image_folders",
+    "list_folder",
+    "list_images",
+]
 
 
 @dataclass(frozen=True)
@@ -83,13 +94,8 @@ def list_folder(source: Source | str | Path) -> Listing:
         InputError: if the folder or archive is missing or cannot be read, or its names do not tell photographs from masks.
     """
     source = source if isinstance(source, Source) else Source.parse(source)
-    folder = Path(source.folder)
     try:
-        if is_archive(folder):
-            folder = unpacked(folder, PHOTO_ENDINGS | MASK_ENDINGS | {".txt"})
-        if not folder.is_dir():
-            raise InputError(f"There is no folder {folder}; check the path.")
-        parts = find_parts(source, folder)
+        parts = find_parts(source, _opened(source))
     except OSError as error:
         raise InputError(f"The folder {source.folder} cannot be read ({error.strerror}); check the path.") from None
     listing = Listing([], [], [], notes=list(parts.notes))
@@ -108,6 +114,33 @@ def list_folder(source: Source | str | Path) -> Listing:
     if joined:
         listing.notes.append(f"Several masks of one photograph are joined, for {len(joined):,}: {some_of(joined)}.")
     return listing
+
+
+def image_folders(source: Source, most: int = 200) -> dict[str, int]:
+    """Return the folders of a source that hold images, as paths within it, and how many there are in each and below it.
+
+    Raises:
+        InputError: if the folder or archive is missing or cannot be read.
+    """
+    counts = Counter[str]()
+    try:
+        for folder in read_tree(_opened(source), PHOTO_ENDINGS | MASK_ENDINGS):
+            for depth in range(len(folder.parts)):
+                counts["/".join(folder.parts[: depth + 1])] += len(folder.images)
+            counts["."] += len(folder.images)
+    except OSError as error:
+        raise InputError(f"The folder {source.folder} cannot be read ({error.strerror}); check the path.") from None
+    return dict(sorted((folder, count) for folder, count in counts.items() if count)[:most])
+
+
+def _opened(source: Source) -> Path:
+    """Return the folder of a source, unpacked if it is an archive."""
+    folder = Path(source.folder)
+    if is_archive(folder):
+        return unpacked(folder, PHOTO_ENDINGS | MASK_ENDINGS | {".txt"})
+    if not folder.is_dir():
+        raise InputError(f"There is no folder {folder}; check the path.")
+    return folder
 
 
 def list_images(folder: Path) -> list[Path]:
