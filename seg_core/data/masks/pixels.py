@@ -50,13 +50,19 @@ class MaskPixels:
     def counts(self) -> dict[float, int]:
         """How many pixels hold each value."""
         if self.image.mode == "L":
-            return {value: count for value, count in enumerate(self.image.histogram()) if count}
+            return self._counts_of_bytes()
         if self.kind == "colour" and (listed := self.image.getcolors(_LISTED)):
             return {pack(colour): count for count, colour in listed if isinstance(colour, tuple)}
         if np.isnan(self.array.min()):
             return {float("nan"): self.array.size}
         values, counts = np.unique(self.array, return_counts=True)
         return dict(zip(values.tolist(), counts.tolist(), strict=True))
+
+    def _counts_of_bytes(self) -> dict[float, int]:
+        full = int(np.count_nonzero(self.array == 255))
+        if full + (empty := self.array.size - int(np.count_nonzero(self.array))) == self.array.size:  # nearly all masks
+            return {value: count for value, count in ((0, empty), (255, full)) if count}
+        return {value: count for value, count in enumerate(self.image.histogram()) if count}
 
     @cached_property
     def areas(self) -> dict[float, int]:
