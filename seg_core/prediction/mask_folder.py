@@ -18,7 +18,7 @@ from PIL import Image
 
 from seg_core.common.home import expanded
 from seg_core.common.text import legible
-from seg_core.data.folders import Pair, list_images
+from seg_core.data.folders import Pair, list_masks
 from seg_core.data.image_file import open_image, upright_size
 from seg_core.data.masks.folder import MaskFolderRule
 from seg_core.data.pairing import MASK_SUFFIXES, match_names
@@ -87,7 +87,7 @@ def open_predicted_masks(folder: str | Path, pairs: Sequence[Pair], lesion: str 
             hold several kinds of marks and ``lesion`` names none.
     """
     folder = expanded(folder).absolute()
-    files, orphans, notes = _match(folder, list_images(folder), pairs)
+    files, orphans, notes = _match(folder, list_masks(folder), pairs)
     scaled, unreadable = [], []
     for pair in (pair for pair in pairs if pair.id in files):
         file = files[pair.id]

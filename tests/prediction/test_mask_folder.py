@@ -103,6 +103,13 @@ def test_a_common_prefix_or_suffix_of_the_masks_is_found_and_told(
     assert masks.notes[1].endswith(f"are left out: {A}_7.png.")
 
 
+def test_masks_in_a_folder_below_are_found(folder: Path, pairs: list[Pair]) -> None:
+    (folder / "submission").mkdir()
+    for id in (A, B, C):
+        Image.fromarray(half()).save(folder / "submission" / f"{id}.png")
+    assert score(folder, pairs).means["iou"] == 3 / 4
+
+
 def test_a_photograph_whose_name_ends_like_a_masks_keeps_its_mask(tmp_path: Path, folder: Path) -> None:
     for name in ("a.png", "a_mask.png"):
         for place in ("images", "masks"):
