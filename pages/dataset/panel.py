@@ -63,13 +63,21 @@ def counted(dataset: Dataset) -> str:
 # By kind: what to say of one file, and of several.
 WORDS: dict[str, tuple[str, str]] = {
     "missing mask": ("photograph has no mask", "photographs have no mask"),
-    "test without masks": ("test split has photographs without masks", "test splits have photographs without masks"),
     "orphan mask": ("mask belongs to no photograph", "masks belong to no photograph"),
     "different sizes": ("mask differs in size from its photograph", "masks differ in size from their photographs"),
     "no lesion": ("mask marks no lesion", "masks mark no lesion"),
     "unreadable": ("file cannot be read", "files cannot be read"),
     "duplicate id": ("photograph or mask is there twice", "photographs or masks are there twice"),
     "grey mask": ("mask has grey values", "masks have grey values"),
+    "unclear mask": ("mask does not say what is lesion", "masks do not say what is lesion"),
+    "nothing to train on": ("folder holds nothing to train on", "folders hold nothing to train on"),
+    "mask values": ("folder of masks has unusual values", "folders of masks have unusual values"),
+    "full mask": ("mask marks nearly everything", "masks mark nearly everything"),
+    "marked corners": ("mask may be inverted", "masks may be inverted"),
+    "other size": ("mask is scaled to its photograph", "masks are scaled to their photographs"),
+    "turned mask": ("mask is turned with its photograph", "masks are turned with their photographs"),
+    "missing end": ("photograph lacks the end of its file", "photographs lack the end of their files"),
+    "test without masks": ("test split has photographs without masks", "test splits have photographs without masks"),
     "leakage": ("HELD-OUT photograph also appears in training", "HELD-OUT photographs also appear in training"),
 }
 
