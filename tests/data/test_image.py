@@ -381,3 +381,51 @@ def test_a_mask_made_smaller_is_lesion_where_half_of_a_pixel_was() -> None:
     mask = np.array([[1, 0, 1, 0, 1, 1], [1, 0, 0, 0, 1, 1]], bool)  # of each two by two pixels: two, one, four
     assert scaled_mask(mask, (3, 1)).tolist() == [[True, False, True]]
     assert scaled_mask(mask, (6, 2)).tolist() == mask.tolist()
+
+
+@pytest.mark.parametrize("progressive", [False, True])
+@pytest.mark.parametrize(("missing", "is_whole"), [(1, True), (2, True), (8, False), (500, False)])
+def test_a_jpeg_without_its_end_is_read_if_no_pixel_is_missing(missing: int, is_whole: bool, progressive: bool) -> None:
+    noise = Image.fromarray(np.random.default_rng(0).integers(0, 256, (60, 80, 3), np.uint8))
+    whole = encoded(noise, "JPEG", progressive=progressive)
+    for read in (read_image, lambda source: read_reduced(source, 40)[0]):
+        if not is_whole:
+            with pytest.raises(InputError, match="cut off before its end"):
+                read(whole[:-missing])
+            continue
+        photo = read(whole[:-missing])
+        np.testing.assert_array_equal(np.asarray(photo), np.asarray(read(whole)))
+        assert photo.info[image_file.WITHOUT_END]
+        assert image_file.WITHOUT_END not in read(whole).info
+
+
+@pytest.mark.parametrize(("kind", "ending"), [("HEIF", "heic"), ("AVIF", "avif"), ("JPEG2000", "jp2"), ("JPEG", "jfif")])
+def test_photographs_of_phones_and_others_are_read(kind: str, ending: str, tmp_path: Path) -> None:
+    colour = (200, 120, 40)
+    Image.new("RGB", (64, 48), colour).save(tmp_path / f"photo.{ending}", kind)
+    photo, size = read_reduced(tmp_path / f"photo.{ending}", 32)
+    assert size == (64, 48)
+    assert np.abs(np.asarray(photo)[10, 10].astype(int) - colour).max() <= 4
+    assert f".{ending}" in image_file.PHOTO_ENDINGS
+
+
+def test_a_git_lfs_pointer_is_called_that(tmp_path: Path) -> None:
+    file = tmp_path / "photo.jpg"
+    file.write_bytes(b"version https://git-lfs.github.com/spec/v1\noid sha256:0000\nsize 12345\n")
+    with pytest.raises(InputError, match=r"^photo\.jpg is a Git LFS pointer, not the image itself; fetch .* git lfs pull"):
+        read_image(file)
+
+
+@pytest.mark.parametrize("error", [TypeError("float"), struct.error("unpack"), IndexError(), EOFError(), RuntimeError()])
+def test_whatever_a_decoder_raises_is_one_sentence(error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: Any) -> None:
+        raise error
+
+    monkeypatch.setattr(Image.Image, "load", fail)
+    monkeypatch.setattr("PIL.ImageFile.ImageFile.load", fail)
+    for read in (read_image, read_mask):
+        with pytest.raises(InputError, match=r"^photo\.png is damaged and cannot be decoded; save, copy or upload it again\."):
+            read(PNG, "photo.png")
+
+
+PNG = encoded(Image.new("L", (2, 2)))

@@ -73,7 +73,9 @@ class Sample:
 
     def unclear(self, what: str) -> UnclearMaskError:
         """Return the refusal of these masks."""
-        return UnclearMaskError(f"{self.label} {what}")
+        return UnclearMaskError(
+            f"{self.label} {what if self.label.startswith('The masks') else what.replace('hold', 'holds', 1)}"
+        )
 
 
 NAME_IT = "name the one that is the lesion (--lesion-value, on a page: Value of the lesion)"
@@ -174,7 +176,7 @@ def _looks_like_a_photograph(sample: Sample, top: int) -> bool:
     """Return whether most pixels are neither dark nor bright, and few lie in plain areas."""
     pixels = sum(sample.counts.values())
     grey = sum(count for value, count in sample.counts.items() if top / 8 < value < top * 7 / 8)
-    return grey > _MOST_GREY * pixels and sum(sample.areas.values()) < PLAIN * pixels
+    return len(sample.counts) > FEW and grey > _MOST_GREY * pixels and sum(sample.areas.values()) < PLAIN * pixels
 
 
 def _named_number(sample: Sample, lesion: str) -> MaskRule:
