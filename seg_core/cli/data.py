@@ -25,6 +25,7 @@ def check_data(
     Photographs that look the same are listed if one is in the training split and the other in validation or test.
     """
     from seg_core.config import SplitSpec
+    from seg_core.data.check import counted, kinds_of
     from seg_core.data.dataset import open_dataset
     from seg_core.data.scan.copies import keep_copies
     from seg_core.data.scan.dataset_scan import scan_dataset
@@ -54,12 +55,14 @@ def check_data(
         output.print(
             f"{dataset.name}: "
             + ", ".join(f"{count} {split}" for split, count in counts.items())
-            + f"; {len(problems)} problems."
+            + f"; {len(problems)} problems"
+            + (f" ({kinds_of(problems)})." if problems else ".")
         )
         for note in notes:
             output.print(f"  note     {note}")
-        for problem in problems:
-            output.print(f"  {'error' if problem.is_error else 'warning'}  {problem.message}")
+        for problem, alike in counted(problems):
+            more = f" ({alike:,} files)" if alike > 1 else ""
+            output.print(f"  {'error' if problem.is_error else 'warning'}  {problem.message}{more}")
     if any(problem.is_error for problem in problems):
         raise typer.Exit(1)
 
