@@ -1,6 +1,10 @@
 // Runs in the head of the Predict widget: fits it into the Streamlit page around it, and takes photographs that are pasted or
 // dropped anywhere.
 (() => {
+  // Gradio's client warns of a part of its own that it has left out, each time it closes a stream.
+  const warn = console.warn.bind(console);
+  console.warn = (...said) => said[0] === "Method not implemented." || warn(...said);
+
   const frame = window.frameElement; // null when the widget is opened by itself, or from another site
   const page = frame ? window.parent.document : null;
   const gone = new AbortController();
