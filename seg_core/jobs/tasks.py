@@ -57,8 +57,7 @@ def _evaluate(job: Job, advance: Advance) -> str:
         images: list[dict[str, object]] = []
 
         def keep(pair: Pair, prediction: Prediction) -> None:
-            more = {"more_masks": [str(mask) for mask in pair.more_masks]} if pair.more_masks else {}
-            images.append({"id": pair.id, "image": str(pair.image), "mask": str(pair.mask), **more})
+            images.append(pair.to_json())
             Image.fromarray(prediction.picture(PICTURE_SIDE)).save(folder / f"{len(images):05d}.png")
 
         def progress(done: int, total: int) -> None:
