@@ -66,6 +66,8 @@
       const bottom = content.getBoundingClientRect().bottom + window.scrollY;
       const height = `${Math.max(520, Math.ceil(bottom) + 16)}px`; // a list of models needs room to open
       if (frame.style.height !== height) frame.style.height = height;
+      const box = frame.parentElement; // what comes after the widget would else stand below the height that it began with
+      if (box.style.flex !== "0 0 auto") Object.assign(box.style, { flex: "0 0 auto", height: "auto" });
     }
     const app = page.querySelector(".stApp");
     if (app && document.body) {
