@@ -113,7 +113,7 @@ def on_shared_images(evaluations: Mapping[str, Scored]) -> dict[str, Scored]:
     return {label: _only(evaluation, shared) for label, evaluation in evaluations.items()} if shared else dict(evaluations)
 
 
-@lru_cache(maxsize=32)  # the same object each time, so that results cached for it are found
+@lru_cache(maxsize=64)  # the same object each time, so that results cached for it are found
 def _only(evaluation: Scored, ids: frozenset[str]) -> Scored:
     return evaluation if len(ids) == len(evaluation.ids) else evaluation.only(ids)
 
@@ -151,7 +151,7 @@ def score_rows(evaluations: Mapping[str, Scored], costs: Mapping[str, Cost | Non
     ]
 
 
-@lru_cache(maxsize=32)  # a page is redrawn at every click
+@lru_cache(maxsize=64)  # a page is redrawn at every click
 def _intervals(evaluation: Scored, threshold: float | None) -> dict[str, Interval]:
     scores = evaluation.all_scores if threshold is None else evaluation.scores(threshold)
     intervals = dict(zip(scores, mean_intervals(np.column_stack(list(scores.values()))), strict=True))
@@ -194,7 +194,7 @@ def verdicts(found: Sequence[Pairing]) -> list[str]:
     return [pairing.sentence for pairing in found if pairing.first == found[0].first]
 
 
-@lru_cache(maxsize=32)  # a page is redrawn at every click
+@lru_cache(maxsize=256)  # a page is redrawn at every click; twelve models have 66 pairs
 def _difference(first: Scored, second: Scored, threshold: float | None) -> tuple[int, Difference | None]:
     """Return the number of images that both share, and the difference there; None where they share none."""
     theirs = set(second.ids)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -180,6 +181,17 @@ def test_evaluate_warns_of_photographs_that_the_model_may_know(checkpoint: Check
     whole = lab("evaluate", checkpoint.path, "--data", other, "--split", "all", "--json")
     assert (whole.status, whole.json["n"], whole.err) == (0, 3, "")
     assert "trained on other data" in " ".join(done.err.split())
+
+
+def test_evaluate_counts_photographs_in_which_nothing_is_marked_on_nothing(tmp_path: Path, lab: Lab) -> None:
+    data = make_dataset(tmp_path / "data", train=3, test=2)
+    masks = data / "test" / "masks"
+    empty = min(masks.iterdir())
+    with Image.open(empty) as picture:
+        Image.new("L", picture.size).save(empty)
+    done = lab("evaluate", shutil.copytree(masks, tmp_path / "theirs"), "--data", data, "--json")
+    assert (done.json["n"], done.json["iou"], done.json["both_empty"]) == (2, 1, 1)
+    assert "In 1 of the 2 photographs there is no lesion and none is marked: each counts as 1" in " ".join(done.err.split())
 
 
 def test_evaluate_scores_masks_of_another_program(data: Path, tmp_path: Path, lab: Lab) -> None:
