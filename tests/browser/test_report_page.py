@@ -19,7 +19,7 @@ from tests.helpers import make_dataset, wait_until
 pytestmark = pytest.mark.browser
 
 
-SLOW = 120_000  # milliseconds that three short trainings may take on a busy machine
+SLOW = 240_000  # milliseconds that three short trainings may take on a busy machine
 
 
 def test_one_button_reproduces_the_report(page: Page, app_server: AppProcess, tmp_path: Path) -> None:
