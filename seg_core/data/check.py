@@ -169,7 +169,7 @@ def _doubts(pair: Pair, truth: Truth) -> list[Problem]:
     elif area >= NEARLY_FULL:
         texts["full mask"] = f"{name} marks {area:.0%} of the photograph; check that this is intended."
     elif mask[[0, 0, -1, -1], [0, -1, 0, -1]].all():
-        advice = "name the other value as the lesion (--lesion-value 0) if it is"
+        advice = "if it is, name its other value as the lesion, such as 0"
         texts["marked corners"] = f"{name} marks all four corners and may be inverted; {advice}."
     return [Problem(kind, pair.mask, text) for kind, text in texts.items()]
 

@@ -82,17 +82,14 @@ def evaluate(
         boundary_iou=np.array([row.boundary_iou for row in rows]),
         hausdorff_95=np.array([row.hausdorff_95 for row in rows]),
         missing=tuple(missing),
-        notes=(*predictor.notes, *_note_on_nothing(rows, thresholds, predictor.threshold)),
+        notes=(*predictor.notes, *_notes_on_truth(scored)),
     )
 
 
-def _note_on_nothing(rows: Sequence[ImageCounts], thresholds: np.ndarray, threshold: float) -> list[str]:
-    """Say how many images score 1 because nothing is marked and nothing was found."""
-    at = int(np.searchsorted(thresholds, threshold))
-    nothing = sum(not (row.lesion or row.false_positive[at]) for row in rows)
-    if not nothing:
-        return []
-    return [f"In {nothing} of the {len(rows)} photographs no lesion is marked and none was found; each counts as 1 in the means."]
+def _notes_on_truth(pairs: Sequence[Pair]) -> list[str]:
+    """Say what is read as lesion where the true masks are not the usual ones of 0 and 255."""
+    rules = {id(pair.rule): pair.rule.rule.note for pair in pairs if pair.rule}
+    return [note for note in rules.values() if note]
 
 
 def _missing(predictor: Predictor, pairs: Sequence[Pair], *, allow_missing: bool) -> list[str]:

@@ -21,6 +21,7 @@ from seg_core.common.text import legible
 from seg_core.data.folders import Pair, list_images
 from seg_core.data.image_file import open_image, upright_size
 from seg_core.data.masks.folder import MaskFolderRule
+from seg_core.data.masks.pixels import UnclearMaskError
 from seg_core.data.pairing import MASK_SUFFIXES
 from seg_core.errors import InputError, some_of
 from seg_core.prediction.predictor import Prediction
@@ -109,7 +110,7 @@ def open_predicted_masks(folder: str | Path, pairs: Sequence[Pair], lesion: str 
             f"Masks in {folder.name} of another size than their photographs, {len(scaled)}, are scaled: {some_of(scaled)}. "
             "Export masks at the photographs' size to have them scored as they are."
         )
-    masks = MaskFolderRule(list(files.values()), lesion, probabilities=True)
+    masks = _rule(list(files.values()), lesion, pairs)
     if masks.files and (note := masks.rule.note):
         notes.append(note)
     return MaskFolder(folder, files, masks, tuple(notes))
@@ -143,6 +144,18 @@ def _id_of(stem: str, ids: Collection[str]) -> str | None:
             return None
         stem = shorter
     return stem
+
+
+def _rule(files: list[Path], lesion: str | None, pairs: Sequence[Pair]) -> MaskFolderRule:
+    """Return how the masks are read. Of several marks, the lesion is that with the number or colour named for the truth."""
+    masks = MaskFolderRule(files, lesion, probabilities=True)
+    named = next((pair.lesion for pair in pairs if pair.lesion), None)
+    if files and named and not lesion:
+        try:
+            _ = masks.rule
+        except UnclearMaskError:
+            return MaskFolderRule(files, named, probabilities=True)
+    return masks
 
 
 def _photo_size(pair: Pair) -> tuple[int, int]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from PIL import ImageColor
 
-from seg_core.data.masks.colours import AN_AREA, FEW, NEAR, Colour, kinds_of, listed_colours, share_off
+from seg_core.data.masks.colours import AN_AREA, FEW, NEAR, PLAIN, Colour, kinds_of, listed_colours, share_off
 from seg_core.data.masks.pixels import Kind, MaskPixels, UnclearMaskError, unpack
 from seg_core.data.masks.rule import MOST_OFF, MaskRule, listed
 from seg_core.errors import InputError
@@ -21,7 +21,7 @@ TOPS = (1, 255, 65535)
 """Numbers that stand for probability 1: of floating-point numbers, of 8 bits, of 16 bits."""
 
 _SPREAD = 1 / 8  # of the distance between two clusters: so far their values spread
-_MOST_BETWEEN = 0.1  # share of pixels between two clusters of dark values; more of them are no plain marks
+_MOST_BETWEEN = 0.2  # share of pixels between two clusters of dark values; more of them are no plain marks
 _MOST_GREY = 0.4  # share of pixels between dark and bright; more of them look like a photograph
 
 
@@ -76,7 +76,7 @@ class Sample:
         return UnclearMaskError(f"{self.label} {what}")
 
 
-NAME_IT = "name the one that is the lesion (--lesion-value)"
+NAME_IT = "name the one that is the lesion (--lesion-value, on a page: Value of the lesion)"
 
 
 def decide(sample: Sample, lesion: str | None, *, probabilities: bool) -> MaskRule:
@@ -113,12 +113,11 @@ def _of_numbers(sample: Sample, *, probabilities: bool) -> MaskRule:
         return usual
     if len(kinds) > 2:
         raise sample.unclear(f"hold {listed(kinds)}, which are more than two kinds of marks; {NAME_IT}.")
-    between = _share_between(sample, *kinds)
     if values[-1] >= usual.low:
-        if between > _MOST_GREY:
+        if _looks_like_a_photograph(sample, top):
             raise sample.unclear(f"hold {listed(values)} as a photograph does; save masks as 0 and 255.")
         return usual
-    if between <= _MOST_BETWEEN:
+    if _share_between(sample, *kinds) <= _MOST_BETWEEN:
         cut = (kinds[0] + kinds[1]) / 2
         note = f"hold values around {kinds[0]:g} and {kinds[1]:g}; those above {cut:g} are read as lesion"
         return MaskRule(sample.kind, low=math.nextafter(cut, math.inf), top=top, soft=False, note=f"{sample.label} {note}.")
@@ -169,6 +168,13 @@ def _share_between(sample: Sample, low: float, high: float) -> float:
     near = max(_spread(low, high), 1 if high > 1 else 0)
     between = sum(count for value, count in sample.counts.items() if min(abs(value - low), abs(value - high)) > near)
     return between / sum(sample.counts.values())
+
+
+def _looks_like_a_photograph(sample: Sample, top: int) -> bool:
+    """Return whether most pixels are neither dark nor bright, and few lie in plain areas."""
+    pixels = sum(sample.counts.values())
+    grey = sum(count for value, count in sample.counts.items() if top / 8 < value < top * 7 / 8)
+    return grey > _MOST_GREY * pixels and sum(sample.areas.values()) < PLAIN * pixels
 
 
 def _named_number(sample: Sample, lesion: str) -> MaskRule:
