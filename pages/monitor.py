@@ -57,7 +57,9 @@ def choose(runs: Sequence[Run], known: dict[str, Run | Group]) -> list[str]:
     else:
         linked = [next((run for run in runs if run.is_running), runs[0]).key]
     chosen = run_list(linked, known)
-    if set(st.query_params.get_all("run")) != set(chosen) or not chosen:
+    if missing and not chosen:
+        del st.query_params["run"]
+    elif set(st.query_params.get_all("run")) != set(chosen) or not chosen:
         st.query_params["run"] = chosen or ""
     return chosen
 

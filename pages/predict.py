@@ -7,6 +7,7 @@ from urllib.parse import quote
 import streamlit as st
 
 from pages.shared.address import address
+from pages.shared.foreign_models import add_foreign_models
 from seg_core.prediction.catalogue import available_checkpoints
 
 st.title("Predict")
@@ -16,3 +17,5 @@ if not available_checkpoints():
 model = st.query_params.get("model")
 # The last slash is needed. The script in the widget's head sets the height to that of its content; this one stands until then.
 st.iframe(address(f"/predictor/?model={quote(model)}" if model else "/predictor/"), height=900)
+with st.expander("Models of other programs"):
+    add_foreign_models()

@@ -1,6 +1,8 @@
-"""The Report page: train the three models of the student report, and show their results beside its own."""
+"""The Report page: write a report on any runs; train the three models of the student report, and show results beside its own."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import streamlit as st
 
@@ -20,19 +22,51 @@ from seg_core.runs.address import short_key
 from seg_core.runs.run import Run
 
 TAG = "report"  # of the runs that this page launches
+MOST_LISTED = 30
+"""Runs that the list shows at a time; a filter finds the others."""
 
 
-def chosen_runs() -> list[Run]:
-    """Return the runs that the address names or else, of each variant, the newest run that this page launched."""
-    runs = {run.key: run for run in store().list_runs()}
-    linked = dict.fromkeys(short_key(text) for text in st.query_params.get_all("run"))
-    if missing := [text for text in linked if text not in runs]:
-        st.warning(plain(f"There is no run {', '.join(missing)[:60]}; it may have been deleted."))
-    if found := [runs[text] for text in linked if text in runs]:
-        return found
-    ours = [run for run in runs.values() if TAG in run.tags and run.config.recipe == "report"]
+def own_runs(runs: Sequence[Run]) -> list[Run]:
+    """Return the newest run of each variant that follows the report's recipe, wherever it was launched."""
+    ours = [run for run in runs if run.config.recipe == "report"]
     newest = [next((run for run in ours if run.config.variant == variant), None) for variant in VARIANTS]
     return [run for run in newest if run is not None]
+
+
+def linked_runs(runs: Sequence[Run]) -> list[Run]:
+    """Return the runs that the address names or, if it names none, those that reproduce the report."""
+    known = {run.key: run for run in runs}
+    linked = list(dict.fromkeys(short_key(text) for text in st.query_params.get_all("run") if text))
+    if missing := [text for text in linked if text not in known]:
+        st.warning(plain(f"There is no run {', '.join(missing)[:60]}; it may have been deleted."))
+    return [known[text] for text in linked if text in known] or ([] if "run" in st.query_params else own_runs(runs))
+
+
+def choose_runs(runs: Sequence[Run]) -> list[Run]:
+    """Let the visitor tick runs, and keep the address in step with them; return those ticked."""
+    linked = linked_runs(runs)
+    asked = [run.id for run in linked]
+    if st.session_state.get("report-runs") != asked:  # by a link, or for the first time
+        st.session_state["report-runs"] = asked
+        for run in runs:
+            st.session_state[f"report-run-{run.id}"] = run.id in asked
+    listed = [run for run in runs if run.id in asked or run.is_active or run.best_epoch]
+    if len(listed) > MOST_LISTED:
+        words = st.text_input("Filter the runs", placeholder="name, tag, model or recipe", key="report-filter").lower().split()
+        listed = [run for run in listed if run.id in asked or all(word in _words(run).lower() for word in words)][:MOST_LISTED]
+    with st.container(height=300 if len(listed) > 7 else "content", gap="xsmall"):
+        ticked = {run.id for run in listed if st.checkbox(plain(_words(run)), key=f"report-run-{run.id}")}
+    chosen = [run for run in (*linked, *(run for run in listed if run not in linked)) if run.id in ticked]
+    st.session_state["report-runs"] = [run.id for run in chosen]
+    keys = [run.key for run in chosen]
+    if st.query_params.get_all("run") != keys:
+        st.query_params["run"] = keys or ""
+    return chosen
+
+
+def _words(run: Run) -> str:
+    score = f"best IoU {run.best_iou:.3f}" if run.best_iou is not None else run.status
+    return " · ".join([run.label, *([run.config.label] if run.name else []), f"recipe {run.config.recipe}", score, *run.tags])
 
 
 def launch_panel() -> None:
@@ -104,7 +138,11 @@ def results(histories: list[History]) -> None:
 
 def report_file(runs: list[Run]) -> None:
     """Show buttons that make and download the HTML report on the runs."""
-    if any(run.is_active for run in runs) or not all(run.best_epoch for run in runs):
+    if not runs:
+        st.caption("Tick one run or several.")
+        return
+    if waiting := [run.label for run in runs if run.is_active or not run.best_epoch]:
+        st.caption(plain(f"The report can be written when {', '.join(waiting)} {'has' if len(waiting) == 1 else 'have'} ended."))
         return
     try:
         request = report_request(runs, store())
@@ -117,19 +155,24 @@ def report_file(runs: list[Run]) -> None:
 
 
 st.title("Report")
+every = store().list_runs()
+chosen: list[Run] = []
+if every:
+    st.header("Write a report")
+    chosen = choose_runs(every)
+    progress(chosen)
+    report_file(chosen)
+    if chosen:
+        query = {"run": [run.key for run in chosen]}
+        st.page_link("monitor.py", label="Watch these runs in Monitor", icon=":material/monitoring:", query_params=query)
+st.header("Reproduce the student report")
 st.write(
     "LesionLab started from a student's report on ISIC 2016 that compares two models and finds the differences marginal. "
     "Train its models again, and compare the results with those of the report."
 )
-runs = chosen_runs()
-with st.expander("Launch the three runs", icon=":material/rocket_launch:", expanded=not runs):
+reproduced = [run for run in chosen if run.config.recipe == "report"] or own_runs(every)
+with st.expander("Launch the three runs", icon=":material/rocket_launch:", expanded=not reproduced):
     launch_panel()
-if runs:
-    progress(runs)
-    report_file(runs)
-    results(reproduction(store(), runs))
-    keys = [run.key for run in runs]
-    st.page_link("monitor.py", label="Watch these runs in Monitor", icon=":material/monitoring:", query_params={"run": keys})
-else:
+if not reproduced:
     st.info("These are the three models that ship with LesionLab, until you train your own here.", icon=":material/inventory_2:")
-    results(reproduction(store(), []))
+results(reproduction(store(), reproduced))

@@ -167,7 +167,9 @@ clone, key = at_work.clone, f"train-{at_work.number}"
 heading(at_work)
 data, model = st.columns(2, gap="large")
 with data, st.container():  # a container of its own: what stands below stays open while this changes
-    skipped = skips_problems(key)
+    at_first = clone.config if clone else Config.of()
+    chosen = st.session_state.get(f"recipe-{key}", at_first.recipe)
+    skipped = skips_problems(chosen, key, first=at_first.recipe == chosen and at_first.skip_problems)
     dataset, errors = data_panel(clone.sources if clone else [SAMPLE], key, partial(skip_problems, key), skips=skipped)
 with model:
     st.header("Model")

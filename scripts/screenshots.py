@@ -79,7 +79,14 @@ def predict_page(page: Page, url: str, _data: Path) -> None:
     widget.get_by_text("Lesion area").first.wait_for(timeout=SLOW)
 
 
+def home_page(page: Page, url: str, _data: Path) -> None:
+    """Open the first page."""
+    page.goto(url)
+    page.locator(".wipe canvas[data-drawn]").nth(1).wait_for(timeout=SLOW)
+
+
 PICTURES: dict[str, tuple[Callable[[Page, str, Path], None], int]] = {
+    "home": (home_page, 760),
     "train": (train_page, 980),
     "monitor": (monitor_page, 1560),
     "data": (data_page, 1400),

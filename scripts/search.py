@@ -148,7 +148,7 @@ def masks_table(runs: Sequence[Run]) -> str:
             treatment = "with test-time augmentation" if tta else "as they are"
             for threshold in THRESHOLDS:
                 scores.setdefault(f"{treatment}, threshold {threshold:g}", []).append(evaluation.means_at(threshold)["iou"])
-            truths = [read_truth(pair)[0] for pair in pairs]
+            truths = [read_truth(pair).mask for pair in pairs]
             for what, change in (("the largest region alone", largest_region), ("holes filled", ndimage.binary_fill_holes)):
                 values = [float(metrics.iou(change(mask), truth)) for mask, truth in zip(masks, truths, strict=True)]
                 scores.setdefault(f"{treatment}, {what}", []).append(float(np.mean(values)))

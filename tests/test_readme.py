@@ -1,4 +1,4 @@
-"""The README's library example, run as it stands."""
+"""The README: its library example, run as it stands, its first lines, its length, and its pictures."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from seg_core.common.home import PROJECT
 
@@ -32,3 +33,13 @@ def test_library_example_runs(
 def test_starts_with_the_two_commands(command: str) -> None:
     first_lines = (PROJECT / "README.md").read_text().splitlines()[:6]
     assert any(line.strip().startswith(command) for line in first_lines)
+
+
+def test_is_short_and_its_moving_picture_is_small() -> None:
+    text = (PROJECT / "README.md").read_text(encoding="utf-8")
+    assert len(text.splitlines()) < 150
+    tour = PROJECT / "docs" / "images" / "tour.webp"
+    assert f"](docs/images/{tour.name})" in text
+    assert tour.stat().st_size < 3_000_000
+    with Image.open(tour) as film:
+        assert film.n_frames > 10  # type: ignore[attr-defined]

@@ -56,11 +56,11 @@ def test_the_hugging_face_hub_reads_the_front_matter_of_a_card(name: str) -> Non
     }
 
 
-def test_the_readmes_table_is_that_of_the_cards() -> None:
-    readme = (PROJECT / "README.md").read_text(encoding="utf-8")
+def test_the_table_of_the_models_is_that_of_the_cards() -> None:
+    table = (PROJECT / "docs" / "models.md").read_text(encoding="utf-8")
     for name in BEST:
         metadata = read_metadata(SHIPPED_CHECKPOINTS / f"{name}.safetensors")
         scores = [metadata["evaluation"][split]["scores"] for split in ("validation", "validation, original size", "test")]
         figures = [f"{of_split[metric][0]:.3f}" for of_split in scores for metric in ("iou", "dice")]
         minutes = sum(epoch["seconds"] for epoch in metadata["history"]) / 60
-        assert f"](checkpoints/{name}.md) | {' | '.join(figures)} | {minutes:.0f} |" in readme
+        assert f"](../checkpoints/{name}.md) | {' | '.join(figures)} | {minutes:.0f} |" in table

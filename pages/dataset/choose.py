@@ -9,6 +9,7 @@ from pathlib import Path
 
 import streamlit as st
 
+from pages.dataset.name_folders import name_folders
 from pages.shared.markdown import plain
 from pages.shared.stores import store
 from pages.shared.visit import begin_visit, opened_dataset
@@ -55,11 +56,14 @@ def choose_dataset(start: Sequence[str], key: str, *, kept: bool = False) -> Dat
         return None
     try:
         with _progress_bar("Drawing the sample photographs") as advance:
-            return opened_dataset(sources, advance)
+            dataset = opened_dataset(sources, advance)
     except InputError as error:
         st.error(plain(str(error)))
         _did_you_mean(sources, key)
+        name_folders(sources, f"folders-{key}", is_open=True)
         return None
+    name_folders(sources, f"folders-{key}", is_open=False)
+    return dataset
 
 
 def choose_by_address() -> Dataset | None:
@@ -83,7 +87,7 @@ def _typed_folders(start: str, key: str, kept: bool) -> list[str]:
     field = f"folders-{key}"
     text = st.text_area(
         "Folders",
-        start,
+        "" if field in st.session_state else start,  # a button may have typed there
         placeholder="~/data/ISIC2016",
         help=LAYOUT_HELP,
         key=field,

@@ -64,11 +64,11 @@ def _figures(pairs: Sequence[Pair], captions: Sequence[str]) -> list[_Figure]:
 
 def _picture(pair: Pair) -> str:
     facts = [file.stat().st_mtime_ns if file.exists() else 0 for file in (pair.image, *pair.masks)]
-    return _encoded(pair, *facts)
+    return _encoded(pair, pair.lesion, *facts)
 
 
 @lru_cache(maxsize=500)
-def _encoded(pair: Pair, *_facts: int) -> str:
+def _encoded(pair: Pair, *_facts: str | int) -> str:
     file = io.BytesIO()
     outlined(pair).save(file, "JPEG", quality=85)
     return base64.b64encode(file.getvalue()).decode()
@@ -78,7 +78,7 @@ def outlined(pair: Pair, side: int = SIDE) -> Image.Image:
     """Return a photograph of at most ``side`` pixels with its mask outlined; a grey picture that says so if it cannot be read."""
     try:
         photo = preview(read_reduced(pair.image, side)[0], side, at_least=side)
-        mask, _ = read_truth(pair)
+        mask = read_truth(pair).mask
     except InputError:
         return _unreadable(side)
     return draw_mask(photo, scaled_mask(mask, photo.size), "#ffffff", opacity=0, width=2)  # it is shown at half its size

@@ -69,6 +69,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "unreadable": ("file cannot be read", "files cannot be read"),
     "duplicate id": ("photograph or mask is there twice", "photographs or masks are there twice"),
     "grey mask": ("mask has grey values", "masks have grey values"),
+    "test without masks": ("test split has photographs without masks", "test splits have photographs without masks"),
     "leakage": ("HELD-OUT photograph also appears in training", "HELD-OUT photographs also appear in training"),
 }
 

@@ -31,6 +31,9 @@ class RunList {
     );
     this.filter.setAttribute("aria-label", "Filter the runs");
     this.filter.addEventListener("input", () => this.sift());
+    this.chips = this.root.appendChild(element("div", "run-chips"));
+    this.chips.setAttribute("role", "group");
+    this.chips.setAttribute("aria-label", "Chosen");
     this.list = this.root.appendChild(element("div", "run-rows"));
     this.list.setAttribute("role", "group");
     this.list.setAttribute("aria-label", "Runs");
@@ -103,6 +106,7 @@ class RunList {
         this.rows.delete(key);
       }
     }
+    const opened = this.openTo?.find((key) => this.known(key));
     for (const key of this.openTo ?? []) {
       if (this.groups.has(runs.get(Number(key))?.group)) this.open.add(runs.get(Number(key)).group);
     }
@@ -113,6 +117,29 @@ class RunList {
     for (const [id, members] of this.groups) this.drawGroup(id, members);
     this.arrange(this.keysInOrder(inOrder([...runs.values()], queue)));
     this.sift();
+    this.drawChips();
+    if (opened) this.scrollTo(opened);
+  }
+
+  // Where the list scrolls, what is chosen is named above it too, since its row may be out of sight.
+  drawChips() {
+    const keys = this.list.scrollHeight > this.list.clientHeight ? this.chosen.filter((key) => this.rows.has(key)) : [];
+    const shown = JSON.stringify(keys.map((key) => [key, this.rows.get(key).name.textContent, this.rows.get(key).colour]));
+    if (shown === this.shownChips) return;
+    this.shownChips = shown;
+    this.chips.hidden = !keys.length;
+    this.chips.replaceChildren(...keys.map((key) => {
+      const { name, colour } = this.rows.get(key), chip = element("button", "run-chip", name.textContent);
+      Object.assign(chip, { type: "button", title: "Show its row" });
+      chip.style.setProperty("--run-colour", colour);
+      chip.addEventListener("click", () => this.scrollTo(key));
+      return chip;
+    }));
+  }
+
+  scrollTo(key) {
+    const { top } = this.rows.get(key).item.getBoundingClientRect();
+    this.list.scrollTop += top - this.list.getBoundingClientRect().top - this.list.clientHeight / 3;
   }
 
   drawRun(run) {

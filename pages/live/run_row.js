@@ -24,6 +24,7 @@ class RunRow {
   mark(chosen, colour) {
     this.root.setAttribute("aria-pressed", String(chosen));
     this.root.style.setProperty("--run-colour", colour);
+    this.colour = colour;
   }
 
   // `position` is the place in the queue of `queued` runs, from 1; 0 for a run that is not queued. `move(by, button)` moves it.
@@ -79,10 +80,15 @@ class RunRow {
     return unit;
   }
 
+  // The place of the buttons, to the right of the row.
+  get side() {
+    return this.place ??= this.item.appendChild(element("span", "run-side"));
+  }
+
   // Buttons are made for rows that have an action alone.
   offer(offers) {
     if (!this.buttons && !offers.length) return;
-    this.buttons ??= new RunButtons(this.item, this.report);
+    this.buttons ??= new RunButtons(this.side, this.report);
     this.buttons.show(offers);
   }
 
@@ -97,7 +103,8 @@ class RunRow {
 
   // Made for queued runs alone: hundreds of others need no buttons.
   makeMoves(id, move) {
-    const moves = this.item.appendChild(element("span", "run-moves"));
+    const moves = element("span", "run-moves");
+    this.side.prepend(moves);
     for (const [by, sign, words] of [[-1, "↑", "forward"], [1, "↓", "back"]]) {
       const button = moves.appendChild(element("button", "", sign));
       button.type = "button";

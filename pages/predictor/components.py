@@ -39,6 +39,8 @@ class Components:
     """Token of the browser tab."""
     asked: gr.Textbox
     """Name of the model in the page's address; empty for none."""
+    narrow: gr.Checkbox
+    """Whether the page is as narrow as a phone."""
     known: gr.State
     note: gr.HTML
     uploads: gr.File

@@ -23,6 +23,7 @@ def lay_out(examples: list[Photo]) -> Components:
     """Create the components, from top to bottom."""
     parts: dict[str, Any] = {"session": gr.State(Session(), time_to_live=KEEP), "known": gr.State(None)}
     parts |= {name: gr.Textbox(show_label=False, elem_classes="unseen") for name in ("visit", "asked")}
+    parts["narrow"] = gr.Checkbox(False, show_label=False, elem_classes="unseen")
     parts["note"] = gr.HTML(markup.note(NO_MODEL), visible=False, elem_id="note")
     parts |= _intake(examples)
     parts["message"] = gr.HTML("", elem_id="message")

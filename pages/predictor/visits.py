@@ -21,9 +21,10 @@ ARRIVAL = """() => {
   const random = () => Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0"));
   const token = sessionStorage.getItem("lesionlab-visit") ?? random().join("");
   sessionStorage.setItem("lesionlab-visit", token);
-  return [token, new URLSearchParams(location.search).get("model") ?? ""];
+  return [token, new URLSearchParams(location.search).get("model") ?? "", innerWidth < 640];
 }"""
-"""Script that returns the token of the browser tab, which the page Sign out removes, and the model that the address names."""
+"""Script that returns the token of the browser tab, which the page Sign out removes, the model that the address names, and
+whether the page is as narrow as a phone."""
 
 
 class Visits:

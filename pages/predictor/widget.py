@@ -89,17 +89,17 @@ def _connect_photographs(components: Components, examples: list[Photo]) -> None:
 
 def _connect_models(blocks: gr.Blocks, components: Components) -> None:
     models = ModelChoice(components)
+    told = components.visit, components.asked, components.narrow
     asks: set[Any] = {
         components.session,
-        components.visit,
-        components.asked,
+        *told,
         components.known,
         *(side.choice for side in components.sides),
     }
     gets = [components.known, components.note, *components.settings]
     clock = gr.HTML("", js_on_load=WHILE_SEEN, elem_classes="unseen")
     clock.click(models.refresh, asks, gets, **QUICK)
-    arrived = blocks.load(None, None, [components.visit, components.asked], js=ARRIVAL, api_visibility="private")
+    arrived = blocks.load(None, None, [*told], js=ARRIVAL, api_visibility="private")
     offered = arrived.then(models.refresh, asks, gets, **QUICK)
     offered.then(Display(components).show, components.controls, components.shown, **RUNS_MODELS)
     blocks.load(warm_up, None, None, **PRIVATE)

@@ -105,6 +105,13 @@ def compare_link(models: Sequence[str], sources: Sequence[str]) -> None:
     st.page_link("compare.py", label="Compare the masks", icon=":material/compare:", query_params=query)
 
 
+def predict_link(run: Run) -> None:
+    """Show a link to Predict with the best model of a run."""
+    help = "Drop a photograph, and see what this model marks."
+    query = {"model": run.key}
+    st.page_link("predict.py", label="Try this model", icon=":material/image_search:", query_params=query, help=help)
+
+
 def report_link(runs: Sequence[Run]) -> None:
     """Show a link to the Report page with runs."""
     query = {"run": [run.key for run in runs]}

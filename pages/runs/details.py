@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import streamlit as st
 
 from pages.live.components import run_facts, run_log
-from pages.runs.actions import action_buttons, clone_link, edit_panel
+from pages.runs.actions import action_buttons, clone_link, edit_panel, predict_link
 from pages.runs.downloads import run_downloads
 from pages.shared.markdown import plain
 from pages.shared.stores import store
@@ -32,6 +32,8 @@ def run_details(run_id: int, others: Sequence[Run] = ()) -> None:
     with st.container():
         if run.message and not run.is_active:
             {"failed": st.error, "lost": st.warning}.get(run.status, st.info)(plain(run.message))
+        if run.best_epoch:
+            predict_link(run)
     # Not in a fragment: one that is redrawn just when its visitor leaves the page breaks the next page.
     run_facts(run, others)
     st.caption(_settings(run))

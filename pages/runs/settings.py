@@ -66,9 +66,9 @@ def skip_problems(key: str) -> None:
         st.session_state[_key(recipe, "skip_problems", key)] = True
 
 
-def skips_problems(key: str) -> bool:
-    """Return True if the form with this key leaves out pairs with problems."""
-    return any(st.session_state.get(_key(recipe, "skip_problems", key)) for recipe in RECIPES)
+def skips_problems(recipe: str, key: str, *, first: bool) -> bool:
+    """Return True if the form with this key leaves out pairs with problems; ``first`` holds until the setting is shown."""
+    return bool(st.session_state.get(_key(recipe, "skip_problems", key), first))
 
 
 def _key(recipe: str, name: str, key: str) -> str:

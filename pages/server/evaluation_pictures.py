@@ -14,8 +14,9 @@ from fastapi import Path as PathParameter
 from fastapi.responses import FileResponse, Response
 from PIL import Image
 
+from seg_core.data.folders import Pair
 from seg_core.data.image import read_reduced, scaled, scaled_mask
-from seg_core.data.truth import read_masks
+from seg_core.data.truth import read_truth
 from seg_core.errors import InputError
 from seg_core.jobs.results import evaluation_folder
 
@@ -44,7 +45,7 @@ def truth(key: Key, number: Number) -> Response:
     """The true mask of a photograph, 0 and 255, scaled to the size of its probabilities."""
     size, files = _size(key, number), _files(key, number)
     try:
-        mask, _ = read_masks([Path(file) for file in (files["mask"], *files.get("more_masks", []))])
+        mask = read_truth(Pair.from_json(files)).mask
     except InputError as error:
         raise HTTPException(404, str(error)) from None
     return _answer(Image.fromarray(scaled_mask(mask, size).astype(np.uint8) * 255), "PNG")

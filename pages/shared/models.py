@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING
 from pages.shared.stores import store
 from seg_core.errors import InputError
 from seg_core.prediction.catalogue import CheckpointEntry, available_checkpoints
-from seg_core.prediction.checkpoint import load_checkpoint
+from seg_core.prediction.foreign import load_any
 from seg_core.runs.address import Address, short_key
 
 if TYPE_CHECKING:
     from seg_core.prediction.checkpoint import Checkpoint
+    from seg_core.prediction.foreign import ForeignModel
     from seg_core.runs.run import Run
 
 MOST_COMPARED = 12
@@ -124,10 +125,10 @@ class LoadedModels:
 
     def __init__(self, capacity: int = 4) -> None:
         self.capacity = capacity
-        self._loaded: OrderedDict[Key, Checkpoint] = OrderedDict()
+        self._loaded: OrderedDict[Key, Checkpoint | ForeignModel] = OrderedDict()
         self._lock = threading.Lock()
 
-    def get(self, entry: CheckpointEntry, *, tta: bool = False) -> Checkpoint:
+    def get(self, entry: CheckpointEntry, *, tta: bool = False) -> Checkpoint | ForeignModel:
         """Return a model, loaded if it is not yet; the least recently used one makes room.
 
         Raises:
@@ -137,7 +138,7 @@ class LoadedModels:
         # Held while loading, so that two visitors do not load the same model twice.
         with self._lock:
             if key not in self._loaded:
-                self._loaded[key] = load_checkpoint(entry.path, name=model_name(entry))
+                self._loaded[key] = load_any(entry.path, name=model_name(entry))
             self._loaded.move_to_end(key)
             while len(self._loaded) > self.capacity:
                 self._loaded.popitem(last=False)

@@ -24,6 +24,7 @@ from typing import Generic, TypeVar
 import streamlit as st
 
 from seg_core.data.dataset import Dataset, open_dataset
+from seg_core.data.folders import image_folders
 from seg_core.data.source import Source
 from seg_core.evaluation.key import mask_folder_digest
 
@@ -52,6 +53,15 @@ def opened_dataset(sources: Sequence[str], on_progress: Callable[[int, int], Non
         InputError: as `open_dataset` does.
     """
     return _datasets.get(tuple(sources), lambda: open_dataset(sources, on_progress), _folders)
+
+
+def found_folders(source: Source) -> dict[str, int]:
+    """Return `image_folders` of a source, read once in a visit.
+
+    Raises:
+        InputError: as `image_folders` does.
+    """
+    return _image_folders.get(source.folder, lambda: image_folders(source), lambda _: [Path(source.folder)])
 
 
 def mask_folder_content(folder: Path) -> str:
@@ -98,6 +108,7 @@ class _KeptReads(Generic[T]):
 
 
 _datasets: _KeptReads[Dataset] = _KeptReads(4)
+_image_folders: _KeptReads[dict[str, int]] = _KeptReads(4)
 _mask_folders: _KeptReads[str] = _KeptReads(16)
 
 

@@ -24,7 +24,10 @@ def check_data(
 
     Photographs that look the same are listed if one is in the training split and the other in validation or test.
     """
+    from seg_core.config import SplitSpec
+    from seg_core.data.check import counted, kinds_of
     from seg_core.data.dataset import open_dataset
+    from seg_core.data.scan.copies import keep_copies
     from seg_core.data.scan.dataset_scan import scan_dataset
     from seg_core.data.scan.duplicates import leakage, near_duplicates
 
@@ -32,7 +35,10 @@ def check_data(
     with progress("Checking") as advance:
         seen = scan_dataset(dataset, advance)
     with progress("Comparing") as advance:
-        problems = seen.problems + leakage(dataset, near_duplicates(seen, on_progress=advance))
+        duplicates = near_duplicates(seen, on_progress=advance)
+    keep_copies(dataset, duplicates)
+    problems = seen.problems + leakage(dataset, duplicates)
+    notes = [*dataset.notes, *filter(None, [dataset.note_on_groups(SplitSpec(copies="together"))])]
     counts = dataset.counts
     if as_json:
         listed = [{"kind": p.kind, "error": p.is_error, "file": str(p.file), "message": p.message} for p in problems]
@@ -41,7 +47,7 @@ def check_data(
                 "name": dataset.name,
                 "fingerprint": dataset.fingerprint,
                 "pairs": counts,
-                "notes": dataset.notes,
+                "notes": notes,
                 "problems": listed,
             }
         )
@@ -49,12 +55,14 @@ def check_data(
         output.print(
             f"{dataset.name}: "
             + ", ".join(f"{count} {split}" for split, count in counts.items())
-            + f"; {len(problems)} problems."
+            + f"; {len(problems)} problems"
+            + (f" ({kinds_of(problems)})." if problems else ".")
         )
-        for note in dataset.notes:
+        for note in notes:
             output.print(f"  note     {note}")
-        for problem in problems:
-            output.print(f"  {'error' if problem.is_error else 'warning'}  {problem.message}")
+        for problem, alike in counted(problems):
+            more = f" ({alike:,} files)" if alike > 1 else ""
+            output.print(f"  {'error' if problem.is_error else 'warning'}  {problem.message}{more}")
     if any(problem.is_error for problem in problems):
         raise typer.Exit(1)
 

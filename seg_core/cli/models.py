@@ -40,7 +40,7 @@ TtaOption = Annotated[
 
 @app.command()
 def evaluate(
-    model: Annotated[Path, typer.Argument(help="A .safetensors checkpoint, or a folder of masks predicted by any program.")],
+    model: Annotated[Path, typer.Argument(help="A .safetensors checkpoint, an .onnx model, or a folder of predicted masks.")],
     data: DataOption,
     split: Annotated[
         str | None, typer.Option(help="train, val, test or all, the whole dataset; by default test if there is one, else val.")
@@ -55,13 +55,15 @@ def evaluate(
     from seg_core.config import SplitSpec
     from seg_core.data.dataset import open_dataset
     from seg_core.evaluation.evaluate import evaluate as score
-    from seg_core.prediction.checkpoint import load_checkpoint
+    from seg_core.prediction.checkpoint import Checkpoint
+    from seg_core.prediction.foreign import load_any
     from seg_core.prediction.mask_folder import open_predicted_masks
 
     model = expanded(model)
     if tta and model.is_dir():
         raise InputError(f"{model} is a folder of masks, which test-time augmentation cannot change; leave out --tta.")
-    checkpoint = None if model.is_dir() else load_checkpoint(model, tta=tta)
+    loaded = None if model.is_dir() else load_any(model, tta=tta)
+    checkpoint = loaded if isinstance(loaded, Checkpoint) else None
     dataset = open_dataset(data, images=images, masks=masks, lesion=lesion)
     chosen = split or ("test" if dataset.test else "val")
     spec = checkpoint.config.split_spec if checkpoint else SplitSpec()
@@ -70,7 +72,7 @@ def evaluate(
         screen.print(f"Validation is {spec.words}.")
     if checkpoint and (warning := _warning(checkpoint, dataset, chosen)):
         screen.print(warning)
-    predictor = checkpoint or open_predicted_masks(model, pairs)
+    predictor = loaded or open_predicted_masks(model, pairs)
     with progress(f"Evaluating on {chosen}") as advance:
         found = score(predictor, pairs, advance, allow_missing=True)
     if found.missing:
@@ -106,7 +108,7 @@ def _warning(checkpoint: Checkpoint, dataset: Dataset, split: str) -> str:
 
 @app.command()
 def predict(
-    checkpoint: Annotated[Path, typer.Argument(help="A .safetensors checkpoint.")],
+    checkpoint: Annotated[Path, typer.Argument(help="A .safetensors checkpoint, or an .onnx model.")],
     photographs: Annotated[list[Path], typer.Argument(help="Photographs, or folders of them.", metavar="IMAGE...")],
     output_folder: Annotated[Path, typer.Option("--output", help="Folder for the masks.", metavar="DIR")],
     tta: TtaOption = False,
@@ -114,7 +116,7 @@ def predict(
     """Write the mask of each photograph as STEM_mask.png, with values 0 and 255 and the size of the photograph."""
     from seg_core.common.parallel import ordered_map
     from seg_core.data.folders import list_images
-    from seg_core.prediction.checkpoint import load_checkpoint
+    from seg_core.prediction.foreign import load_any
 
     images = [image for path in photographs for image in (list_images(path) if path.is_dir() else [path])]
     if not images:
@@ -122,7 +124,7 @@ def predict(
     stems = Counter(image.stem for image in images)
     if twice := [image for image in images if stems[image.stem] > 1]:
         raise InputError(f"Two photographs are called {twice[0].stem}, and one mask would overwrite the other; rename one.")
-    loaded = load_checkpoint(checkpoint, tta=tta)
+    loaded = load_any(checkpoint, tta=tta)
     output_folder = expanded(output_folder)
     try:
         output_folder.mkdir(parents=True, exist_ok=True)

@@ -14,11 +14,18 @@ from typing import Any, Literal
 import numpy as np
 
 from seg_core.common.parallel import ordered_map
+from seg_core.config import SplitSpec
 from seg_core.data.dataset import Dataset
 from seg_core.data.folders import Pair
-from seg_core.data.image import MASK_CUT, read_reduced, scaled, scaled_mask
-from seg_core.data.truth import read_truth
+from seg_core.data.image import read_reduced, scaled, scaled_mask
+from seg_core.data.image_file import WITHOUT_END
+from seg_core.data.masks.pixels import UnclearMaskError
+from seg_core.data.masks.rule import MASK_CUT
+from seg_core.data.truth import OtherSizeError, Truth, read_truth
 from seg_core.errors import InputError, PassingError, some_of
+
+ERRORS = ("missing mask", "different sizes", "unreadable", "duplicate id", "unclear mask", "nothing to train on")
+"""Kinds of problems that keep a pair from training."""
 
 Kind = Literal[
     "missing mask",
@@ -29,8 +36,19 @@ Kind = Literal[
     "duplicate id",
     "grey mask",
     "leakage",
+    "unclear mask",
+    "nothing to train on",
+    "mask values",
+    "full mask",
+    "marked corners",
+    "other size",
+    "turned mask",
+    "missing end",
     "test without masks",
 ]
+
+NEARLY_FULL = 0.98
+"""Share of a photograph from which on a mask counts as nearly full."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +64,7 @@ class Problem:
     @property
     def is_error(self) -> bool:
         """True if the pair cannot be trained on."""
-        return self.kind in ("missing mask", "different sizes", "unreadable", "duplicate id")
+        return self.kind in ERRORS
 
     def to_json(self) -> dict[str, str]:
         """Return plain values, from which `from_json` makes it again."""
@@ -122,33 +140,79 @@ def load_pair(pair: Pair, size: int) -> LoadedPair:
     except InputError as error:
         return LoadedPair(*nothing, [_unreadable(pair.image, error)])
     try:
-        mask, grey = read_truth(pair)
+        truth = read_truth(pair, photo_size)
     except InputError as error:
         return LoadedPair(*nothing, [_unreadable(pair.mask, error)], photo_size)
-    mask_size = mask.shape[::-1]
-    if mask_size != photo_size:
-        sizes = f"{photo_size[0]} × {photo_size[1]} and {mask_size[0]} × {mask_size[1]} pixels"
-        text = f"{pair.image.name} and {pair.mask.name} differ in size ({sizes}); export the mask at the photograph's size."
-        return LoadedPair(*nothing, [Problem("different sizes", pair.mask, text)], photo_size)
-    problems = []
-    if grey:
-        text = f"{pair.mask.name} has values between 0 and 255; they are cut at {MASK_CUT}. Save masks as PNG of 0 and 255."
-        problems.append(Problem("grey mask", pair.mask, text))
-    lesion_area = np.count_nonzero(mask) / mask.size
-    if not lesion_area:
-        text = f"{pair.mask.name} marks no lesion; check that this is intended."
-        problems.append(Problem("no lesion", pair.mask, text))
-    image, small = np.asarray(scaled(photo, (size, size))), scaled_mask(mask, (size, size))
+    problems = _doubts(pair, truth)
+    if photo.info.get(WITHOUT_END):
+        text = f"{pair.image.name} lacks the end of its file, but no pixels; copy or save it again to have it whole."
+        problems.append(Problem("missing end", pair.image, text))
+    lesion_area = np.count_nonzero(truth.mask) / truth.mask.size
+    image, small = np.asarray(scaled(photo, (size, size))), scaled_mask(truth.mask, (size, size))
     return LoadedPair(image, np.where(small, np.uint8(255), np.uint8(0)), problems, photo_size, lesion_area)
 
 
+def _doubts(pair: Pair, truth: Truth) -> list[Problem]:
+    """Return what is unusual about a mask that can be trained on."""
+    name, mask, area = pair.mask.name, truth.mask, np.count_nonzero(truth.mask) / truth.mask.size
+    height, width = mask.shape
+    texts: dict[Kind, str] = {}
+    if truth.is_cut:
+        texts["grey mask"] = f"{name} has values between 0 and 255; they are cut at {MASK_CUT}. Save masks as PNG of 0 and 255."
+    if truth.fitted == "scaled":
+        sizes = f"from {truth.stored_size[0]} × {truth.stored_size[1]} to the photograph's {width} × {height} pixels"
+        texts["other size"] = f"{name} is scaled {sizes}; export masks at the photographs' size."
+    if truth.fitted == "turned":
+        texts["turned mask"] = f"{name} fits {pair.image.name} as its camera stored it, and is turned upright with it."
+    if not area:
+        texts["no lesion"] = f"{name} marks no lesion; check that this is intended."
+    elif area >= NEARLY_FULL:
+        texts["full mask"] = f"{name} marks {area:.0%} of the photograph; check that this is intended."
+    elif mask[[0, 0, -1, -1], [0, -1, 0, -1]].all():
+        advice = "name the other value as the lesion (--lesion-value 0) if it is"
+        texts["marked corners"] = f"{name} marks all four corners and may be inverted; {advice}."
+    return [Problem(kind, pair.mask, text) for kind, text in texts.items()]
+
+
+def check_masks(dataset: Dataset, problems: Sequence[Problem]) -> list[Problem]:
+    """Return what the masks of a dataset have in common, once their pairs are read: unusual values, or nothing marked at all.
+
+    Args:
+        dataset: the pairs.
+        problems: all that `load_pairs` found.
+    """
+    found = []
+    for masks in dataset.mask_rules:
+        try:
+            note = masks.rule.note
+        except InputError:  # each of its pairs says why
+            continue
+        if note:
+            found.append(Problem("mask values", masks.files[0].parent, note))
+    empty = {problem.file for problem in problems if problem.kind == "no lesion"}
+    bad = {problem.file for problem in problems if problem.is_error}
+    usable = [pair for pair in dataset.trainable if not bad & {pair.image, *pair.masks}]
+    if usable and all(pair.mask in empty for pair in usable):
+        text = f"None of the {len(usable)} masks that could train marks a lesion; check which folder and which value mark it."
+        found.append(Problem("nothing to train on", usable[0].mask.parent, text))
+    if dataset.trainable:  # a set for testing alone trains nothing
+        try:
+            dataset.split(SplitSpec(0, 0.2))
+        except InputError as error:
+            found.append(Problem("nothing to train on", Path(dataset.sources[0]), str(error)))
+    return found
+
+
 def _unreadable(file: Path, error: InputError) -> Problem:
-    return Problem("unreadable", file, str(error), is_passing=isinstance(error, PassingError))
+    kind: Kind = "unclear mask" if isinstance(error, UnclearMaskError) else "unreadable"
+    if isinstance(error, OtherSizeError):
+        kind = "different sizes"
+    return Problem(kind, file, str(error), is_passing=isinstance(error, PassingError))
 
 
 def describe(problems: Iterable[Problem], most: int = 5) -> str:
     """Join problems into one text: the first ``most`` messages, then how many more there are."""
-    messages = [problem.message for problem in problems]
+    messages = list(dict.fromkeys(problem.message for problem in problems))
     more = f" … and {len(messages) - most} more." if len(messages) > most else ""
     return " ".join(messages[:most]) + more
 
@@ -156,12 +220,28 @@ def describe(problems: Iterable[Problem], most: int = 5) -> str:
 def notes_on(problems: Iterable[Problem], most: int = 20) -> list[str]:
     """Return lines for a log: the first ``most`` of each kind, then how many more. A dataset may have 100,000 grey masks."""
     notes, seen = [], Counter[Kind]()
-    for problem in problems:
+    for problem, alike in counted(problems):
         seen[problem.kind] += 1
         if seen[problem.kind] <= most:
-            notes.append(f"Left out: {problem.message}" if problem.is_error else problem.message)
+            text = f"Left out: {problem.message}" if problem.is_error else problem.message
+            notes.append(f"{text} ({alike:,} files)" if alike > 1 else text)
     advice = "python -m seg_core data check lists them all."
     return notes + [f"… and {count - most} more of the kind {kind}; {advice}" for kind, count in seen.items() if count > most]
+
+
+def counted(problems: Iterable[Problem]) -> list[tuple[Problem, int]]:
+    """Return the first of all problems with the same sentence, and how many there are: a whole folder may share one."""
+    first: dict[str, Problem] = {}
+    count = Counter[str]()
+    for problem in problems:
+        first.setdefault(problem.message, problem)
+        count[problem.message] += 1
+    return [(problem, count[message]) for message, problem in first.items()]
+
+
+def kinds_of(problems: Iterable[Problem]) -> str:
+    """Return how many problems of each kind there are, in a few words."""
+    return ", ".join(f"{count} × {kind}" for kind, count in Counter(problem.kind for problem in problems).most_common())
 
 
 def refused(dataset: Dataset, problems: Iterable[Problem]) -> list[Problem]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from seg_core.config import SplitSpec
 from seg_core.data.fingerprint import dataset_fingerprint, file_facts, pair_facts
 from seg_core.data.folders import SPLITS, Listing, Pair, list_folder
 from seg_core.data.groups import joined, listed_groups
+from seg_core.data.masks.folder import MaskFolderRule
 from seg_core.data.sample.folder import sample_folder
 from seg_core.data.source import SAMPLE, Names, Source
 from seg_core.errors import InputError
@@ -88,6 +89,11 @@ class Dataset:
     @cached_property
     def _rows(self) -> dict[Pair, int]:
         return {pair: row for row, pair in enumerate(self.pairs)}
+
+    @property
+    def mask_rules(self) -> list[MaskFolderRule]:
+        """The rules by which the masks are read: one for each split of each source."""
+        return list({id(pair.rule): pair.rule for pair in self.pairs if pair.rule}.values())
 
     @property
     def unpaired_files(self) -> list[Path]:
@@ -276,5 +282,12 @@ def open_dataset(
     if twice := [source for source in cleaned if cleaned.count(source) > 1]:
         raise InputError(f"{twice[0]} is given twice; name each folder once.")
     folders = (Source(str(sample_folder(on_progress))) if source.folder == SAMPLE else source for source in parsed)
-    listings = tuple(list_folder(source) for source in folders)
+    listings = tuple(_with_rules(list_folder(source), source.lesion) for source in folders)
     return Dataset(tuple(cleaned), listings)
+
+
+def _with_rules(listing: Listing, lesion: str | None) -> Listing:
+    """Have the masks of each split read by one rule, which is decided when the first of them is read."""
+    masks = {split: [mask for pair in listing.pairs if pair.split == split for mask in pair.masks] for split in SPLITS}
+    rules = {split: MaskFolderRule(files, lesion) for split, files in masks.items()}
+    return replace(listing, pairs=[replace(pair, rule=rules[pair.split]) for pair in listing.pairs])

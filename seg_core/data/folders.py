@@ -7,17 +7,32 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from seg_core.common.text import legible
 from seg_core.data.archive import is_archive, unpacked
-from seg_core.data.layouts import MASK_ENDINGS, PHOTO_ENDINGS, Part, find_parts
+from seg_core.data.image_file import MASK_ENDINGS, PHOTO_ENDINGS
+from seg_core.data.layouts import Part, find_parts
+from seg_core.data.masks.folder import MaskFolderRule
+from seg_core.data.masks.rule import MaskRule
 from seg_core.data.pairing import Name, Rule, match_names
 from seg_core.data.source import Source
-from seg_core.data.tree import ending, stem
+from seg_core.data.tree import ending, read_tree, stem
 from seg_core.data.words import PHOTOS, SPLITS, SplitName
 from seg_core.errors import InputError, some_of
 
-__all__ = ["MASK_ENDINGS", "PHOTO_ENDINGS", "SPLITS", "Listing", "Pair", "SplitName", "list_folder", "list_images"]
+# What is defined below this module and imported from here is named too.
+__all__ = [
+    "MASK_ENDINGS",
+    "PHOTO_ENDINGS",
+    "SPLITS",
+    "Listing",
+    "Pair",
+    "SplitName",
+    "image_folders",
+    "list_folder",
+    "list_images",
+]
 
 
 @dataclass(frozen=True)
@@ -32,11 +47,31 @@ class Pair:
     mask: Path
     split: SplitName
     more_masks: tuple[Path, ...] = ()
+    rule: MaskFolderRule | None = field(default=None, compare=False, repr=False)
+    """How it and the masks beside it are read; None if it stands alone."""
 
     @property
     def masks(self) -> tuple[Path, ...]:
         """All its mask files."""
         return self.mask, *self.more_masks
+
+    @property
+    def lesion(self) -> str:
+        """The number or colour that the user named as the lesion; empty if the masks say it themselves."""
+        return (self.rule.lesion if self.rule else None) or ""
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain values, from which `from_json` makes it again. They hold the rule by which its masks are read."""
+        rule = self.rule.rule.to_json() if self.rule else None
+        more = [str(mask) for mask in self.more_masks]
+        return {"id": self.id, "image": str(self.image), "mask": str(self.mask), "split": self.split, "more": more, "rule": rule}
+
+    @classmethod
+    def from_json(cls, values: dict[str, Any]) -> Pair:
+        """Make a pair from the values of `to_json`."""
+        rule = MaskFolderRule.known(MaskRule.from_json(values["rule"])) if values["rule"] else None
+        files = Path(values["image"]), Path(values["mask"]), values["split"], tuple(map(Path, values["more"]))
+        return cls(values["id"], *files, rule)
 
 
 @dataclass(frozen=True)
@@ -59,13 +94,8 @@ def list_folder(source: Source | str | Path) -> Listing:
         InputError: if the folder or archive is missing or cannot be read, or its names do not tell photographs from masks.
     """
     source = source if isinstance(source, Source) else Source.parse(source)
-    folder = Path(source.folder)
     try:
-        if is_archive(folder):
-            folder = unpacked(folder, PHOTO_ENDINGS | MASK_ENDINGS | {".txt"})
-        if not folder.is_dir():
-            raise InputError(f"There is no folder {folder}; check the path.")
-        parts = find_parts(source, folder)
+        parts = find_parts(source, _opened(source))
     except OSError as error:
         raise InputError(f"The folder {source.folder} cannot be read ({error.strerror}); check the path.") from None
     listing = Listing([], [], [], notes=list(parts.notes))
@@ -84,6 +114,33 @@ def list_folder(source: Source | str | Path) -> Listing:
     if joined:
         listing.notes.append(f"Several masks of one photograph are joined, for {len(joined):,}: {some_of(joined)}.")
     return listing
+
+
+def image_folders(source: Source, most: int = 200) -> dict[str, int]:
+    """Return the folders of a source that hold images, as paths within it, and how many there are in each and below it.
+
+    Raises:
+        InputError: if the folder or archive is missing or cannot be read.
+    """
+    counts = Counter[str]()
+    try:
+        for folder in read_tree(_opened(source), PHOTO_ENDINGS | MASK_ENDINGS):
+            for depth in range(len(folder.parts)):
+                counts["/".join(folder.parts[: depth + 1])] += len(folder.images)
+            counts["."] += len(folder.images)
+    except OSError as error:
+        raise InputError(f"The folder {source.folder} cannot be read ({error.strerror}); check the path.") from None
+    return dict(sorted((folder, count) for folder, count in counts.items() if count)[:most])
+
+
+def _opened(source: Source) -> Path:
+    """Return the folder of a source, unpacked if it is an archive."""
+    folder = Path(source.folder)
+    if is_archive(folder):
+        return unpacked(folder, PHOTO_ENDINGS | MASK_ENDINGS | {".txt"})
+    if not folder.is_dir():
+        raise InputError(f"There is no folder {folder}; check the path.")
+    return folder
 
 
 def list_images(folder: Path) -> list[Path]:

@@ -2,32 +2,24 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from seg_core.data.beside import masks_among
+from seg_core.data.image_file import MASK_ENDINGS, PHOTO_ENDINGS
+from seg_core.data.image_sets import listed_splits
 from seg_core.data.source import Source
 from seg_core.data.tree import Folder, describe_tree, ending, read_tree, stem
-from seg_core.data.words import LESION, MASKS, OTHER_TASKS, PHOTOS, Kind, Meaning, SplitName, either, meaning
+from seg_core.data.words import OTHER_TASKS, Kind, Meaning, SplitName, meaning
 from seg_core.errors import InputError, some_of
 
-PHOTO_ENDINGS = {".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp", ".webp"}
-MASK_ENDINGS = {".png", ".bmp", ".tif", ".tiff", ".gif", ".jpg", ".jpeg"}
 PICTURES = {
-    *(".heic", ".heif", ".avif", ".jfif", ".jpe", ".jp2", ".jxl", ".gif", ".webp", ".svg", ".psd", ".dcm", ".dicom"),
+    *(".jxl", ".gif", ".svg", ".psd", ".dcm", ".dicom"),
     *(".dng", ".cr2", ".cr3", ".nef", ".arw", ".raw", ".npy", ".npz", ".mat", ".nii", ".gz"),
 }
 """Endings of pictures, so that those which are not read are named."""
-_JPEG = {".jpg", ".jpeg"}
-_IMAGE_SETS: dict[str, SplitName] = {"trainval": "train", "test": "test", "val": "val", "train": "train"}
-"""VOC's lists by name; a later one here takes precedence."""
-
-_WORD, _COUNT = either(LESION | MASKS), r"(?:[ _.-]?\d{1,2})?"
-_MASK_AFFIX = re.compile(f"^(?:{_WORD})[ _.-]+|[ _.-]+(?:{_WORD}){_COUNT}$", re.I)
-_PHOTO_AFFIX = re.compile(f"^(?:{either(PHOTOS)})[ _.-]+|[ _.-]+(?:{either(PHOTOS)})$", re.I)
-_MASK_WORD = re.compile(f"(?:{_WORD}){_COUNT}", re.I)
 
 
 @dataclass(frozen=True)
@@ -71,8 +63,8 @@ def find_parts(source: Source, top: Path) -> Parts:
     if not (parts.photos and parts.masks and _holds_files(parts.photos + parts.masks)):
         raise InputError(
             f"{source.folder} holds no photographs with masks in folders whose names tell which is which; "
-            f"it holds {describe_tree(tree)}: name the folders (--images DIR --masks DIR, or FOLDER?images=DIR&masks=DIR "
-            "on a page), or call them images/ and masks/."
+            f"it holds {describe_tree(tree)}: name the folders (--images DIR --masks DIR, or the fields of the page), "
+            "or call them images/ and masks/."
         )
     listed = _as_listed(parts, tree)
     return replace(listed, notes=[*_joined_roots(source, listed.photos), *listed.notes, *_unread(parts, tree)])
@@ -186,7 +178,7 @@ def _side_by_side(tree: Sequence[Folder]) -> Parts:
     photos, masks = [], []
     for folder in tree:
         said = [meaning(part) for part in folder.parts]  # of ISIC's other tasks, Part 3B has masks beside its photographs
-        of_masks = _masks_among(folder.images)
+        of_masks = masks_among(folder.images)
         if of_masks and not any(each.kind == "neither" for each in said):
             where = _where(folder.parts, said)
             photos.append(_photos(_only(folder, set(folder.images) - of_masks), *where))
@@ -196,19 +188,6 @@ def _side_by_side(tree: Sequence[Folder]) -> Parts:
 
 def _only(folder: Folder, names: set[str]) -> Folder:
     return Folder(folder.path, folder.parts, sorted(names), folder.others)
-
-
-def _masks_among(names: Sequence[str]) -> set[str]:
-    """Return the masks among the images of a folder, none if their names do not tell."""
-    stems = {bare for name in names for bare in (stem(name), _PHOTO_AFFIX.sub("", stem(name)))}
-    bare = {name: _MASK_AFFIX.sub("", stem(name)) for name in names}
-    masks = {name for name in names if bare[name] != stem(name) and bare[name] in stems}
-    masks |= {name for name in names if _MASK_WORD.fullmatch(stem(name))}  # a folder per case: image.png, mask.png
-    if masks and len(masks) < len(names):
-        return masks
-    jpegs = sorted(stem(name) for name in names if ending(name) in _JPEG)
-    others = [name for name in names if ending(name) not in _JPEG]
-    return set(others) if jpegs == sorted(map(stem, others)) else set()
 
 
 def _named(source: Source, top: Path, tree: Sequence[Folder]) -> Parts:
@@ -249,7 +228,7 @@ def _below(source: Source, top: Path, name: str, tree: Sequence[Folder]) -> list
 
 def _as_listed(parts: Parts, tree: Sequence[Folder]) -> Parts:
     """Keep the photographs that a VOC dataset lists in ImageSets/, with their splits; other datasets stay as they are."""
-    listed = _image_sets(tree)
+    listed = listed_splits(tree)
     if not listed:
         return parts
     photos, left_out = [], 0
@@ -265,15 +244,3 @@ def _as_listed(parts: Parts, tree: Sequence[Folder]) -> Parts:
         return parts
     notes = [f"{left_out:,} photographs that ImageSets does not list are left out."] if left_out else []
     return Parts(photos, parts.masks, notes)
-
-
-def _image_sets(tree: Sequence[Folder]) -> dict[str, SplitName]:
-    listed: dict[str, SplitName] = {}
-    folders = [folder for folder in tree if "imagesets" in (part.lower() for part in folder.parts[-2:])]
-    for folder in sorted(folders, key=lambda folder: folder.parts[-1].lower() == "segmentation")[-1:]:
-        for name, split in _IMAGE_SETS.items():
-            file = folder.path / f"{name}.txt"
-            if file.is_file():
-                lines = file.read_text(encoding="utf-8", errors="replace").splitlines()
-                listed.update((line.split()[0], split) for line in lines if line.split())
-    return listed

@@ -82,8 +82,17 @@ def evaluate(
         boundary_iou=np.array([row.boundary_iou for row in rows]),
         hausdorff_95=np.array([row.hausdorff_95 for row in rows]),
         missing=tuple(missing),
-        notes=tuple(predictor.notes),
+        notes=(*predictor.notes, *_note_on_nothing(rows, thresholds, predictor.threshold)),
     )
+
+
+def _note_on_nothing(rows: Sequence[ImageCounts], thresholds: np.ndarray, threshold: float) -> list[str]:
+    """Say how many images score 1 because nothing is marked and nothing was found."""
+    at = int(np.searchsorted(thresholds, threshold))
+    nothing = sum(not (row.lesion or row.false_positive[at]) for row in rows)
+    if not nothing:
+        return []
+    return [f"In {nothing} of the {len(rows)} photographs no lesion is marked and none was found; each counts as 1 in the means."]
 
 
 def _missing(predictor: Predictor, pairs: Sequence[Pair], *, allow_missing: bool) -> list[str]:
@@ -104,10 +113,8 @@ def _missing(predictor: Predictor, pairs: Sequence[Pair], *, allow_missing: bool
 
 
 def _count_image(predictor: Predictor, thresholds: np.ndarray, pair: Pair) -> tuple[ImageCounts, Prediction]:
-    truth, _ = read_truth(pair)
     prediction = predictor.predict_pair(pair)
-    if truth.shape[::-1] != prediction.size:
-        raise InputError(f"{pair.image.name} and {pair.mask.name} differ in size; export the mask at the photograph's size.")
+    truth = read_truth(pair, prediction.size).mask
     counts = count(prediction.probability(), truth, thresholds)
     return ImageCounts(*counts, int(truth.sum()), truth.size, *boundary_scores(prediction, truth)), prediction
 

@@ -11,7 +11,7 @@ from seg_core.common.home import expanded
 from seg_core.data.fingerprint import digest, file_facts, pair_facts
 from seg_core.data.folders import Pair, list_images
 
-EVALUATION_VERSION = 4
+EVALUATION_VERSION = 5
 """Raised when the same model would score differently on the same data."""
 
 
@@ -37,5 +37,5 @@ def evaluation_key(model_digest: str, pairs: Sequence[Pair], facts: np.ndarray |
     """
     known = pair_facts(pairs) if facts is None else facts
     rows = zip(pairs, known.tolist(), strict=True)
-    files = [f"{pair.id} {photo} {photo_time} {mask} {mask_time}" for pair, (photo, photo_time, mask, mask_time) in rows]
+    files = [f"{pair.id} {' '.join(map(str, of_files))} {pair.lesion}" for pair, of_files in rows]
     return digest([f"{EVALUATION_VERSION} {model_digest}", *files], 24)

@@ -106,7 +106,7 @@ def open_pair(pair: Pair) -> tuple[np.ndarray, np.ndarray]:
     """
     image = read_image(pair.image)
     image.thumbnail((LONGEST_SIDE, LONGEST_SIDE), Image.Resampling.LANCZOS)
-    return np.asarray(image), _scaled(read_truth(pair)[0], image.size)
+    return np.asarray(image), _scaled(read_truth(pair).mask, image.size)
 
 
 def bare_skin(photo: np.ndarray, lesion: np.ndarray) -> np.ndarray | None:

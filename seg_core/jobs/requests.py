@@ -38,7 +38,7 @@ def scan_request(dataset: Dataset) -> Request:
 
 
 def _paths(pair: Pair) -> str:
-    return " ".join(str(mask) for mask in pair.masks)
+    return " ".join([*map(str, pair.masks), pair.lesion])
 
 
 def load_scan(folder: Path) -> tuple[Scan, list[Duplicate]]:

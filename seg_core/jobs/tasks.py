@@ -24,7 +24,8 @@ from seg_core.jobs.job import Job, Kind, Request
 from seg_core.jobs.progress import Advance, Cancelled, Work
 from seg_core.jobs.requests import card_request, evaluation_request, masks_request, report_request, scan_request, split_of
 from seg_core.jobs.results import new_result
-from seg_core.prediction.checkpoint import Checkpoint, load_checkpoint
+from seg_core.prediction.checkpoint import Checkpoint
+from seg_core.prediction.foreign import load_any
 from seg_core.prediction.predictor import Prediction, Predictor
 
 PICTURE_SIDE = 512
@@ -56,8 +57,7 @@ def _evaluate(job: Job, advance: Advance) -> str:
         images: list[dict[str, object]] = []
 
         def keep(pair: Pair, prediction: Prediction) -> None:
-            more = {"more_masks": [str(mask) for mask in pair.more_masks]} if pair.more_masks else {}
-            images.append({"id": pair.id, "image": str(pair.image), "mask": str(pair.mask), **more})
+            images.append(pair.to_json())
             Image.fromarray(prediction.picture(PICTURE_SIDE)).save(folder / f"{len(images):05d}.png")
 
         def progress(done: int, total: int) -> None:
@@ -82,7 +82,7 @@ def _open_predictor(model: Path, pairs: list[Pair], *, tta: bool) -> Predictor:
         from seg_core.prediction.mask_folder import open_predicted_masks
 
         return open_predicted_masks(model, pairs)
-    return load_checkpoint(model, tta=tta)
+    return load_any(model, tta=tta)
 
 
 def _fetch(job: Job, advance: Advance) -> str:

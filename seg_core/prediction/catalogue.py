@@ -1,4 +1,4 @@
-"""The checkpoints available to choose from: those that ship, and the best one of every run."""
+"""The models available to choose from: those that ship, the best one of every run, and those of other programs."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from pathlib import Path
 from seg_core.common.home import SHIPPED_CHECKPOINTS, home, run_folders
 from seg_core.errors import InputError
 from seg_core.prediction.checkpoint_file import read_metadata
+from seg_core.prediction.foreign_file import read_settings
 from seg_core.prediction.metadata import checkpoint_label
 
 SHIPPED = (
@@ -27,7 +28,7 @@ SHIPPED = (
 
 @dataclass(frozen=True)
 class CheckpointEntry:
-    """An available checkpoint."""
+    """An available checkpoint, or model of another program."""
 
     path: Path
     label: str
@@ -42,14 +43,20 @@ class CheckpointEntry:
 
 
 def available_checkpoints() -> list[CheckpointEntry]:
-    """List the checkpoints to choose from: those that ship, in the order of `SHIPPED`, then the best of every run, newest first.
+    """List the models to choose from: those that ship, in the order of `SHIPPED`, the best of every run, then those of others.
 
-    Damaged files are left out, and so are files that are deleted meanwhile.
+    The newest come first in the last two. Damaged files are left out, and so are files that are deleted meanwhile.
     """
     files = sorted(SHIPPED_CHECKPOINTS.glob("*.safetensors"))
     shipped = _entries(sorted(files, key=lambda file: SHIPPED.index(file.stem) if file.stem in SHIPPED else len(SHIPPED)))
     trained = _entries(folder / "best.safetensors" for folder in run_folders(home()).values())
-    return shipped + sorted(trained, key=lambda entry: -entry.modified)
+    added = _entries(models_folder().glob("*.onnx"))
+    return shipped + [entry for found in (trained, added) for entry in sorted(found, key=lambda entry: -entry.modified)]
+
+
+def models_folder() -> Path:
+    """The folder of the ONNX models of other programs."""
+    return home() / "models"
 
 
 def _entries(paths: Iterable[Path]) -> list[CheckpointEntry]:
@@ -63,6 +70,9 @@ def _entries(paths: Iterable[Path]) -> list[CheckpointEntry]:
 
 @lru_cache(maxsize=16_384)  # more than there are runs: otherwise each listing would read all of them again
 def _entry(path: Path, modified: float, _size: int) -> CheckpointEntry:
+    if path.suffix == ".onnx":
+        settings = read_settings(path)
+        return CheckpointEntry(path, settings.label, None, max(settings.width, settings.height), modified)
     metadata = read_metadata(path)
     iou, config = metadata["metrics"].get("val", {}).get("iou"), metadata["config"]
     return CheckpointEntry(path, checkpoint_label(metadata), iou, config["image_size"], modified, config["variant"])

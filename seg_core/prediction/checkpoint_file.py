@@ -20,6 +20,7 @@ from seg_core.common.atomic_file import atomic_file
 from seg_core.common.home import expanded
 from seg_core.errors import InputError
 from seg_core.prediction.metadata import FORMAT_VERSION, METADATA_KEY, CheckpointMetadata
+from seg_core.prediction.state_dict import weights_of
 
 if TYPE_CHECKING:
     import torch
@@ -44,6 +45,7 @@ def read_metadata(path: str | Path, name: str = "") -> CheckpointMetadata:
 def read_header(path: str | Path, name: str = "") -> dict[str, Any]:
     """Read the JSON object that `write_tensors` wrote. ``name`` and errors as in `read_metadata`."""
     path = expanded(path)
+    header: dict[str, Any] = {}
     try:
         with path.open("rb") as file:
             (length,) = struct.unpack("<Q", file.read(8))  # a safetensors file begins with the length of its JSON header
@@ -53,6 +55,8 @@ def read_header(path: str | Path, name: str = "") -> dict[str, Any]:
     except OSError as error:
         raise _unreadable(name or str(path), error) from None
     except (struct.error, ValueError, KeyError, TypeError):
+        if library := weights_of(path, json.dumps(list(header)).encode() if header else b""):
+            raise _other_weights(name or str(path), library) from None
         raise _no_checkpoint(name or str(path)) from None
     if newer:
         raise InputError(f"{name or path} was written by a newer version of LesionLab; update LesionLab to use it.")
@@ -121,6 +125,13 @@ def write_tensors(path: Path, tensors: Mapping[str, torch.Tensor], metadata: Map
 
 def _unreadable(name: str, error: OSError) -> InputError:
     return InputError(f"The checkpoint {name} cannot be read ({error.strerror}); check the path.")
+
+
+def _other_weights(name: str, library: str) -> InputError:
+    return InputError(
+        f"{name} holds the weights of a model of another program ({library}) without the model; export it in PyTorch with "
+        "torch.onnx.export(model, (torch.zeros(1, 3, 256, 256),), 'model.onnx', dynamo=False) and add that file on Predict."
+    )
 
 
 def _no_checkpoint(name: str) -> InputError:

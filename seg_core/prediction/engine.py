@@ -34,8 +34,22 @@ def compiled(graph: bytes) -> openvino.CompiledModel:
     return _core().compile_model(_core().read_model(graph), "CPU", _SETTINGS)
 
 
+class Session:
+    """A compiled ONNX file. Safe to use from several threads, which take turns: each turn has all cores."""
+
+    def __init__(self, graph: bytes) -> None:
+        """Compile an ONNX file. Raises RuntimeError if it cannot be run."""
+        self._request = compiled(graph).create_infer_request()
+        self._lock = threading.Lock()
+
+    def __call__(self, values: np.ndarray) -> list[np.ndarray]:
+        """Return copies of all outputs for its one input."""
+        with self._lock:
+            return [np.array(output) for output in self._request.infer([np.ascontiguousarray(values)]).values()]
+
+
 class Engine:
-    """A model that is ready to predict. Safe to use from several threads, which take turns: each turn has all cores."""
+    """A model that is ready to predict. Safe to use from several threads, as `Session`."""
 
     def __init__(self, config: Config, tensors: Tensors) -> None:
         """Build and compile the graph of a model.
@@ -43,11 +57,8 @@ class Engine:
         Raises:
             KeyError, ValueError, RuntimeError: if the tensors are not those of the config's model.
         """
-        self._request = compiled(build_graph(config, tensors).SerializeToString()).create_infer_request()
-        self._lock = threading.Lock()
+        self._session = Session(build_graph(config, tensors).SerializeToString())
 
     def __call__(self, photos: np.ndarray) -> np.ndarray:
         """Predict probabilities (B, H, W) float32 of photographs (B, H, W, 3) uint8; H and W are multiples of 32."""
-        with self._lock:
-            result = self._request.infer([np.ascontiguousarray(photos)])
-            return np.array(result[0])
+        return self._session(photos)[0]

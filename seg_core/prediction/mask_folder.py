@@ -1,8 +1,8 @@
 """A folder of masks that another program predicted, evaluated as a model is.
 
-Masks are matched to photographs by name. Their values may be 0 and 255, 0 and 1, or grey probabilities: 0 to 255, 0 to 65535 in
-16-bit files, 0 to 1 in floating TIFFs. One value stands for probability 1 in the whole folder, since a single mask may be nearly
-empty: the smallest of 1, 255 and 65535 that no value exceeds.
+Masks are matched to photographs by name, and read by the one rule for masks (`seg_core.data.masks`): two values or colours are
+background and lesion. Grey may be probabilities, 0 to 255, 0 to 65535 in 16-bit files, 0 to 1 in floating TIFFs. One value stands
+for probability 1 in the whole folder, since a single mask may be nearly empty: the smallest of these that no value exceeds.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ import re
 import time
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -20,13 +19,13 @@ from PIL import Image
 from seg_core.common.home import expanded
 from seg_core.common.text import legible
 from seg_core.data.folders import Pair, list_images
-from seg_core.data.image import open_image, read_grey, upright_size
+from seg_core.data.image_file import open_image, upright_size
+from seg_core.data.masks.folder import MaskFolderRule
 from seg_core.data.pairing import MASK_SUFFIXES
 from seg_core.errors import InputError, some_of
 from seg_core.prediction.predictor import Prediction
 
 _SUFFIX = re.compile(f"_({'|'.join((*MASK_SUFFIXES, 'pred', 'prediction'))})$", re.I)
-_TOPS = (1, 255, 65535)
 
 
 @dataclass(frozen=True)
@@ -36,8 +35,8 @@ class MaskFolder:
     folder: Path
     files: dict[str, Path] = field(repr=False)
     """By the id of the photograph."""
-    deep: bool
-    """True if some of the files have more than 8 bits."""
+    masks: MaskFolderRule = field(repr=False, compare=False)
+    """What their values mean."""
     notes: tuple[str, ...] = ()
 
     @property
@@ -58,48 +57,43 @@ class MaskFolder:
         """Read the mask of a pair's photograph as probabilities.
 
         Raises:
-            InputError: if a file cannot be read, or the mask has colours or values below 0 or above 65535.
+            InputError: if a file cannot be read, or the masks do not say where the lesion is.
         """
         started = time.perf_counter()
         size = _photo_size(pair)
-        probabilities = np.divide(_values(self.files[pair.id]), self.top, dtype=np.float32)
+        probabilities = self.masks.probabilities(self.files[pair.id])
         if (
             (probabilities == 0) | (probabilities == 1)
         ).all():  # scaled by nearest pixel, so that it stays the same at every threshold
             probabilities = np.asarray(Image.fromarray(probabilities).resize(size, Image.Resampling.NEAREST))
         return Prediction(probabilities, size, self.threshold, time.perf_counter() - started)
 
-    @cached_property
-    def top(self) -> int:
-        """The value that stands for probability 1."""
-        highest = 0.0
-        for file in self.files.values():
-            highest = max(highest, float(_values(file).max()))
-            if highest > 1 and not self.deep:
-                break
-        return next(top for top in _TOPS if highest <= top)
 
-
-def open_predicted_masks(folder: str | Path, pairs: Sequence[Pair]) -> MaskFolder:
-    """Match the masks of a folder to the photographs of ``pairs`` and compare their sizes; pixels are not read yet.
+def open_predicted_masks(folder: str | Path, pairs: Sequence[Pair], lesion: str | None = None) -> MaskFolder:
+    """Match the masks of a folder to the photographs of ``pairs``, compare their sizes, and see from some what their values mean.
 
     The mask of ``ISIC_1.jpg`` is called ``ISIC_1``, with or without ``_segmentation``, ``_mask``, ``_lesion``, ``_pred`` or
     ``_prediction``, and may be of any usual kind of image. A mask of another size than its photograph will be scaled: by nearest
     pixel if it holds only the probabilities 0 and 1, else bilinearly. Pairs without a mask are left to
     `seg_core.evaluation.evaluate.evaluate`.
 
+    Args:
+        folder: the masks.
+        pairs: the photographs.
+        lesion: the number or colour in the masks that is the lesion, where they do not say it themselves.
+
     Raises:
-        InputError: if the folder or a file cannot be read, no mask belongs to a photograph, or several belong to the same.
+        InputError: if the folder or a file cannot be read, no mask belongs to a photograph, several belong to the same, or they
+            hold several kinds of marks and ``lesion`` names none.
     """
     folder = expanded(folder).absolute()
     files, orphans = _match(folder, list_images(folder), pairs)
-    scaled, unreadable, deep = [], [], False
+    scaled, unreadable = [], []
     for pair in (pair for pair in pairs if pair.id in files):
         file = files[pair.id]
         try:
             with open_image(file, file.name) as mask:
-                deep |= mask.mode[0] in "IF"
-                if mask.size != (size := _photo_size(pair)):
+                if upright_size(mask) != (size := _photo_size(pair)):
                     scaled.append(f"{file.name} ({mask.width} × {mask.height} for {size[0]} × {size[1]})")
         except InputError as error:
             unreadable.append(str(error))
@@ -115,7 +109,10 @@ def open_predicted_masks(folder: str | Path, pairs: Sequence[Pair]) -> MaskFolde
             f"Masks in {folder.name} of another size than their photographs, {len(scaled)}, are scaled: {some_of(scaled)}. "
             "Export masks at the photographs' size to have them scored as they are."
         )
-    return MaskFolder(folder, files, deep, tuple(notes))
+    masks = MaskFolderRule(list(files.values()), lesion, probabilities=True)
+    if masks.files and (note := masks.rule.note):
+        notes.append(note)
+    return MaskFolder(folder, files, masks, tuple(notes))
 
 
 def _match(folder: Path, found: Sequence[Path], pairs: Sequence[Pair]) -> tuple[dict[str, Path], list[str]]:
@@ -150,12 +147,4 @@ def _id_of(stem: str, ids: Collection[str]) -> str | None:
 
 def _photo_size(pair: Pair) -> tuple[int, int]:
     with open_image(pair.image, pair.image.name) as photo:
-        return upright_size(photo, pair.image.name)
-
-
-def _values(file: Path) -> np.ndarray:
-    values = read_grey(file, file.name, colours=False)
-    if not (values.min() >= 0 and values.max() <= _TOPS[-1]):  # so that NaN is refused too
-        ranges = f"outside of 0 to {_TOPS[-1]}; save probabilities from 0 to 1, or grey from 0 to 255"
-        raise InputError(f"{file.name} holds values {ranges}.")
-    return values
+        return upright_size(photo)

@@ -68,7 +68,7 @@ def chosen_rows(scores: np.ndarray) -> dict[int, str]:
 
 def _sample(pair: Pair, reason: str, models: Sequence[ScoredModel], colours: Mapping[str, str], scores: np.ndarray) -> Sample:
     photo = preview(read_image(pair.image), PICTURE_SIDE, PICTURE_SIDE)
-    truth = Image.fromarray(read_truth(pair)[0]).resize(photo.size, Image.Resampling.NEAREST)
+    truth = Image.fromarray(read_truth(pair).mask).resize(photo.size, Image.Resampling.NEAREST)
     drawn = draw_mask(photo, np.asarray(truth), "#ffffff", opacity=0)
     for model in models:
         mask = model.checkpoint.predict(pair.image).mask(size=photo.size)

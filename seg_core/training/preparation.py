@@ -11,7 +11,7 @@ import numpy as np
 from seg_core.config import Config
 from seg_core.data.cache.cached_pairs import CachedPairs
 from seg_core.data.cache.storage import cache_pairs
-from seg_core.data.check import check_names, describe, notes_on, refusal
+from seg_core.data.check import check_masks, check_names, describe, notes_on, refusal
 from seg_core.data.dataset import Dataset
 from seg_core.data.fingerprint import dataset_fingerprint, pair_facts
 from seg_core.data.scan.copies import find_copies
@@ -95,6 +95,10 @@ def prepare(
         raise refusal(errors)
     if not train.usable or not val.usable:
         raise InputError(f"{dataset.name} has no usable pairs left to train or to validate with: {describe(errors)}")
+    if train.ready and train.empty == train.ready:
+        text = f"None of the {train.empty:,} masks that were read for training marks a lesion"
+        raise InputError(f"{dataset.name}: {text}; check the folder of masks and the value that is the lesion.")
+    notes += notes_on(check_masks(dataset, []))
     fingerprint = dataset_fingerprint(dataset.pairs, facts)
     return PreparedData(dataset, fingerprint, train, val, len(split.test), split.val_is_own, notes, read)
 

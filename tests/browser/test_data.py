@@ -78,7 +78,7 @@ def test_a_pasted_folder_is_checked_at_once_and_pairs_with_errors_are_skipped(
     box.get_by_role("button", name="Skip these 2 pairs").click()
     expect(page.get_by_text("Training leaves out 2 pairs")).to_be_visible()
     expect(launch).to_be_enabled()
-    expect(page.get_by_text(re.compile("^(About|Less than)"))).to_be_visible()
+    expect(page.get_by_text(re.compile(r"^(About \d|Less than)"))).to_be_visible()
     expect(page.locator("code")).to_contain_text("--skip-problems")
 
 
@@ -98,6 +98,23 @@ def test_datasets_that_are_known_are_chosen_one_after_the_other(page: Page, app:
     folders.fill(str(leaky_dataset))
     folders.press("Control+Enter")
     expect(page.get_by_text("of 9 pairs")).to_be_visible(timeout=SLOW)
+
+
+def test_folders_whose_names_tell_nothing_are_named_on_the_page(page: Page, app: AppProcess, tmp_path: Path) -> None:
+    folder = make_dataset(tmp_path / "own", layout="flat", train=4)
+    for name, new in (("images", "first"), ("masks", "second")):
+        (folder / name).rename(folder / new)
+    for mask in (folder / "second").iterdir():
+        mask.rename(mask.with_name(f"{mask.stem}_seg.png"))
+    page.goto(f"{app.url}/data?data={folder}")
+    expect(page.get_by_text("it holds first/ (4 images), second/ (4 images): name the folders")).to_be_visible(timeout=SLOW)
+    for box, choice in (("Photographs", "first"), ("Masks", "second")):
+        page.get_by_role("combobox", name=box).click()
+        page.get_by_role("option", name=f"{choice} (4 images)").click()
+    page.get_by_role("button", name="Use these").click()
+    expect(page.get_by_text("Matched by name: masks without `_seg`.")).to_be_visible(timeout=SLOW)
+    expect(page.get_by_text("4 of 4 pairs")).to_be_visible()
+    expect(page).to_have_url(re.compile(r"images%3Dfirst%26masks%3Dsecond$"))
 
 
 def test_without_a_network_the_official_data_say_so_and_can_be_tried_again(page: Page, app: AppProcess, tmp_path: Path) -> None:

@@ -31,6 +31,9 @@ def test_it_opens_and_prints_without_a_network(report_file: Path, browser: Brows
         charts.nth(5).locator("[data-title='Download as SVG']").click()
     assert download.value.suggested_filename.endswith(".svg")
     expect(page.locator("[data-title^='Share']")).to_have_count(0)  # nothing is uploaded anywhere
+    for width in (1440, 1024):  # no table has a column out of sight
+        page.set_viewport_size({"width": width, "height": 900})
+        page.wait_for_function("[...document.querySelectorAll('.wide')].every((one) => one.scrollWidth <= one.clientWidth)")
     assert page.pdf(path=tmp_path / "report.pdf", format="A4")[:5] == b"%PDF-"
     assert page.locator("details:not([open])").count() == 0  # folded details are printed
     page.set_viewport_size({"width": 420, "height": 900})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 from urllib.request import urlopen
@@ -11,6 +12,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from seg_core.config import VARIANTS
+from seg_core.runs.store import RunStore
 from tests.app_process import AppProcess
 from tests.helpers import make_dataset, wait_until
 
@@ -57,7 +59,20 @@ def test_one_button_reproduces_the_report(page: Page, app_server: AppProcess, tm
         row = table.get_by_role("row", name=f"run {run_id}, epoch 1").nth(1)  # the first is training, the second validation
         expect(row).to_contain_text(f"{iou:.4f}")
     expect(page.locator(".live-charts .main-svg").first).to_be_visible()
-    assert page.url.endswith("?run=1&run=2&run=3")
+    # Runs from Train count too, whatever their tags, and any can be left out.
+    store = RunStore(app_server.home / "lesionlab.db")
+    for run_id in (1, 2, 3):
+        store.annotate(run_id, tags=[])
+    page.goto(f"{app_server.url}/report")
+    first = page.get_by_role("checkbox", name="#1 Model 1 · trainable decoder · recipe report")
+    expect(first).to_be_checked(timeout=SLOW)
+    expect(page.get_by_text("until you train your own here")).to_have_count(0)
+    first.press("Space")
+    page.wait_for_url("**/report?run=2&run=3")
+    expect(page.get_by_role("button", name="Make: report (HTML)")).to_be_visible(timeout=SLOW)
+    expect(table.get_by_role("row", name="run 1, epoch 1")).to_have_count(0)
+    first.press("Space")
+    page.wait_for_url(re.compile("run=1"))
     page.reload()
     expect(table.get_by_role("row", name="run 3, epoch 1").first).to_be_visible(timeout=SLOW)
 

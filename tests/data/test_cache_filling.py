@@ -223,7 +223,7 @@ def test_a_bad_pair_met_late_is_refused_with_what_to_do(pairs: list[Pair]) -> No
         cached.read([7, 8, 9])
     assert str(refused.value) == (
         "1 of the pairs cannot be trained on: ISIC_0000008.jpg is not an image that can be read; "
-        "use JPEG, PNG, TIFF, BMP or WebP. Fix them, or skip pairs with problems (--skip-problems)."
+        "use JPEG, PNG, TIFF, BMP, WebP or HEIC. Fix them, or skip pairs with problems (--skip-problems)."
     )
     assert_batch(cached, [7, 9])
 

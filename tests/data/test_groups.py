@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import random
 import shutil
 from pathlib import Path
@@ -19,7 +20,7 @@ from seg_core.data.scan import copies
 from seg_core.data.scan.dataset_scan import scan_dataset
 from seg_core.data.scan.duplicates import near_duplicates
 from seg_core.errors import InputError
-from tests.helpers import make_dataset
+from tests.helpers import SHARED_DATA, make_dataset
 
 CASES = Path(__file__).resolve().parents[3] / "shared" / "cases"
 TOGETHER = SplitSpec(copies="together")
@@ -194,3 +195,19 @@ def test_new_runs_keep_copies_together_and_older_ones_stay_as_they_were() -> Non
 def test_a_copy_that_a_file_manager_made_is_found() -> None:
     dataset = open_dataset(CASES / "conflict_copies")
     assert [[pair.id for pair in group] for group in dataset.groups(TOGETHER)] == [["img_000", "img_000 (1)"]]
+
+
+@pytest.mark.skipif(not SHARED_DATA.is_dir(), reason="the real photographs (../shared/data) are not here")
+def test_no_lesion_of_ham10000_trains_and_validates() -> None:
+    dataset = open_dataset(SHARED_DATA / "ham10000-320")
+    with (SHARED_DATA / "ham10000-320" / "lesions.csv").open() as file:
+        lesion_of = {row["id"]: row["lesion_id"] for row in csv.DictReader(file)}
+
+    def torn(spec: SplitSpec) -> int:
+        split = dataset.split(spec)
+        assert len(split.val) == 713  # a fifth of 3,567
+        train, val = ({lesion_of[pair.id] for pair in pairs} for pairs in (split.train, split.val))
+        return len(train & val)
+
+    assert torn(SplitSpec()) > 50
+    assert torn(SplitSpec(groups="lesions.csv:lesion_id")) == 0

@@ -289,7 +289,7 @@ def test_what_is_not_understood_is_listed_with_a_way_out(tmp_path: Path) -> None
     assert str(refused.value) == (
         f"{tmp_path} holds no photographs with masks in folders whose names tell which is which; "
         "it holds first/ (2 images), second/ (2 images): name the folders (--images DIR --masks DIR, or "
-        "FOLDER?images=DIR&masks=DIR on a page), or call them images/ and masks/."
+        "the fields of the page), or call them images/ and masks/."
     )
     assert found(open_dataset(tmp_path, images="first", masks="second").listings[0]) == TRAIN_AB
     assert found(open_dataset(f"{tmp_path}?images=first&masks=second/").listings[0]) == TRAIN_AB

@@ -16,8 +16,9 @@ import pytest
 from PIL import Image
 
 from seg_core.common.home import PROJECT
-from seg_core.data import check, truth
+from seg_core.data import check
 from seg_core.data.dataset import open_dataset
+from seg_core.data.folders import Pair
 from seg_core.data.image import write_mask
 from seg_core.data.scan.dataset_scan import FINGERPRINT_SIZE, Scan, scan_dataset
 from seg_core.errors import InputError
@@ -68,7 +69,7 @@ def test_every_pair_has_its_id_split_size_and_area(data: Path) -> None:
     assert seen.sizes.tolist() == [[64, 48], [1000, 800], [30, 50], [40, 20]]
     assert seen.areas.tolist() == [1 / 16, 1 / 800, 1, 0]
     assert seen.readable.all()
-    assert [[problem.kind for problem in problems] for problems in seen.pair_problems] == [[], [], [], ["no lesion"]]
+    assert [[problem.kind for problem in problems] for problems in seen.pair_problems] == [[], [], ["full mask"], ["no lesion"]]
     assert seen.name_problems == []
 
 
@@ -86,9 +87,10 @@ def test_a_photograph_turned_by_exif_is_seen_upright(data: Path) -> None:
     exif = stored.getexif()
     exif[0x0112] = 6
     stored.save(photo, exif=exif, quality=95)
+    add_pair(data, "b", rectangle((96, 64), (0, 0, 48, 64)))
     seen = scan_dataset(open_dataset(data))
     assert seen.problems == []
-    assert (seen.sizes.tolist(), seen.areas.tolist()) == ([[96, 64]], [0.5])
+    assert (seen.sizes.tolist(), seen.areas.tolist()) == ([[96, 64], [96, 64]], [0.5, 0.5])
     assert seen.fingerprints[0, :, :30].max() < 20
     assert seen.fingerprints[0, :, 34:].min() > 235
 
@@ -198,14 +200,14 @@ def test_every_pair_is_decoded_once(data: Path, monkeypatch: pytest.MonkeyPatch)
     opened: list[str] = []
 
     def counting(read: Callable[..., Any]) -> Callable[..., Any]:
-        def counted(path: Path, *rest: Any) -> Any:
-            opened.append(path.name)
-            return read(path, *rest)
+        def counted(of: Path | Pair, *rest: Any) -> Any:
+            opened.append(of.mask.name if isinstance(of, Pair) else of.name)
+            return read(of, *rest)
 
         return counted
 
-    for module, name in ((check, "read_reduced"), (truth, "read_mask")):
-        monkeypatch.setattr(module, name, counting(getattr(module, name)))
+    for name in ("read_reduced", "read_truth"):
+        monkeypatch.setattr(check, name, counting(getattr(check, name)))
     scan_dataset(open_dataset(data))
     photos_and_masks = [f"ISIC_000000{number}.{ending}" for number in (0, 1, 2) for ending in ("jpg", "png")]
     assert sorted(opened) == [name for name in photos_and_masks if name != "ISIC_0000001.png"]

@@ -26,12 +26,12 @@ def test_several_masks_mark_together(tmp_path: Path) -> None:
     second = write(tmp_path / "a_1.png", [[255, 0], [0, 255]])
     Image.new("RGB", (2, 2)).save(tmp_path / "a.jpg")
     pair = Pair("a", tmp_path / "a.jpg", first, "train", (second,))
-    assert read_truth(pair)[0].tolist() == [[True, False], [False, True]]
+    assert read_truth(pair).mask.tolist() == [[True, False], [False, True]]
     assert load_pair(pair, 2).lesion_area == 0.5
     assert load_pair(pair, 2).mask.tolist() == [[255, 0], [0, 255]]
 
     alone = Pair("a", tmp_path / "a.jpg", first, "train")
-    assert read_truth(alone)[0].tolist() == [[True, False], [False, False]]
+    assert read_truth(alone).mask.tolist() == [[True, False], [False, False]]
     before = pair_facts([pair])
     assert dataset_fingerprint([pair], before) != dataset_fingerprint([alone], pair_facts([alone]))
     os.utime(second, ns=(0, 1))

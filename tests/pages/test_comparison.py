@@ -14,13 +14,13 @@ from PIL import Image
 from streamlit.testing.v1 import AppTest
 
 from pages.comparison.compared import Compared, on_shared_photographs
-from pages.comparison.models import colour_key
+from pages.comparison.models import colour_key, members_of
 from pages.comparison.pictures import mask_photos
 from pages.comparison.table import Table, scores_csv
 from pages.shared.tables import pairing_table, score_table
 from seg_core.common.home import PROJECT, SHIPPED_CHECKPOINTS
 from seg_core.config import SplitSpec
-from seg_core.data.dataset import SplitChoice, open_dataset
+from seg_core.data.dataset import ALL, SplitChoice, open_dataset
 from seg_core.errors import InputError
 from seg_core.evaluation.comparison import Pairing, Row
 from seg_core.evaluation.confidence import Interval, paired_difference
@@ -144,6 +144,14 @@ def test_a_table_says_how_models_differ() -> None:
 
 
 # Jobs
+
+
+def test_all_photographs_are_the_same_ones_for_every_model(small_dataset: Path) -> None:
+    everything = SplitChoice(open_dataset(small_dataset), ALL, SplitSpec())
+    assert [pair.split for pair in everything.pairs] == ["train"] * 4 + ["test"] * 5
+    ((_, scored_on),) = members_of(Path("model.safetensors"), everything)
+    assert scored_on is everything
+    assert not everything.is_drawn  # so that each run of a group is scored on them too, and not on its own fold
 
 
 def test_an_evaluation_is_kept_by_model_and_data(

@@ -272,7 +272,7 @@ NO_MASK = f"{{folder}} holds no mask of the 3 photographs; name masks as photogr
         ),
         (
             unreadable,
-            f"{B}.png is not an image that can be read; use JPEG, PNG, TIFF, BMP or WebP. "
+            f"{B}.png is not an image that can be read; use JPEG, PNG, TIFF, BMP, WebP or HEIC. "
             f"{C}.png is an empty file; save or upload it again.",
         ),
     ],
@@ -301,14 +301,14 @@ def test_a_photograph_among_the_masks_is_refused(folder: Path, pairs: list[Pair]
     photo[..., 2] = 0
     save(half(), *(folder / f"{id}.png" for id in (A, B)))
     save(photo, folder / f"{C}.png")
-    with pytest.raises(InputError, match=f"{C}.png is a picture with colours; save the mask as grey, from 0 to 255"):
+    with pytest.raises(InputError, match=f"{C}.png is a picture with colours; the masks beside it are grey. Save it as grey"):
         score(folder, pairs)
 
 
 @pytest.mark.parametrize("value", [-0.5, 70000.0, float("nan")])
 def test_values_that_are_no_probabilities_are_refused(value: float, folder: Path, pairs: list[Pair]) -> None:
     save(np.full(SIZE[::-1], value), *(folder / f"{id}.tif" for id in (A, B, C)), dtype=np.float32)
-    with pytest.raises(InputError, match=rf"{A}.tif holds values outside of 0 to 65535; save probabilities from 0 to 1, or grey"):
+    with pytest.raises(InputError, match=r"The masks in other tool hold values outside of 0 to 65535; save masks as 0 and 255, "):
         score(folder, pairs)
 
 

@@ -73,7 +73,8 @@ def model_file(model: str | None) -> str:
 
     try:
         entry = model_at(model or "")
-        content = onnx_bytes(entry.path, model_name(entry))
+        is_onnx = entry.path.suffix == ".onnx"
+        content = entry.path.read_bytes() if is_onnx else onnx_bytes(entry.path, model_name(entry))
     except InputError as error:
         raise gr.Error(str(error), print_exception=False) from None
     file = fresh_folder() / f"{slug(model_name(entry))}.onnx"

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import gradio as gr
 
 from pages.predictor.components import Components, Update, Values
+from pages.predictor.controls import WIPE
 from pages.predictor.photo import LOADED
 from pages.predictor.session import Session
 from pages.predictor.visits import VISITS
@@ -41,6 +42,8 @@ class ModelChoice:
         asked = _asked(values[self.components.asked]) if known is None else None
         new_first, new_second = _chosen_now(asked or had_first, had_second, paths, few_before=few_before)
         settings = session.controls.values(self.components) if returns else {}
+        if known is None and not returns and values[self.components.narrow]:
+            settings = {self.components.view: WIPE}  # two pictures side by side are small there
         return settings | {
             self.components.known: available,
             self.components.note: gr.update(visible=not available),

@@ -59,6 +59,11 @@ class CachedPairs:
         return len(self) - int(np.count_nonzero(self._cache.faulty[self._rows]))
 
     @property
+    def empty(self) -> int:
+        """Number of pairs known to have no lesion."""
+        return len({problem.file for problem in self.problems if problem.kind == "no lesion"})
+
+    @property
     def ready(self) -> int:
         """Number of pairs that can be read without decoding."""
         return len(self) - int(np.count_nonzero(self._cache.missing(self._rows)))

@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image
 
 from seg_core.common.atomic_file import atomic_file
-from seg_core.data.check import LoadedPair, Problem, check_names, load_pairs
+from seg_core.data.check import LoadedPair, Problem, check_masks, check_names, load_pairs
 from seg_core.data.dataset import Dataset
 from seg_core.data.folders import SplitName
 from seg_core.errors import InputError
@@ -21,7 +21,7 @@ from seg_core.errors import InputError
 FINGERPRINT_SIZE = 64
 """At 32 pixels smooth lesions on plain skin look alike; at 64 they differ (docs/data.md has the figures)."""
 
-SCAN_VERSION = 1
+SCAN_VERSION = 2
 _ARRAYS = ("sizes", "areas", "fingerprints")
 
 
@@ -107,7 +107,8 @@ def scan_dataset(dataset: Dataset, on_progress: Callable[[int, int], None] | Non
         fingerprints[index] = fingerprint_of(loaded)
         pair_problems.append(loaded.problems)
     ids, splits = [pair.id for pair in pairs], [pair.split for pair in pairs]
-    return Scan(ids, splits, sizes, areas, fingerprints, pair_problems, check_names(dataset))
+    of_dataset = check_names(dataset) + check_masks(dataset, [problem for problems in pair_problems for problem in problems])
+    return Scan(ids, splits, sizes, areas, fingerprints, pair_problems, of_dataset)
 
 
 def fingerprint_of(loaded: LoadedPair) -> np.ndarray:

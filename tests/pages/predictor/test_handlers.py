@@ -70,6 +70,11 @@ def widget(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Widget:
         return pool.submit(asyncio.run, make()).result()
 
 
+def told(parts: Components) -> tuple[Any, ...]:
+    """What the page tells of itself."""
+    return parts.visit, parts.asked, parts.narrow
+
+
 def shown_by(updates: Iterable[dict[Any, Any]]) -> dict[Any, Any]:
     """Return what the page shows after some updates."""
     page: dict[Any, Any] = {}
@@ -80,7 +85,7 @@ def shown_by(updates: Iterable[dict[Any, Any]]) -> dict[Any, Any]:
 
 def test_choices_follow_the_checkpoints(widget: Widget, make_model: MakeModel) -> None:
     components, (first, second) = widget.components, widget.components.sides
-    page: dict[Any, Any] = dict.fromkeys((components.known, components.visit, components.asked, first.choice, second.choice))
+    page: dict[Any, Any] = dict.fromkeys((components.known, *told(components), first.choice, second.choice))
     page[components.session] = Session()
 
     def look() -> tuple[bool | None, str | None, str | None]:
@@ -110,7 +115,7 @@ def test_choices_follow_the_checkpoints(widget: Widget, make_model: MakeModel) -
 def test_a_model_that_is_being_chosen_is_not_replaced_by_the_one_before(widget: Widget, make_model: MakeModel) -> None:
     one, two = str(make_model(run=1)), str(make_model(run=2))
     known, sides = widget.components.known, widget.components.sides
-    page: dict[Any, Any] = dict.fromkeys((known, widget.components.visit, widget.components.asked))
+    page: dict[Any, Any] = dict.fromkeys((known, *told(widget.components)))
     page |= {widget.components.session: Session()} | dict.fromkeys((side.choice for side in sides), None)
     page[known] = widget.models.refresh(page)[known]
     page |= {side.choice: model for side, model in zip(sides, (one, two), strict=True)}
@@ -127,7 +132,7 @@ def test_a_page_that_is_opened_again_gets_what_its_tab_had(widget: Widget, make_
 
     def opened(tab: str, asked: str = "") -> tuple[Session, dict[Any, Any]]:
         session = Session()
-        page = dict.fromkeys((parts.known, first.choice, second.choice)) | {parts.visit: tab, parts.asked: asked}
+        page = dict.fromkeys((parts.known, *told(parts), first.choice, second.choice)) | {parts.visit: tab, parts.asked: asked}
         return session, widget.models.refresh(page | {parts.session: session})
 
     session, update = opened("a" * 32)

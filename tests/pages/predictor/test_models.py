@@ -53,7 +53,7 @@ def test_models_used_last_stay_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
         loads.append(path.name)
         return object()
 
-    monkeypatch.setattr(models, "load_checkpoint", load)
+    monkeypatch.setattr(models, "load_any", load)
     a, b, c = (CheckpointEntry(Path(name), "Model", None, 64, modified=1) for name in "abc")
     loaded = LoadedModels(capacity=2)
     first = loaded.get(a)
