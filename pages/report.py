@@ -28,7 +28,7 @@ MOST_LISTED = 30
 
 def own_runs(runs: Sequence[Run]) -> list[Run]:
     """Return the newest run of each variant that follows the report's recipe, wherever it was launched."""
-    ours = [run for run in runs if run.config.recipe == "report"]
+    ours = [run for run in runs if run.config.recipe == "report" and (run.is_active or run.best_epoch)]
     newest = [next((run for run in ours if run.config.variant == variant), None) for variant in VARIANTS]
     return [run for run in newest if run is not None]
 
@@ -141,8 +141,11 @@ def report_file(runs: list[Run]) -> None:
     if not runs:
         st.caption("Tick one run or several.")
         return
-    if waiting := [run.label for run in runs if run.is_active or not run.best_epoch]:
+    if waiting := [run.label for run in runs if run.is_active]:
         st.caption(plain(f"The report can be written when {', '.join(waiting)} {'has' if len(waiting) == 1 else 'have'} ended."))
+        return
+    if empty := [run.label for run in runs if not run.best_epoch]:
+        st.caption(plain(f"Without a whole epoch there is nothing to report: leave out {', '.join(empty)}."))
         return
     try:
         request = report_request(runs, store())

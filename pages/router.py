@@ -14,7 +14,8 @@ ASSETS = HERE / "assets"
 st.set_page_config(page_icon=str(ASSETS / "mark.svg"), layout="wide")
 st.logo(str(ASSETS / "wordmark.svg"), size="large")
 st.html(ASSETS / "style.css")
-st.html(f"<script>{(ASSETS / 'history.js').read_text(encoding='utf-8')}</script>", unsafe_allow_javascript=True)
+for script in ("history.js", "pressed.js"):
+    st.html(f"<script>{(ASSETS / script).read_text(encoding='utf-8')}</script>", unsafe_allow_javascript=True)
 
 
 def sign_out() -> None:

@@ -182,7 +182,7 @@ try:
     configs = [Config.of(recipe, variant=variant, **settings) for variant in variants]
     groups = [config.repeated(seeds=seeds, folds=folds) for config in configs]
 except InputError as error:
-    st.error(plain(str(error)))
+    model.error(plain(str(error)))
     st.stop()
 
 unread = ""

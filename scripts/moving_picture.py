@@ -96,10 +96,11 @@ def comparison(page: Page, film: Film) -> None:
     top_link(page, "Compare")
     evaluate = page.get_by_role("button", name="Evaluate ")
     evaluate.click()
-    page.get_by_role("heading", name="Which one is better?").wait_for()
+    result = page.get_by_role("heading", name="Result", exact=True)
+    result.wait_for()
     page.locator(".js-plotly-plot .main-svg:visible").first.wait_for()
     page.wait_for_function(AT_REST)
-    page.get_by_role("heading", name="Which one is better?").evaluate("node => node.scrollIntoView()")
+    result.evaluate("node => node.scrollIntoView()")
     film.take(page, 3000)
 
 

@@ -10,6 +10,7 @@ from pages.live.components import Curve, Mark
 from pages.shared.tables import Cell, TableRow, html_table
 from seg_core.common.colours import colours_of
 from seg_core.config import VARIANT_LABELS, VARIANTS
+from seg_core.metrics import MEANINGS
 from seg_core.report.student_report import STUDENT_REPORT, STUDENT_REPORT_METRICS, STUDENT_REPORT_TITLES, shipped_histories
 from seg_core.runs.run import Run
 from seg_core.runs.store import RunStore
@@ -74,7 +75,8 @@ def report_marks() -> list[Mark]:
 def figures_table(histories: Sequence[History]) -> str:
     """Return the figures of the last epochs beside those of the student report, as an HTML table; a dash where there is none."""
     rows = [row for split in SPLIT_TITLES for row in _rows(split, histories)]
-    return html_table(list(STUDENT_REPORT_TITLES.values()), rows, "Figures beside those of the report")
+    meanings = {title: MEANINGS[name] for name, title in STUDENT_REPORT_TITLES.items() if name in MEANINGS}
+    return html_table(list(STUDENT_REPORT_TITLES.values()), rows, "Figures beside those of the report", meanings)
 
 
 def _rows(split: str, histories: Sequence[History]) -> Iterator[TableRow]:

@@ -27,7 +27,7 @@ SCORE_NOTE = (
 ANSWER = """
 <div class="answer" role="status">
 {% for sentence in sentences %}
-<p>{{ sentence }}</p>
+<p><strong>{{ sentence[0] }}</strong>{{ sentence[1] }}</p>
 {% endfor %}
 </div>
 """
@@ -54,7 +54,7 @@ def results(models: Sequence[Compared], split: SplitChoice) -> None:
         _notes(found, rows)
     st.html(score_table(rows))
     at = "at each model's own threshold" if threshold is None else f"at threshold {threshold:.2f}"
-    st.caption(f"Means over photographs with 95 % bootstrap intervals, {at}. {SCORE_NOTE} Best in bold.")
+    st.caption(f"Means over photographs with 95 % bootstrap intervals, {at}. Best in bold.", help=SCORE_NOTE)
     with st.container(horizontal=True):
         download_scores(rows, _where(found, split, at), evaluated, table)
         with st.popover("What the columns mean", icon=":material/help:"):
@@ -71,7 +71,8 @@ def results(models: Sequence[Compared], split: SplitChoice) -> None:
 def _answer(rows: Sequence[Row], pairs: Sequence[Pairing], split: SplitChoice) -> None:
     which = "" if split.name == ALL else SPLIT_TITLES[split.name].lower()
     sentences = verdicts(pairs) or [row.answer(which) for row in rows]
-    st.html(render(ANSWER, sentences=sentences))
+    parts = [sentence.partition(". ") for sentence in sentences]  # what was found, and how the figures are
+    st.html(render(ANSWER, sentences=[(claim + end, rest) for claim, end, rest in parts]))
 
 
 def _where(evaluations: Mapping[str, Scored], split: SplitChoice, at: str) -> str:
@@ -98,7 +99,7 @@ def _differences(found: Sequence[Pairing]) -> None:
         return
     st.subheader("Differences")
     st.html(pairing_table(found))
-    st.caption(PAIRING_NOTE)
+    st.caption("Statistically significant where p < 0.05 and the 95 % interval excludes 0.", help=PAIRING_NOTE)
 
 
 def _scores_of_photographs(models: Sequence[Compared], table: Table) -> None:

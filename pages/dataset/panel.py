@@ -69,6 +69,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "unreadable": ("file cannot be read", "files cannot be read"),
     "duplicate id": ("photograph or mask is there twice", "photographs or masks are there twice"),
     "grey mask": ("mask has grey values", "masks have grey values"),
+    "test without masks": ("test split has photographs without masks", "test splits have photographs without masks"),
     "unclear mask": ("mask does not say what is lesion", "masks do not say what is lesion"),
     "nothing to train on": ("folder holds nothing to train on", "folders hold nothing to train on"),
     "mask values": ("folder of masks has unusual values", "folders of masks have unusual values"),
@@ -77,7 +78,6 @@ WORDS: dict[str, tuple[str, str]] = {
     "other size": ("mask is scaled to its photograph", "masks are scaled to their photographs"),
     "turned mask": ("mask is turned with its photograph", "masks are turned with their photographs"),
     "missing end": ("photograph lacks the end of its file", "photographs lack the end of their files"),
-    "test without masks": ("test split has photographs without masks", "test splits have photographs without masks"),
     "leakage": ("HELD-OUT photograph also appears in training", "HELD-OUT photographs also appear in training"),
 }
 

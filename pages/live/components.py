@@ -18,6 +18,7 @@ from pages.live.plotly import PLOTLY_URL
 from seg_core.common.colours import GROUP_COLOURS, RUN_COLOURS, colours_of
 from seg_core.evaluation.charts import Chart
 from seg_core.jobs.job import Job
+from seg_core.metrics import MEANINGS
 from seg_core.runs.run import Run
 from seg_core.training.history import EPOCH_METRICS
 
@@ -113,7 +114,8 @@ def run_list(linked: list[str], known: Collection[str]) -> list[str]:
 def run_facts(run: Run, others: Sequence[Run] = ()) -> None:
     """Show status and figures of a run, and buttons to stop or resume it; the page is redrawn when one of them begins or ends."""
     seen = ["active" if one.is_active else one.status for one in (run, *others)]
-    data = {"id": run.id, "run": run.to_json(), "others": [other.id for other in others], "seen": seen}
+    meanings = {"Best IoU": MEANINGS["iou"], "Last Dice": MEANINGS["dice"]}
+    data = {"id": run.id, "run": run.to_json(), "others": [other.id for other in others], "seen": seen, "meanings": meanings}
     _facts(data=data, default={"seen": ""}, on_seen_change=lambda: None, key=f"run-facts-{run.id}")
 
 

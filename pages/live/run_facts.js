@@ -24,6 +24,7 @@ class RunFacts {
 
   show(data, setStateValue) {
     this.id = data.id;
+    this.meanings = data.meanings;
     this.others = data.others;
     this.curves = [data.id];
     this.outdated.drawnWith(data.seen, setStateValue);
@@ -57,7 +58,8 @@ class RunFacts {
     for (const [name, value] of Object.entries(figures)) {
       if (!this.values.has(name)) {
         const cell = this.list.appendChild(document.createElement("div"));
-        cell.append(element("dt", "", name));
+        const title = cell.appendChild(element("dt", "", this.meanings[name] ? "" : name));
+        if (this.meanings[name]) title.append(Object.assign(element("abbr", "", name), { title: this.meanings[name] }));
         this.values.set(name, cell.appendChild(element("dd", "")));
       }
       setText(this.values.get(name), value);

@@ -1,6 +1,10 @@
 // Runs in the head of the Predict widget: fits it into the Streamlit page around it, and takes photographs that are pasted or
 // dropped anywhere.
 (() => {
+  // Gradio's client warns of a part of its own that it has left out, each time it closes a stream.
+  const warn = console.warn.bind(console);
+  console.warn = (...said) => said[0] === "Method not implemented." || warn(...said);
+
   const frame = window.frameElement; // null when the widget is opened by itself, or from another site
   const page = frame ? window.parent.document : null;
   const gone = new AbortController();
@@ -62,6 +66,8 @@
       const bottom = content.getBoundingClientRect().bottom + window.scrollY;
       const height = `${Math.max(520, Math.ceil(bottom) + 16)}px`; // a list of models needs room to open
       if (frame.style.height !== height) frame.style.height = height;
+      const box = frame.parentElement; // what comes after the widget would else stand below the height that it began with
+      if (box.style.flex !== "0 0 auto") Object.assign(box.style, { flex: "0 0 auto", height: "auto" });
     }
     const app = page.querySelector(".stApp");
     if (app && document.body) {

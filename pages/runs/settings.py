@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import Any, Literal, get_args, get_origin
 
 import streamlit as st
-from streamlit.delta_generator import DeltaGenerator
 
 from seg_core.config import RECIPES, SET_BY_PROGRAM, Config, bound, setting_title
 
@@ -23,11 +22,11 @@ GROUPS: dict[str, tuple[str, tuple[str, ...]]] = {
         ("learning_rate", "encoder_rate", "optimizer", "schedule", "swa_fraction", "loss", "batch_size"),
     ),
     "Photographs": (
-        "Which ones validate, which stay together, and how they are varied.",
+        "Which ones validate, which stay together, how they vary.",
         ("val_fraction", "seed", "folds", "fold", "copies", "groups", "augmentation", "skip_problems"),
     ),
     "Mask": ("From which probability on a pixel is lesion.", ("threshold",)),
-    "Machine": ("Where it trains, how exactly it computes, and what else it writes.", ("device", "precision", "log")),
+    "Machine": ("Where it trains, how exactly, and what else it writes.", ("device", "precision", "log")),
 }
 
 
@@ -45,18 +44,21 @@ def settings_panel(recipe: str, start: Config | None, key: str, *, cross_validat
     first = start if start and start.recipe == recipe else defaults
     changed = {}
 
-    def show(names: Sequence[str], columns: Sequence[DeltaGenerator]) -> None:
-        for place, name in enumerate(names):
-            with columns[place % len(columns)]:
-                value = _widget(name, getattr(first, name), _key(recipe, name, key), disabled=name in off)
-            if name not in off and value != getattr(defaults, name):
-                changed[name] = value
+    def show(names: Sequence[str]) -> None:
+        for row in (
+            names[at : at + 2] for at in range(0, len(names), 2)
+        ):  # a row of columns each: on a phone the settings keep their order
+            for column, name in zip(st.columns(2), row, strict=False):
+                with column:
+                    value = _widget(name, getattr(first, name), _key(recipe, name, key), disabled=name in off)
+                if name not in off and value != getattr(defaults, name):
+                    changed[name] = value
 
-    show(FIRST, st.columns(2))
+    show(FIRST)
     with st.expander("Advanced settings", icon=":material/tune:"):
         for title, (line, names) in GROUPS.items():
             st.markdown(f"**{title}.** {line}")
-            show(names, st.columns(2))
+            show(names)
     return changed
 
 
@@ -93,4 +95,4 @@ def _widget(name: str, default: Any, key: str, *, disabled: bool) -> Any:
         bottom = float(least) if least is not None else min(1e-6, default)
         top = float(most) if most is not None else below - 1e-6
         return st.number_input(label, bottom, top, default, step, format=form, **look)
-    return st.text_input(label, default, **look)
+    return st.text_input(label, default, placeholder="FILE.csv:COLUMN" if name == "groups" else None, **look)

@@ -13,6 +13,7 @@ import asyncio
 import base64
 import binascii
 import hmac
+import logging
 import math
 from collections import defaultdict
 from ipaddress import ip_address
@@ -30,6 +31,7 @@ from pages.server.sign_in import sign_in_page
 
 WRONG_PASSWORD_DELAY = 0.3
 LONGEST_FORM = 4096
+ELSEWHERE = "This request comes from another site."
 
 
 class AccessGuard:
@@ -46,6 +48,7 @@ class AccessGuard:
         self.password = password
         self.sessions = Sessions(key)
         self.guesses = Guesses()
+        self.warned = False
         self.sockets: defaultdict[str, set[GuardedSocket]] = defaultdict(set)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -54,6 +57,8 @@ class AccessGuard:
             return
         headers, send, path = Headers(scope=scope), in_own_frames(send), get_route_path(scope)
         if problem := foreign(headers, named_hosts=bool(self.password)):
+            if scope["type"] == "websocket" and problem == ELSEWHERE:
+                self.warn_of_host(headers)
             await refuse(scope, receive, send, JSONResponse({"detail": problem}, 403))
         elif not self.password:
             await self.app(scope, receive, send)
@@ -67,6 +72,17 @@ class AccessGuard:
             await (refuse(scope, receive, send, refusal) if refusal else self.app(scope, receive, send))
         else:
             await refuse(scope, receive, send, ask_to_sign_in(scope, headers))
+
+    def warn_of_host(self, headers: Headers) -> None:
+        """Say once on the terminal why pages stay empty: most often a reverse proxy that does not pass on the header Host."""
+        if not self.warned:
+            self.warned = True
+            logging.getLogger(__name__).warning(
+                "A page at %r was refused, since its requests arrive for %r. If that is a reverse proxy of yours, "
+                "let it pass on the header Host; the README shows how.",
+                headers.get("origin"),
+                headers.get("host"),
+            )
 
     def session(self, scope: Scope) -> str | None:
         """Return the name of the session that a request belongs to, if any."""
@@ -178,7 +194,7 @@ def foreign(headers: Headers, named_hosts: bool) -> str:
         return "The Host or Origin header of this request is malformed."
     if not named_hosts and name != "localhost" and not is_address(name):
         return "Without a password the app answers only to localhost or an IP address; set LESIONLAB_PASSWORD to use a host name."
-    return "This request comes from another site." if from_elsewhere else ""
+    return ELSEWHERE if from_elsewhere else ""
 
 
 def is_address(name: str) -> bool:

@@ -53,7 +53,7 @@ def colours_of(keys: Iterable[str]) -> dict[str, str]:
 
 def _place(key: str) -> int:
     if not (found := _KEY.fullmatch(key)):
-        return _SHIPPED.get(key, crc32(key.encode("utf-8", "surrogateescape")) % len(RUN_COLOURS))
+        return _SHIPPED.get(key, crc32(key.encode("utf-8", "surrogateescape")) % 5)  # away from those of the models that ship
     colours = GROUP_COLOURS if found[1] else RUN_COLOURS
     return RUN_COLOURS.index(colours[(int(found[2]) - 1) % len(colours)])
 

@@ -32,6 +32,7 @@ __all__ = [
     "image_folders",
     "list_folder",
     "list_images",
+    "list_masks",
 ]
 
 
@@ -155,6 +156,16 @@ def list_images(folder: Path) -> list[Path]:
         return list(_files(folder, PHOTO_ENDINGS | MASK_ENDINGS))
     except OSError as error:
         raise InputError(f"The folder {folder} cannot be read ({error.strerror}); check the path.") from None
+
+
+def list_masks(folder: Path) -> list[Path]:
+    """Return the images in a folder of masks, by name: those directly in it or, without any, those in the folders below.
+
+    Raises:
+        InputError: as `list_images`.
+    """
+    found = list_images(folder)
+    return found or [each.path / name for each in read_tree(folder, PHOTO_ENDINGS | MASK_ENDINGS) for name in each.images]
 
 
 def _files(folder: Path, endings: set[str]) -> Iterator[Path]:

@@ -45,12 +45,14 @@ def match_names(
     masks: Collection[Name],
     suffixes: Collection[str] = MASK_SUFFIXES,
     rules: list[Rule] | None = None,
+    *,
+    join: bool = True,
 ) -> Matching:
     """Match masks to photographs: by the same name, with a usual suffix, in other case or accents, numbered, or by one rule.
 
     The rule is one prefix and suffix of all masks that are left, such as ``mask_`` or ``.jpg``, or of all photographs, such as
     nnU-Net's ``_0000``. It has to hold for most of them, and two that do equally well are none. Rules that other parts of the
-    dataset follow are tried first; what is found here is added to ``rules``.
+    dataset follow are tried first; what is found here is added to ``rules``. Numbered masks are left alone unless ``join``.
     """
     found = Matching()
     suffix = re.compile(f"_({'|'.join(suffixes)})$", re.I)
@@ -62,13 +64,13 @@ def match_names(
         else:
             left.append((place, stem))
     if left:
-        left = _match_folded(known, left, suffix, found)
+        left = _match_folded(known, left, suffix, found, join=join)
     if left:
         rest = known - set(found.photo_of.values())
         known_rules = rules if rules is not None else []
         rule = next((each for each in known_rules if each.matches(rest, left)), None) or _common_rule(sorted(rest), left)
         if rule:
-            _apply(rule, rest, left, found)
+            _apply(rule, rest, left, found, join=join)
             known_rules.append(rule)
         elif any(_LABEL_STUDIO.match(stem) for _, stem in left):
             found.notes.append(
@@ -78,7 +80,7 @@ def match_names(
     return found
 
 
-def _match_folded(known: set[Name], left: Sequence[Name], suffix: re.Pattern[str], found: Matching) -> list[Name]:
+def _match_folded(known: set[Name], left: Sequence[Name], suffix: re.Pattern[str], found: Matching, *, join: bool) -> list[Name]:
     """Match the masks whose names differ in case, accents or a number at the end; return the others."""
     folded = _by_fold(known)
     others = []
@@ -86,7 +88,7 @@ def _match_folded(known: set[Name], left: Sequence[Name], suffix: re.Pattern[str
         place, stem = mask
         same = next((folded[key] for bare in (stem, suffix.sub("", stem)) if (key := _fold((place, bare))) in folded), None)
         bare = _COUNTED.sub("", stem)
-        counted = folded.get(_fold((place, bare))) if bare != stem else None
+        counted = folded.get(_fold((place, bare))) if join and bare != stem else None
         if same:
             found.photo_of[mask] = same
         elif counted:
@@ -217,12 +219,14 @@ def _affixes(names: Sequence[Name], cores: Collection[Name], most: int = 3) -> l
     return [affix for affix, _ in votes.most_common(most)]
 
 
-def _apply(rule: Rule, photos: Collection[Name], left: Sequence[Name], found: Matching) -> None:
+def _apply(rule: Rule, photos: Collection[Name], left: Sequence[Name], found: Matching, *, join: bool) -> None:
     found.photo_of |= rule.matches(photos, left)
+    found.notes.append(rule.note)
+    if not join:
+        return
     counted = {(place, stem): (place, _COUNTED.sub("", stem)) for place, stem in left if (place, stem) not in found.photo_of}
     by_rule = rule.matches(photos, {bare for mask, bare in counted.items() if bare != mask})
     for mask, bare in counted.items():
         if bare in by_rule:
             found.photo_of[mask] = by_rule[bare]
             found.further.add(mask)
-    found.notes.append(rule.note)

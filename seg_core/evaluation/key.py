@@ -9,7 +9,7 @@ import numpy as np
 
 from seg_core.common.home import expanded
 from seg_core.data.fingerprint import digest, file_facts, pair_facts
-from seg_core.data.folders import Pair, list_images
+from seg_core.data.folders import Pair, list_masks
 
 EVALUATION_VERSION = 5
 """Raised when the same model would score differently on the same data."""
@@ -21,7 +21,7 @@ def mask_folder_digest(folder: str | Path) -> str:
     Raises:
         InputError: if the folder cannot be read.
     """
-    return digest([f"{file.name} {file_facts(file)}" for file in list_images(expanded(folder))], 16)
+    return digest([f"{file.name} {file_facts(file)}" for file in list_masks(expanded(folder))], 16)
 
 
 def evaluation_key(model_digest: str, pairs: Sequence[Pair], facts: np.ndarray | None = None) -> str:

@@ -18,11 +18,11 @@ from PIL import Image
 
 from seg_core.common.home import expanded
 from seg_core.common.text import legible
-from seg_core.data.folders import Pair, list_images
+from seg_core.data.folders import Pair, list_masks
 from seg_core.data.image_file import open_image, upright_size
 from seg_core.data.masks.folder import MaskFolderRule
 from seg_core.data.masks.pixels import UnclearMaskError
-from seg_core.data.pairing import MASK_SUFFIXES
+from seg_core.data.pairing import MASK_SUFFIXES, match_names
 from seg_core.errors import InputError, some_of
 from seg_core.prediction.predictor import Prediction
 
@@ -74,9 +74,9 @@ def open_predicted_masks(folder: str | Path, pairs: Sequence[Pair], lesion: str 
     """Match the masks of a folder to the photographs of ``pairs``, compare their sizes, and see from some what their values mean.
 
     The mask of ``ISIC_1.jpg`` is called ``ISIC_1``, with or without ``_segmentation``, ``_mask``, ``_lesion``, ``_pred`` or
-    ``_prediction``, and may be of any usual kind of image. A mask of another size than its photograph will be scaled: by nearest
-    pixel if it holds only the probabilities 0 and 1, else bilinearly. Pairs without a mask are left to
-    `seg_core.evaluation.evaluate.evaluate`.
+    ``_prediction``, or by the common prefix or suffix that `seg_core.data.pairing.match_names` finds; it may be of any usual kind
+    of image. A mask of another size than its photograph will be scaled: by nearest pixel if it holds only the probabilities 0 and
+    1, else bilinearly. Pairs without a mask are left to `seg_core.evaluation.evaluate.evaluate`.
 
     Args:
         folder: the masks.
@@ -88,7 +88,7 @@ def open_predicted_masks(folder: str | Path, pairs: Sequence[Pair], lesion: str 
             hold several kinds of marks and ``lesion`` names none.
     """
     folder = expanded(folder).absolute()
-    files, orphans = _match(folder, list_images(folder), pairs)
+    files, orphans, notes = _match(folder, list_masks(folder), pairs)
     scaled, unreadable = [], []
     for pair in (pair for pair in pairs if pair.id in files):
         file = files[pair.id]
@@ -100,7 +100,6 @@ def open_predicted_masks(folder: str | Path, pairs: Sequence[Pair], lesion: str 
             unreadable.append(str(error))
     if unreadable:
         raise InputError(" ".join(unreadable[:5]))
-    notes = []
     if orphans:
         notes.append(
             f"Masks in {folder.name} that belong to none of the photographs, {len(orphans)}, are left out: {some_of(orphans)}."
@@ -116,13 +115,16 @@ def open_predicted_masks(folder: str | Path, pairs: Sequence[Pair], lesion: str 
     return MaskFolder(folder, files, masks, tuple(notes))
 
 
-def _match(folder: Path, found: Sequence[Path], pairs: Sequence[Pair]) -> tuple[dict[str, Path], list[str]]:
-    """Return the masks by the id of their photograph, and the names of those that belong to none."""
+def _match(folder: Path, found: Sequence[Path], pairs: Sequence[Pair]) -> tuple[dict[str, Path], list[str], list[str]]:
+    """Return the masks by the id of their photograph, the names of those that belong to none, and how they were matched."""
     ids = {pair.id for pair in pairs}
+    id_of = {file: _id_of(legible(file.stem), ids) for file in found}
+    rest = {file: ("", legible(file.stem)) for file, id in id_of.items() if id is None}
+    matching = match_names({("", id) for id in ids - {*id_of.values()}}, dict.fromkeys(rest.values()), join=False)
     files: dict[str, Path] = {}
     orphans, double = [], []
     for file in found:
-        id = _id_of(legible(file.stem), ids)
+        id = id_of[file] or matching.photo_of.get(("", legible(file.stem)), ("", None))[1]
         if id is None:
             orphans.append(file.name)
         elif id in files:
@@ -134,7 +136,7 @@ def _match(folder: Path, found: Sequence[Path], pairs: Sequence[Pair]) -> tuple[
     if not files and pairs:
         names = f"{pairs[0].id}.png or {pairs[0].id}_mask.png"
         raise InputError(f"{folder} holds no mask of the {len(pairs)} photographs; name masks as photographs, such as {names}.")
-    return files, orphans
+    return files, orphans, matching.notes
 
 
 def _id_of(stem: str, ids: Collection[str]) -> str | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from contextlib import closing
 from typing import Any
 
@@ -19,12 +20,12 @@ class DataChanged(InputError):
     """The files of a training are no longer those that it began with."""
 
 
-def contents(split: Split) -> Contents:
-    """Read the contents of all pairs of a training; those of a file that cannot be read are empty."""
+def contents(split: Split, photo_bytes: Mapping[Pair, int]) -> Contents:
+    """Read the masks of all pairs of a training; the digest of one that cannot be read is empty."""
     read: Contents = {}
     for side, pairs in (("train", split.train), ("val", split.val)):
-        with closing(ordered_map(_content, pairs)) as found:
-            read[side] = {pair.id: content for pair, content in zip(pairs, found, strict=True)}
+        with closing(ordered_map(_digest, pairs)) as digests:
+            read[side] = {pair.id: [photo_bytes[pair], digest] for pair, digest in zip(pairs, digests, strict=True)}
     return read
 
 
@@ -53,11 +54,11 @@ def _change(ids: list[str], one: str, several: str) -> str:
     return f"{len(ids):,} {one if len(ids) == 1 else several} ({some_of(ids)})" if ids else ""
 
 
-def _content(pair: Pair) -> list[Any]:
+def _digest(pair: Pair) -> str:
     digest = hashlib.sha256()
     try:
         for mask in pair.masks:
             digest.update(mask.read_bytes())
-        return [pair.image.stat().st_size, digest.hexdigest()[:16]]
     except OSError:
-        return [0, ""]
+        return ""
+    return digest.hexdigest()[:16]

@@ -78,10 +78,10 @@ def prepare(
         split = dataset.split(config.split_spec)
     except InputError as error:
         raise InputError(f"{error} {describe(errors)}".strip()) from None
-    read = contents(split)
+    facts = pair_facts(dataset.pairs)
+    read = contents(split, dict(zip(dataset.pairs, facts[:, 0].tolist(), strict=True)))
     if before:
         require_same(before, read)
-    facts = pair_facts(dataset.pairs)
     cached = _open_cache(dataset, config, facts)
     train, val = cached.select(split.train), cached.select(split.val)
     notes = dataset.notes + notes_on(problems) + list(filter(None, [dataset.note_on_groups(config.split_spec)]))

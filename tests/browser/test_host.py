@@ -8,6 +8,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from pages.shared.theme import DARK, LIGHT
+from seg_core.common.home import PROJECT
 from seg_core.common.versions import VERSION
 from seg_core.config import Config
 from seg_core.runs.store import RunStore
@@ -67,6 +68,16 @@ def test_the_first_page_leads_on(app_server: AppProcess, page: Page, name: str, 
     page.get_by_test_id("stMain").get_by_role("link", name=name).click()
     expect(page).to_have_url(re.compile(f"^{app_server.url}/{address}"))
     expect(page.get_by_role("heading", name="Predict" if address == "predict" else name, exact=True)).to_be_visible()
+
+
+def test_the_predictor_says_nothing_on_the_console(app_server: AppProcess, page: Page) -> None:
+    said: list[str] = []
+    page.on("console", lambda message: said.append(message.text) if message.location["url"].find("/predictor/") > 0 else None)
+    page.goto(f"{app_server.url}/predict")
+    widget = page.frame_locator("iframe")
+    widget.locator("#photographs input[type=file]").set_input_files(PROJECT / "pages" / "examples" / "hairs.jpg")
+    expect(widget.get_by_text("Lesion area").first).to_be_visible(timeout=90_000)
+    assert [text for text in said if "Method not implemented" in text] == []
 
 
 def test_documents_are_read_inside_the_app(app_server: AppProcess, page: Page) -> None:

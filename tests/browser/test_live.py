@@ -141,6 +141,9 @@ def test_a_page_is_not_drawn_anew_on_top_of_a_click(page: Page, app_server: AppP
     expect(delete).to_have_count(0)
     page.evaluate("() => clearInterval(window.clicking)")
     expect(delete).to_be_visible()
+    assert delete.evaluate("(button) => { button.click(); return button.dataset.pressed; }") == "yes"
+    expect(page.get_by_role("dialog")).to_be_visible()
+    expect(page.locator("[data-pressed]")).to_have_count(0)
 
 
 def test_predict_looks_for_checkpoints_in_the_tab_that_is_seen(page: Page, app_server: AppProcess) -> None:
@@ -303,6 +306,35 @@ def test_a_press_shows_before_the_app_has_answered(
     expect(page.locator(".run-list").get_by_role("alert")).to_have_text("It cannot be resumed now.")
     expect(row.locator(".run-status")).to_have_text("stopped")
     problems[:] = [each for each in problems if "409" not in each]
+
+
+def test_what_is_chosen_is_in_view_and_a_run_that_is_gone_leaves_no_trace(
+    page: Page, app_server: AppProcess, store: RunStore, run_id: int
+) -> None:
+    for number in range(12):
+        store.queue.stop(store.queue.add(f"later {number}", CONFIG, "sample", foreground=True).id)
+    store.progress.finish(run_id, "stopped")
+    newest = store.list_runs()[0].id
+    page.set_viewport_size({"width": 1024, "height": 900})
+    page.goto(f"{app_server.url}/monitor?run={run_id}&run={newest}")
+
+    def shows(row: int) -> bool:
+        script = """(start) => {
+          const list = document.querySelector(".run-rows")?.getBoundingClientRect();
+          const name = [...document.querySelectorAll(".run-name")].find((one) => one.textContent.startsWith(start));
+          const box = name?.getBoundingClientRect();
+          return Boolean(box && box.top >= list.top && box.bottom <= list.bottom);
+        }"""
+        return bool(page.evaluate(script, f"#{row} "))
+
+    wait_until(lambda: shows(run_id), what="the first chosen row is in view")
+    assert not shows(newest)
+    page.get_by_role("group", name="Chosen").get_by_role("button", name=f"#{newest} ").click()
+    wait_until(lambda: shows(newest), what="the other row is in view")
+
+    page.goto(f"{app_server.url}/monitor?run=999")
+    expect(page.get_by_text("There is no run 999")).to_be_visible()
+    page.wait_for_url("**/monitor")
 
 
 def test_every_batch_is_shown_when_asked_for(page: Page, app_server: AppProcess, store: RunStore, run_id: int) -> None:

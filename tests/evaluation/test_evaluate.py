@@ -163,7 +163,7 @@ def test_the_thresholds_are_the_hundredths_and_the_models_own(evaluation: Evalua
     assert evaluation.thresholds.tolist() == sorted([*HUNDREDTHS, 1 / 3])
     assert evaluation.model_threshold == 1 / 3
     assert evaluation.means == evaluation.means_at(1 / 3) == evaluation.means_at()
-    own_is_one_of_them = evaluate(Stub({"a": PROBABILITY}, threshold=0.7), write(tmp_path, {"a": mask(TRUTH)}))
+    own_is_one_of_them = evaluate(Stub({"a": PROBABILITY}, threshold=0.7), write(tmp_path / "one", {"a": mask(TRUTH)}))
     assert own_is_one_of_them.thresholds.tolist() == HUNDREDTHS
 
 

@@ -206,6 +206,17 @@ def test_a_malformed_authorization_is_401(header: str) -> None:
     assert ask(guard(), "/api/runs", headers={"authorization": header}).status_code == 401
 
 
+def test_a_proxy_that_does_not_pass_on_the_host_is_named_once(caplog: pytest.LogCaptureFixture) -> None:
+    app = guard("")
+    for _ in range(2):
+        open_socket(app, host="127.0.0.1:8501", origin="http://127.0.0.1:8080")
+    (message,) = caplog.messages
+    assert message == (
+        "A page at 'http://127.0.0.1:8080' was refused, since its requests arrive for '127.0.0.1:8501'. If that is a reverse "
+        "proxy of yours, let it pass on the header Host; the README shows how."
+    )
+
+
 @pytest.mark.parametrize(
     "target",
     ["//evil.example", "https://evil.example", "/\\evil.example", "/\t/evil.example", "/a\r\nSet-Cookie: x=1", "", "monitor"],

@@ -88,6 +88,28 @@ def test_masks_are_found_by_name(names: tuple[str, ...], folder: Path, pairs: li
     assert evaluate(masks, pairs).means["iou"] == 3 / 4
 
 
+@pytest.mark.parametrize(
+    ("name", "left_out"), [("seg-{}.png", "`seg-`"), ("{}.jpg.png", "`.jpg`"), ("out_{}_x.png", "`out_` and `_x`")]
+)
+def test_a_common_prefix_or_suffix_of_the_masks_is_found_and_told(
+    name: str, left_out: str, folder: Path, pairs: list[Pair]
+) -> None:
+    for id in (A, B, C):
+        Image.fromarray(half()).save(folder / name.format(id))
+    Image.fromarray(half()).save(folder / f"{A}_7.png")  # of a photograph that is not scored
+    masks = open_predicted_masks(folder, pairs)
+    assert {id: file.name for id, file in masks.files.items()} == {id: name.format(id) for id in (A, B, C)}
+    assert masks.notes[0] == f"Matched by name: masks without {left_out}."
+    assert masks.notes[1].endswith(f"are left out: {A}_7.png.")
+
+
+def test_masks_in_a_folder_below_are_found(folder: Path, pairs: list[Pair]) -> None:
+    (folder / "submission").mkdir()
+    for id in (A, B, C):
+        Image.fromarray(half()).save(folder / "submission" / f"{id}.png")
+    assert score(folder, pairs).means["iou"] == 3 / 4
+
+
 def test_a_photograph_whose_name_ends_like_a_masks_keeps_its_mask(tmp_path: Path, folder: Path) -> None:
     for name in ("a.png", "a_mask.png"):
         for place in ("images", "masks"):
