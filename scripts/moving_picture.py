@@ -97,7 +97,7 @@ def comparison(page: Page, film: Film) -> None:
     evaluate = page.get_by_role("button", name="Evaluate ")
     evaluate.click()
     result = page.get_by_role("heading", name="Result", exact=True)
-    result.wait_for()
+    page.get_by_text("statistically significant").first.wait_for()  # once both models are scored
     page.locator(".js-plotly-plot .main-svg:visible").first.wait_for()
     page.wait_for_function(AT_REST)
     result.evaluate("node => node.scrollIntoView()")
