@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import gradio as gr
 
@@ -12,6 +12,8 @@ Values = Mapping[Any, Any]
 """Values of some components as the page sends them, by component."""
 Update = dict[Any, Any]
 """New values or settings of some components, by component."""
+HIDDEN: Literal["hidden"] = "hidden"
+"""Out of sight, but there: a picture that Gradio has yet to make loses values that come while it does so."""
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from typing import Any
 import gradio as gr
 
 from pages.predictor import markup
-from pages.predictor.components import Components, Side
+from pages.predictor.components import HIDDEN, Components, Side
 from pages.predictor.controls import SCALE_UNITS, VIEWS, Controls, ModelControls
 from pages.predictor.files import KEEP
 from pages.predictor.photo import Photo
@@ -101,7 +101,7 @@ def _side(place: int, ordinal: str) -> Side:
             alt_text=f"The photograph with the mask of the {ordinal} model",
             show_label=False,
             interactive=False,
-            visible=False,
+            visible=HIDDEN,
             buttons=["fullscreen", "download"],
             elem_id=f"picture-{number}",
         )

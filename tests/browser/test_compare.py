@@ -129,7 +129,7 @@ def test_file_names_that_are_no_text_are_shown(page: Page, app_server: AppProces
         file.rename(file.with_stem("odd\udcff"))
     shutil.copy(data / "train" / "masks" / "ISIC_0000000.png", data / "train" / "masks" / "lonely\udcff.png")
     page.goto(f"{app_server.url}/data?data={data}")
-    expect(page.get_by_text("1 × orphan mask")).to_be_visible(timeout=SLOW)
+    expect(page.get_by_text("1 mask belongs to no photograph")).to_be_visible(timeout=SLOW)
     expect(page.get_by_role("group", name="Photographs with their masks")).to_contain_text("odd?")
     expect(page.get_by_role("heading", name="Augmentation")).to_be_visible()  # the page goes on to its end
 
@@ -150,11 +150,11 @@ def test_what_is_open_stays_open_when_another_model_comes(page: Page, app_server
     expect(page.locator(".answer")).to_contain_text("reaches a mean IoU of")
     page.get_by_role("radio", name="Highest IoU").click()
     page.get_by_text("Models and masks from elsewhere").click()
-    page.locator("input[type=file]").set_input_files(SHIPPED_CHECKPOINTS / "frozen-decoder-report.safetensors")
+    page.get_by_role("region", name="Model files").locator("input").set_input_files(SHIPPED_CHECKPOINTS / "frozen-decoder-report.safetensors")
     page.get_by_role("button", name="Evaluate 1 model").click()
     expect(page.get_by_role("heading", name="Differences")).to_be_visible(timeout=SLOW)
     expect(page.get_by_test_id("stDataFrame")).to_be_visible()
-    expect(page.locator("input[type=file]")).to_have_count(1)  # what is elsewhere is still open
+    expect(page.locator("input[type=file]")).to_have_count(2)  # what is elsewhere is still open
     expect(page.get_by_role("radio", name="Largest difference")).to_be_visible()
     expect(page.get_by_role("radio", name="Highest IoU")).to_be_checked()  # the order stays
 
@@ -172,7 +172,7 @@ def test_an_uploaded_model_is_compared_and_what_is_none_is_refused(page: Page, a
     page.get_by_text("Models and masks from elsewhere").click(timeout=SLOW)
     wrong = tmp_path / "notes.safetensors"
     wrong.write_text("some words", encoding="utf-8")
-    page.locator("input[type=file]").set_input_files([wrong, SHIPPED_CHECKPOINTS / "frozen-decoder-report.safetensors"])
+    page.get_by_role("region", name="Model files").locator("input").set_input_files([wrong, SHIPPED_CHECKPOINTS / "frozen-decoder-report.safetensors"])
     expect(page.get_by_text("notes.safetensors is no checkpoint of LesionLab")).to_be_visible()
     page.get_by_role("button", name="Evaluate 2 models on 2 photographs").click()
     table = page.get_by_role("region", name="Mean scores of each model")

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import gradio as gr
 
 from pages.predictor import markup, table
-from pages.predictor.components import Components, Update, Values
+from pages.predictor.components import HIDDEN, Components, Update, Values
 from pages.predictor.controls import Controls
 from pages.predictor.files import write_picture
 from pages.predictor.photo import Photo, jpeg
@@ -63,10 +63,10 @@ class Display:
     def nothing(self, session: Session) -> Update:
         """Hide what needs a photograph."""
         parts = self.components
-        sides = [place for side in parts.sides for place in (side.picture, side.tools)]
-        places = [parts.strip_box, parts.both, parts.drawing, parts.rows_box, *sides]
+        places = [parts.strip_box, parts.both, parts.drawing, parts.rows_box, *(side.tools for side in parts.sides)]
+        pictures: Update = {side.picture: gr.update(visible=HIDDEN) for side in parts.sides}
         empty: Update = dict.fromkeys([parts.strip, *(side.measures for side in parts.sides)], "")
-        return {parts.session: session} | empty | dict.fromkeys(places, gr.update(visible=False))
+        return {parts.session: session} | empty | pictures | dict.fromkeys(places, gr.update(visible=False))
 
     def _frame(self, session: Session, controls: Controls) -> Update:
         """Updates of everything but pictures and measures: the visible components."""
@@ -82,7 +82,7 @@ class Display:
             parts.rows: self._rows(session),
             one.picture: gr.update(visible=True),  # without any model it holds the bare photograph
             one.tools: gr.update(visible=bool(models)),
-            two.picture: gr.update(visible=len(models) > 1),
+            two.picture: gr.update(visible=len(models) > 1 or HIDDEN),
             two.tools: gr.update(visible=len(models) > 1),
         }
         return update if len(models) > 1 else update | {two.measures: ""}
