@@ -17,6 +17,9 @@ from seg_core.errors import InputError
 
 PREFIX = "x-forwarded-prefix"
 """The header in which a proxy names the path. Behind this middleware it holds the path that counts, for Streamlit's pages."""
+GRADIO = "x-gradio-server"
+"""The header by which Gradio knows its own address. Without it, answers that it does not queue leave out the path of its mount.
+Gradio itself makes it https where the proxy says so."""
 _PATH = re.compile(r"(/[\w.~-]+)+", re.ASCII)
 
 
@@ -46,9 +49,11 @@ class BelowPath(ProxyHeadersMiddleware):
             if root and not path.startswith(f"{root}/"):
                 scope |= {"path": root + path, "raw_path": root.encode() + scope["raw_path"]}
             headers = MutableHeaders(scope=scope)
-            del headers[PREFIX], headers["x-forwarded-host"]
+            del headers[PREFIX], headers["x-forwarded-host"], headers[GRADIO]
             if root:
                 headers[PREFIX] = root
+            if scope["path"].startswith(f"{root}/predictor/"):
+                headers[GRADIO] = f"http://{headers.get('host', '')}{root}/predictor"
         await super().__call__(scope, receive, send)  # type: ignore[arg-type]
 
     def forwarded(self, scope: Scope) -> str:

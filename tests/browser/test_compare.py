@@ -9,7 +9,7 @@ from urllib.request import urlopen
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from PIL import Image
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 from seg_core.common.home import SHIPPED_CHECKPOINTS
 from tests.app_process import AppProcess
@@ -140,6 +140,10 @@ def test_file_names_that_are_no_text_are_shown(page: Page, app_server: AppProces
     expect(page.get_by_text("Masks of all photographs")).to_be_visible()
 
 
+def models_file(page: Page) -> Locator:
+    return page.get_by_role("region", name="Model files").locator("input")
+
+
 def test_what_is_open_stays_open_when_another_model_comes(page: Page, app_server: AppProcess, tmp_path: Path) -> None:
     data = make_dataset(tmp_path / "of its own", size=(80, 60), train=4, test=5)
     page.goto(f"{app_server.url}/compare?data={data}&model=fine-tune-report")
@@ -150,7 +154,7 @@ def test_what_is_open_stays_open_when_another_model_comes(page: Page, app_server
     expect(page.locator(".answer")).to_contain_text("reaches a mean IoU of")
     page.get_by_role("radio", name="Highest IoU").click()
     page.get_by_text("Models and masks from elsewhere").click()
-    page.get_by_role("region", name="Model files").locator("input").set_input_files(SHIPPED_CHECKPOINTS / "frozen-decoder-report.safetensors")
+    models_file(page).set_input_files(SHIPPED_CHECKPOINTS / "frozen-decoder-report.safetensors")
     page.get_by_role("button", name="Evaluate 1 model").click()
     expect(page.get_by_role("heading", name="Differences")).to_be_visible(timeout=SLOW)
     expect(page.get_by_test_id("stDataFrame")).to_be_visible()
@@ -172,7 +176,7 @@ def test_an_uploaded_model_is_compared_and_what_is_none_is_refused(page: Page, a
     page.get_by_text("Models and masks from elsewhere").click(timeout=SLOW)
     wrong = tmp_path / "notes.safetensors"
     wrong.write_text("some words", encoding="utf-8")
-    page.get_by_role("region", name="Model files").locator("input").set_input_files([wrong, SHIPPED_CHECKPOINTS / "frozen-decoder-report.safetensors"])
+    models_file(page).set_input_files([wrong, SHIPPED_CHECKPOINTS / "frozen-decoder-report.safetensors"])
     expect(page.get_by_text("notes.safetensors is no checkpoint of LesionLab")).to_be_visible()
     page.get_by_role("button", name="Evaluate 2 models on 2 photographs").click()
     table = page.get_by_role("region", name="Mean scores of each model")

@@ -246,7 +246,9 @@ def test_predict_goes_on_after_a_broken_photograph_and_names_it(checkpoint: Chec
     (tmp_path / "bad.jpg").write_bytes(b"no photograph")
     done = lab("predict", checkpoint.path, tmp_path / "bad.jpg", tmp_path / "good.jpg", "--output", tmp_path / "masks")
     assert done.status == 2
-    assert done.err.splitlines() == ["lesionlab: bad.jpg is not an image that can be read; use JPEG, PNG, TIFF, BMP, WebP or HEIC."]
+    assert done.err.splitlines() == [
+        "lesionlab: bad.jpg is not an image that can be read; use JPEG, PNG, TIFF, BMP, WebP or HEIC."
+    ]
     assert [file.name for file in (tmp_path / "masks").iterdir()] == ["good_mask.png"]
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from collections.abc import Coroutine
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
 
 import httpx
 import pytest
@@ -14,6 +16,14 @@ from starlette.types import Receive, Scope, Send
 from pages.server.access import AccessGuard
 from pages.server.below_path import BelowPath, checked_path
 from seg_core.errors import InputError
+
+T = TypeVar("T")
+
+
+def in_a_loop(work: Coroutine[Any, Any, T]) -> T:
+    """Run a coroutine in a thread of its own: the browser of other tests has a loop in this one."""
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(asyncio.run, work).result()
 
 
 async def mirror(scope: Scope, receive: Receive, send: Send) -> None:
@@ -36,7 +46,7 @@ def ask(path: str, root_path: str = "", client: str = "127.0.0.1", **headers: st
         async with httpx.AsyncClient(transport=transport, base_url="http://example.org:8501") as visitor:
             return await visitor.get(path, headers={name.replace("_", "-"): value for name, value in headers.items()})
 
-    answer = asyncio.run(send())
+    answer = in_a_loop(send())
     return {"location": answer.headers["location"]} if answer.is_redirect else dict(answer.json())
 
 
@@ -94,7 +104,7 @@ def test_signing_in_stays_below_the_path() -> None:
             away = await visitor.post("/lab/sign-in", data=fields | {"next": "/elsewhere"})
             return [asked, form, entered, away, await visitor.get("/sign-out")]
 
-    asked, form, entered, away, left = asyncio.run(visit())
+    asked, form, entered, away, left = in_a_loop(visit())
     assert asked.headers["location"] == "/lab/sign-in?next=/lab/monitor%3Frun%3D3"
     assert 'action="/lab/sign-in"' in form.text
     assert 'value="/lab/monitor?run=3"' in form.text
