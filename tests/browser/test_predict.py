@@ -152,7 +152,12 @@ def test_a_model_of_another_program_is_added_and_predicts(page: Page, app: AppPr
     expect(page.get_by_text("It takes colour photographs of 64 × 64 and gives one class.")).to_be_visible()
     expect(page.get_by_test_id("stApp")).to_have_attribute("data-test-script-state", "notRunning")
     colours, option = page.get_by_role("combobox").first, page.get_by_role("option", name="0 to 1", exact=True)
-    wait_until(lambda: colours.press("ArrowDown") or option.count(), what="the list is open, also if the page was being drawn")
+
+    def opened() -> int:  # pressed again where the page was being drawn
+        colours.press("ArrowDown")
+        return option.count()
+
+    wait_until(opened, what="the list of colours is open")
     option.click()
     page.get_by_role("button", name="Add this model").click()
     expect(page.get_by_text("dark-is-lesion is now among the models")).to_be_visible()
