@@ -36,6 +36,7 @@ async def mirror(scope: Scope, receive: Receive, send: Send) -> None:
         "prefix": request.headers.get("x-forwarded-prefix"),
         "host": request.headers.get("x-forwarded-host"),
         "client": scope["client"][0],
+        "gradio": request.headers.get("x-gradio-server"),
     }
     await JSONResponse(seen)(scope, receive, send)
 
@@ -69,6 +70,19 @@ def test_the_path_is_whole_whatever_the_proxy_passes_on(path: str, root_path: st
     assert (told["root"], told["path"]) == seen
     assert told["url"] == f"http://example.org:8501{seen[1]}"
     assert (told["prefix"] or "") == seen[0], "pages read the path that counts from this header"
+
+
+@pytest.mark.parametrize(
+    ("path", "root_path", "told"),
+    [
+        ("/predictor/gradio_api/run/predict", "", "http://example.org:8501/predictor"),
+        ("/predictor/gradio_api/run/predict", "/lab", "http://example.org:8501/lab/predictor"),  # cut off by the proxy
+        ("/lab/predictor/gradio_api/run/predict", "/lab", "http://example.org:8501/lab/predictor"),  # passed on
+        ("/api/runs", "", None),
+    ],
+)
+def test_gradio_is_told_its_own_address_and_by_the_app_alone(path: str, root_path: str, told: str | None) -> None:
+    assert ask(path, root_path, x_gradio_server="http://evil.example")["gradio"] == told
 
 
 def test_only_a_proxy_of_this_machine_is_believed() -> None:
