@@ -91,15 +91,24 @@ def test_the_result_is_on_the_first_screen(page: Page, app: AppProcess, tmp_path
     expect(widget.locator("#picture-2")).to_have_css("clip-path", re.compile(r"20%"))
     left = "(part) => part.getBoundingClientRect().left"
     assert widget.locator("#picture-1").evaluate(left) == widget.locator("#picture-2").evaluate(left)
+
+    widget.get_by_label("Scale, for areas in mm²").fill("0.1")
+    expect(widget.locator("#measures-1")).to_contain_text("mm²")
+
+
+def test_a_model_alone_has_the_whole_breadth(page: Page, app: AppProcess, tmp_path: Path) -> None:
+    page.goto(f"{app.url}/predict")
+    widget = page.frame_locator("iframe")
+    expect(widget.locator("#model-2 input")).to_have_value(re.compile("Model 1"))
+    give(page, photographs(tmp_path, 1, width=135))
+    widget.get_by_label("Wipe", exact=True).check()
+    expect(widget.locator("#wipe")).to_be_visible()
     widget.locator("#model-2 input").click()
     widget.get_by_role("option", name="No second model").click()
     expect(widget.locator("#picture-2")).to_be_hidden()
     expect(widget.locator("#wipe")).to_be_hidden()
     breadth = "(part) => part.offsetWidth / part.parentElement.parentElement.offsetWidth"
     assert widget.locator("#picture-1").evaluate(breadth) > 0.9, "a picture that is alone has the whole breadth"
-
-    widget.get_by_label("Scale, for areas in mm²").fill("0.1")
-    expect(widget.locator("#measures-1")).to_contain_text("mm²")
 
 
 def test_twenty_photographs(page: Page, app: AppProcess, tmp_path: Path) -> None:
