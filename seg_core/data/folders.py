@@ -61,6 +61,11 @@ class Pair:
         """The number or colour that the user named as the lesion; empty if the masks say it themselves."""
         return (self.rule.lesion if self.rule else None) or ""
 
+    @property
+    def mask_names(self) -> str:
+        """Its mask files, and what is the lesion in them, as text for keys of what is computed from them."""
+        return " ".join([*map(str, self.masks), self.lesion])
+
     def to_json(self) -> dict[str, Any]:
         """Return plain values, from which `from_json` makes it again. They hold the rule by which its masks are read."""
         rule = self.rule.rule.to_json() if self.rule else None

@@ -10,7 +10,6 @@ from seg_core.common.versions import VERSION
 from seg_core.config import SplitSpec
 from seg_core.data.dataset import Dataset, SplitChoice, open_dataset
 from seg_core.data.fingerprint import digest
-from seg_core.data.folders import Pair
 from seg_core.data.scan.dataset_scan import SCAN_VERSION, Scan
 from seg_core.data.scan.duplicates import AGREEMENT, CORRELATION, Duplicate, Photograph
 from seg_core.data.source import SAMPLE, clean_source
@@ -32,13 +31,9 @@ def scan_request(dataset: Dataset) -> Request:
     """
     lines = [f"{SCAN_VERSION} {CORRELATION} {AGREEMENT}"]
     for pair, (photo, photo_time, mask, mask_time) in zip(dataset.pairs, dataset.facts.tolist(), strict=True):
-        lines += f"{pair.image} {photo} {photo_time}", f"{_paths(pair)} {mask} {mask_time}"
+        lines += f"{pair.image} {photo} {photo_time}", f"{pair.mask_names} {mask} {mask_time}"
     lines += (f"{file} {facts}" for file, facts in zip(dataset.unpaired_files, dataset.unpaired_facts, strict=True))
     return Request("scan", digest(lines, KEY_DIGITS), {"sources": list(dataset.sources)})
-
-
-def _paths(pair: Pair) -> str:
-    return " ".join([*map(str, pair.masks), pair.lesion])
 
 
 def load_scan(folder: Path) -> tuple[Scan, list[Duplicate]]:
@@ -73,7 +68,7 @@ def evaluation_request(model: Path, split: SplitChoice, *, tta: bool = False, co
     if content is None:
         content = mask_folder_digest(model) if model.is_dir() else checkpoint_digest(model)
     # The result names the photographs by their paths, so the same data in another place has another result.
-    places = (f"{pair.image} {_paths(pair)}" for pair in split.pairs)
+    places = (f"{pair.image} {pair.mask_names}" for pair in split.pairs)
     tta = tta and not model.is_dir()
     of_files = evaluation_key(content, split.pairs, split.dataset.facts_of(split.pairs))
     key = digest([of_files, *(["tta"] if tta else []), *places], KEY_DIGITS)

@@ -92,6 +92,17 @@ def test_copies_are_looked_for_once_and_a_scan_keeps_them_too(tmp_path: Path, de
     assert len(decoded) == 10
 
 
+def test_copies_are_looked_for_again_when_the_lesion_is_named(tmp_path: Path) -> None:
+    folder = paintings(tmp_path, train=4)
+    copy_of(folder, 1, "again")
+    for file in (folder / "train" / "masks").iterdir():  # three classes: until one is named, no pair can be used
+        mask = np.array(Image.open(file)) // 255
+        mask[:16] = 2
+        Image.fromarray(mask).save(file)
+    assert open_dataset(folder).copies == []
+    assert open_dataset(folder, lesion=1).copies == [["ISIC_0000001", "again"]]
+
+
 def test_of_very_many_photographs_only_the_same_files_are_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(copies, "MOST_COMPARED", 4)
     folder = make_dataset(tmp_path, train=4)

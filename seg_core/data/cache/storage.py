@@ -103,7 +103,7 @@ def cache_key(pairs: list[Pair], size: int, facts: np.ndarray) -> str:
     """Return the name of the folder for these pairs at this size: 24 hex digits, which differ when a file changes."""
     digest = hashlib.sha256(f"{CACHE_VERSION} {size}".encode())
     for pair in pairs:
-        digest.update("\n".join(["", *map(str, (pair.image, *pair.masks, pair.lesion))]).encode(errors="surrogateescape"))
+        digest.update(f"\n{pair.image}\n{pair.mask_names}".encode(errors="surrogateescape"))
     digest.update(facts.astype("<i8").tobytes())
     return digest.hexdigest()[:24]
 

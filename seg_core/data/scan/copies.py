@@ -76,7 +76,7 @@ def are_copies_known(dataset: Dataset) -> bool:
 
 def _place(dataset: Dataset) -> Path:
     facts = dataset.facts_of(dataset.trainable).tolist()
-    lines = [f"{pair.image} {pair.mask} {row}" for pair, row in zip(dataset.trainable, facts, strict=True)]
+    lines = [f"{pair.image} {pair.mask_names} {row}" for pair, row in zip(dataset.trainable, facts, strict=True)]
     key = digest([f"{SCAN_VERSION} {CORRELATION} {AGREEMENT} {MOST_COMPARED}", *lines], 24)
     return home() / "cache" / "copies" / f"{key}.json"
 
