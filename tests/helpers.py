@@ -15,6 +15,9 @@ from PIL import Image
 
 from seg_core.config import Config
 from seg_core.data.folders import Pair, list_folder
+from seg_core.data.masks.decide import Census, decide
+from seg_core.data.masks.folder import put_together
+from seg_core.data.masks.pixels import read_pixels
 
 T = TypeVar("T")
 
@@ -62,6 +65,13 @@ def write_pair(photo: Path, mask: Path, size: tuple[int, int] = (64, 64), seed: 
         path.parent.mkdir(parents=True, exist_ok=True)
     Image.fromarray(pixels).save(photo, quality=95)
     Image.fromarray(truth.astype(np.uint8) * 255).save(mask)
+
+
+def read_mask(source: Path | bytes, name: str = "") -> tuple[np.ndarray, bool]:
+    """Read a mask as the only one of its folder: (H, W) bool, and True if values between background and lesion were cut."""
+    pixels = read_pixels(source, name or (source.name if isinstance(source, Path) else "The mask"))
+    rule = decide(put_together([Census.of(pixels)], pixels.name, complete=True), None, probabilities=False)
+    return rule.mask(pixels), rule.is_cut(pixels)
 
 
 def find_pairs(folder: Path) -> list[Pair]:

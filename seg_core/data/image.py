@@ -9,9 +9,6 @@ import numpy as np
 from PIL import Image
 
 from seg_core.data.image_file import SIDEWAYS, decoding, load, open_image, orientation, turned
-from seg_core.data.masks.decide import Census, decide
-from seg_core.data.masks.folder import put_together
-from seg_core.data.masks.pixels import read_pixels
 from seg_core.data.masks.rule import MASK_CUT
 from seg_core.errors import InputError
 
@@ -60,19 +57,6 @@ def read_reduced(source: Source, side: int, name: str = "") -> tuple[Image.Image
         loaded = load(image, name, side)
         size = (height, width) if orientation(loaded) in SIDEWAYS else (width, height)
         return _decode(loaded, name), size
-
-
-def read_mask(source: Path | bytes, name: str = "") -> tuple[np.ndarray, bool]:
-    """Read a mask by itself as booleans (H, W), and True if it held values between background and lesion, which are cut.
-
-    The masks of a dataset are read by `seg_core.data.masks.truth.read_truth`, which knows those beside them.
-
-    Raises:
-        InputError: as `read_image`, and if the values do not say where the lesion is.
-    """
-    pixels = read_pixels(source, name or (source.name if isinstance(source, Path) else "The mask"))
-    rule = decide(put_together([Census.of(pixels)], pixels.name, complete=True), None, probabilities=False)
-    return rule.mask(pixels), rule.is_cut(pixels)
 
 
 def scaled(photo: Image.Image, size: tuple[int, int]) -> Image.Image:

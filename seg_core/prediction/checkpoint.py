@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -13,11 +12,10 @@ import numpy as np
 
 from seg_core.common.home import expanded
 from seg_core.config import Config
-from seg_core.data.folders import Pair
 from seg_core.data.image import Source, read_reduced, scaled
 from seg_core.prediction.checkpoint_file import damage_named, read_metadata, read_tensors
 from seg_core.prediction.metadata import CheckpointMetadata, checkpoint_label
-from seg_core.prediction.predictor import Prediction
+from seg_core.prediction.predictor import Prediction, PredictsAnyPhotograph
 from seg_core.prediction.symmetry import canonical_probabilities, mean_over_symmetries
 
 if TYPE_CHECKING:
@@ -26,7 +24,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Checkpoint:
+class Checkpoint(PredictsAnyPhotograph):
     """A trained model, ready to predict on the CPU. Make it with `load_checkpoint`."""
 
     path: Path
@@ -49,19 +47,6 @@ class Checkpoint:
     def threshold(self) -> float:
         """The probability from which it calls a pixel lesion."""
         return self.config.threshold
-
-    @property
-    def notes(self) -> tuple[str, ...]:
-        """No notes: it predicts every photograph as it is."""
-        return ()
-
-    def missing(self, pairs: Sequence[Pair]) -> list[str]:
-        """Return no ids: it can predict every photograph."""
-        return []
-
-    def predict_pair(self, pair: Pair) -> Prediction:
-        """Predict the photograph of a pair."""
-        return self.predict(pair.image)
 
     def predict(self, image: Source, name: str = "") -> Prediction:
         """Predict the lesion of one photograph of any size and kind (see `seg_core.data.image.read_image`).

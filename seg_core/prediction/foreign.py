@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,12 +12,11 @@ from PIL import Image
 
 from seg_core.common.atomic_file import atomic_file
 from seg_core.common.home import expanded
-from seg_core.data.folders import Pair
 from seg_core.data.image import MEAN, STD, Source, read_reduced, scaled
 from seg_core.errors import InputError
 from seg_core.prediction.checkpoint import Checkpoint, load_checkpoint
 from seg_core.prediction.foreign_file import ForeignFacts, ForeignSettings, read_foreign, with_settings
-from seg_core.prediction.predictor import Prediction
+from seg_core.prediction.predictor import Prediction, PredictsAnyPhotograph
 from seg_core.prediction.symmetry import mean_over_symmetries
 
 SUFFIX = ".onnx"
@@ -25,7 +24,7 @@ _QUESTIONS = {"size": "of what size it takes photographs", "scaling": "how colou
 
 
 @dataclass(frozen=True)
-class ForeignModel:
+class ForeignModel(PredictsAnyPhotograph):
     """A model of another program, a `seg_core.prediction.predictor.Predictor`. Make it with `load_foreign`."""
 
     path: Path
@@ -45,19 +44,6 @@ class ForeignModel:
     def threshold(self) -> float:
         """The probability from which it calls a pixel lesion."""
         return self.settings.threshold
-
-    @property
-    def notes(self) -> tuple[str, ...]:
-        """No notes: it predicts every photograph as it is."""
-        return ()
-
-    def missing(self, pairs: Sequence[Pair]) -> list[str]:
-        """Return no ids: it can predict every photograph."""
-        return []
-
-    def predict_pair(self, pair: Pair) -> Prediction:
-        """Predict the photograph of a pair."""
-        return self.predict(pair.image)
 
     def predict(self, image: Source, name: str = "") -> Prediction:
         """Predict the lesion of one photograph of any size and kind (see `seg_core.data.image.read_image`).

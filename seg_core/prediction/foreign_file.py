@@ -181,7 +181,7 @@ def _of_output(model: onnx.ModelProto, content: bytes, facts: ForeignFacts, name
 
 
 def _tried(content: bytes, facts: ForeignFacts, name: str) -> list[np.ndarray]:
-    from seg_core.prediction.engine import compiled
+    from seg_core.prediction.engine import Session
 
     sides = (facts.settings.height, facts.settings.width)
     shape = (1, *sides, facts.channels) if facts.channels_last else (1, facts.channels, *sides)
@@ -189,7 +189,7 @@ def _tried(content: bytes, facts: ForeignFacts, name: str) -> list[np.ndarray]:
     if facts.dtype == "uint8":
         noise = np.clip(128 + 64 * noise, 0, 255)
     try:
-        return list(compiled(content).create_infer_request().infer([noise.astype(facts.dtype)], share_outputs=False).values())
+        return Session(content)(noise.astype(facts.dtype))
     except RuntimeError as error:
         reason = str(error).strip().splitlines()[-1][:120]
         raise InputError(f"{name} cannot be run ({reason}); export the model again, with opset 18 or less.") from None

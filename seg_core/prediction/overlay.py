@@ -83,7 +83,7 @@ def line_width(size: tuple[int, int]) -> int:
 
 def _is_dark(colour: str) -> bool:
     red, green, blue = ImageColor.getrgb(colour)[:3]
-    return 0.2126 * red + 0.7152 * green + 0.0722 * blue < 192  # all colours of runs are; truth is white
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue < 140  # as in pages/live/drawing.js
 
 
 def _stencil(mask: np.ndarray, strength: int) -> Image.Image:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -10,6 +11,7 @@ import numpy as np
 from PIL import Image
 
 from seg_core.data.folders import Pair
+from seg_core.data.image import Source
 
 
 @dataclass(frozen=True)
@@ -71,3 +73,22 @@ class Predictor(Protocol):
         Raises:
             InputError: if a file cannot be read.
         """
+
+
+class PredictsAnyPhotograph(ABC):
+    """The part of a `Predictor` that is the same for all models: they have a mask for every photograph."""
+
+    notes: tuple[str, ...] = ()
+    """No notes: it predicts every photograph as it is."""
+
+    def missing(self, pairs: Sequence[Pair]) -> list[str]:
+        """Return no ids."""
+        return []
+
+    @abstractmethod
+    def predict(self, image: Source, name: str = "") -> Prediction:
+        """Predict the lesion of one photograph of any size and kind (see `seg_core.data.image.read_image`)."""
+
+    def predict_pair(self, pair: Pair) -> Prediction:
+        """Predict the photograph of a pair."""
+        return self.predict(pair.image)

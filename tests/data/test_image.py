@@ -14,8 +14,9 @@ import pytest
 from PIL import Image
 
 from seg_core.data import image_file
-from seg_core.data.image import read_image, read_mask, read_reduced, scaled_mask, write_mask
+from seg_core.data.image import read_image, read_reduced, scaled_mask, write_mask
 from seg_core.errors import InputError, PassingError
+from tests.helpers import read_mask
 
 # Six pixels, all different, higher than wide: no flip or turn leaves them as they are.
 UPRIGHT = np.array([[[10, 0, 0], [0, 20, 0]], [[0, 0, 30], [40, 40, 0]], [[0, 50, 50], [60, 0, 60]]], np.uint8)

@@ -20,7 +20,6 @@ from torchmetrics.functional.classification import binary_calibration_error
 from seg_core import metrics
 from seg_core.common.parallel import MOST_WORKERS
 from seg_core.data.folders import Pair
-from seg_core.data.image import read_mask
 from seg_core.errors import InputError
 from seg_core.evaluation import evaluate as evaluation_module
 from seg_core.evaluation.evaluate import count, evaluate
@@ -30,7 +29,7 @@ from seg_core.prediction.checkpoint import Checkpoint, load_checkpoint
 from seg_core.prediction.checkpoint_file import save_checkpoint
 from seg_core.prediction.predictor import Prediction
 from tests.evaluation.stub import HUNDREDTHS, PROBABILITY, TRUTH, Stub, mask, write
-from tests.helpers import find_pairs, make_dataset, metadata_of, tiny_config
+from tests.helpers import find_pairs, make_dataset, metadata_of, read_mask, tiny_config
 
 pytestmark = pytest.mark.usefixtures("thin_network")
 
