@@ -97,6 +97,7 @@ def mask_photos(models: Sequence[Compared], table: Table, rows: Sequence[int]) -
                 f"{first}/truth.png",
                 [base and f"{base}/probability.png" for base in bases],
                 [None if np.isnan(score) else score for score in scores],
+                table.both_empty[row, columns].tolist(),
             )
         )
     return photos
@@ -123,4 +124,5 @@ def viewed_photos(models: Sequence[Compared], table: Table, rows: Sequence[int])
         [table.ids[row] for row in rows],
         [[place(model, n, table.ids[row]) for (_, model), n in zip(shown, keys_before, strict=False)] for row in rows],
         [[None if np.isnan(iou[row, column]) else float(iou[row, column]) for column, _ in shown] for row in rows],
+        [[bool(table.both_empty[row, column]) for column, _ in shown] for row in rows],
     )

@@ -28,6 +28,8 @@ class Table:
 
     ids: list[str]
     scores: dict[str, np.ndarray]
+    both_empty: np.ndarray
+    """(N, models) bool: True where neither the truth nor the mask marks a lesion, so that every score is 1."""
 
     @classmethod
     def of(cls, models: Sequence[Compared], threshold: float | None) -> Table:
@@ -35,12 +37,14 @@ class Table:
         ids = list(dict.fromkeys(id for model in models if model.evaluation for id in model.evaluation.ids))
         row = {id: place for place, id in enumerate(ids)}
         scores = {metric: np.full((len(ids), len(models)), np.nan) for metric in METRICS}
+        both_empty = np.zeros((len(ids), len(models)), bool)
         for column, model in enumerate(models):
             if model.evaluation:
                 rows = [row[id] for id in model.evaluation.ids]
                 for metric, values in model.evaluation.scores(threshold).items():
                     scores[metric][rows, column] = values
-        return cls(ids, scores)
+                both_empty[rows, column] = model.evaluation.both_empty(threshold)
+        return cls(ids, scores, both_empty)
 
     def rows_in(self, order: str) -> list[int]:
         """Return the rows, sorted by one of `ORDERS`."""

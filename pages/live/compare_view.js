@@ -75,7 +75,7 @@ class CompareView {
         element(
           "span",
           "compare-score",
-          place < 0 ? "truth" : photo.scores[place] == null ? "no mask" : `IoU ${photo.scores[place].toFixed(3)}`,
+          place < 0 ? "truth" : scoreOf(photo.scores[place], photo.both_empty[place]),
         ),
       );
     }

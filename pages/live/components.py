@@ -178,13 +178,17 @@ def wipe(photo: str, masks: Sequence[tuple[MaskModel, str]]) -> None:
 
 @dataclass(frozen=True)
 class MaskPhoto:
-    """A photograph with its masks: addresses of pictures of one size, and the IoU of each model; None where there is no mask."""
+    """A photograph with its masks: addresses of pictures of one size, and the IoU of each model; None where there is no mask.
+
+    ``both_empty`` says for which models neither the truth nor the mask marks a lesion.
+    """
 
     id: str
     photo: str
     truth: str
     masks: list[str | None]
     scores: list[float | None]
+    both_empty: list[bool]
 
 
 def compare_view(models: Sequence[MaskModel], photos: Sequence[MaskPhoto], threshold: float | None, state: str) -> None:
@@ -209,7 +213,7 @@ def comparison_charts(charts: Sequence[Chart]) -> None:
 
 @dataclass(frozen=True)
 class ViewedPhotos:
-    """Photographs to step through; ``places`` and ``scores`` have an entry for each, and in it one for each model."""
+    """Photographs to step through; ``places`` and all after it have an entry for each, and in it one for each model."""
 
     keys: list[str]
     """The keys of the evaluations."""
@@ -218,6 +222,8 @@ class ViewedPhotos:
     """The pictures: an index into ``keys``, and the photograph's number in that evaluation; None where there is no mask."""
     scores: list[list[float | None]]
     """IoU; None where there is no mask."""
+    both_empty: list[list[bool]]
+    """True where neither the truth nor the mask marks a lesion."""
 
 
 def image_viewer(models: Sequence[MaskModel], photos: ViewedPhotos, threshold: float | None) -> None:

@@ -172,11 +172,10 @@ class ImageViewer {
       console.warn(error);
     });
     for (const { style, place, caption } of this.panels) {
-      const score = photos.scores[this.at][place];
       caption.replaceChildren(
         ...(place === null ? this.legend() : [
           element("span", "compare-name", `${STYLE_NAMES[style]} · ${models[place].label}`),
-          element("span", "compare-score", score == null ? "no mask" : `IoU ${score.toFixed(3)}`),
+          element("span", "compare-score", scoreOf(photos.scores[this.at][place], photos.both_empty[this.at][place])),
         ]),
       );
     }

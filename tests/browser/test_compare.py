@@ -140,6 +140,21 @@ def test_file_names_that_are_no_text_are_shown(page: Page, app_server: AppProces
     expect(page.get_by_text("Masks of all photographs")).to_be_visible()
 
 
+def test_two_empty_masks_are_no_match(page: Page, app_server: AppProcess, tmp_path: Path) -> None:
+    data, masks = make_dataset(tmp_path / "data", train=2, test=2), tmp_path / "masks"
+    empty = data / "test" / "masks" / "ISIC_0000002.png"
+    Image.new("L", (64, 64)).save(empty)
+    shutil.copytree(empty.parent, masks)
+    page.goto(f"{app_server.url}/compare?data={data}&masks={masks}")
+    page.get_by_role("button", name="Evaluate").click(timeout=SLOW)
+    scores = page.locator(".mask-group .compare-score")
+    expect(scores.filter(has_text="both find no lesion")).to_have_count(1, timeout=SLOW)
+    expect(scores.filter(has_text="IoU 1.000")).to_have_count(1)
+    expect(page.get_by_text("each counts as 1 in its means")).to_be_visible()
+    page.get_by_role("button", name="ISIC_0000002").click()
+    expect(page.get_by_role("dialog", name="Photograph, large")).to_contain_text("both find no lesion")
+
+
 def models_file(page: Page) -> Locator:
     return page.get_by_role("region", name="Model files").locator("input")
 

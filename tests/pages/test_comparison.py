@@ -15,7 +15,7 @@ from streamlit.testing.v1 import AppTest
 
 from pages.comparison.compared import Compared, on_shared_photographs
 from pages.comparison.models import colour_key, members_of
-from pages.comparison.pictures import mask_photos
+from pages.comparison.pictures import mask_photos, viewed_photos
 from pages.comparison.table import Table, scores_csv
 from pages.shared.tables import pairing_table, score_table
 from seg_core.common.home import PROJECT, SHIPPED_CHECKPOINTS
@@ -81,6 +81,17 @@ def test_pictures_are_those_of_each_models_own_evaluation() -> None:
         ["/api/evaluations/one/1/probability.png", "/api/evaluations/two/2/probability.png"],
     )
     assert (c.masks[1], c.scores) == (None, [0.25, None])
+
+
+def test_where_nothing_is_marked_on_nothing_it_is_told() -> None:
+    nothing = compared("nothing", {"a": [0, 0, 0], "b": [4, 4, 4]})
+    assert isinstance(nothing.evaluation, Evaluation)
+    nothing = replace(nothing, evaluation=replace(nothing.evaluation, lesion=np.array([0, 4])))
+    table = Table.of([nothing, TWO], None)
+    a, b = mask_photos([nothing, TWO], table, [0, 1])
+    assert (a.scores, a.both_empty) == ([1, 0.75], [True, False])
+    assert b.both_empty == [False, False]
+    assert viewed_photos([nothing, TWO], table, [1, 0]).both_empty == [[False, False], [True, False]]
 
 
 def test_the_csv_holds_every_metric_of_every_photograph() -> None:
