@@ -16,7 +16,8 @@ from pages.shared.models import MOST_COMPARED, model_names, short_name
 from pages.shared.stores import store
 from seg_core.config import SplitSpec
 from seg_core.data.dataset import ALL, Dataset, SplitChoice
-from seg_core.data.source import clean_source
+from seg_core.data.folders import is_mask_folder
+from seg_core.data.source import Source
 from seg_core.errors import InputError
 from seg_core.prediction.catalogue import available_checkpoints
 from seg_core.runs.address import short_key
@@ -107,33 +108,36 @@ def _kept_labels(labels: Mapping[str, str]) -> dict[str, str]:
 
 
 def choose_masks_folder() -> dict[str, Path]:
-    """Let the visitor name a folder of masks; return its path by label."""
-    typed = st.text_input(
+    """Let the visitor name a folder of masks, and what is lesion in them; return both as one path by label."""
+    linked = st.query_params.get("masks", "")
+    start = Source.parse(linked) if linked.strip() else None
+    at, beside = st.columns([3, 1])
+    typed = at.text_input(
         "Folder of predicted masks",
-        st.query_params.get("masks", ""),
+        start.folder if start else "",
         placeholder="optional: ~/masks-of-another-tool",
         help="Masks that any other program predicted: one image per photograph, with the photograph's name, with or without "
-        "_mask or _segmentation after it. Black and white, or grey for probabilities.",
+        "_mask or _segmentation after it. Black and white, or grey for probabilities. A zip archive of them will do.",
         key="compare-masks",
     )
+    lesion = beside.text_input(
+        "Value of the lesion",
+        (start and start.lesion) or "",
+        placeholder="if several",
+        help="Where these masks hold several classes: the number or colour that is lesion, such as 2 or #ff0000.",
+        key="compare-masks-lesion",
+    )
+    if not typed.strip():
+        return {}
     try:
-        folder = Path(clean_source(typed)) if typed.strip() else None
+        source = Source.parse(typed).with_choices(lesion=lesion or None)
     except InputError as error:
         st.error(plain(str(error)))
         return {}
-    if folder is None:
+    if not is_mask_folder(str(source)):
+        st.error(f"There is no folder {plain(source.folder)}; check the path.")
         return {}
-    if not _is_folder(folder):
-        st.error(f"There is no folder {plain(str(folder))}; check the path.")
-        return {}
-    return {f"masks: {folder.name or folder}": folder}
-
-
-def _is_folder(path: Path) -> bool:
-    try:
-        return path.is_dir()
-    except OSError:  # the name is too long
-        return False
+    return {f"masks: {source.name}": Path(str(source))}
 
 
 def choose_tta() -> bool:
@@ -156,7 +160,7 @@ def remember(dataset: Dataset, split: SplitChoice, models: Mapping[str, Model], 
         "split": [split.name],
         "seed": [str(split.spec.seed)] if split.spec.seed else [],
         "model": [name for name in names if name],
-        "masks": [str(model) for model in models.values() if isinstance(model, Path) and model.is_dir()],
+        "masks": [str(model) for model in models.values() if isinstance(model, Path) and is_mask_folder(model)],
         "tta": ["1"] if tta else [],
     }
     address = {name: values for name, values in everything.items() if values}

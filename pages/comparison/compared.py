@@ -15,6 +15,7 @@ from pages.shared.markdown import plain
 from pages.shared.visit import mask_folder_content
 from seg_core.common.colours import colours_of
 from seg_core.data.dataset import SplitChoice
+from seg_core.data.folders import is_mask_folder
 from seg_core.errors import InputError
 from seg_core.evaluation.comparison import on_shared_images
 from seg_core.evaluation.group import GroupEvaluation, Scored
@@ -84,7 +85,7 @@ def evaluations_of(models: Iterable[Compared]) -> dict[str, Scored]:
 
 
 def _request(model: Path, split: SplitChoice, tta: bool) -> Request:
-    return evaluation_request(model, split, tta=tta, content=mask_folder_content(model) if model.is_dir() else None)
+    return evaluation_request(model, split, tta=tta, content=mask_folder_content(model) if is_mask_folder(model) else None)
 
 
 def _kept(request: Request) -> tuple[Evaluation, Cost | None] | None:

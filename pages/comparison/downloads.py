@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import streamlit as st
 
@@ -11,6 +10,7 @@ from pages.comparison.compared import Compared
 from pages.comparison.table import Table, scores_csv
 from pages.shared.downloads import made_file
 from pages.shared.models import slug
+from seg_core.data.folders import is_mask_folder
 from seg_core.evaluation.comparison import Row
 from seg_core.evaluation.tables import to_csv, to_latex, to_markdown
 from seg_core.jobs.requests import masks_request
@@ -37,7 +37,7 @@ def download_masks(models: Sequence[Compared]) -> None:
         for model in models
         if model.evaluation
         for number, request in enumerate(model.requests, start=1)
-        if not Path(request.arguments["model"]).is_dir()
+        if not is_mask_folder(request.arguments["model"])
     }
     if not checkpoints:
         return

@@ -12,6 +12,7 @@ from pages.dataset.view import known_duplicates
 from pages.shared.markdown import plain
 from seg_core.config import Config
 from seg_core.data.dataset import ALL, SplitChoice
+from seg_core.data.folders import is_mask_folder
 from seg_core.data.scan.duplicates import Duplicate
 from seg_core.errors import InputError
 from seg_core.evaluation.overlap import overlap
@@ -24,7 +25,7 @@ def warn_of_overlap(models: Mapping[str, Model], split: SplitChoice) -> None:
     """Name the models that have seen, or may have seen, photographs of the split."""
     duplicates = known_duplicates(split.dataset)
     for label, model in models.items():
-        checkpoints = [(path, scored_on) for path, scored_on in members_of(model, split) if not path.is_dir()]
+        checkpoints = [(path, scored_on) for path, scored_on in members_of(model, split) if not is_mask_folder(path)]
         sentences = list(
             dict.fromkeys(text for path, scored_on in checkpoints for text in _sentences(path, scored_on, duplicates))
         )

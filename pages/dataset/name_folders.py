@@ -34,7 +34,9 @@ def name_folders(sources: Sequence[str], field: str, *, is_open: bool) -> None:
     with st.expander("Name the folders or the lesion", expanded=is_open, icon=":material/rule_folder:"):
         left, middle, right = st.columns(3, vertical_alignment="bottom")
         with left:
-            _folder_box("Photographs", found, source.images, f"photos-{key}")
+            _folder_box(
+                "Photographs", {folder: count for folder, count in found.items() if count}, source.images, f"photos-{key}"
+            )
         with middle:
             _folder_box("Masks", found, source.masks, f"masks-{key}")
         right.text_input(
@@ -59,6 +61,7 @@ def _folder_box(label: str, found: dict[str, int], named: Sequence[str], key: st
     start = options.index(named[0]) if len(named) == 1 and named[0] in found else 0
 
     def title(folder: str) -> str:
-        return f"{folder} ({found[folder]:,} images)" if folder else "Found by name"
+        count = found.get(folder)
+        return f"{folder} ({count:,} images)" if count else folder or "Found by name"
 
     st.selectbox(label, options, start, format_func=title, key=key)

@@ -40,7 +40,7 @@ TtaOption = Annotated[
 
 @app.command()
 def evaluate(
-    model: Annotated[Path, typer.Argument(help="A .safetensors checkpoint, an .onnx model, or a folder of predicted masks.")],
+    model: Annotated[Path, typer.Argument(help="A .safetensors checkpoint, an .onnx model, or a folder or zip of masks.")],
     data: DataOption,
     split: Annotated[
         str | None, typer.Option(help="train, val, test or all, the whole dataset; by default test if there is one, else val.")
@@ -48,21 +48,28 @@ def evaluate(
     images: ImagesOption = None,
     masks: MasksOption = None,
     lesion: LesionOption = None,
+    predicted_lesion: Annotated[
+        str | None, typer.Option(help="Likewise in predicted masks; by default what --lesion-value says, where they need it.")
+    ] = None,
     tta: TtaOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Score a checkpoint, or a folder of masks named like the photographs, on a split at stored resolution."""
     from seg_core.config import SplitSpec
     from seg_core.data.dataset import open_dataset
+    from seg_core.data.folders import is_mask_folder
     from seg_core.evaluation.evaluate import evaluate as score
     from seg_core.prediction.checkpoint import Checkpoint
     from seg_core.prediction.foreign import load_any
     from seg_core.prediction.mask_folder import open_predicted_masks
 
     model = expanded(model)
-    if tta and model.is_dir():
+    are_masks = is_mask_folder(model)
+    if tta and are_masks:
         raise InputError(f"{model} is a folder of masks, which test-time augmentation cannot change; leave out --tta.")
-    loaded = None if model.is_dir() else load_any(model, tta=tta)
+    if predicted_lesion and not are_masks:
+        raise InputError(f"{model} is no folder of masks, so it has no value of the lesion; leave out --predicted-lesion.")
+    loaded = None if are_masks else load_any(model, tta=tta)
     checkpoint = loaded if isinstance(loaded, Checkpoint) else None
     dataset = open_dataset(data, images=images, masks=masks, lesion=lesion)
     chosen = split or ("test" if dataset.test else "val")
@@ -72,7 +79,7 @@ def evaluate(
         screen.print(f"Validation is {spec.words}.")
     if checkpoint and (warning := _warning(checkpoint, dataset, chosen)):
         screen.print(warning)
-    predictor = loaded or open_predicted_masks(model, pairs)
+    predictor = loaded or open_predicted_masks(model, pairs, predicted_lesion)
     with progress(f"Evaluating on {chosen}") as advance:
         found = score(predictor, pairs, advance, allow_missing=True)
     if found.missing:

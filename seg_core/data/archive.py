@@ -1,17 +1,14 @@
-"""Zip archives as datasets: unpacked once into the home folder, and again when the archive changes."""
+"""Zip archives as datasets: unpacked once into the home folder, and again when an archive changes."""
 
 from __future__ import annotations
 
-import hashlib
 import re
-import shutil
 from collections.abc import Collection
 from pathlib import Path
 
-from filelock import FileLock
-
-from seg_core.common.home import home
-from seg_core.data.isic2016.unpacking import BadArchive, unpack_tree
+from seg_core.data.made_folder import file_state, made_folder
+from seg_core.data.tree import read_tree
+from seg_core.data.unpacking import BadArchive, unpack_tree
 from seg_core.errors import InputError
 
 
@@ -20,30 +17,42 @@ def is_archive(path: Path) -> bool:
     return path.suffix.lower() == ".zip" and path.is_file()
 
 
+def archives_in(folder: Path, images: Collection[str]) -> list[Path]:
+    """Return the zip archives directly in a folder, none if it or a folder below it holds files with these endings.
+
+    Raises:
+        OSError: if the folder cannot be read.
+    """
+    found = sorted(path for path in folder.iterdir() if is_archive(path) and not path.name.startswith("."))
+    return [] if found and any(each.images for each in read_tree(folder, images)) else found
+
+
 def unpacked(archive: Path, endings: Collection[str]) -> Path:
     """Return the folder with the contents of an archive, which is unpacked if it is new or has changed.
 
-    Only files with one of these endings, such as ``.png``, are unpacked. What an earlier version of the archive left is deleted.
+    Only files with one of these endings, such as ``.png``, are unpacked.
 
     Raises:
         InputError: if it is damaged, is not safe to unpack, or there is too little space for it.
         OSError: if it cannot be read, or the home folder cannot be written.
     """
-    facts = archive.stat()
-    of_path, of_state = (_digest(text) for text in (str(archive), f"{facts.st_size} {facts.st_mtime_ns}"))
-    folder = home() / "cache" / "archives" / f"{of_path}-{of_state}"
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(folder.parent / f".{of_path}.lock"):
-        if not folder.is_dir():
-            for earlier in folder.parent.glob(f"{of_path}-*"):
-                shutil.rmtree(earlier, ignore_errors=True)
-            wanted = re.compile(rf"(?!.*(?:^|/)(?:__MACOSX/|\.(?!\.?/))).*(?:{'|'.join(map(re.escape, endings))})", re.I | re.S)
-            try:
-                unpack_tree(archive, folder, wanted)
-            except BadArchive as error:
-                raise InputError(f"{archive} {error}; unpack it yourself and name the folder.") from None
-    return folder
+    return made_folder("archives", str(archive), file_state(archive), lambda folder: _unpack(archive, folder, endings))
 
 
-def _digest(text: str) -> str:
-    return hashlib.sha256(text.encode(errors="surrogateescape")).hexdigest()[:12]
+def unpacked_together(archives: Collection[Path], endings: Collection[str]) -> Path:
+    """Return a folder with the contents of the archives of one folder, each in a folder of its name; see `unpacked`."""
+
+    def unpack_all(folder: Path) -> None:
+        folder.mkdir()
+        for archive in archives:
+            _unpack(archive, folder / archive.stem, endings)
+
+    return made_folder("archives", "\n".join(map(str, archives)), file_state(*archives), unpack_all)
+
+
+def _unpack(archive: Path, folder: Path, endings: Collection[str]) -> None:
+    wanted = re.compile(rf"(?!.*(?:^|/)(?:__MACOSX/|\.(?!\.?/))).*(?:{'|'.join(map(re.escape, endings))})", re.I | re.S)
+    try:
+        unpack_tree(archive, folder, wanted)
+    except BadArchive as error:
+        raise InputError(f"{archive} {error}; unpack it yourself and name the folder.") from None

@@ -282,12 +282,12 @@ def open_dataset(
     if twice := [source for source in cleaned if cleaned.count(source) > 1]:
         raise InputError(f"{twice[0]} is given twice; name each folder once.")
     folders = (Source(str(sample_folder(on_progress))) if source.folder == SAMPLE else source for source in parsed)
-    listings = tuple(_with_rules(list_folder(source), source.lesion) for source in folders)
+    listings = tuple(_with_rules(list_folder(source)) for source in folders)
     return Dataset(tuple(cleaned), listings)
 
 
-def _with_rules(listing: Listing, lesion: str | None) -> Listing:
+def _with_rules(listing: Listing) -> Listing:
     """Have the masks of each split read by one rule, which is decided when the first of them is read."""
     masks = {split: [mask for pair in listing.pairs if pair.split == split for mask in pair.masks] for split in SPLITS}
-    rules = {split: MaskFolderRule(files, lesion) for split, files in masks.items()}
+    rules = {split: MaskFolderRule(files, listing.lesion) for split, files in masks.items()}
     return replace(listing, pairs=[replace(pair, rule=rules[pair.split]) for pair in listing.pairs])

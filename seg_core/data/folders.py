@@ -10,14 +10,15 @@ from pathlib import Path
 from typing import Any
 
 from seg_core.common.text import legible
-from seg_core.data.archive import is_archive, unpacked
+from seg_core.data.annotations.drawn import annotation_files
+from seg_core.data.archive import archives_in, is_archive, unpacked, unpacked_together
 from seg_core.data.image_file import MASK_ENDINGS, PHOTO_ENDINGS
 from seg_core.data.layouts import Part, find_parts
 from seg_core.data.masks.folder import MaskFolderRule
 from seg_core.data.masks.rule import MaskRule
 from seg_core.data.pairing import Name, Rule, match_names
 from seg_core.data.source import Source
-from seg_core.data.tree import ending, read_tree, stem
+from seg_core.data.tree import TEXT_ENDINGS, ending, read_tree, stem
 from seg_core.data.words import PHOTOS, SPLITS, SplitName
 from seg_core.errors import InputError, some_of
 
@@ -30,6 +31,7 @@ __all__ = [
     "Pair",
     "SplitName",
     "image_folders",
+    "is_mask_folder",
     "list_folder",
     "list_images",
     "list_masks",
@@ -91,6 +93,8 @@ class Listing:
     untested: list[Path] = field(default_factory=list)
     """Photographs of the test split without a mask, which need none: challenges publish their test photographs so."""
     notes: list[str] = field(default_factory=list)
+    lesion: str | None = None
+    """The value or class in the mask files that the user named as the lesion; None if they hold nothing else."""
 
 
 def list_folder(source: Source | str | Path) -> Listing:
@@ -104,7 +108,7 @@ def list_folder(source: Source | str | Path) -> Listing:
         parts = find_parts(source, _opened(source))
     except OSError as error:
         raise InputError(f"The folder {source.folder} cannot be read ({error.strerror}); check the path.") from None
-    listing = Listing([], [], [], notes=list(parts.notes))
+    listing = Listing([], [], [], notes=list(parts.notes), lesion=None if parts.are_drawn else source.lesion)
     photos, masks = _by_split(parts.photos), _by_split(parts.masks)
     rules: list[Rule] = []
     for split in (*SPLITS, None):
@@ -125,28 +129,33 @@ def list_folder(source: Source | str | Path) -> Listing:
 def image_folders(source: Source, most: int = 200) -> dict[str, int]:
     """Return the folders of a source that hold images, as paths within it, and how many there are in each and below it.
 
+    Files that may be annotations are among them, with 0 images.
+
     Raises:
         InputError: if the folder or archive is missing or cannot be read.
     """
-    counts = Counter[str]()
+    counts, files = Counter[str](), set[str]()
     try:
         for folder in read_tree(_opened(source), PHOTO_ENDINGS | MASK_ENDINGS):
             for depth in range(len(folder.parts)):
                 counts["/".join(folder.parts[: depth + 1])] += len(folder.images)
             counts["."] += len(folder.images)
+            files.update("/".join((*folder.parts, name)) for name in annotation_files(folder))
     except OSError as error:
         raise InputError(f"The folder {source.folder} cannot be read ({error.strerror}); check the path.") from None
-    return dict(sorted((folder, count) for folder, count in counts.items() if count)[:most])
+    folders = sorted((folder, count) for folder, count in counts.items() if count)[:most]
+    return dict(folders) | dict.fromkeys(sorted(files)[:most], 0)
 
 
 def _opened(source: Source) -> Path:
-    """Return the folder of a source, unpacked if it is an archive."""
-    folder = Path(source.folder)
+    """Return the folder of a source; archives, also several in a folder without images, are unpacked."""
+    folder, images = Path(source.folder), PHOTO_ENDINGS | MASK_ENDINGS
     if is_archive(folder):
-        return unpacked(folder, PHOTO_ENDINGS | MASK_ENDINGS | {".txt"})
+        return unpacked(folder, images | TEXT_ENDINGS)
     if not folder.is_dir():
         raise InputError(f"There is no folder {folder}; check the path.")
-    return folder
+    archives = archives_in(folder, images)
+    return unpacked_together(archives, images | TEXT_ENDINGS) if archives else folder
 
 
 def list_images(folder: Path) -> list[Path]:
@@ -163,12 +172,23 @@ def list_images(folder: Path) -> list[Path]:
         raise InputError(f"The folder {folder} cannot be read ({error.strerror}); check the path.") from None
 
 
-def list_masks(folder: Path) -> list[Path]:
-    """Return the images in a folder of masks, by name: those directly in it or, without any, those in the folders below.
+def is_mask_folder(model: str | Path) -> bool:
+    """True for a folder or a zip archive, of masks that are compared as a model; ``?lesion=2`` may follow, as in a `Source`."""
+    try:
+        place = Path(Source.parse(model).folder)
+        return place.is_dir() or is_archive(place)
+    except (InputError, OSError):  # no path, or one whose name is too long
+        return False
+
+
+def list_masks(source: Source) -> list[Path]:
+    """Return the images in a folder or zip archive of masks, by name: those directly in it or, without any, in folders below.
 
     Raises:
-        InputError: as `list_images`.
+        InputError: as `list_images`, or if the archive cannot be unpacked.
     """
+    folder = Path(source.folder)
+    folder = unpacked(folder, PHOTO_ENDINGS | MASK_ENDINGS) if is_archive(folder) else folder
     found = list_images(folder)
     return found or [each.path / name for each in read_tree(folder, PHOTO_ENDINGS | MASK_ENDINGS) for name in each.images]
 

@@ -7,11 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from seg_core.data.annotations.drawn import draw_masks
 from seg_core.data.beside import masks_among
 from seg_core.data.image_file import MASK_ENDINGS, PHOTO_ENDINGS
 from seg_core.data.image_sets import listed_splits
 from seg_core.data.source import Source
-from seg_core.data.tree import Folder, describe_tree, ending, read_tree, stem
+from seg_core.data.tree import TEXT_ENDINGS, Folder, describe_tree, ending, read_tree, stem
 from seg_core.data.words import OTHER_TASKS, Kind, Meaning, SplitName, meaning
 from seg_core.errors import InputError, some_of
 
@@ -41,11 +42,15 @@ class Part:
 
 @dataclass(frozen=True)
 class Parts:
-    """The photographs and the masks of a dataset, folder by folder, and lines for the user about what was left out."""
+    """The photographs and the masks of a dataset, folder by folder, and lines for the user about how they were found.
+
+    ``are_drawn`` is True if the masks are drawn from annotation files: they then hold the lesion alone, whatever its class.
+    """
 
     photos: list[Part]
     masks: list[Part]
     notes: list[str]
+    are_drawn: bool = False
 
 
 def find_parts(source: Source, top: Path) -> Parts:
@@ -60,6 +65,8 @@ def find_parts(source: Source, top: Path) -> Parts:
     parts = _named(source, top, tree) if source.images or source.masks else _by_words(inner)
     if not (parts.masks and _holds_files(parts.photos)) and not source.images:
         parts = beside if (beside := _side_by_side(inner)).masks else parts
+    if not _holds_files(parts.masks):
+        parts = _with_drawn(parts, tree, source.lesion)
     if not (parts.photos and parts.masks and _holds_files(parts.photos + parts.masks)):
         raise InputError(
             f"{source.folder} holds no photographs with masks in folders whose names tell which is which; "
@@ -190,10 +197,23 @@ def _only(folder: Folder, names: set[str]) -> Folder:
     return Folder(folder.path, folder.parts, sorted(names), folder.others)
 
 
+def _with_drawn(parts: Parts, tree: Sequence[Folder], lesion: str | None, *, are_named: bool = False) -> Parts:
+    """Take the masks that annotation files outline, of the folders of ``tree``."""
+    photos = {stem(name): part.folder / name for part in parts.photos for name in part.names}
+    drawn, notes = draw_masks(tree, photos, lesion, are_named=are_named)
+    masks = []
+    for each in drawn:
+        split, place, root = _where(each.folder.parts, [meaning(part) for part in each.folder.parts])
+        masks.append(Part(each.folder.path, each.folder.images, split or meaning(each.file).split, place, root))
+    return replace(parts, masks=masks, notes=[*parts.notes, *notes], are_drawn=True) if masks else parts
+
+
 def _named(source: Source, top: Path, tree: Sequence[Folder]) -> Parts:
     """Take the folders that the user named, with those below them; what was not named is found by its words."""
+    files = [folder for name in source.masks if (folder := _annotation_file(top / name))]
     photos, masks = (
-        [part for name in names for part in _below(source, top, name, tree)] for names in (source.images, source.masks)
+        [part for name in names for part in _below(source, top, name, tree)]
+        for names in (source.images, [name for name in source.masks if not (top / name).is_file()])
     )
     photo_paths, mask_paths = {folder.path for folder, *_ in photos}, {folder.path for folder, *_ in masks}
     if photos and photo_paths == mask_paths:
@@ -205,14 +225,31 @@ def _named(source: Source, top: Path, tree: Sequence[Folder]) -> Parts:
     by_words = _by_words(tree)
     of_photos = [_photos(*each) for each in photos if each[0].path in photo_paths]
     of_masks = [_masks(*each) for each in masks if each[0].path in mask_paths]
-    of_photos = of_photos or [part for part in by_words.photos if part.folder not in mask_paths]
-    of_masks = of_masks or [part for part in by_words.masks if part.folder not in photo_paths]
-    for what, option, parts in (("photographs", "--images", of_photos), ("masks", "--masks", of_masks)):
+    found = Parts(of_photos or [part for part in by_words.photos if part.folder not in mask_paths], of_masks, [])
+    if not source.masks:
+        found = replace(found, masks=[part for part in by_words.masks if part.folder not in photo_paths])
+    if not _holds_files(found.masks):
+        within = [*files, *(folder for folder, *_ in masks)] or tree
+        found = _with_drawn(found, within, source.lesion, are_named=bool(source.masks))
+    for what, option, parts in (("photographs", "--images", found.photos), ("masks", "--masks", found.masks)):
         if not _holds_files(parts):
             raise InputError(
                 f"{source.folder} holds no {what} there; it holds {describe_tree(tree)}: name their folder ({option})."
             )
-    return Parts(of_photos, of_masks, [])
+    return found
+
+
+def _annotation_file(path: Path) -> Folder | None:
+    """Return a file of annotations as all that its folder holds, None for a folder.
+
+    Raises:
+        InputError: if it is a file of another kind.
+    """
+    if not path.is_file():
+        return None
+    if ending(path.name) not in TEXT_ENDINGS:
+        raise InputError(f"{path.name} is no folder of masks and no file of annotations (.json, .xml); name one of these.")
+    return Folder(path.parent, (), [], Counter(), [path.name])
 
 
 def _below(source: Source, top: Path, name: str, tree: Sequence[Folder]) -> list[tuple[Folder, SplitName | None, str, str]]:
@@ -243,4 +280,4 @@ def _as_listed(parts: Parts, tree: Sequence[Folder]) -> Parts:
     if not photos:
         return parts
     notes = [f"{left_out:,} photographs that ImageSets does not list are left out."] if left_out else []
-    return Parts(photos, parts.masks, notes)
+    return replace(parts, photos=photos, notes=[*parts.notes, *notes])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from seg_core.errors import InputError
@@ -14,18 +14,26 @@ MOST_LEVELS = 6
 """PH2's photographs lie four levels below the folder that its archive is unpacked into."""
 MOST_FOLDERS = 50_000
 
+TEXT_ENDINGS = {".json", ".xml", ".txt"}
+"""Of files that may be annotations of images."""
+
 _SYSTEM = ("__MACOSX", "lost+found", "System Volume Information", "$RECYCLE.BIN", "@eaDir")
 
 
 @dataclass(frozen=True)
 class Folder:
-    """A folder: its place below the top one as ``parts``, the sorted names of its images, and how many other files it holds."""
+    """A folder: its place below the top one as ``parts``, the sorted names of its images, and its other files.
+
+    Attributes:
+        others: how many other files it holds, by ending in lower case.
+        texts: the sorted names of those that may be annotations of images.
+    """
 
     path: Path
     parts: tuple[str, ...]
     images: list[str]
     others: Counter[str]
-    """By ending, in lower case."""
+    texts: list[str] = field(default_factory=list)
 
 
 def read_tree(top: Path, endings: Collection[str]) -> list[Folder]:
@@ -104,7 +112,7 @@ def _read(top: Path, parts: tuple[str, ...], endings: Collection[str]) -> tuple[
 def _sorted_out(
     path: Path, parts: tuple[str, ...], entries: Iterator[os.DirEntry[str]], endings: Collection[str]
 ) -> tuple[Folder, list[str]]:
-    images, others, subfolders = [], Counter[str](), []
+    images, others, texts, subfolders = [], Counter[str](), [], []
     for entry in entries:
         if entry.name.startswith(".") or entry.name in _SYSTEM:
             continue
@@ -114,4 +122,5 @@ def _sorted_out(
             images.append(entry.name)
         else:
             others[ending(entry.name)] += 1
-    return Folder(path, parts, sorted(images), others), sorted(subfolders)
+            texts += [entry.name] if ending(entry.name) in TEXT_ENDINGS else []
+    return Folder(path, parts, sorted(images), others, sorted(texts)), sorted(subfolders)

@@ -7,21 +7,23 @@ from pathlib import Path
 
 import numpy as np
 
-from seg_core.common.home import expanded
 from seg_core.data.fingerprint import digest, file_facts, pair_facts
 from seg_core.data.folders import Pair, list_masks
+from seg_core.data.source import Source
 
 EVALUATION_VERSION = 5
 """Raised when the same model would score differently on the same data."""
 
 
-def mask_folder_digest(folder: str | Path) -> str:
-    """Return 16 hex digits over the names, sizes and times of the images in a folder.
+def mask_folder_digest(masks: str | Path) -> str:
+    """Return 16 hex digits over the names, sizes and times of the images in a folder of masks, and what is lesion in them.
 
     Raises:
         InputError: if the folder cannot be read.
     """
-    return digest([f"{file.name} {file_facts(file)}" for file in list_masks(expanded(folder))], 16)
+    source = Source.parse(masks)
+    said = [source.lesion] if source.lesion else []
+    return digest([*said, *(f"{file.name} {file_facts(file)}" for file in list_masks(source))], 16)
 
 
 def evaluation_key(model_digest: str, pairs: Sequence[Pair], facts: np.ndarray | None = None) -> str:

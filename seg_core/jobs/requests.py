@@ -10,6 +10,7 @@ from seg_core.common.versions import VERSION
 from seg_core.config import SplitSpec
 from seg_core.data.dataset import Dataset, SplitChoice, open_dataset
 from seg_core.data.fingerprint import digest
+from seg_core.data.folders import is_mask_folder
 from seg_core.data.scan.dataset_scan import SCAN_VERSION, Scan
 from seg_core.data.scan.duplicates import AGREEMENT, CORRELATION, Duplicate, Photograph
 from seg_core.data.source import SAMPLE, clean_source
@@ -66,10 +67,10 @@ def evaluation_request(model: Path, split: SplitChoice, *, tta: bool = False, co
         InputError: if a file is gone, or the split is empty.
     """
     if content is None:
-        content = mask_folder_digest(model) if model.is_dir() else checkpoint_digest(model)
+        content = mask_folder_digest(model) if is_mask_folder(model) else checkpoint_digest(model)
     # The result names the photographs by their paths, so the same data in another place has another result.
     places = (f"{pair.image} {pair.mask_names}" for pair in split.pairs)
-    tta = tta and not model.is_dir()
+    tta = tta and not is_mask_folder(model)
     of_files = evaluation_key(content, split.pairs, split.dataset.facts_of(split.pairs))
     key = digest([of_files, *(["tta"] if tta else []), *places], KEY_DIGITS)
     arguments = {

@@ -15,7 +15,7 @@ from PIL import Image
 
 from seg_core.common.parallel import ordered_map
 from seg_core.data.dataset import open_dataset
-from seg_core.data.folders import Pair
+from seg_core.data.folders import Pair, is_mask_folder
 from seg_core.data.image import write_mask
 from seg_core.data.scan.copies import keep_copies
 from seg_core.data.scan.duplicates import near_duplicates
@@ -78,7 +78,7 @@ def _require_same(asked: Request, now: Request) -> None:
 
 
 def _open_predictor(model: Path, pairs: list[Pair], *, tta: bool) -> Predictor:
-    if model.is_dir():
+    if is_mask_folder(model):
         from seg_core.prediction.mask_folder import open_predicted_masks
 
         return open_predicted_masks(model, pairs)

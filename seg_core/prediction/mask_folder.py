@@ -10,19 +10,21 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Collection, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
-from seg_core.common.home import expanded
+from seg_core.common.parallel import ordered_map
 from seg_core.common.text import legible
 from seg_core.data.folders import Pair, list_masks
 from seg_core.data.image_file import open_image, upright_size
-from seg_core.data.masks.folder import MaskFolderRule
+from seg_core.data.masks.folder import SAMPLE_SIZE, MaskFolderRule
 from seg_core.data.masks.pixels import UnclearMaskError
 from seg_core.data.pairing import MASK_SUFFIXES, match_names
+from seg_core.data.source import Source
 from seg_core.errors import InputError, some_of
 from seg_core.prediction.predictor import Prediction
 
@@ -70,7 +72,7 @@ class MaskFolder:
         return Prediction(probabilities, size, self.threshold, time.perf_counter() - started)
 
 
-def open_predicted_masks(folder: str | Path, pairs: Sequence[Pair], lesion: str | None = None) -> MaskFolder:
+def open_predicted_masks(masks: str | Path, pairs: Sequence[Pair], lesion: str | None = None) -> MaskFolder:
     """Match the masks of a folder to the photographs of ``pairs``, compare their sizes, and see from some what their values mean.
 
     The mask of ``ISIC_1.jpg`` is called ``ISIC_1``, with or without ``_segmentation``, ``_mask``, ``_lesion``, ``_pred`` or
@@ -79,7 +81,7 @@ def open_predicted_masks(folder: str | Path, pairs: Sequence[Pair], lesion: str 
     1, else bilinearly. Pairs without a mask are left to `seg_core.evaluation.evaluate.evaluate`.
 
     Args:
-        folder: the masks.
+        masks: their folder or zip archive, perhaps with what is lesion in them, as in a `seg_core.data.source.Source`.
         pairs: the photographs.
         lesion: the number or colour in the masks that is the lesion, where they do not say it themselves.
 
@@ -87,8 +89,9 @@ def open_predicted_masks(folder: str | Path, pairs: Sequence[Pair], lesion: str 
         InputError: if the folder or a file cannot be read, no mask belongs to a photograph, several belong to the same, or they
             hold several kinds of marks and ``lesion`` names none.
     """
-    folder = expanded(folder).absolute()
-    files, orphans, notes = _match(folder, list_masks(folder), pairs)
+    source = Source.parse(masks).with_choices(lesion=lesion)
+    folder = Path(source.folder)
+    files, orphans, notes = _match(folder, list_masks(source), pairs)
     scaled, unreadable = [], []
     for pair in (pair for pair in pairs if pair.id in files):
         file = files[pair.id]
@@ -109,10 +112,15 @@ def open_predicted_masks(folder: str | Path, pairs: Sequence[Pair], lesion: str 
             f"Masks in {folder.name} of another size than their photographs, {len(scaled)}, are scaled: {some_of(scaled)}. "
             "Export masks at the photographs' size to have them scored as they are."
         )
-    masks = _rule(list(files.values()), lesion, pairs)
-    if masks.files and (note := masks.rule.note):
+    read = _rule(list(files.values()), source.lesion, pairs)
+    if read.files and (note := read.rule.note):
         notes.append(note)
-    return MaskFolder(folder, files, masks, tuple(notes))
+    if _seem_inverted(read):
+        notes.append(
+            f"Most masks in {folder.name} mark all four corners of the photograph as lesion; perhaps they are inverted: "
+            "compare some with their photographs."
+        )
+    return MaskFolder(folder, files, read, tuple(notes))
 
 
 def _match(folder: Path, found: Sequence[Path], pairs: Sequence[Pair]) -> tuple[dict[str, Path], list[str], list[str]]:
@@ -158,6 +166,14 @@ def _rule(files: list[Path], lesion: str | None, pairs: Sequence[Pair]) -> MaskF
         except UnclearMaskError:
             return MaskFolderRule(files, named, probabilities=True)
     return masks
+
+
+def _seem_inverted(masks: MaskFolderRule) -> bool:
+    """Return whether most of some masks, spread over the folder, mark all four corners."""
+    files = masks.files[:: max(1, len(masks.files) // SAMPLE_SIZE)]
+    with closing(ordered_map(masks.probabilities, files)) as found:
+        marked = [bool((each[[0, 0, -1, -1], [0, -1, 0, -1]] >= 0.5).all()) for each in found]
+    return 2 * sum(marked) > len(marked)
 
 
 def _photo_size(pair: Pair) -> tuple[int, int]:

@@ -205,6 +205,7 @@ def test_evaluate_scores_masks_of_another_program(data: Path, tmp_path: Path, la
     (masks / f"{second.id}_mask.png").write_bytes(second.mask.read_bytes())
     assert "theirs on 2 photographs of data (test)" in lab("evaluate", masks, "--data", data).out
     assert "leave out --tta" in lab.refuses("evaluate", masks, "--data", data, "--tta")
+    assert "hold 0 and 255, and no 2" in lab.refuses("evaluate", masks, "--data", data, "--predicted-lesion", 2)
     (masks / "else.png").write_bytes(second.mask.read_bytes())
     assert "belong to none of the photographs, 1, are left out: else.png" in " ".join(
         lab("evaluate", masks, "--data", data, "--json").err.split()

@@ -13,8 +13,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from seg_core.data.isic2016 import unpacking
-from seg_core.data.isic2016.unpacking import BadArchive, unpack
+from seg_core.data import unpacking
+from seg_core.data.unpacking import BadArchive, unpack
 from tests.archive_server import content, pack
 
 PHOTO = re.compile(r"ISIC_\d{7}\.jpg", re.I)
@@ -25,7 +25,7 @@ def unpack_here(folder: Path, archive: bytes, count: int = 3) -> dict[str, bytes
     """Unpack and return the files by name; whatever happens, nothing else may be left in the folder."""
     (folder / "archive.zip").write_bytes(archive)
     try:
-        unpack(folder / "archive.zip", folder / "out", PHOTO, count, lambda: False)
+        unpack(folder / "archive.zip", folder / "out", PHOTO, count, lambda: None)
         return {path.name: path.read_bytes() for path in (folder / "out").iterdir()}
     finally:
         assert {path.name for path in folder.iterdir()} <= {"archive.zip", "out", "lesionlab-home"}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from zipfile import ZipFile
 
 import numpy as np
 import pytest
@@ -16,6 +17,7 @@ from seg_core.data.folders import Pair
 from seg_core.data.image import write_mask
 from seg_core.errors import InputError
 from seg_core.evaluation.evaluate import evaluate
+from seg_core.evaluation.key import mask_folder_digest
 from seg_core.evaluation.result import Evaluation
 from seg_core.prediction.mask_folder import MaskFolder, open_predicted_masks
 from tests.helpers import find_pairs, lesion, make_dataset
@@ -248,6 +250,34 @@ def test_missing_masks_are_named_or_left_out(folder: Path, pairs: list[Pair]) ->
         evaluate(masks, pairs)
     evaluation = evaluate(masks, pairs, allow_missing=True)
     assert (evaluation.ids, evaluation.missing, evaluation.means["iou"]) == ((B,), (A, C), 3 / 4)
+
+
+def test_a_zip_archive_of_masks_is_a_model_too(folder: Path, pairs: list[Pair]) -> None:
+    with ZipFile(folder / "submission.zip", "w") as archive:
+        for id in (A, B, C):
+            save(half(), folder / "mask.png")
+            archive.write(folder / "mask.png", f"results/{id}_segmentation.png")
+    masks = open_predicted_masks(folder / "submission.zip", pairs)
+    assert (masks.label, evaluate(masks, pairs).means["iou"]) == ("submission.zip", 3 / 4)
+
+
+def test_the_user_names_the_class_that_is_lesion(folder: Path, pairs: list[Pair]) -> None:
+    classes = half(2)
+    classes[:, 3:6] = 1
+    save(classes, *(folder / f"{id}.png" for id in (A, B, C)))
+    with pytest.raises(InputError, match="hold 0, 1 and 2, which are more than two kinds of marks"):
+        open_predicted_masks(folder, pairs)
+    for named in (open_predicted_masks(f"{folder}?lesion=2", pairs), open_predicted_masks(folder, pairs, "2")):
+        assert evaluate(named, pairs).means["iou"] == 3 / 4
+    assert mask_folder_digest(f"{folder}?lesion=2") != mask_folder_digest(folder)
+
+
+def test_masks_that_seem_inverted_are_warned_of(folder: Path, pairs: list[Pair]) -> None:
+    inverted = np.full(SIZE[::-1], 255, np.uint8)
+    inverted[1:3, 2:6] = 0
+    save(inverted, folder / f"{A}.png", folder / f"{B}.png")
+    save(half(), folder / f"{C}.png")
+    assert open_predicted_masks(folder, pairs).notes[0].startswith("Most masks in other tool mark all four corners")
 
 
 def test_many_names_are_cut_short(folder: Path, tmp_path: Path) -> None:

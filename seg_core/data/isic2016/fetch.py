@@ -14,9 +14,9 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from seg_core.data.isic2016.download import Downloader, discard_part, part_of
-from seg_core.data.isic2016.unpacking import BadArchive, no_room, unfinished, unpack
+from seg_core.data.isic2016.download import Downloader, FetchStopped, discard_part, part_of
 from seg_core.data.source import clean_source
+from seg_core.data.unpacking import BadArchive, no_room, unfinished, unpack
 from seg_core.errors import InputError
 
 URL = "https://isic-challenge-data.s3.amazonaws.com/2016"
@@ -150,12 +150,16 @@ class _Fetch:
     def _unpack(self, archive: _Archive) -> None:
         file = archive.file(self._folder)
         try:
-            unpack(file, archive.folder(self._folder), archive.wanted, archive.count, self._should_stop)
+            unpack(file, archive.folder(self._folder), archive.wanted, archive.count, self._end_if_asked)
         except BadArchive as error:
             file.unlink()
             raise InputError(f"{file.name} {error}; it was deleted: start again to fetch it again.") from None
         file.unlink()
         discard_part(file)  # there is one if someone put the whole archive beside it
+
+    def _end_if_asked(self) -> None:
+        if self._should_stop():
+            raise FetchStopped
 
     def _url(self, archive: _Archive) -> str:
         return f"{self._address}/{archive.name}.zip"

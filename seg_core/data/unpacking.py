@@ -13,7 +13,6 @@ from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 from zipfile import ZIP_DEFLATED, ZIP_STORED, BadZipFile, ZipFile, ZipInfo
 
-from seg_core.data.isic2016.download import FetchStopped
 from seg_core.errors import InputError
 
 MAX_FILE_BYTES = 100 * 10**6
@@ -32,16 +31,15 @@ class BadArchive(Exception):
     """The archive cannot be used; the text continues a sentence that begins with its name."""
 
 
-def unpack(archive: Path, folder: Path, wanted: re.Pattern[str], count: int, should_stop: Callable[[], bool]) -> None:
+def unpack(archive: Path, folder: Path, wanted: re.Pattern[str], count: int, before_each: Callable[[], None]) -> None:
     """Unpack the files whose names match ``wanted`` into ``folder``, which must not exist yet, and leave out all others.
 
     Folders within the archive are ignored. Every member is read to its end, which compares its checksum; the folder appears
-    once all files are sound and written.
+    once all files are sound and written. ``before_each`` is called before every member; what it raises ends the unpacking.
 
     Raises:
         BadArchive: if it is damaged, is not safe to unpack, or does not hold ``count`` such files.
         InputError: if the disk has too little space.
-        FetchStopped: if ``should_stop``, which is asked before every member, returned True.
         OSError: if the folder cannot be written.
     """
 
@@ -52,7 +50,7 @@ def unpack(archive: Path, folder: Path, wanted: re.Pattern[str], count: int, sho
             raise BadArchive(f"holds {len(names)} of the {count} files that are expected")
         return names
 
-    _unpack(archive, folder, chosen, read_all=True, should_stop=should_stop)
+    _unpack(archive, folder, chosen, read_all=True, before_each=before_each)
 
 
 def unpack_tree(archive: Path, folder: Path, wanted: re.Pattern[str]) -> None:
@@ -72,7 +70,7 @@ def unpack_tree(archive: Path, folder: Path, wanted: re.Pattern[str]) -> None:
             raise BadArchive("holds a file twice")
         return paths
 
-    _unpack(archive, folder, chosen, read_all=False, should_stop=lambda: False)
+    _unpack(archive, folder, chosen, read_all=False, before_each=lambda: None)
 
 
 def _unpack(
@@ -81,7 +79,7 @@ def _unpack(
     chosen: Callable[[list[ZipInfo]], dict[str, str]],
     *,
     read_all: bool,
-    should_stop: Callable[[], bool],
+    before_each: Callable[[], None],
 ) -> None:
     """Unpack the members that ``chosen`` gives a path, all or none; with ``read_all``, read the others to check them."""
     beside = unfinished(folder)
@@ -94,8 +92,7 @@ def _unpack(
             _refuse_without_room(members if read_all else [each for each in members if each.filename in paths], folder.parent)
             beside.mkdir()
             for member in members:
-                if should_stop():
-                    raise FetchStopped
+                before_each()
                 blocks = _blocks(opened, member)
                 if member.filename in paths:
                     _write(blocks, beside / paths[member.filename])
