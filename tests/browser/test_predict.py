@@ -31,7 +31,9 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AppProcess]:
     assert "Traceback" not in errors, errors
 
 
-def test_photographs_and_settings_survive_a_look_at_another_page(page: Page, app: AppProcess, tmp_path: Path) -> None:
+def test_photographs_and_settings_survive_a_look_at_another_page(
+    page: Page, app: AppProcess, tmp_path: Path, problems: list[str]
+) -> None:
     page.goto(f"{app.url}/predict?model=frozen-decoder-best")
     widget = page.frame_locator("iframe")
     drop(page, tmp_path)
@@ -53,6 +55,8 @@ def test_photographs_and_settings_survive_a_look_at_another_page(page: Page, app
         expect(widget.locator("#model-1 input")).to_have_value(frozen)
         expect(threshold).to_have_value(f"{own + 0.01:.2f}")
         page.reload()
+    # A reload ends what the widget still waits for, of which Gradio complains while the page goes away.
+    problems[:] = [each for each in problems if not re.search("AbortError: signal is aborted|Connection errored out", each)]
 
     stranger = page.context.new_page()  # a tab of its own
     stranger.goto(f"{app.url}/predict")
