@@ -12,7 +12,7 @@ from PIL import Image
 
 from pages.live.components import MaskModel, runs_now, wipe
 from pages.shared.markdown import plain
-from seg_core.common.colours import RUN_COLOURS
+from seg_core.common.colours import colours_of
 from seg_core.common.home import SHIPPED_CHECKPOINTS
 from seg_core.errors import InputError
 from seg_core.prediction.checkpoint import load_checkpoint
@@ -39,10 +39,11 @@ def two_masks() -> tuple[str, list[tuple[MaskModel, str]]]:
     """
     size = (SIDE, SIDE)
     masks = []
-    for (name, label), colour in zip(MODELS.items(), RUN_COLOURS, strict=False):
+    colours = colours_of(MODELS)
+    for name, label in MODELS.items():
         model = load_checkpoint(SHIPPED_CHECKPOINTS / f"{name}.safetensors")
         grey = np.rint(model.predict(PHOTO).probability(size) * 255).astype(np.uint8)
-        masks.append((MaskModel(label, colour, model.threshold), address(Image.fromarray(grey), "PNG")))
+        masks.append((MaskModel(label, colours[name], model.threshold), address(Image.fromarray(grey), "PNG")))
     with Image.open(PHOTO) as photo:
         return address(photo.convert("RGB").resize(size, Image.Resampling.BICUBIC), "JPEG"), masks
 

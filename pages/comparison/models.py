@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+from pages.shared.models import path_key
 from pages.shared.stores import store
 from seg_core.data.dataset import SplitChoice
 from seg_core.runs.groups import Group
@@ -26,7 +27,4 @@ def members_of(model: Model, split: SplitChoice) -> list[tuple[Path, SplitChoice
 
 def colour_key(model: Model) -> str:
     """Return the name from which a model's colour follows: that of a run is the same on every page."""
-    if isinstance(model, Group):
-        return model.key
-    of_run = model.suffix == ".safetensors" and model.parent.name.isdecimal()
-    return model.parent.name if of_run else model.stem if model.suffix == ".safetensors" else str(model)
+    return model.key if isinstance(model, Group) else path_key(model)

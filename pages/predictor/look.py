@@ -9,7 +9,6 @@ import gradio as gr
 from gradio.themes.utils.colors import Color
 
 from pages.shared.theme import DARK, FONT, LIGHT, RADIUS
-from seg_core.common.colours import run_colour
 
 HERE = Path(__file__).parent
 LARGEST_UPLOAD = "200mb"
@@ -20,7 +19,6 @@ def mount_settings() -> dict[str, Any]:
     script = (HERE / "predictor.js").read_text(encoding="utf-8")
     return {
         "theme": theme(),
-        "css": f":root {{ --first-mask: {run_colour(0)}; --second-mask: {run_colour(1)}; }}",
         "css_paths": HERE / "predictor.css",
         "head": f"<link rel='icon' href='../assets/mark.svg'><script>{script}</script>",
         "max_file_size": LARGEST_UPLOAD,

@@ -42,9 +42,10 @@ def waiting() -> str:
     return _render("waiting")
 
 
-def measures(area: int, size: tuple[int, int], seconds: float, square_mm: float | None = None) -> str:
-    """The measures of one mask: its area in pixels of a photograph of this size and in mm², and the time that the model took."""
-    return _render("measures", percent(area / (size[0] * size[1])) if area else "", _amounts(area, square_mm), duration(seconds))
+def measures(area: int, size: tuple[int, int], seconds: float, colour: str, square_mm: float | None = None) -> str:
+    """The measures of one mask: its colour, its area in pixels of a photograph of this size and in mm², and the model's time."""
+    share = percent(area / (size[0] * size[1])) if area else ""
+    return _render("measures", share, _amounts(area, square_mm), duration(seconds), colour)
 
 
 def rows(results: Sequence[Result | None], photos: Sequence[Photo], models: Sequence[str], controls: Controls, shown: int) -> str:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 from PIL import Image
 
 from pages.predictor.controls import Controls
 from pages.predictor.photo import Photo
-from seg_core.common.colours import run_colour
+from pages.shared.models import path_key
+from seg_core.common.colours import RUN_COLOURS, colours_of
 from seg_core.errors import InputError
 from seg_core.prediction.measures import Measures
 from seg_core.prediction.overlay import draw_mask
@@ -25,6 +27,8 @@ class Marked:
     area: int = 0
     """Pixels of lesion, at the photograph's own size."""
     problem: str = ""
+    colour: str = RUN_COLOURS[0]
+    """That of the model's run, as on the other pages."""
 
 
 @dataclass(frozen=True)
@@ -42,10 +46,8 @@ class Result:
         return [
             plain
             if side.prediction is None
-            else draw_mask(
-                plain, side.prediction.mask(side.threshold, plain.size), run_colour(place), opacity=opacity, outline=outline
-            )
-            for place, side in enumerate(self.sides)
+            else draw_mask(plain, side.prediction.mask(side.threshold, plain.size), side.colour, opacity=opacity, outline=outline)
+            for side in self.sides
         ]
 
 
@@ -54,18 +56,20 @@ def result_of(photo: Photo, models: Sequence[str], thresholds: Sequence[float | 
 
     A threshold of None is that of the checkpoint.
     """
+    keys = [path_key(Path(model)) for model in models]
+    colours = colours_of(keys)
     sides = [
         Marked(problem=str(prediction))
         if isinstance(prediction, InputError)
-        else Marked(prediction, prediction.threshold if wanted is None else wanted)
-        for prediction, wanted in zip(photo.predict(models, tta=tta), thresholds, strict=False)
+        else Marked(prediction, prediction.threshold if wanted is None else wanted, colour=colours[key])
+        for prediction, wanted, key in zip(photo.predict(models, tta=tta), thresholds, keys, strict=False)
     ]
     made = [(side.prediction, side.threshold) for side in sides if side.prediction is not None]
     if not made:
         return Result(photo, tuple(sides), None)
     measures = photo.measures(made)
     areas = iter(measures.areas)
-    measured = (side if side.prediction is None else Marked(side.prediction, side.threshold, next(areas)) for side in sides)
+    measured = (side if side.prediction is None else replace(side, area=next(areas)) for side in sides)
     return Result(photo, tuple(measured), measures)
 
 

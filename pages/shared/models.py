@@ -149,3 +149,9 @@ class LoadedModels:
 def _run_id(entry: CheckpointEntry) -> int | None:
     folder = entry.path.parent.name
     return int(folder) if folder.isdecimal() else None
+
+
+def path_key(model: Path) -> str:
+    """Return the name from which the colour of a model's file follows: a run's number, a checkpoint's name, or the path."""
+    of_run = model.suffix == ".safetensors" and model.parent.name.isdecimal()
+    return model.parent.name if of_run else model.stem if model.suffix == ".safetensors" else str(model)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated, Any, Protocol
 
 import typer
@@ -14,6 +15,7 @@ from seg_core.errors import InputError
 from seg_core.runs.address import parse_run_id
 
 if TYPE_CHECKING:
+    from seg_core.data.dataset import Dataset
     from seg_core.runs.run import Run
     from seg_core.runs.store import RunStore
 
@@ -37,6 +39,28 @@ LesionOption = Annotated[
     typer.Option("--lesion-value", help="Value, number or name of the class in the masks that is the lesion."),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object as the last line.")]
+
+
+def open_data(
+    sources: list[str],
+    images: list[str] | None = None,
+    masks: list[str] | None = None,
+    lesion: str | None = None,
+    on_progress: Callable[[int, int], None] | None = None,
+) -> Dataset:
+    """Open the dataset that the options name.
+
+    Raises:
+        InputError: as `seg_core.data.dataset.open_dataset`, with the folders that may have been meant.
+    """
+    from seg_core.data.dataset import open_dataset
+    from seg_core.data.suggest import suggest_folders
+
+    try:
+        return open_dataset(sources, on_progress, images=images, masks=masks, lesion=lesion)
+    except InputError as error:
+        near = [folder for source in sources for folder in suggest_folders(source)]
+        raise InputError(f"{error} Did you mean {' or '.join(near)}?" if near else str(error)) from None
 
 
 def _run_id(text: str) -> int:

@@ -7,7 +7,18 @@ from typing import Annotated
 
 import typer
 
-from seg_core.cli.common import ImagesOption, JsonOption, LesionOption, MasksOption, output, print_json, progress, report, screen
+from seg_core.cli.common import (
+    ImagesOption,
+    JsonOption,
+    LesionOption,
+    MasksOption,
+    open_data,
+    output,
+    print_json,
+    progress,
+    report,
+    screen,
+)
 
 app = typer.Typer(help="Check datasets, and download the official one.", no_args_is_help=True)
 
@@ -26,12 +37,11 @@ def check_data(
     """
     from seg_core.config import SplitSpec
     from seg_core.data.check import counted, kinds_of
-    from seg_core.data.dataset import open_dataset
     from seg_core.data.scan.copies import keep_copies
     from seg_core.data.scan.dataset_scan import scan_dataset
     from seg_core.data.scan.duplicates import leakage, near_duplicates
 
-    dataset = open_dataset(sources, images=images, masks=masks, lesion=lesion)
+    dataset = open_data(sources, images, masks, lesion)
     with progress("Checking") as advance:
         seen = scan_dataset(dataset, advance)
     with progress("Comparing") as advance:

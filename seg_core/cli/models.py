@@ -15,6 +15,7 @@ from seg_core.cli.common import (
     JsonOption,
     LesionOption,
     MasksOption,
+    open_data,
     output,
     print_json,
     progress,
@@ -56,7 +57,6 @@ def evaluate(
 ) -> None:
     """Score a checkpoint, or a folder of masks named like the photographs, on a split at stored resolution."""
     from seg_core.config import SplitSpec
-    from seg_core.data.dataset import open_dataset
     from seg_core.data.folders import is_mask_folder
     from seg_core.evaluation.evaluate import evaluate as score
     from seg_core.prediction.checkpoint import Checkpoint
@@ -71,7 +71,7 @@ def evaluate(
         raise InputError(f"{model} is no folder of masks, so it has no value of the lesion; leave out --predicted-lesion.")
     loaded = None if are_masks else load_any(model, tta=tta)
     checkpoint = loaded if isinstance(loaded, Checkpoint) else None
-    dataset = open_dataset(data, images=images, masks=masks, lesion=lesion)
+    dataset = open_data(data, images, masks, lesion)
     chosen = split or ("test" if dataset.test else "val")
     spec = checkpoint.config.split_spec if checkpoint else SplitSpec()
     pairs = dataset.pairs_of(chosen, spec)
@@ -178,11 +178,10 @@ def publish(
     as_json: JsonOption = False,
 ) -> None:
     """Write a model in fp16, with a card of its scores on the validation and test splits of its dataset."""
-    from seg_core.data.dataset import open_dataset
     from seg_core.report.publishing import publish as write
 
-    dataset = open_dataset(data, images=images, masks=masks, lesion=lesion)
-    of_originals = open_dataset(originals) if originals else None
+    dataset = open_data(data, images, masks, lesion)
+    of_originals = open_data([originals]) if originals else None
     with progress("Scoring") as advance:
         path, metadata = write(
             checkpoint,

@@ -15,6 +15,7 @@ from seg_core.cli.common import (
     LesionOption,
     MasksOption,
     RunArgument,
+    open_data,
     output,
     print_json,
     progress,
@@ -68,12 +69,11 @@ def train(
     **settings: Any,
 ) -> None:
     """Train a model here. The run appears in the app too, and waits while another one trains."""
-    from seg_core.data.dataset import open_dataset
 
     one_fold = settings["fold"] is not None
     config = Config.of(recipe, **settings, folds=folds if one_fold else None)
     with progress("Drawing the sample dataset") as advance:
-        dataset = open_dataset(data, advance, images=images, masks=masks, lesion=lesion)
+        dataset = open_data(data, images, masks, lesion, advance)
     configs = config.repeated(seeds=seeds, folds=1 if one_fold or folds is None else folds)
     if len(configs) > 1:
         dataset.split(configs[-1].split_spec)  # the last fold is the smallest: an empty one is found before the first is trained

@@ -31,11 +31,6 @@ _SHIPPED = {
 _KEY = re.compile(r"(g?)([1-9]\d*)")
 
 
-def run_colour(position: int) -> str:
-    """Return the colour at a position in the palette, for things that have no key; colours repeat after twelve."""
-    return RUN_COLOURS[position % len(RUN_COLOURS)]
-
-
 def colours_of(keys: Iterable[str]) -> dict[str, str]:
     """Return the colours of what is shown together: runs (``3``), groups (``g3``), and other models by a name of theirs.
 

@@ -218,11 +218,14 @@ def describe(problems: Iterable[Problem], most: int = 5) -> str:
 
 
 def notes_on(problems: Iterable[Problem], most: int = 20) -> list[str]:
-    """Return lines for a log: the first ``most`` of each kind, then how many more. A dataset may have 100,000 grey masks."""
+    """Return lines for a log: all that is left out, and of other problems the first ``most`` of each kind and how many more.
+
+    A dataset may have 100,000 grey masks.
+    """
     notes, seen = [], Counter[Kind]()
     for problem, alike in counted(problems):
-        seen[problem.kind] += 1
-        if seen[problem.kind] <= most:
+        seen[problem.kind] += not problem.is_error
+        if problem.is_error or seen[problem.kind] <= most:
             text = f"Left out: {problem.message}" if problem.is_error else problem.message
             notes.append(f"{text} ({alike:,} files)" if alike > 1 else text)
     advice = "python -m seg_core data check lists them all."

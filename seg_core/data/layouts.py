@@ -77,6 +77,17 @@ def find_parts(source: Source, top: Path) -> Parts:
     return replace(listed, notes=[*_joined_roots(source, listed.photos), *listed.notes, *_unread(parts, tree)])
 
 
+def is_understood(top: Path) -> bool:
+    """True if the names below a folder tell photographs from masks that are images; nothing is unpacked or drawn.
+
+    Raises:
+        InputError: if a folder below cannot be read, or there are too many.
+        OSError: if the folder cannot be read.
+    """
+    inner = _without_wrapper(read_tree(top, PHOTO_ENDINGS | MASK_ENDINGS))
+    return any(_holds_files(parts.photos) and _holds_files(parts.masks) for parts in (_by_words(inner), _side_by_side(inner)))
+
+
 def _without_wrapper(tree: Sequence[Folder]) -> list[Folder]:
     """Leave out the folders that all images lie in: their names, such as ``lesion-segmentation``, tell none apart."""
     holding = [folder.parts[:-1] for folder in tree if folder.images]

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+import time
 from contextlib import suppress
 from difflib import get_close_matches
 from pathlib import Path
 
-from seg_core.data.folders import list_folder
+from seg_core.data.layouts import is_understood
 from seg_core.data.source import SAMPLE, Source
 from seg_core.errors import InputError
 
-_MOST_TRIED = 12
-"""Folders that are looked into: each look reads the names of all files below."""
+_MOST_TRIED, _MOST_SECONDS = 12, 2
+"""Folders that are looked into, and how long: each look reads the names of all files below."""
 
 
 def suggest_folders(source: str | Path, most: int = 3) -> list[str]:
-    """Return the datasets that a source may have meant: of a similar name, in the folder, or beside it.
+    """Return the datasets that a source may have meant: of a similar name, in the folder, or beside it. Look for seconds at most.
 
     None for a dataset that can be opened, or where nothing near it is one.
     """
@@ -28,8 +29,13 @@ def suggest_folders(source: str | Path, most: int = 3) -> list[str]:
         else:
             near = _similar(folder)
             near += [inner for each in near for inner in _folders(each)]
-        found = (str(each) for each in near[:_MOST_TRIED] if each != folder and _is_dataset(each))
-        return list(dict.fromkeys(found))[:most]
+        until, found = time.monotonic() + _MOST_SECONDS, list[Path]()
+        for each in near[:_MOST_TRIED]:
+            if len(found) == most or time.monotonic() > until:
+                break
+            if each != folder and not any(each.is_relative_to(other) for other in found) and _is_dataset(each):
+                found.append(each)
+        return [str(each) for each in found]
     except (InputError, OSError):
         return []
 
@@ -50,6 +56,6 @@ def _folders(folder: Path) -> list[Path]:
 
 
 def _is_dataset(folder: Path) -> bool:
-    with suppress(InputError):
-        return bool(list_folder(Source(str(folder))).pairs)
+    with suppress(InputError, OSError):
+        return is_understood(folder)
     return False

@@ -332,6 +332,7 @@ def test_data_check_warns_of_a_photograph_in_two_parts(tmp_path: Path, lab: Lab)
         ("export .", "The checkpoint . cannot be read"),
         ("predict {model} {data}/gone.jpg --output {data}/masks", "gone.jpg does not exist; check the path."),
         ("data check {data}/gone", "There is no folder {data}/gone; check the path."),
+        ("data check {data}a", "There is no folder {data}a; check the path. Did you mean {data}?"),
         ("runs show 7", "7"),
         ("runs show seven", "Invalid value for 'RUN_ID'"),
         ("frobnicate", "No such command 'frobnicate'; see --help."),

@@ -8,14 +8,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from isic_challenge_scoring import metrics as challenge
 from isic_challenge_scoring.confusion import create_binary_confusion_matrix
 from PIL import Image
-from torchmetrics.functional.classification import binary_calibration_error
+from sklearn.calibration import calibration_curve
 
 from seg_core import metrics
 from seg_core.common.parallel import MOST_WORKERS
@@ -179,12 +178,14 @@ def test_reliability_sets_what_was_predicted_beside_what_is_lesion(tmp_path: Pat
     assert reliability.calibration_error == pytest.approx(0.5 * 0.05 + 0.25 * 0.05)
 
 
-def test_the_calibration_error_is_torchmetrics(checkpoint: Checkpoint, tmp_path: Path) -> None:
+def test_the_calibration_error_is_that_of_scikit_learns_curve(checkpoint: Checkpoint, tmp_path: Path) -> None:
     pairs = find_pairs(make_dataset(tmp_path / "data", size=SIZE, test=4))  # all of one size, so that pixels count alike there
-    predictions = torch.cat([torch.from_numpy(checkpoint.predict(pair.image).probability().copy()).flatten() for pair in pairs])
-    truths = torch.cat([torch.from_numpy(read_mask(pair.mask)[0]).flatten() for pair in pairs])
-    expected = binary_calibration_error(predictions, truths.int(), n_bins=10, norm="l1")
-    assert evaluate(checkpoint, pairs).reliability().calibration_error == pytest.approx(float(expected), abs=1e-6)
+    predictions = np.concatenate([checkpoint.predict(pair.image).probability().ravel() for pair in pairs])
+    truths = np.concatenate([read_mask(pair.mask)[0].ravel() for pair in pairs])
+    found, predicted = calibration_curve(truths, predictions, n_bins=10)
+    count = np.histogram(predictions, bins=10, range=(0, 1))[0]
+    expected = np.average(abs(found - predicted), weights=count[count > 0])
+    assert evaluate(checkpoint, pairs).reliability().calibration_error == pytest.approx(expected, abs=1e-6)
 
 
 def test_the_caller_gets_every_prediction(tmp_path: Path) -> None:
