@@ -8,13 +8,14 @@ import os
 # when it is imported, so it stands before all other imports.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 from hypothesis import settings
-from playwright.sync_api import Browser, ConsoleMessage, Page, Request, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request, expect, sync_playwright
 
 from seg_core.data import check
 from seg_core.data.check import LoadedPair
@@ -112,17 +113,33 @@ def problems() -> list[str]:
     return []
 
 
-@pytest.fixture
-def page(browser: Browser, problems: list[str]) -> Iterator[Page]:
-    """A page in a new browser profile. Any complaint, and any request to another machine, fails the test."""
+@pytest.fixture(scope="module")
+def profile(browser: Browser) -> Iterator[BrowserContext]:
+    """A browser profile for a test file, which loads the app's scripts once."""
     context = browser.new_context(viewport={"width": 1280, "height": 900})
     context.add_init_script(WATCH_FOR_EXCEPTIONS)
-    context.on("console", lambda message: problems.extend(_complaint(message)))
-    context.on("weberror", lambda error: problems.append(f"script error: {error.error}"))
-    context.on("request", lambda request: problems.extend(_leak(request)))
-    page = context.new_page()
-    yield page
+    yield context
     context.close()
+
+
+@pytest.fixture
+def page(profile: BrowserContext, problems: list[str]) -> Iterator[Page]:
+    """A page in a browser that remembers nothing. Any complaint, and any request to another machine, fails the test."""
+    watches: dict[str, Callable[[Any], None]] = {
+        "console": lambda message: problems.extend(_complaint(message)),
+        "weberror": lambda error: problems.append(f"script error: {error.error}"),
+        "request": lambda request: problems.extend(_leak(request)),
+    }
+    for event, watch in watches.items():
+        profile.on(event, watch)  # type: ignore[call-overload] # its stubs name each event apart
+    yield profile.new_page()
+    for page in profile.pages:
+        if page.url.startswith("http"):
+            page.evaluate("() => localStorage.clear()")
+        page.close()
+    profile.clear_cookies()
+    for event, watch in watches.items():
+        profile.remove_listener(event, watch)
     assert not problems, "\n".join(problems)
 
 
