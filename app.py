@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import errno
+import inspect
 import logging
 import os
 import signal
@@ -17,6 +18,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from ipaddress import ip_address
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, NoReturn
 
 from pages.server.below_path import BelowPath, checked_path
@@ -42,9 +44,8 @@ def create_app(store: RunStore, password: str = "", root_path: str = "", on_read
         root_path: the path of a reverse proxy that the app stands below, such as ``/lesionlab``; see `BelowPath`.
         on_ready: called once, when all parts have started.
     """
-    configure_gradio()
     # These imports take seconds; a mistyped option or a port in use is reported before.
-    import gradio
+    gradio = import_gradio()
     import streamlit
     from fastapi.responses import JSONResponse, RedirectResponse
     from fastapi_offline import FastAPIOffline
@@ -99,13 +100,26 @@ def create_app(store: RunStore, password: str = "", root_path: str = "", on_read
     return app
 
 
-def configure_gradio() -> None:
-    """Set what Gradio reads on import: no usage reports, and uploads in our own cache.
+def import_gradio() -> ModuleType:
+    """Import Gradio without usage reports and with uploads in our own cache; return it.
 
     A GRADIO_TEMP_DIR of the user's is overridden: old files in that folder are deleted, and the user's may hold other files.
     """
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
     os.environ["GRADIO_TEMP_DIR"] = str(home() / "cache" / "gradio")
+    # Gradio writes type stubs beside its files whenever it is imported, which takes half of the import's time. It leaves that out
+    # for classes that come from no file.
+    getfile = inspect.getfile
+    inspect.getfile = _no_file
+    try:
+        import gradio
+    finally:
+        inspect.getfile = getfile
+    return gradio
+
+
+def _no_file(object: object) -> str:
+    raise OSError
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

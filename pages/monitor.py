@@ -98,8 +98,7 @@ def timelines(shown: dict[str, Run | Group]) -> None:
     runs = list(colours)[:MOST_TIMELINES]
     mask_timeline(runs, [colours[run] for run in runs])
     st.caption(
-        "The same validation photographs after every epoch, at network resolution. White outline: truth. "
-        "Errors: violet, marked but not lesion; yellow, lesion but not marked."
+        "The same validation photographs after every epoch, at network resolution."
         + (f" Shown for the first {MOST_TIMELINES} chosen." if len(shown) > MOST_TIMELINES else "")
     )
 

@@ -35,7 +35,6 @@ def pictures(models: Sequence[Compared], table: Table, threshold: float | None) 
     )
     has_groups = any(len(model.requests) > 1 for model in pictured)
     st.caption(
-        "White outline: truth. Errors: violet, marked but not lesion; yellow, lesion but not marked. "
         f"Click a photograph to see it large. {of_groups * has_groups}",
         help="Pictures have at most 512 pixels a side; scores are those at stored resolution.",
     )
@@ -43,7 +42,7 @@ def pictures(models: Sequence[Compared], table: Table, threshold: float | None) 
     image_viewer(mask_models(pictured), viewed_photos(pictured, table, rows), threshold)
     st.caption(
         "Arrow keys step through all photographs in the order above. After a click the wheel zooms all pictures, and dragging "
-        "moves them. Probabilities are coloured from blue, 0, to yellow, 1."
+        "moves them."
     )
 
 

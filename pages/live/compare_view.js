@@ -9,6 +9,7 @@ class CompareView {
     this.style = "outline";
     this.shared = new Shared();
     this.makeControls();
+    this.explain = maskLegend(this.root);
     this.grid = this.root.appendChild(element("div", "mask-grid"));
   }
 
@@ -87,6 +88,7 @@ class CompareView {
     this.says.textContent = own ? "Threshold: each model's own" : `Threshold ${this.threshold.toFixed(2)}`;
     this.own.setAttribute("aria-pressed", String(own));
     this.markStyle(this.style);
+    this.explain(this.style);
     const turn = (this.drawing = {});
     for (const cell of this.cells) {
       this.drawCell(cell, turn).catch((error) => {

@@ -67,6 +67,33 @@ function pixels(url) {
   return PIXELS.get(url);
 }
 
+// What the colours of each style mean.
+const WHITE = [255, 255, 255], DARK = [16, 21, 28], BLACK = [0, 0, 0];
+const TRUTH = ["Truth", WHITE];
+const KEYS = {
+  outline: [TRUTH],
+  fill: [TRUTH],
+  errors: [["Marked, not lesion", FALSE_POSITIVE], ["Lesion, not marked", FALSE_NEGATIVE], TRUTH],
+  probability: [["Probability 0", BLACK], ["Probability 1", WHITE]],
+  heat: [["Probability 0", STOPS[0]], ["Probability 1", STOPS.at(-1)]],
+};
+
+// A text with a sample of the colour, given as CSS, in front of it.
+function maskKey(text, colour) {
+  const key = element("span", "mask-key", text);
+  key.style.setProperty("--run-colour", colour);
+  return key;
+}
+
+// A line below `parent`'s controls that says what colours mean. Returns a function that writes it for some styles.
+function maskLegend(parent) {
+  const line = parent.appendChild(element("p", "mask-legend"));
+  return (...styles) => {
+    const keys = new Map(styles.flatMap((style) => KEYS[style]));
+    line.replaceChildren(...[...keys].map(([text, colour]) => maskKey(text, `rgb(${colour})`)));
+  };
+}
+
 const colourOf = (hex) => [1, 3, 5].map((at) => parseInt(hex.slice(at, at + 2), 16));
 
 // A mask of 0 and 1 from a grey picture: 1 where the value, 0 to 255, is at least `level`.
@@ -79,7 +106,6 @@ function maskOf({ width, height, data }, level) {
 // The pixels of a mask's outline and of the halo on both of its sides, as in seg_core/prediction/overlay.py: the outline lies
 // within the mask. Discs are laid on the edge alone, which is much less work than going over the whole picture for every step.
 const HALO = 1, LINE = 2;
-const WHITE = [255, 255, 255], DARK = [16, 21, 28];
 const haloOf = ([red, green, blue]) => (0.2126 * red + 0.7152 * green + 0.0722 * blue < 140 ? WHITE : DARK);
 const lineOf = (width, height) => Math.max(2, Math.round(Math.max(width, height) / 170));
 function outlineOf(mask, width, height, line = lineOf(width, height), halo = Math.max(1, line >> 1)) {

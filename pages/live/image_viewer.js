@@ -32,6 +32,7 @@ class ImageViewer {
     this.button(bar, "Save as PNG", () => this.save());
     this.button(bar, "Enlarge", () => this.lift(this.shown)).classList.add("viewer-enlarge");
     this.button(bar, "Close", () => this.dialog.close()).classList.add("viewer-close");
+    maskLegend(this.root)("errors", "heat");
     this.grid = this.root.appendChild(element("div", "viewer-grid"));
   }
 
@@ -182,11 +183,7 @@ class ImageViewer {
   }
 
   legend() {
-    return [{ label: "Truth", colour: "#ffffff" }, ...this.data.models].map(({ label, colour }) => {
-      const key = element("span", "viewer-key", label);
-      key.style.setProperty("--run-colour", colour);
-      return key;
-    });
+    return [{ label: "Truth", colour: "#ffffff" }, ...this.data.models].map(({ label, colour }) => maskKey(label, colour));
   }
 
   async drawAll(turn) {

@@ -11,6 +11,7 @@ class MaskTimeline {
     this.epoch = null; // null: follow the latest
     this.style = "outline";
     this.makeControls();
+    this.explain = maskLegend(this.root);
     this.grid = this.root.appendChild(element("div", "mask-grid"));
     this.note = this.root.appendChild(element("p", "mask-note"));
   }
@@ -133,6 +134,7 @@ class MaskTimeline {
 
   draw() {
     this.markStyle(this.style);
+    this.explain(this.style);
     const turn = (this.drawing = {});
     for (const cell of this.cells ?? []) this.drawCell(cell, turn).catch(() => {}); // deleted meanwhile, as the next answer says
   }

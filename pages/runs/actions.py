@@ -124,20 +124,25 @@ def edit_panel(run: Run) -> None:
         saved = {"name": run.name, "tags": ", ".join(run.tags), "notes": run.notes}
         conflicts = [field for field, value in saved.items() if _has_conflict(f"run-{field}-{run.id}", value)]
         # What was typed stays while another run or another page is visited.
-        name = st.text_input(
-            "Name", max_chars=100, placeholder=run.config.label, key=f"run-name-{run.id}", persist_state="session"
-        )
-        tags = st.text_input("Tags", placeholder="separated by commas", key=f"run-tags-{run.id}", persist_state="session")
-        notes = st.text_area("Notes", height=120, key=f"run-notes-{run.id}", persist_state="session")
+        st.text_input("Name", max_chars=100, placeholder=run.config.label, key=f"run-name-{run.id}", persist_state="session")
+        st.text_input("Tags", placeholder="separated by commas", key=f"run-tags-{run.id}", persist_state="session")
+        st.text_area("Notes", height=120, key=f"run-notes-{run.id}", persist_state="session")
         if conflicts:
             st.warning(f"Changed in another window meanwhile: {', '.join(conflicts)}. Saving replaces that with the text here.")
-        typed = {"name": name, "tags": tags, "notes": notes}
-        changed: dict[str, Any] = {field: value for field, value in typed.items() if value != saved[field]}
-        # Never disabled: the last text typed arrives together with the click.
-        if st.button("Save", icon=":material/save:", key=f"save-{run.id}") and changed:
+
+        def save() -> None:
+            typed = {field: st.session_state[f"run-{field}-{run.id}"] for field in saved}
+            changed: dict[str, Any] = {field: value for field, value in typed.items() if value != saved[field]}
             if "tags" in changed:
-                changed["tags"] = tags.split(",")
-            _do(lambda: _annotate(run.id, changed))
+                changed["tags"] = changed["tags"].split(",")
+            try:
+                _annotate(run.id, changed)
+            except InputError as error:
+                st.toast(plain(str(error)), icon=":material/error:")
+
+        # A callback, so that news of a run, which draw the page again, do not come before it. Never disabled: the last text typed
+        # arrives together with the click.
+        st.button("Save", icon=":material/save:", key=f"save-{run.id}", on_click=save)
 
 
 def _annotate(run_id: int, changed: dict[str, Any]) -> None:

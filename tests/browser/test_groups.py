@@ -28,6 +28,7 @@ def curve(page: Page, uid: str) -> dict[str, list[float]]:
     return found
 
 
+@pytest.mark.slow
 def test_a_group_is_launched_watched_and_compared_as_one(
     page: Page, app_server: AppProcess, tmp_path: Path, problems: list[str]
 ) -> None:

@@ -185,6 +185,7 @@ def drop(page: Page, folder: Path) -> None:
         target.dispatch_event(event, {"dataTransfer": transfer})
 
 
+@pytest.mark.slow
 def test_a_killed_worker_is_shown_as_lost_resumes_and_is_deleted(
     page: Page, app: AppProcess, data: Path, problems: list[str]
 ) -> None:

@@ -22,6 +22,7 @@ pytestmark = pytest.mark.browser
 SLOW = 240_000  # milliseconds that three short trainings may take on a busy machine
 
 
+@pytest.mark.slow
 def test_one_button_reproduces_the_report(page: Page, app_server: AppProcess, tmp_path: Path) -> None:
     data = make_dataset(tmp_path / "tiny", train=6)
     page.goto(f"{app_server.url}/report")

@@ -70,6 +70,7 @@ def test_a_run_stops_after_its_epoch_and_is_told_to_go_on(
     wait_until(lambda: store.get_run(run_id).epochs_done > stopped.epochs_done, what="it goes on")
 
 
+@pytest.mark.slow
 def test_a_finished_run_trains_more_and_a_clone_starts_afresh(
     page: Page, app_server: AppProcess, store: RunStore, data: Path
 ) -> None:
@@ -253,9 +254,10 @@ def test_a_dialog_stays_open_while_another_run_ends(page: Page, app_server: AppP
 
 
 def test_the_other_runs_stay_chosen_when_one_is_deleted(page: Page, app_server: AppProcess, store: RunStore, data: Path) -> None:
-    gone, kept = add(store, data, "gone"), add(store, data, "kept")
-    newest = add(store, data, "newest")
-    in_status(store, newest, "finished")
+    gone, kept, newest = (add(store, data, name) for name in ("gone", "kept", "newest"))
+    for run_id in (gone, kept, newest):
+        store.queue.stop(run_id)
+    wait_until(lambda: not store.queue.running(), what="none of them trains")
     page.goto(f"{app_server.url}/monitor?run={gone}&run={kept}")
     press(page, "Delete")
     page.get_by_role("dialog").get_by_role("button", name="Delete").click()
@@ -291,6 +293,7 @@ def test_the_number_of_slots_is_a_setting(page: Page, app_server: AppProcess, st
     store.queue.set_slots(1)
 
 
+@pytest.mark.slow
 def test_the_queue_keeps_its_order_when_the_app_is_killed(page: Page, tmp_path: Path, data: Path, problems: list[str]) -> None:
     app = AppProcess(tmp_path / "home")
     store = RunStore(app.home / "lesionlab.db")

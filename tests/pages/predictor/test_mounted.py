@@ -160,9 +160,9 @@ def test_the_queue_at_rest_looks_some_dozen_times_a_second(fresh_app: dict[str, 
 def test_a_folder_of_the_users_is_not_the_one_that_is_swept(
     lab_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from app import configure_gradio
+    from app import import_gradio
 
     monkeypatch.setenv("GRADIO_ANALYTICS_ENABLED", "False")
     monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path / "thesis"))
-    configure_gradio()
+    import_gradio()
     assert Path(os.environ["GRADIO_TEMP_DIR"]) == lab_home / "cache" / "gradio"
