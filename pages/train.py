@@ -14,7 +14,7 @@ from pages.runs.launch import launch
 from pages.runs.settings import settings_panel, skip_problems, skips_problems
 from pages.shared.markdown import plain
 from pages.shared.stores import store
-from seg_core.config import MOST_FOLDS, MOST_SEEDS, VARIANT_LABELS, VARIANTS, Config, Recipe, Variant
+from seg_core.config import MOST_FOLDS, MOST_SEEDS, VARIANT_LABELS, VARIANTS, Config, Recipe, Variant, setting_title
 from seg_core.data.dataset import Dataset
 from seg_core.data.scan.copies import are_copies_known
 from seg_core.data.source import SAMPLE
@@ -122,7 +122,8 @@ def launch_button(runs: int, obstacle: str, takes: str, settings: dict[str, Any]
         if obstacle:
             st.caption(obstacle)
         if settings:
-            st.caption("Changed from the recipe: " + ", ".join(f"{name} {value}" for name, value in settings.items()))
+            changed = (f"{setting_title(name).lower()} {value}" for name, value in settings.items())
+            st.caption(plain(f"Changed from the recipe: {', '.join(changed)}."))
     return launched
 
 

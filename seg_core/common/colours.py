@@ -18,13 +18,14 @@ GROUP_COLOURS = RUN_COLOURS[6:] + RUN_COLOURS[:6]
 FALSE_POSITIVE, FALSE_NEGATIVE = "#9900FF", "#FFE600"
 """Marked but not lesion, and lesion but not marked. No model has these."""
 
-# Places in the palette of the models that ship, away from those of the first runs.
+# Places in the palette of the models that ship, away from those of the first runs. Those that pages show first have the colours
+# that are plain on skin.
 _SHIPPED = {
     "trainable-decoder-best": 8,
     "fine-tune-best": 9,
-    "frozen-decoder-best": 5,
     "fine-tune-best-plus": 10,
-    "trainable-decoder-report": 6,
+    "trainable-decoder-report": 5,
+    "frozen-decoder-best": 6,
     "fine-tune-report": 11,
     "frozen-decoder-report": 7,
 }

@@ -213,6 +213,9 @@ def test_notes_and_tags_are_kept_and_found(page: Page, app_server: AppProcess, s
     expect(page.get_by_role("textbox", name="Name")).to_have_value("the good one")
     expect(page.get_by_role("textbox", name="Tags")).to_have_value("much too long for a tag as anyone can see")
     expect(page.get_by_role("textbox", name="Notes")).to_have_value("Seed 4 next.")
+    expect(page.get_by_test_id("stApp")).to_have_attribute(
+        "data-test-script-state", "notRunning"
+    )  # else it may fill the fields again
     page.get_by_role("textbox", name="Tags").fill("night")
     page.get_by_role("button", name="Save").click()
     expect(row(page, runs[2]).locator(".run-tag")).to_have_text(["night"])

@@ -6,6 +6,7 @@ import io
 import warnings
 from collections.abc import Callable
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +42,7 @@ class Arranged(nn.Module):
         return found.permute(0, 2, 3, 1) if self.last else found
 
 
+@cache
 def smp_unet(classes: int = 1) -> nn.Module:
     import segmentation_models_pytorch as smp
 
@@ -49,6 +51,7 @@ def smp_unet(classes: int = 1) -> nn.Module:
     return unet
 
 
+@cache
 def torchvision_net(name: str, classes: int) -> nn.Module:
     from torchvision.models import segmentation
 
@@ -57,6 +60,7 @@ def torchvision_net(name: str, classes: int) -> nn.Module:
     return network
 
 
+@cache
 def exported(network: nn.Module, shape: tuple[int, ...] = (1, 3, 64, 64), *, free: bool = False, dtype: Any = None) -> bytes:
     file: Any = io.BytesIO()
     axes = {"image": {0: "batch", 2: "height", 3: "width"}} if free else None
