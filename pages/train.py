@@ -122,9 +122,13 @@ def launch_button(runs: int, obstacle: str, takes: str, settings: dict[str, Any]
         if obstacle:
             st.caption(obstacle)
         if settings:
-            changed = (f"{setting_title(name).lower()} {value}" for name, value in settings.items())
+            changed = (f"{_within_a_sentence(setting_title(name))} {value}" for name, value in settings.items())
             st.caption(plain(f"Changed from the recipe: {', '.join(changed)}."))
     return launched
+
+
+def _within_a_sentence(title: str) -> str:
+    return title if title[:2].isupper() else title[0].lower() + title[1:]
 
 
 def launch_all(groups: Sequence[Sequence[Config]], dataset: Dataset, name: str, tags: tuple[str, ...]) -> None:

@@ -91,7 +91,7 @@ PICTURES: dict[str, tuple[Callable[[Page, str, Path], None], int]] = {
     "monitor": (monitor_page, 1560),
     "data": (data_page, 1400),
     "compare": (compare_page, 1690),
-    "compare-large": (large_picture, 790),
+    "compare-large": (large_picture, 930),
     "predict": (predict_page, 1250),
 }
 """How each page is brought to what its picture shows, and the picture's height in pixels."""

@@ -43,7 +43,7 @@ def test_a_group_is_launched_watched_and_compared_as_one(
     share = page.get_by_role("spinbutton", name="Validation share")
     share.fill("0.25")
     share.press("Enter")
-    expect(page.get_by_text("val_fraction 0.25")).to_be_visible()
+    expect(page.get_by_text("validation share 0.25")).to_be_visible()
     page.get_by_text("Cross-validation", exact=True).click()
     expect(page.get_by_role("button", name="Launch 5 runs")).to_be_visible()
     expect(page.get_by_role("spinbutton", name="Fold", exact=True)).to_be_disabled()  # every fold validates in turn
@@ -58,7 +58,7 @@ def test_a_group_is_launched_watched_and_compared_as_one(
         field = page.get_by_role("spinbutton", name=label)
         field.fill(str(value))
         field.press("Enter")
-        expect(page.get_by_text(f"{label.lower().replace(' ', '_')} {value}").first).to_be_visible()
+        expect(page.get_by_text(f"{label.lower()} {value}").first).to_be_visible()
     page.get_by_text("Command line", exact=True).click()
     expect(page.get_by_text("--seeds 2")).to_be_visible()
     page.get_by_role("button", name="Launch 2 runs").click()

@@ -72,7 +72,7 @@ def launch(page: Page, app: AppProcess, data: Path, variant: str, epochs: int) -
         field = page.get_by_role("spinbutton", name=label)
         field.fill(str(value))
         field.press("Enter")
-        expect(page.get_by_text(f"{label.lower().replace(' ', '_')} {value}").first).to_be_visible()
+        expect(page.get_by_text(f"{label.lower()} {value}").first).to_be_visible()
     page.get_by_role("button", name="Launch").click()
     expect(page.get_by_role("heading", name="Monitor")).to_be_visible(timeout=SLOW)
 
