@@ -112,7 +112,7 @@ def _page_change(page: Page, turn: int) -> float:
 def _stop(page: Page, app: AppProcess) -> None:
     page.goto(f"{app.url}/monitor")
     page.get_by_test_id("stMain").get_by_role("button", name=re.compile("Stop$")).click()
-    page.get_by_role("button", name="Resume").wait_for(timeout=60_000)
+    page.get_by_role("button", name="Resume", exact=True).wait_for(timeout=60_000)
 
 
 def _redraws(page: Page, app: AppProcess) -> list[float]:
