@@ -44,7 +44,8 @@ def draw_mask(
         raise ValueError(f"opacity {opacity} is outside [0, 1]")
     drawn = photograph.convert("RGB")
     drawn = drawn.copy() if drawn is photograph else drawn
-    drawn.paste(colour, mask=_stencil(mask, round(opacity * 255)))
+    if opacity:
+        drawn.paste(colour, mask=_stencil(mask, round(opacity * 255)))
     if outline:
         line, halo = outline_bands(mask, width or line_width(photograph.size))
         drawn.paste(LIGHT_HALO if _is_dark(colour) else DARK_HALO, mask=_stencil(halo, 215))
@@ -54,20 +55,30 @@ def draw_mask(
 
 def outline_bands(mask: np.ndarray, width: int) -> tuple[np.ndarray, np.ndarray]:
     """Return the pixels (H, W) bool of a mask's outline, ``width`` wide within the mask, and of the halo on both of its sides."""
-    from scipy.ndimage import distance_transform_cdt
-
     line, halo = np.zeros_like(mask), np.zeros_like(mask)
     if not mask.any():
         return line, halo
     beside = max(1, width // 2)
     rows, columns = (_around(np.any(mask, axis=axis), beside) for axis in (1, 0))  # the rest takes time and holds nothing
     part = mask[rows, columns]
-    # Beyond the border of the photograph there is no mask. Steps go along rows and columns.
-    inside = distance_transform_cdt(np.pad(part, 1), "taxicab")[1:-1, 1:-1]
-    outside = distance_transform_cdt(~part, "taxicab")
-    line[rows, columns] = (inside > 0) & (inside <= width)
-    halo[rows, columns] = ((inside > width) & (inside <= width + beside)) | ((outside > 0) & (outside <= beside))
+    outside = np.pad(~part, 1, constant_values=True)  # beyond the border of the photograph there is no mask
+    near = _grown(outside, width)
+    line[rows, columns] = part & near[1:-1, 1:-1]
+    within = part & _grown(near, beside)[1:-1, 1:-1] & ~near[1:-1, 1:-1]
+    halo[rows, columns] = within | (_grown(part, beside) & ~part)
     return line, halo
+
+
+def _grown(mask: np.ndarray, steps: int) -> np.ndarray:
+    """Return a mask with all pixels that are so many steps along rows and columns away."""
+    for _ in range(steps):
+        grown = mask.copy()
+        grown[1:] |= mask[:-1]
+        grown[:-1] |= mask[1:]
+        grown[:, 1:] |= mask[:, :-1]
+        grown[:, :-1] |= mask[:, 1:]
+        mask = grown
+    return mask
 
 
 def _around(filled: np.ndarray, margin: int) -> slice:
