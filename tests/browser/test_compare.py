@@ -151,6 +151,8 @@ def test_two_empty_masks_are_no_match(page: Page, app_server: AppProcess, tmp_pa
     expect(scores.filter(has_text="both find no lesion")).to_have_count(1, timeout=SLOW)
     expect(scores.filter(has_text="IoU 1.000")).to_have_count(1)
     expect(page.get_by_text("each counts as 1 in its means")).to_be_visible()
+    expect(page.locator(".image-viewer canvas[data-drawn]").first).to_be_attached()  # it opens what is clicked
+    expect(page.get_by_test_id("stApp")).to_have_attribute("data-test-script-state", "notRunning")
     page.get_by_role("button", name="ISIC_0000002").click()
     expect(page.get_by_role("dialog", name="Photograph, large")).to_contain_text("both find no lesion")
 
