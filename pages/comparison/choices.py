@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 import streamlit as st
@@ -109,12 +110,13 @@ def _kept_labels(labels: Mapping[str, str]) -> dict[str, str]:
 
 def choose_masks_folder() -> dict[str, Path]:
     """Let the visitor name a folder of masks, and what is lesion in them; return both as one path by label."""
-    linked = st.query_params.get("masks", "")
-    start = Source.parse(linked) if linked.strip() else None
+    linked, named = st.query_params.get("masks", ""), ""
+    with suppress(InputError):  # none, or no path: the field shows it, and the sentence below says so
+        linked, named = (start := Source.parse(linked)).folder, start.lesion or ""
     at, beside = st.columns([3, 1])
     typed = at.text_input(
         "Folder of predicted masks",
-        start.folder if start else "",
+        linked,
         placeholder="optional: ~/masks-of-another-tool",
         help="Masks that any other program predicted: one image per photograph, with the photograph's name, with or without "
         "_mask or _segmentation after it. Black and white, or grey for probabilities. A zip archive of them will do.",
@@ -122,7 +124,7 @@ def choose_masks_folder() -> dict[str, Path]:
     )
     lesion = beside.text_input(
         "Value of the lesion",
-        (start and start.lesion) or "",
+        named,
         placeholder="if several",
         help="Where these masks hold several classes: the number or colour that is lesion, such as 2 or #ff0000.",
         key="compare-masks-lesion",

@@ -69,7 +69,6 @@ def train(
     **settings: Any,
 ) -> None:
     """Train a model here. The run appears in the app too, and waits while another one trains."""
-
     one_fold = settings["fold"] is not None
     config = Config.of(recipe, **settings, folds=folds if one_fold else None)
     with progress("Drawing the sample dataset") as advance:

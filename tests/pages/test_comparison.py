@@ -219,3 +219,26 @@ def test_a_result_never_stands_under_the_key_of_older_files(
     moved = SplitChoice(open_dataset(there), "test", SplitSpec())
     # The result names files by their place.
     assert evaluation_request(other_masks, moved).key != evaluation_request(other_masks, split).key
+
+
+def masks_field() -> None:
+    from pages.comparison.choices import choose_masks_folder
+
+    choose_masks_folder()
+
+
+@pytest.mark.parametrize(
+    ("linked", "fields", "error"),
+    [
+        ("~nobody-of-this-name/x", ["~nobody-of-this-name/x", ""], "cannot be found"),
+        ("/none here?lesion=2", ["/none here", "2"], "There is no folder"),
+        ("", ["", ""], ""),
+    ],
+)
+def test_a_link_to_masks_fills_the_fields_and_says_what_is_wrong(linked: str, fields: list[str], error: str) -> None:
+    app = AppTest.from_function(masks_field)
+    app.query_params["masks"] = linked
+    app.run()
+    assert not app.exception
+    assert [field.value for field in app.text_input] == fields
+    assert [error in each.value for each in app.error] == ([True] if error else [])
