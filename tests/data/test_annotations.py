@@ -116,6 +116,11 @@ def test_an_image_without_annotations_has_no_lesion_and_one_without_an_entry_no_
     assert opened.notes == ["The masks are drawn from annotations.json (COCO)."]
 
 
+def test_a_file_that_only_lists_photographs_is_not_named_as_annotations(folder: Path) -> None:
+    opened = dataset(folder, {"metadata.json": [{"image": "a.jpg", "diagnosis": "nevus"}], "annotations.json": coco([CORNERS])})
+    assert opened.notes == ["The masks are drawn from annotations.json (COCO)."]
+
+
 def test_boxes_are_left_out_and_counted(folder: Path) -> None:
     opened = dataset(folder, {"x.xml": cvat('<box label="nevus" xtl="1" ytl="1" xbr="5" ybr="5"/>')})
     assert [pair.id for pair in opened.pairs] == ["b"]

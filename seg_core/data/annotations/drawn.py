@@ -95,7 +95,8 @@ def _candidates(folder: Folder, *, are_named: bool) -> list[str]:
 def _make(target: Path, files: Sequence[tuple[Folder, Path]], photos: Mapping[str, Path], lesion: str | None) -> None:
     """Write the masks of the annotation files, and a list of them."""
     target.mkdir()
-    found = [(folder, file, read) for folder, file in files if ending(file.name) != ".txt" and (read := _read(file))]
+    structured = [(folder, file) for folder, file in files if ending(file.name) != ".txt"]
+    found = [(folder, file, read) for folder, file in structured if (read := _read(file)) and read.photos]
     found += _text_files([(folder, file) for folder, file in files if ending(file.name) == ".txt"], photos)
     chosen, notes = _classes([(file, read) for _, file, read in found], lesion)
     folders = []
