@@ -113,7 +113,7 @@ def choose_masks_folder() -> dict[str, Path]:
     linked, named = st.query_params.get("masks", ""), ""
     with suppress(InputError):  # none, or no path: the field shows it, and the sentence below says so
         linked, named = (start := Source.parse(linked)).folder, start.lesion or ""
-    at, beside = st.columns([3, 1])
+    at, beside = st.columns([3, 2], vertical_alignment="bottom")
     typed = at.text_input(
         "Folder of predicted masks",
         linked,
