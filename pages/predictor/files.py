@@ -72,17 +72,26 @@ def _stem(photo: str) -> str:
 
 
 def sweep(folder: Path, older_than: float) -> None:
-    """Delete the files below a folder that were written more than ``older_than`` seconds ago, and the folders left empty."""
+    """Delete the files below a folder that were written more than ``older_than`` seconds ago, and the folders left empty.
+
+    A folder that was made or changed since stays, although it is empty: a file may be about to be written into it.
+    """
     limit = time.time() - older_than
+
+    def is_old(path: Path) -> bool:
+        with contextlib.suppress(OSError):  # Gradio deletes some of them too
+            return path.stat().st_mtime < limit
+        return False
+
     for place, _, names in os.walk(folder, topdown=False):
-        for name in names:
-            file = Path(place, name)
-            with contextlib.suppress(OSError):  # Gradio deletes some of them too, and Windows none that is being read
-                if file.stat().st_mtime < limit:
-                    file.unlink()
-        if Path(place) != folder:
+        here = Path(place)
+        is_left = is_old(here)  # asked before its files are deleted, which changes its time
+        for file in filter(is_old, (here / name for name in names)):
+            with contextlib.suppress(OSError):  # Windows deletes none that is being read
+                file.unlink()
+        if is_left and here != folder:
             with contextlib.suppress(OSError):  # not empty
-                Path(place).rmdir()
+                here.rmdir()
 
 
 def sweeper(

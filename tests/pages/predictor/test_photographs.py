@@ -127,18 +127,27 @@ def test_files_of_a_photograph_with_a_long_name_have_names_that_fit(monkeypatch:
 
 
 def test_sweep_takes_old_files_and_empty_folders_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    cache = tmp_path / "cache"
     for name in ("old/photo.jpg", "mixed/photo.jpg", "mixed/new.jpg", "new.jpg"):
-        file = tmp_path / name
-        file.parent.mkdir(exist_ok=True)
+        file = cache / name
+        file.parent.mkdir(parents=True, exist_ok=True)
         file.touch()
         if file.name == "photo.jpg":
             os.utime(file, (0, 0))
+    os.utime(cache / "old", (0, 0))
+    os.utime(cache / "mixed", (0, 0))
+    (cache / "about to be written into").mkdir()
     with monkeypatch.context() as patch:
         patch.setattr(Path, "unlink", Mock(side_effect=PermissionError))  # what Windows says of a file that is being read
-        sweep(tmp_path, older_than=3600)
-    assert (tmp_path / "old" / "photo.jpg").exists()
-    sweep(tmp_path, older_than=3600)
-    assert {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*")} == {"mixed", "mixed/new.jpg", "new.jpg"}
+        sweep(cache, older_than=3600)
+    assert (cache / "old" / "photo.jpg").exists()
+    sweep(cache, older_than=3600)
+    assert {str(path.relative_to(cache)) for path in cache.rglob("*")} == {
+        "about to be written into",
+        "mixed",
+        "mixed/new.jpg",
+        "new.jpg",
+    }
 
 
 def test_photographs_dropped_together_with_others_are_shown(photo_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
