@@ -9,13 +9,13 @@ from __future__ import annotations
 import argparse
 import errno
 import inspect
-import logging
 import os
 import signal
 import socket
 import sys
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
 from ipaddress import ip_address
 from pathlib import Path
 from types import ModuleType
@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from pages.server.below_path import BelowPath, checked_path
 from pages.server.browser import has_browser, open_browser
+from pages.server.settings import DEFAULTS, HostSettings
 from seg_core.common.home import INSTALLED, home
 from seg_core.common.versions import VERSION
 from seg_core.errors import InputError
@@ -35,13 +36,12 @@ if TYPE_CHECKING:
 ROUTER = Path(__file__).resolve().parent / "pages" / "router.py"
 
 
-def create_app(store: RunStore, password: str = "", root_path: str = "", on_ready: Callable[[], None] = lambda: None) -> FastAPI:
+def create_app(store: RunStore, settings: HostSettings = DEFAULTS, on_ready: Callable[[], None] = lambda: None) -> FastAPI:
     """Make the whole app as one ASGI application.
 
     Args:
         store: the runs; while the app serves, queued ones are started when their turn comes.
-        password: the password of all visitors; if empty, everyone who can reach the port is let in.
-        root_path: the path of a reverse proxy that the app stands below, such as ``/lesionlab``; see `BelowPath`.
+        settings: what its operator chose.
         on_ready: called once, when all parts have started.
     """
     # These imports take seconds; a mistyped option or a port in use is reported before.
@@ -53,6 +53,8 @@ def create_app(store: RunStore, password: str = "", root_path: str = "", on_read
     from pages import predictor
     from pages.server import api, evaluation_pictures, static
     from pages.server.access import AccessGuard
+    from pages.server.bodies import BodyLimits
+    from pages.server.capacity import Capacity
     from pages.server.sessions import signing_key
     from pages.server.shell import Shell
 
@@ -78,8 +80,14 @@ def create_app(store: RunStore, password: str = "", root_path: str = "", on_read
         static_url="/assets/docs",
         favicon_url="../assets/mark.svg",
     )
-    app.add_middleware(AccessGuard, password=password, key=signing_key(home() / "session.key", password) if password else b"")
-    app.add_middleware(BelowPath, trusted_hosts=os.environ.get("FORWARDED_ALLOW_IPS", "127.0.0.1,::1"), root_path=root_path)
+    # The last one sees a request first.
+    app.add_middleware(BodyLimits, room=settings.room)
+    key = signing_key(home() / "session.key", settings.password) if settings.password else b""
+    app.add_middleware(AccessGuard, password=settings.password, key=key, room=settings.room)
+    app.add_middleware(Capacity, room=settings.room)
+    app.add_middleware(
+        BelowPath, trusted_hosts=os.environ.get("FORWARDED_ALLOW_IPS", "127.0.0.1,::1"), root_path=settings.root_path
+    )
     app.include_router(api.router)
     app.include_router(evaluation_pictures.router)
     app.include_router(static.router)
@@ -125,12 +133,11 @@ def _no_file(object: object) -> str:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Serve until Ctrl-C; return the exit status: 0, or 2 if the user has to change something."""
     options = parse(arguments)
-    password = os.environ.get("LESIONLAB_PASSWORD", "")
     try:
-        below = checked_path(options.root_path)
-        with listen(options.host, options.port, password) as listener:
+        settings = HostSettings(os.environ.get("LESIONLAB_PASSWORD", ""), checked_path(options.root_path))
+        with listen(options.host, options.port, settings.password) as listener:
             store = RunStore()
-            serve(listener, store, password, below, show=not (options.no_browser or below) and has_browser())
+            serve(listener, store, settings, show=not (options.no_browser or settings.root_path) and has_browser())
             print(f"\nLesionLab has stopped.{continuing_runs(store)}")
     except InputError as problem:
         print(problem, file=sys.stderr)
@@ -217,13 +224,16 @@ def by_whom(port: int) -> str:
     return f" by {', '.join(commands)}" if commands else ""
 
 
-def serve(listener: socket.socket, store: RunStore, password: str, below: str, *, show: bool) -> None:
-    """Run the web server until Ctrl-C, ``below`` the path of a reverse proxy; ``show`` it in the browser."""
-    import uvicorn
+def serve(listener: socket.socket, store: RunStore, settings: HostSettings, *, show: bool) -> None:
+    """Run the web server until Ctrl-C; ``show`` it in the browser."""
+    from pages.server.connections import Server, room_for_connections
+    from pages.server.terminal import bound_the_output
 
+    bound_the_output()
+    settings = replace(settings, room=room_for_connections())
     host, port = listener.getsockname()[:2]
     shown = "localhost" if is_loopback(host) else socket.gethostname() if ip_address(host).is_unspecified else host
-    address = f"http://{shown}:{port}{below}"
+    address = f"http://{shown}:{port}{settings.root_path}"
 
     def ready() -> None:
         print(f"Runs are kept in {home()}\nLesionLab runs at {address} (stop it with Ctrl-C)", flush=True)
@@ -233,20 +243,12 @@ def serve(listener: socket.socket, store: RunStore, password: str, below: str, *
     # A library that is being imported may swallow the exception that Ctrl-C raises.
     usual = signal.signal(signal.SIGINT, leave)
     print("LesionLab is starting …", flush=True)
-    app = create_app(store, password, below, on_ready=ready)
+    app = create_app(store, settings, on_ready=ready)
     signal.signal(signal.SIGINT, usual)
-
-    class Server(uvicorn.Server):
-        async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-            # An open page holds a stream that never ends by itself; cutting it off is no error to report.
-            logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
-            await super().shutdown(sockets)
 
     # uvicorn shuts down in order and then raises the signal again.
     with suppress(KeyboardInterrupt):
-        # `BelowPath` reads the headers of proxies.
-        settings = uvicorn.Config(app, log_level="warning", access_log=False, timeout_graceful_shutdown=1, proxy_headers=False)
-        Server(settings).run([listener])
+        Server(app, settings.room).run([listener])
 
 
 def leave(*_: object) -> NoReturn:

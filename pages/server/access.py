@@ -26,7 +26,9 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from starlette.websockets import WebSocketClose
 
+from pages.server.bodies import Patience, too_slow
 from pages.server.sessions import SESSION_SECONDS, Guesses, Sessions
+from pages.server.settings import DEFAULTS
 from pages.server.sign_in import sign_in_page
 
 WRONG_PASSWORD_DELAY = 0.3
@@ -41,13 +43,15 @@ class AccessGuard:
         app: the application behind it.
         password: the password of all visitors; if empty, everyone who can reach the port is let in.
         key: signs the session cookies; see `pages.server.sessions.signing_key`.
+        room: the most requests at a time; see `Capacity`.
     """
 
-    def __init__(self, app: ASGIApp, password: str = "", key: bytes = b"") -> None:
+    def __init__(self, app: ASGIApp, password: str = "", key: bytes = b"", room: int = DEFAULTS.room) -> None:
         self.app = app
         self.password = password
         self.sessions = Sessions(key)
         self.guesses = Guesses()
+        self.patience = Patience(room // 4)
         self.warned = False
         self.sockets: defaultdict[str, set[GuardedSocket]] = defaultdict(set)
 
@@ -109,7 +113,11 @@ class AccessGuard:
         if scope["method"] != "POST":
             target = local_path(parse_qs(scope["query_string"].decode("latin-1")).get("next", [""])[0], base)
             return RedirectResponse(target, 303) if self.session(scope) else sign_in_page(base, target)
-        form = await read_form(receive)
+        try:
+            async with self.patience.wait():
+                form = await read_form(receive)
+        except TimeoutError:
+            return too_slow()
         target = local_path(form.get("next", ""), base)
         if problem := await self.check(scope, form.get("password", "")):
             return sign_in_page(base, target, problem, 429 if problem.startswith("Too many") else 401)

@@ -1,0 +1,23 @@
+"""How the host serves: what its operator chose, and what it has room for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class HostSettings:
+    """Settings of the host.
+
+    Attributes:
+        password: of all visitors; if empty, everyone who can reach the port is let in.
+        root_path: the path of a reverse proxy that the app stands below, such as ``/lesionlab``; see `BelowPath`.
+        room: the most requests and websockets at a time, and the most connections that wait for their browser besides.
+    """
+
+    password: str = ""
+    root_path: str = ""
+    room: int = 1000
+
+
+DEFAULTS = HostSettings()
