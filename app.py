@@ -21,7 +21,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, NoReturn
 
-from pages.server.below_path import BelowPath, checked_path
+from pages.server.below_path import BelowPath, checked_path, checked_proxies
 from pages.server.browser import has_browser, open_browser
 from pages.server.settings import DEFAULTS, HostSettings
 from seg_core.common.home import INSTALLED, home
@@ -85,9 +85,7 @@ def create_app(store: RunStore, settings: HostSettings = DEFAULTS, on_ready: Cal
     key = signing_key(home() / "session.key", settings.password) if settings.password else b""
     app.add_middleware(AccessGuard, password=settings.password, key=key, room=settings.room)
     app.add_middleware(Capacity, room=settings.room)
-    app.add_middleware(
-        BelowPath, trusted_hosts=os.environ.get("FORWARDED_ALLOW_IPS", "127.0.0.1,::1"), root_path=settings.root_path
-    )
+    app.add_middleware(BelowPath, proxies=settings.proxies, root_path=settings.root_path)
     app.include_router(api.router)
     app.include_router(evaluation_pictures.router)
     app.include_router(static.router)
@@ -134,7 +132,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Serve until Ctrl-C; return the exit status: 0, or 2 if the user has to change something."""
     options = parse(arguments)
     try:
-        settings = HostSettings(os.environ.get("LESIONLAB_PASSWORD", ""), checked_path(options.root_path))
+        settings = HostSettings(
+            os.environ.get("LESIONLAB_PASSWORD", ""), checked_path(options.root_path), checked_proxies(options.proxy)
+        )
         with listen(options.host, options.port, settings.password) as listener:
             store = RunStore()
             serve(listener, store, settings, show=not (options.no_browser or settings.root_path) and has_browser())
@@ -159,6 +159,13 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         default=os.environ.get("LESIONLAB_ROOT_PATH", ""),
         metavar="PATH",
         help="path of a reverse proxy that the app stands below, such as /lesionlab (default: LESIONLAB_ROOT_PATH)",
+    )
+    parser.add_argument(
+        "--proxy",
+        default=os.environ.get("FORWARDED_ALLOW_IPS", ""),
+        metavar="ADDRESS",
+        help="address of a reverse proxy, which is believed who its visitors are; several with commas between them "
+        "(default: FORWARDED_ALLOW_IPS, or none)",
     )
     options = parser.parse_args(arguments)
     if not 0 <= options.port < 65536:

@@ -12,11 +12,14 @@ class HostSettings:
     Attributes:
         password: of all visitors; if empty, everyone who can reach the port is let in.
         root_path: the path of a reverse proxy that the app stands below, such as ``/lesionlab``; see `BelowPath`.
+        proxies: the addresses of reverse proxies, with commas between them; what others say of a visitor's address, scheme or
+            path is not believed.
         room: the most requests and websockets at a time, and the most connections that wait for their browser besides.
     """
 
     password: str = ""
     root_path: str = ""
+    proxies: str = ""
     room: int = 1000
 
 

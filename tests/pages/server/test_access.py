@@ -271,6 +271,35 @@ def test_waits_double_and_are_forgotten() -> None:
     assert guesses.wait("10.0.0.1") == 0
 
 
+def test_guesses_of_many_addresses_slow_down_those_who_guess() -> None:
+    now = 0.0
+    guesses = Guesses(lambda: now)
+    for number in range(20):
+        guesses.wrong(f"192.0.2.{number}")
+    assert [guesses.wait(f"192.0.2.{number}") for number in (0, 19)] == [1, 1]
+    assert guesses.wait("198.51.100.1") == 0, "an address that never guessed wrong may always try"
+    for number in range(20, 40):
+        guesses.wrong(f"192.0.2.{number}")
+    assert guesses.wait("192.0.2.0") == 256
+    guesses.right("192.0.2.0")
+    assert guesses.wait("192.0.2.0") == 0
+    now += 256 + Guesses.FORGET_AFTER + 1
+    guesses.wrong("192.0.2.1")
+    assert guesses.wait("192.0.2.1") == 0
+
+
+def test_the_addresses_of_one_network_are_one_guesser_and_the_list_has_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Guesses, "MOST_ADDRESSES", 3)
+    guesses = Guesses(lambda: 0.0)
+    for host in range(6):
+        guesses.wrong(f"2001:db8::{host}")
+    assert guesses.wait("2001:db8::ffff") == 2
+    assert guesses.wait("2001:db8:0:1::") == 0
+    for number in range(3):
+        guesses.wrong(f"192.0.2.{number}")
+    assert list(guesses._records) == ["192.0.2.0", "192.0.2.1", "192.0.2.2"]
+
+
 # Sessions
 
 
