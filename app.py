@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, NoReturn
 from pages.server.below_path import BelowPath, checked_path, checked_proxies
 from pages.server.browser import has_browser, open_browser
 from pages.server.settings import DEFAULTS, HostSettings
+from pages.shared.visitor import VIEWER_PASSWORD
 from seg_core.common.home import INSTALLED, home
 from seg_core.common.versions import VERSION
 from seg_core.errors import InputError
@@ -53,9 +54,9 @@ def create_app(store: RunStore, settings: HostSettings = DEFAULTS, on_ready: Cal
     from pages import predictor
     from pages.server import api, evaluation_pictures, static
     from pages.server.access import AccessGuard
+    from pages.server.accounts import accounts
     from pages.server.bodies import BodyLimits
     from pages.server.capacity import Capacity
-    from pages.server.sessions import signing_key
     from pages.server.shell import Shell
 
     pages = streamlit.App(ROUTER)
@@ -82,8 +83,7 @@ def create_app(store: RunStore, settings: HostSettings = DEFAULTS, on_ready: Cal
     )
     # The last one sees a request first.
     app.add_middleware(BodyLimits, room=settings.room)
-    key = signing_key(home() / "session.key", settings.password) if settings.password else b""
-    app.add_middleware(AccessGuard, password=settings.password, key=key, room=settings.room)
+    app.add_middleware(AccessGuard, accounts=accounts(settings, home()), room=settings.room)
     app.add_middleware(Capacity, room=settings.room)
     app.add_middleware(BelowPath, proxies=settings.proxies, root_path=settings.root_path)
     app.include_router(api.router)
@@ -132,9 +132,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Serve until Ctrl-C; return the exit status: 0, or 2 if the user has to change something."""
     options = parse(arguments)
     try:
-        settings = HostSettings(
-            os.environ.get("LESIONLAB_PASSWORD", ""), checked_path(options.root_path), checked_proxies(options.proxy)
-        )
+        settings = settings_of(options)
         with listen(options.host, options.port, settings.password) as listener:
             store = RunStore()
             serve(listener, store, settings, show=not (options.no_browser or settings.root_path) and has_browser())
@@ -171,6 +169,24 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     if not 0 <= options.port < 65536:
         parser.error(f"{options.port} is no port; ports are numbers up to 65535")
     return options
+
+
+def settings_of(options: argparse.Namespace) -> HostSettings:
+    """Return the settings on the command line and in the environment.
+
+    Raises:
+        InputError: if one of them cannot be used.
+    """
+    from pages.server.accounts import check_passwords
+
+    settings = HostSettings(
+        password=os.environ.get("LESIONLAB_PASSWORD", ""),
+        viewer_password=os.environ.get(VIEWER_PASSWORD, ""),
+        root_path=checked_path(options.root_path),
+        proxies=checked_proxies(options.proxy),
+    )
+    check_passwords(settings)
+    return settings
 
 
 def listen(host: str, port: int, password: str) -> socket.socket:

@@ -8,6 +8,7 @@ import os
 import secrets
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from ipaddress import ip_address, ip_network
 from pathlib import Path
@@ -33,11 +34,18 @@ def signing_key(file: Path, password: str) -> bytes:
 
 
 class Sessions:
-    """Signed session cookies, made of a random name and the time; only the names of sessions that have ended are stored."""
+    """Signed session cookies, made of a random name and the time; only the names of sessions that have ended are stored.
 
-    def __init__(self, key: bytes) -> None:
+    Args:
+        key: signs the cookies; see `signing_key`.
+        ended: folder with an empty file for each session that has ended, which all processes with this home look at and which
+            outlives them. It is made when the first one ends.
+    """
+
+    def __init__(self, key: bytes, ended: Path) -> None:
         self._signer = TimestampSigner(key, digest_method=hashlib.sha256, key_derivation="hmac")
-        self._ended: dict[str, float] = {}
+        self._ended = ended
+        self._not_written: set[str] = set()
 
     def begin(self) -> str:
         """Begin a session and return its cookie."""
@@ -49,13 +57,21 @@ class Sessions:
             name = self._signer.unsign(cookie, max_age=SESSION_SECONDS).decode()
         except BadSignature:
             return None
-        return None if name in self._ended else name
+        return None if name in self._not_written or (self._ended / name).exists() else name
 
     def end(self, name: str) -> None:
-        """End a session: its cookie is no longer accepted."""
-        now = time.monotonic()
-        self._ended = {other: until for other, until in self._ended.items() if until > now}
-        self._ended[name] = now + SESSION_SECONDS
+        """End a session: its cookie is no longer accepted. Those whose cookies have expired by now are forgotten."""
+        try:
+            self._ended.mkdir(mode=0o700, exist_ok=True)
+            (self._ended / name).touch()
+        except OSError:  # a full disk, for instance: until the app restarts it remembers by itself
+            self._not_written.add(name)
+            return
+        expired = time.time() - SESSION_SECONDS
+        for file in self._ended.iterdir():
+            with suppress(FileNotFoundError):  # another process forgets it too
+                if file.stat().st_mtime < expired:
+                    file.unlink()
 
 
 @dataclass

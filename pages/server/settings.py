@@ -10,7 +10,8 @@ class HostSettings:
     """Settings of the host.
 
     Attributes:
-        password: of all visitors; if empty, everyone who can reach the port is let in.
+        password: of those who may use everything; if empty, that is everyone who can reach the port.
+        viewer_password: of those who see everything and change nothing; if empty, there are none.
         root_path: the path of a reverse proxy that the app stands below, such as ``/lesionlab``; see `BelowPath`.
         proxies: the addresses of reverse proxies, with commas between them; what others say of a visitor's address, scheme or
             path is not believed.
@@ -18,6 +19,7 @@ class HostSettings:
     """
 
     password: str = ""
+    viewer_password: str = ""
     root_path: str = ""
     proxies: str = ""
     room: int = 1000

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Coroutine
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any, TypeVar
 
 import httpx
@@ -14,7 +15,9 @@ from starlette.responses import JSONResponse
 from starlette.types import Receive, Scope, Send
 
 from pages.server.access import AccessGuard
+from pages.server.accounts import Account
 from pages.server.below_path import BelowPath, checked_path, checked_proxies
+from pages.server.sessions import Sessions
 from seg_core.errors import InputError
 
 T = TypeVar("T")
@@ -136,9 +139,11 @@ def test_what_is_no_path_gets_one_sentence(typed: str) -> None:
         checked_path(typed)
 
 
-def test_signing_in_stays_below_the_path() -> None:
+def test_signing_in_stays_below_the_path(tmp_path: Path) -> None:
+    owner = Account("owner", "open sesame", Sessions(b"key", tmp_path))
+
     async def visit() -> list[httpx.Response]:
-        app = BelowPath(AccessGuard(mirror, "open sesame", b"key"), root_path="/lab")
+        app = BelowPath(AccessGuard(mirror, [owner]), root_path="/lab")
         async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://lab.example") as visitor:
             asked = await visitor.get("/monitor?run=3", headers={"accept": "text/html"})
             form = await visitor.get(asked.headers["location"])
