@@ -12,6 +12,8 @@ from pathlib import Path
 from PIL import Image
 
 from pages.shared.models import Key, LoadedModels, file_key, model_at
+from seg_core.data.decoder import decoder
+from seg_core.data.image import Reader
 from seg_core.errors import InputError
 from seg_core.prediction.measures import Measures, measure
 from seg_core.prediction.overlay import preview
@@ -41,13 +43,13 @@ class Photo:
     """When it was read, on the clock of `time.monotonic`."""
 
     @classmethod
-    def read(cls, file: Path, name: str) -> Photo:
-        """Read an upload; an error calls it ``name``.
+    def read(cls, file: Path, name: str, read: Reader | None = None) -> Photo:
+        """Read an upload, by default as visitors' files are read; an error calls it ``name``.
 
         Raises:
             InputError: if the file is not an image that can be used.
         """
-        small, size = preview(file, *PREVIEW, name)
+        small, size = preview(file, *PREVIEW, name, read or decoder().read_scaled)
         return cls(name, file, size, jpeg(small), jpeg(preview(small, 2 * THUMBNAIL)[0]))
 
     def drawable(self) -> Image.Image:
@@ -67,7 +69,9 @@ class Photo:
         if key not in self.predictions:
             try:
                 # From the file, not from the preview, so that the mask is the one that the CLI writes.
-                self.predictions[key] = LOADED.get(model, tta=tta).predict(self._existing_file(), self.name)
+                self.predictions[key] = LOADED.get(model, tta=tta).predict(
+                    self._existing_file(), self.name, decoder().read_scaled
+                )
             except InputError as error:
                 self.predictions[key] = error
         return self.predictions[key]
