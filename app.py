@@ -51,7 +51,7 @@ def create_app(store: RunStore, password: str = "", root_path: str = "", on_read
     from fastapi_offline import FastAPIOffline
 
     from pages import predictor
-    from pages.server import api, evaluation_pictures, static
+    from pages.server import api, evaluation_pictures, health, static
     from pages.server.access import AccessGuard
     from pages.server.headers import SafeHeaders
     from pages.server.sessions import signing_key
@@ -61,7 +61,7 @@ def create_app(store: RunStore, password: str = "", root_path: str = "", on_read
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        supervisor = Supervisor(store)
+        supervisor = app.state.supervisor = Supervisor(store)
         async with pages.lifespan()(app):
             supervisor.start()
             on_ready()
@@ -82,6 +82,7 @@ def create_app(store: RunStore, password: str = "", root_path: str = "", on_read
     app.add_middleware(AccessGuard, password=password, key=signing_key(home() / "session.key", password) if password else b"")
     app.add_middleware(BelowPath, trusted_hosts=os.environ.get("FORWARDED_ALLOW_IPS", "127.0.0.1,::1"), root_path=root_path)
     app.add_middleware(SafeHeaders)
+    app.include_router(health.router)
     app.include_router(api.router)
     app.include_router(evaluation_pictures.router)
     app.include_router(static.router)

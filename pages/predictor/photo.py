@@ -11,6 +11,7 @@ from pathlib import Path
 
 from PIL import Image
 
+from pages.shared.counters import PREDICTIONS
 from pages.shared.models import Key, LoadedModels, file_key, model_at
 from seg_core.data.image import read_reduced
 from seg_core.errors import InputError
@@ -69,7 +70,9 @@ class Photo:
         if key not in self.predictions:
             try:
                 # From the file, not from the preview, so that the mask is the one that the CLI writes.
-                self.predictions[key] = LOADED.get(model, tta=tta).predict(self._existing_file(), self.name)
+                prediction = LOADED.get(model, tta=tta).predict(self._existing_file(), self.name)
+                PREDICTIONS.observe(prediction.seconds)
+                self.predictions[key] = prediction
             except InputError as error:
                 self.predictions[key] = error
         return self.predictions[key]

@@ -16,6 +16,7 @@ from itsdangerous import TimestampSigner
 from starlette.types import Message, Receive, Scope, Send
 
 from pages.server.access import AccessGuard, local_path
+from pages.server.health import GUEST
 from pages.server.sessions import SESSION_SECONDS, Guesses, Sessions, signing_key
 from tests.helpers import PASSWORD
 
@@ -154,6 +155,23 @@ def test_a_script_without_password_gets_401(path: str, method: str) -> None:
     assert answer.status_code == 401
     assert answer.headers["www-authenticate"].startswith("Basic ")
     assert "Sign in first" in answer.json()["detail"]
+
+
+def test_health_is_for_all_and_marked_as_asked_by_a_guest() -> None:
+    assert ask(guard(), "/api/health").status_code == 200
+    assert ask(guard(), "/api/metrics").status_code == 401
+    assert ask(guard(), "/api/health", auth=("", "wrong")).status_code == 401
+    seen: list[bool] = []
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        seen.append(bool(scope.get(GUEST)))
+        await tiny_app(scope, receive, send)
+
+    asked = guard()
+    asked.app = app
+    ask(asked, "/api/health")
+    ask(asked, "/api/health", auth=("", PASSWORD))
+    assert seen == [True, False]
 
 
 def test_a_page_that_asks_in_the_background_opens_no_window_of_the_browser() -> None:
