@@ -253,9 +253,10 @@ def by_whom(port: int) -> str:
 def serve(listener: socket.socket, store: RunStore, settings: HostSettings, *, show: bool) -> None:
     """Run the web server until Ctrl-C; ``show`` it in the browser."""
     from pages.server.connections import Server, room_for_connections
+    from pages.server.log_file import open_log
     from pages.server.terminal import bound_the_output
 
-    bound_the_output()
+    bound_the_output(open_log(home() / "app.log"))
     settings = replace(settings, room=room_for_connections())
     host, port = listener.getsockname()[:2]
     shown = "localhost" if is_loopback(host) else socket.gethostname() if ip_address(host).is_unspecified else host
