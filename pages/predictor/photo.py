@@ -13,7 +13,6 @@ from PIL import Image
 
 from pages.shared.counters import PREDICTIONS
 from pages.shared.models import Key, LoadedModels, file_key, model_at
-from seg_core.data.image import read_reduced
 from seg_core.errors import InputError
 from seg_core.prediction.measures import Measures, measure
 from seg_core.prediction.overlay import preview
@@ -49,9 +48,8 @@ class Photo:
         Raises:
             InputError: if the file is not an image that can be used.
         """
-        image, size = read_reduced(file, PREVIEW[0], name)
-        small = preview(image, *PREVIEW)
-        return cls(name, file, size, jpeg(small), jpeg(preview(small, 2 * THUMBNAIL)))
+        small, size = preview(file, *PREVIEW, name)
+        return cls(name, file, size, jpeg(small), jpeg(preview(small, 2 * THUMBNAIL)[0]))
 
     def drawable(self) -> Image.Image:
         """Decode the preview: RGB, its longer side 640 to 1024 pixels."""

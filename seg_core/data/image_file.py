@@ -30,6 +30,9 @@ WITHOUT_END = "lesionlab: without end"
 
 # Pillow reads more formats, but some of them by other programs (EPS by Ghostscript), which photographs do not need.
 _FORMATS = ("JPEG", "PNG", "TIFF", "BMP", "WEBP", "GIF", "HEIF", "AVIF", "JPEG2000")
+MOST_PASSES = 3_000_000_000
+"""Pixels of a progressive JPEG times its passes over them: more take many seconds. Cameras and programs make ten passes."""
+
 _LFS = b"version https://git-lfs"
 _ORIENTATION = 0x0112
 SIDEWAYS = range(5, 9)
@@ -96,6 +99,8 @@ def load(image: Image.Image, name: str, side: int | None = None) -> Image.Image:
         InputError: if it is damaged or lacks pixels.
     """
     with decoding(name):
+        if "progressive" in image.info:
+            _check_passes(image, name)
         if side:
             image.draft("RGB", (side, side))  # straight to the next larger of 1/1, 1/2, 1/4, 1/8
         try:
@@ -150,6 +155,18 @@ def _without_end(image: Image.Image, side: int | None) -> Image.Image | None:
         return None
     first.info[WITHOUT_END] = True
     return first
+
+
+def _check_passes(image: Image.Image, name: str) -> None:
+    file: BinaryIO | None = getattr(image, "fp", None)
+    if file is None:  # decoded before
+        return
+    place = file.tell()
+    file.seek(0)
+    passes = file.read().count(b"\xff\xda")  # "start of scan"; within compressed pixels, a zero follows every ff
+    file.seek(place)
+    if passes * image.width * image.height > MOST_PASSES:
+        raise InputError(f"{name} is a progressive JPEG of {passes:,} passes; save it as an ordinary JPEG.")
 
 
 def _unidentified(source: Path | str | bytes, name: str) -> InputError:
