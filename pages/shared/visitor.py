@@ -23,6 +23,16 @@ def is_viewer() -> bool:
     return get_script_run_ctx(suppress_warning=True) is not None and st.context.headers.get(ROLE) != "owner"
 
 
+def tells_viewer() -> bool:
+    """Say to a viewer, where others find something to change, that viewers change nothing; return True for a viewer."""
+    if not is_viewer():
+        return False
+    import streamlit as st
+
+    st.caption(VIEWERS_CHANGE_NOTHING)
+    return True
+
+
 def may_change() -> None:
     """Let those through who may change something.
 
