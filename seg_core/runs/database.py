@@ -9,6 +9,7 @@ from __future__ import annotations
 import sqlite3
 import time
 import weakref
+from collections.abc import Callable
 from contextlib import AbstractContextManager, closing
 from pathlib import Path
 from typing import Any
@@ -53,8 +54,9 @@ _UPGRADES: dict[int, tuple[str, ...]] = {
 class Database:
     """An open run database. Safe to share between threads; do not carry it across a fork."""
 
-    def __init__(self, path: Path, engine: Engine) -> None:
+    def __init__(self, path: Path, engine: Engine, may_change: Callable[[], None]) -> None:
         self.path = path
+        self._may_change = may_change
         self._reader, self._writer = engine, _writer(engine)
         self._close = weakref.finalize(self, engine.dispose)
 
@@ -71,13 +73,30 @@ class Database:
         """Begin a transaction that may write. One process at a time holds one; the others wait up to 30 seconds."""
         return self._writer.begin()
 
+    def change(self) -> AbstractContextManager[Connection]:
+        """Begin a transaction that writes what a user wants; everything that users change goes through here.
+
+        Raises:
+            InputError: if this user may change nothing.
+        """
+        self._may_change()
+        return self.write()
+
     def close(self) -> None:
         """Close the connections. Optional: they close when the object is dropped."""
         self._close()
 
 
-def open_database(path: Path | None = None) -> Database:
+def everyone_may() -> None:
+    """Let every user change something."""
+
+
+def open_database(path: Path | None = None, may_change: Callable[[], None] = everyone_may) -> Database:
     """Open the database at ``path``, by default ``lesionlab.db`` in the home folder; create or upgrade it if needed.
+
+    Args:
+        path: the database.
+        may_change: asked before each change that a user wants; raises `InputError` if this one may not.
 
     Raises:
         InputError: if the file cannot be opened, is no database, or was made by a newer version.
@@ -97,7 +116,7 @@ def open_database(path: Path | None = None) -> Database:
     except InputError:
         engine.dispose()
         raise
-    return Database(path, engine)
+    return Database(path, engine, may_change)
 
 
 def _writer(engine: Engine) -> Engine:
