@@ -25,7 +25,7 @@ from pages.server.below_path import BelowPath, checked_path
 from pages.server.browser import has_browser, open_browser
 from seg_core.common.home import INSTALLED, home
 from seg_core.common.versions import VERSION
-from seg_core.errors import InputError
+from seg_core.errors import InputError, StoreError
 from seg_core.jobs.supervisor import Supervisor
 from seg_core.runs.store import RunStore
 
@@ -80,6 +80,7 @@ def create_app(store: RunStore, password: str = "", root_path: str = "", on_read
     )
     app.add_middleware(AccessGuard, password=password, key=signing_key(home() / "session.key", password) if password else b"")
     app.add_middleware(BelowPath, trusted_hosts=os.environ.get("FORWARDED_ALLOW_IPS", "127.0.0.1,::1"), root_path=root_path)
+    app.add_exception_handler(StoreError, api.without_store)
     app.include_router(api.router)
     app.include_router(evaluation_pictures.router)
     app.include_router(static.router)

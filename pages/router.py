@@ -7,6 +7,8 @@ from pathlib import Path
 
 import streamlit as st
 
+from seg_core.errors import StoreError
+
 HERE = Path(__file__).parent
 ASSETS = HERE / "assets"
 
@@ -41,4 +43,7 @@ if os.environ.get("LESIONLAB_PASSWORD"):
     pages.append(st.Page(sign_out, title="Sign out", icon=":material/logout:", url_path="leave"))
 page = st.navigation(pages, position="top")
 st.set_page_config(page_title=f"{page.title} · LesionLab")
-page.run()
+try:
+    page.run()
+except StoreError as error:
+    st.error(str(error))
