@@ -27,7 +27,7 @@ from pages.server.settings import DEFAULTS, HostSettings
 from pages.shared.visitor import VIEWER_PASSWORD
 from seg_core.common.home import INSTALLED, home
 from seg_core.common.versions import VERSION
-from seg_core.errors import InputError
+from seg_core.errors import InputError, StoreError
 from seg_core.jobs.supervisor import Supervisor
 from seg_core.runs.store import RunStore
 
@@ -52,18 +52,19 @@ def create_app(store: RunStore, settings: HostSettings = DEFAULTS, on_ready: Cal
     from fastapi_offline import FastAPIOffline
 
     from pages import predictor
-    from pages.server import api, evaluation_pictures, static
+    from pages.server import api, evaluation_pictures, health, static
     from pages.server.access import AccessGuard
     from pages.server.accounts import accounts
     from pages.server.bodies import BodyLimits
     from pages.server.capacity import Capacity
+    from pages.server.headers import SafeHeaders
     from pages.server.shell import Shell
 
     pages = streamlit.App(ROUTER)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        supervisor = Supervisor(store)
+        supervisor = app.state.supervisor = Supervisor(store)
         async with pages.lifespan()(app):
             supervisor.start()
             on_ready()
@@ -86,6 +87,9 @@ def create_app(store: RunStore, settings: HostSettings = DEFAULTS, on_ready: Cal
     app.add_middleware(AccessGuard, accounts=accounts(settings, home()), room=settings.room)
     app.add_middleware(Capacity, room=settings.room)
     app.add_middleware(BelowPath, proxies=settings.proxies, root_path=settings.root_path)
+    app.add_middleware(SafeHeaders)
+    app.add_exception_handler(StoreError, api.without_store)
+    app.include_router(health.router)
     app.include_router(api.router)
     app.include_router(evaluation_pictures.router)
     app.include_router(static.router)
@@ -250,9 +254,10 @@ def by_whom(port: int) -> str:
 def serve(listener: socket.socket, store: RunStore, settings: HostSettings, *, show: bool) -> None:
     """Run the web server until Ctrl-C; ``show`` it in the browser."""
     from pages.server.connections import Server, room_for_connections
+    from pages.server.log_file import open_log
     from pages.server.terminal import bound_the_output
 
-    bound_the_output()
+    bound_the_output(open_log(home() / "app.log"))
     settings = replace(settings, room=room_for_connections())
     host, port = listener.getsockname()[:2]
     shown = "localhost" if is_loopback(host) else socket.gethostname() if ip_address(host).is_unspecified else host

@@ -1,8 +1,9 @@
 """The access guard: one ASGI middleware in front of pages, websockets, Gradio's queue, API and files.
 
 It always protects against other web pages in the same browser, which could use the app without its user's knowledge: a request
-whose Origin is not the app is refused, and no other site may show the app in a frame. Without a password, so is a request for any
-host name but localhost, since a name could have been rebound to this machine; bare IP addresses are served.
+that another site makes is refused, unless it is a link to a page (`pages.server.headers` keeps the answers from other sites).
+Without a password, so is a request for any host name but localhost, since a name could have been rebound to this machine; bare
+IP addresses are served.
 
 With a password, a browser signs in at /sign-in and carries a signed cookie; a script sends HTTP Basic with any user name. Who
 signs in with the password of viewers may change nothing: the guard refuses what the API would change, and tells the pages.
@@ -25,11 +26,12 @@ from starlette._utils import get_route_path
 from starlette.datastructures import Headers
 from starlette.requests import cookie_parser
 from starlette.responses import JSONResponse, RedirectResponse, Response
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.websockets import WebSocketClose
 
 from pages.server.accounts import Account
 from pages.server.bodies import Patience, too_slow
+from pages.server.health import GUEST
 from pages.server.sessions import SESSION_SECONDS, Guesses
 from pages.server.settings import DEFAULTS
 from pages.server.sign_in import sign_in_page
@@ -62,7 +64,7 @@ class AccessGuard:
         if scope["type"] == "lifespan":
             await self.app(scope, receive, send)
             return
-        headers, send, path = Headers(scope=scope), in_own_frames(send), get_route_path(scope)
+        headers, path = Headers(scope=scope), get_route_path(scope)
         if problem := foreign(headers, named_hosts=bool(self.accounts)):
             if scope["type"] == "websocket" and problem == ELSEWHERE:
                 self.warn_of_host(headers)
@@ -80,6 +82,8 @@ class AccessGuard:
                 await self.pass_on(account, scope, receive, send)
             else:
                 await refuse(scope, receive, send, account)
+        elif path == "/api/health":
+            await self.app({**scope, GUEST: True}, receive, send)
         else:
             await refuse(scope, receive, send, ask_to_sign_in(scope, headers))
 
@@ -189,18 +193,6 @@ def changes_something(scope: Scope) -> bool:
     return get_route_path(scope).startswith("/api/") and scope["method"] not in ("GET", "HEAD", "OPTIONS")
 
 
-def in_own_frames(send: Send) -> Send:
-    """Forbid other sites, with every answer, to show the app in a frame, in which they could steer a visitor's clicks."""
-
-    async def send_with_policy(message: Message) -> None:
-        if message["type"] == "http.response.start":
-            policy = (b"content-security-policy", b"frame-ancestors 'self'")
-            message = {**message, "headers": [*message.get("headers", ()), policy]}
-        await send(message)
-
-    return send_with_policy
-
-
 def foreign(headers: Headers, named_hosts: bool) -> str:
     """Return a sentence if another site made, or may have made, a request; empty for one of our own."""
     host, origin = headers.get("host", ""), headers.get("origin")
@@ -211,7 +203,13 @@ def foreign(headers: Headers, named_hosts: bool) -> str:
         return "The Host or Origin header of this request is malformed."
     if not named_hosts and name != "localhost" and not is_address(name):
         return "Without a password the app answers only to localhost or an IP address; set LESIONLAB_PASSWORD to use a host name."
-    return ELSEWHERE if from_elsewhere else ""
+    return ELSEWHERE if from_elsewhere or is_embedded(headers) else ""
+
+
+def is_embedded(headers: Headers) -> bool:
+    """True if a page of another site uses what is asked for, such as a photograph in an <img>; a link to a page is not that."""
+    is_link = headers.get("sec-fetch-mode") == "navigate" and headers.get("sec-fetch-dest") == "document"
+    return headers.get("sec-fetch-site") in ("cross-site", "same-site") and not is_link
 
 
 def is_address(name: str) -> bool:

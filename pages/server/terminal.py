@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 import threading
 import time
 from collections.abc import Callable
 from typing import Any, TextIO
+
+from pages.server.log_file import Logged
 
 BURST = 256 * 1024
 """Characters that may be printed at once."""
@@ -20,7 +23,7 @@ class BoundedStream:
     Everything else is that of the stream behind it.
     """
 
-    def __init__(self, stream: TextIO, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, stream: TextIO | Logged, clock: Callable[[], float] = time.monotonic) -> None:
         self._stream = stream
         self._clock = clock
         self._lock = threading.Lock()
@@ -52,6 +55,6 @@ class BoundedStream:
         return getattr(self._stream, name)
 
 
-def bound_the_output() -> None:
-    """From now on, limit what this process prints, be it a log, a traceback or a library's own words."""
-    sys.stdout, sys.stderr = BoundedStream(sys.stdout), BoundedStream(sys.stderr)
+def bound_the_output(log: logging.Logger) -> None:
+    """From now on, limit what this process prints, be it a log, a traceback or a library's own words, and log it too."""
+    sys.stdout, sys.stderr = BoundedStream(Logged(sys.stdout, log)), BoundedStream(Logged(sys.stderr, log))

@@ -14,11 +14,10 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from sqlalchemy.exc import OperationalError
 
 from seg_core.config import Config
-from seg_core.errors import InputError
-from seg_core.prediction.checkpoint_file import write_tensors
+from seg_core.errors import InputError, StoreError
+from seg_core.prediction.tensor_file import write_tensors
 from seg_core.runs import watch, worker
 from seg_core.runs.epoch_masks import mask_epochs, mask_file, mask_photos
 from seg_core.runs.run import Run
@@ -196,7 +195,7 @@ def test_a_database_that_does_not_answer_for_a_while_ends_no_run(
 
     def should_stop(run_id: int) -> bool:
         if next(answers, False):
-            raise OperationalError("SELECT", {}, Exception("database is locked"))
+            raise StoreError("The run database is kept busy by another process; try again.")
         return really(run_id)
 
     monkeypatch.setattr(store.progress, "should_stop", should_stop)
@@ -215,7 +214,7 @@ def test_an_epoch_that_was_saved_but_not_reported_is_made_up_for(store: RunStore
     work(run_id, store, fake_train)
     thread.join()
     saved = [{"train": VALUES, "val": {**VALUES, "iou": iou}, "seconds": 1.0} for iou in (0.1, 0.3, 0.2)]
-    write_tensors(store.folder(run_id) / "resume.safetensors", {}, {"format": 1, "history": saved})
+    write_tensors(store.folder(run_id) / "resume.safetensors", {}, {"format": 1, "history": saved, "fingerprint": ""})
     store.queue.resume(run_id)
     work(run_id, store, failing(InputError("Enough.")))
     run = store.get_run(run_id)

@@ -22,6 +22,7 @@ from starlette.types import Message, Receive, Scope, Send
 from app import main
 from pages.server.access import AccessGuard, local_path
 from pages.server.accounts import Account
+from pages.server.health import GUEST
 from pages.server.sessions import SESSION_SECONDS, Guesses, Sessions, signing_key
 from pages.shared.visitor import ROLE
 from tests.helpers import PASSWORD
@@ -108,12 +109,6 @@ def test_without_a_password_everyone_who_reaches_it_comes_in(host: str, guard: G
     assert (answer.status_code, answer.text) == (200, "/api/runs")
 
 
-@pytest.mark.parametrize("password", ["", PASSWORD])
-def test_no_other_site_may_frame_what_it_answers(password: str, guard: Guard) -> None:
-    for path in ("/", "/sign-in", "/api/runs"):
-        assert ask(guard(password), path).headers["content-security-policy"] == "frame-ancestors 'self'"
-
-
 def test_a_name_that_was_rebound_to_this_machine_is_refused(guard: Guard) -> None:
     answer = ask(guard(""), "/api/runs", base_url="http://evil.example:8501")
     assert answer.status_code == 403
@@ -129,6 +124,26 @@ def test_another_site_cannot_use_the_app(password: str, origin: str, guard: Guar
     headers = {"origin": origin, "cookie": f"lesionlab_8501={cookie}"}
     assert ask(app, "/api/runs/1/stop", "POST", headers=headers).status_code == 403
     assert open_socket(app, **headers)[0]["type"] == "websocket.close"
+
+
+@pytest.mark.parametrize("password", ["", PASSWORD])
+@pytest.mark.parametrize(
+    ("site", "mode", "dest", "status"),
+    [
+        ("cross-site", "no-cors", "image", 403),  # <img> on a page of another site
+        ("same-site", "no-cors", "script", 403),  # another program on this machine
+        ("cross-site", "cors", "empty", 403),
+        ("cross-site", "navigate", "iframe", 403),
+        ("cross-site", "navigate", "document", 200),  # a link in a message
+        ("same-origin", "no-cors", "image", 200),
+        ("none", "navigate", "document", 200),  # typed into the address bar
+    ],
+)
+def test_pages_of_other_sites_get_no_answer(password: str, site: str, mode: str, dest: str, status: int, guard: Guard) -> None:
+    app = guard(password)
+    cookie = app.accounts[0].sessions.begin() if password else ""
+    told = {"sec-fetch-site": site, "sec-fetch-mode": mode, "sec-fetch-dest": dest, "cookie": f"lesionlab_8501={cookie}"}
+    assert ask(app, "/api/runs/1/masks/photo-1.jpg", headers=told).status_code == status
 
 
 @pytest.mark.parametrize("headers", [{"host": "[::1"}, {"host": ""}, {"origin": "http://[::1"}])
@@ -162,6 +177,23 @@ def test_a_script_without_password_gets_401(path: str, method: str, guard: Guard
     assert answer.status_code == 401
     assert answer.headers["www-authenticate"].startswith("Basic ")
     assert "Sign in first" in answer.json()["detail"]
+
+
+def test_health_is_for_all_and_marked_as_asked_by_a_guest(guard: Guard) -> None:
+    assert ask(guard(), "/api/health").status_code == 200
+    assert ask(guard(), "/api/metrics").status_code == 401
+    assert ask(guard(), "/api/health", auth=("", "wrong")).status_code == 401
+    seen: list[bool] = []
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        seen.append(bool(scope.get(GUEST)))
+        await tiny_app(scope, receive, send)
+
+    asked = guard()
+    asked.app = app
+    ask(asked, "/api/health")
+    ask(asked, "/api/health", auth=("", PASSWORD))
+    assert seen == [True, False]
 
 
 def test_a_page_that_asks_in_the_background_opens_no_window_of_the_browser(guard: Guard) -> None:
@@ -440,7 +472,8 @@ def test_a_websocket_closes_when_its_visitor_signs_out_in_another_process(guard:
 
 def test_another_site_cannot_sign_anyone_out(guard: Guard) -> None:
     app = guard()
-    headers = {"cookie": f"lesionlab_8501={app.accounts[0].sessions.begin()}", "sec-fetch-site": "cross-site"}
+    link = {"sec-fetch-site": "cross-site", "sec-fetch-mode": "navigate", "sec-fetch-dest": "document"}
+    headers = {"cookie": f"lesionlab_8501={app.accounts[0].sessions.begin()}", **link}
     assert ask(app, "/sign-out", headers=headers).status_code == 403
     assert ask(app, "/", headers=headers).status_code == 200
 
