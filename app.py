@@ -55,9 +55,9 @@ def create_app(store: RunStore, settings: HostSettings = DEFAULTS, on_ready: Cal
     from pages.server import api, evaluation_pictures, health, static
     from pages.server.access import AccessGuard
     from pages.server.accounts import accounts
-    from pages.server.bodies import BodyLimits
     from pages.server.capacity import Capacity
     from pages.server.headers import SafeHeaders
+    from pages.server.request_limits import RequestLimits
     from pages.server.shell import Shell
 
     pages = streamlit.App(ROUTER)
@@ -83,7 +83,7 @@ def create_app(store: RunStore, settings: HostSettings = DEFAULTS, on_ready: Cal
         favicon_url="../assets/mark.svg",
     )
     # The last one sees a request first.
-    app.add_middleware(BodyLimits, room=settings.room)
+    app.add_middleware(RequestLimits, room=settings.room)
     app.add_middleware(AccessGuard, accounts=accounts(settings, home()), room=settings.room)
     app.add_middleware(Capacity, room=settings.room)
     app.add_middleware(BelowPath, proxies=settings.proxies, root_path=settings.root_path)
