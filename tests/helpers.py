@@ -22,6 +22,7 @@ from seg_core.data.masks.pixels import read_pixels
 T = TypeVar("T")
 
 PASSWORD = "grüne Wiese, 7 Kühe"
+VIEWER_PASSWORD = "nur schauen"
 
 SHARED_DATA = Path(__file__).resolve().parent.parent.parent / "shared" / "data"
 """Real photographs, for the tests that use them where they are present."""

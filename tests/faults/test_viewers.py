@@ -16,9 +16,8 @@ from websockets.sync.client import ClientConnection, connect
 from seg_core.config import Config
 from seg_core.runs.store import RunStore
 from tests.app_process import AppProcess
-from tests.helpers import PASSWORD
+from tests.helpers import PASSWORD, VIEWER_PASSWORD
 
-VIEWER = "nur schauen"
 REFUSED = "You are signed in as a viewer: you see everything, and change nothing."
 
 
@@ -29,7 +28,7 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AppProcess]:
     store = RunStore(home / "lesionlab.db")
     store.queue.stop(store.queue.add("first", Config.of("report"), "sample").id)
     store.close()
-    app = AppProcess(home, LESIONLAB_PASSWORD=PASSWORD, LESIONLAB_VIEWER_PASSWORD=VIEWER)
+    app = AppProcess(home, LESIONLAB_PASSWORD=PASSWORD, LESIONLAB_VIEWER_PASSWORD=VIEWER_PASSWORD)
     yield app
     errors = app.stop()
     assert "Traceback" not in errors, errors
@@ -51,7 +50,7 @@ def run_page(socket: ClientConnection, message: BackMsg) -> list[ForwardMsg]:
     return answers
 
 
-@pytest.mark.parametrize(("password", "slots"), [(VIEWER, 1), (PASSWORD, 3)])
+@pytest.mark.parametrize(("password", "slots"), [(VIEWER_PASSWORD, 1), (PASSWORD, 3)])
 def test_a_forged_message_of_a_page_changes_nothing(app: AppProcess, password: str, slots: int) -> None:
     """Sets the number of runs at a time by the websocket, as if the field were not disabled: refused, unless by the owner."""
     headers = {"cookie": cookie(app, password), "x-lesionlab-role": "owner"}
@@ -61,7 +60,7 @@ def test_a_forged_message_of_a_page_changes_nothing(app: AppProcess, password: s
         drawn = run_page(socket, asked)
         fields = [answer.delta.new_element.number_input for answer in drawn if answer.delta.new_element.HasField("number_input")]
         (field,) = [field for field in fields if field.label == "Runs that train at a time"]
-        assert field.disabled is (password == VIEWER)
+        assert field.disabled is (password == VIEWER_PASSWORD)
         asked.rerun_script.widget_states.widgets.add(id=field.id, double_value=3)
         run_page(socket, asked)
     store = RunStore(app.home / "lesionlab.db")
@@ -95,13 +94,13 @@ def test_code_of_a_page_changes_nothing_for_a_viewer(change: str, monkeypatch: p
         store.cache_clear(), jobs.cache_clear()
         {change}
     """
-    monkeypatch.setenv("LESIONLAB_VIEWER_PASSWORD", VIEWER)
+    monkeypatch.setenv("LESIONLAB_VIEWER_PASSWORD", VIEWER_PASSWORD)
     page = AppTest.from_string(dedent(script)).run(timeout=30)
     assert [problem.message for problem in page.exception] == [REFUSED]
 
 
 def test_the_api_refuses_viewers_whatever_way_they_sign_in(app: AppProcess) -> None:
-    for headers, auth in (({"cookie": cookie(app, VIEWER)}, None), ({}, ("", VIEWER))):
+    for headers, auth in (({"cookie": cookie(app, VIEWER_PASSWORD)}, None), ({}, ("", VIEWER_PASSWORD))):
         with httpx.Client(base_url=app.url, headers=headers, auth=auth) as viewer:
             for path in ("runs/1/resume", "runs/1/stop", "runs/1/move?by=1", "runs/1/keep-going", "jobs/1/cancel"):
                 answer = viewer.post(f"/api/{path}", headers={"x-lesionlab-role": "owner"})
