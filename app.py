@@ -295,7 +295,8 @@ def serve(listener: socket.socket, store: RunStore, settings: HostSettings, *, s
 
 def leave(*_: object) -> NoReturn:
     """Exit at once; nothing is served yet."""
-    print("\nLesionLab has stopped.", flush=True)
+    with suppress(RuntimeError):  # it was just printing something else
+        print("\nLesionLab has stopped.", flush=True)
     os._exit(0)
 
 

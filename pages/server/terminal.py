@@ -26,7 +26,7 @@ class BoundedStream:
     def __init__(self, stream: TextIO | Logged, clock: Callable[[], float] = time.monotonic) -> None:
         self._stream = stream
         self._clock = clock
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a signal that comes while it writes may print too
         self._allowance, self._as_of = float(BURST), clock()
         self._left_out = 0
 
