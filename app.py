@@ -27,7 +27,7 @@ from pages.server.settings import DEFAULTS, HostSettings
 from pages.shared.visitor import VIEWER_PASSWORD
 from seg_core.common.home import INSTALLED, home
 from seg_core.common.versions import VERSION
-from seg_core.errors import InputError
+from seg_core.errors import InputError, StoreError
 from seg_core.jobs.supervisor import Supervisor
 from seg_core.runs.store import RunStore
 
@@ -88,6 +88,7 @@ def create_app(store: RunStore, settings: HostSettings = DEFAULTS, on_ready: Cal
     app.add_middleware(Capacity, room=settings.room)
     app.add_middleware(BelowPath, proxies=settings.proxies, root_path=settings.root_path)
     app.add_middleware(SafeHeaders)
+    app.add_exception_handler(StoreError, api.without_store)
     app.include_router(health.router)
     app.include_router(api.router)
     app.include_router(evaluation_pictures.router)

@@ -7,6 +7,7 @@ import os
 import streamlit as st
 
 from pages.shared.scripts import ASSETS, run_script
+from seg_core.errors import StoreError
 
 # Set before the navigation is made: Streamlit would fetch the page's icon from the internet.
 st.set_page_config(page_icon=str(ASSETS / "mark.svg"), layout="wide")
@@ -35,4 +36,7 @@ if os.environ.get("LESIONLAB_PASSWORD"):
     pages.append(st.Page(sign_out, title="Sign out", icon=":material/logout:", url_path="leave"))
 page = st.navigation(pages, position="top")
 st.set_page_config(page_title=f"{page.title} · LesionLab")
-page.run()
+try:
+    page.run()
+except StoreError as error:
+    st.error(str(error))

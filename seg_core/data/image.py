@@ -21,6 +21,9 @@ Source = Path | str | bytes | Image.Image | np.ndarray
 Size = tuple[int, int]
 """Width and height."""
 
+Reader = Callable[..., tuple[Image.Image, Size]]
+"""`read_scaled`, or what does the same in another process."""
+
 
 def read_image(source: Source, name: str = "") -> Image.Image:
     """Read a photograph as RGB, turned upright, at its own size.

@@ -60,8 +60,10 @@ def decoding(name: str) -> Iterator[None]:
         yield
     except InputError:
         raise
+    except MemoryError:
+        raise InputError(f"{name} needs more memory than there is; make it smaller first.") from None
     except Image.DecompressionBombError:
-        raise InputError(f"{name} has too many pixels; make it smaller than {MAX_PIXELS // 10**6} megapixels first.") from None
+        raise InputError(f"{name} has too many pixels; make it smaller than {MAX_PIXELS / 1e6:g} megapixels first.") from None
     except FileNotFoundError:
         raise InputError(f"{name} does not exist; check the path.") from None
     except IsADirectoryError:
@@ -87,7 +89,7 @@ def open_image(source: Path | str | bytes, name: str) -> Image.Image:
         image.close()
         raise InputError(
             f"{name} is {width:,} × {height:,} pixels; make it smaller than {MAX_SIDE:,} pixels a side "
-            f"and {MAX_PIXELS // 10**6} megapixels first."
+            f"and {MAX_PIXELS / 1e6:g} megapixels first."
         )
     return image
 

@@ -14,7 +14,7 @@ from seg_core.jobs.job import ACTIVE, Job, JobStatus, Request
 from seg_core.jobs.rows import change, find, to_job
 from seg_core.runs import claim_protocol
 from seg_core.runs.claim_protocol import is_mine
-from seg_core.runs.database import Database, everyone_may, open_database
+from seg_core.runs.database import PATIENCE, Database, everyone_may, open_database
 from seg_core.runs.launcher import LOCAL, Launcher
 from seg_core.runs.tables import jobs
 
@@ -106,9 +106,9 @@ class JobProgress:
             return claim_protocol.should_stop(connection, jobs, job_id)
 
     def finish(self, job_id: int, status: JobStatus, message: str = "") -> None:
-        """Record how a job of this process ended."""
-        with self._database.write() as connection:
-            change(connection, job_id, is_mine(jobs), status=status, finished=time.time(), message=legible(message))
+        """Record how a job of this process ended, on a full disk in the room that is kept in reserve."""
+        values = {"status": status, "finished": time.time(), "message": legible(message)}
+        self._database.write_urgently(lambda connection: change(connection, job_id, is_mine(jobs), **values), PATIENCE)
 
 
 def _cancel(connection: Connection, job: Job) -> None:

@@ -53,9 +53,10 @@ class Supervisor:
         try:
             dispatch(self._runs)
             dispatch(self._jobs)
+            self._runs.keep_backup()
         except Exception:  # without this thread the queue would stand still until the app restarts
             if not self._is_failing:
-                _logger.warning("The queue cannot be read; trying again every second.", exc_info=True)
+                _logger.warning("The queue cannot be read or written; trying again every second.", exc_info=True)
             self._is_failing = True
         else:
             self._is_failing = False

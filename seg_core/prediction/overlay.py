@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 from PIL import Image, ImageColor
 
-from seg_core.data.image import Size, Source, read_scaled
+from seg_core.data.image import Reader, Size, Source, read_scaled
 
 DARK_HALO, LIGHT_HALO = "#10151c", "#ffffff"
 """Drawn on both sides of light and of dark outlines, so that they show on every skin and on a projector."""
 
 
-def preview(photograph: Source, longest: int = 1024, at_least: int = 1, name: str = "") -> tuple[Image.Image, Size]:
+def preview(
+    photograph: Source, longest: int = 1024, at_least: int = 1, name: str = "", read: Reader = read_scaled
+) -> tuple[Image.Image, Size]:
     """Read a photograph, called ``name`` in errors, at its `preview_size`; give it and its own width and height.
 
     Raises:
         InputError: as `seg_core.data.image.read_image`.
     """
-    return read_scaled(photograph, lambda size: preview_size(size, longest, at_least), name, draft=longest)
+    return read(photograph, partial(preview_size, longest=longest, at_least=at_least), name, draft=longest)
 
 
 def preview_size(size: Size, longest: int = 1024, at_least: int = 1) -> Size:
