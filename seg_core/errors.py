@@ -21,7 +21,11 @@ class StoreError(InputError):
     """The run database cannot be read or written at present: a full disk, a damaged or missing file, no permission."""
 
 
-class DiskFull(StoreError):
+class StoreUnwritable(StoreError):
+    """The run database cannot be written, but perhaps read."""
+
+
+class DiskFull(StoreUnwritable):
     """The disk that holds the run database is full."""
 
 

@@ -1,4 +1,4 @@
-"""Adding models of other programs: ONNX files, which every page then offers beside the checkpoints."""
+"""Adding models of other programs, which every page then offers beside the checkpoints, and naming files that are no models."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pages.shared.markdown import plain
 from pages.shared.models import slug
 from pages.shared.visitor import tells_viewer
 from seg_core.errors import InputError
-from seg_core.prediction.catalogue import models_folder
+from seg_core.prediction.catalogue import models_folder, unusable_models
 from seg_core.prediction.checkpoint_file import read_metadata
 from seg_core.prediction.foreign import SUFFIX, keep_foreign
 from seg_core.prediction.foreign_file import OUTPUTS, SCALINGS, ForeignFacts, ForeignSettings, read_foreign
@@ -22,6 +22,17 @@ HELP = (
     "An ONNX file of any segmentation model that takes one image. In PyTorch: "
     "`torch.onnx.export(model.eval(), (torch.zeros(1, 3, 256, 256),), 'model.onnx', dynamo=False)`."
 )
+
+
+MOST_NAMED = 5
+"""Unusable files that a page names; of more it says how many."""
+
+
+def warn_of_unusable_models() -> None:
+    """Name the files that would be models and are left out of the choices, in one box."""
+    if sentences := unusable_models():
+        more = [f"… and {len(sentences) - MOST_NAMED} more files."] if len(sentences) > MOST_NAMED else []
+        st.warning("These models are left out:\n" + "\n".join(f"- {plain(text)}" for text in [*sentences[:MOST_NAMED], *more]))
 
 
 def add_foreign_models() -> None:

@@ -10,7 +10,7 @@ import typer
 from rich.table import Table
 
 from seg_core.cli.common import JsonOption, RunArgument, output, print_json, report, screen, work_here_and_report
-from seg_core.errors import InputError, StoreError
+from seg_core.errors import InputError, StoreUnwritable
 
 if TYPE_CHECKING:
     from seg_core.runs.store import RunStore
@@ -25,7 +25,7 @@ def _store() -> RunStore:
     store = RunStore()
     try:
         store.claims.mark_lost()
-    except StoreError as error:
+    except StoreUnwritable as error:
         screen.print(f"Runs may be shown as running that no longer do. {error}")
     return store
 
@@ -168,3 +168,27 @@ def delete_run(
             return
     freed = store.delete(run_id)
     report(f"Run {run_id} is deleted; {freed / 1e6:.1f} MB freed.", {"run_id": run_id, "bytes_freed": freed}, as_json)
+
+
+@app.command("restore")
+def restore_database(
+    day: Annotated[
+        str | None, typer.Argument(help="Day of the backup; without it, all backups are listed.", metavar="[DATE]")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Bring back a daily backup of the run database; the database that it replaces is kept beside it."""
+    from seg_core.common.home import home
+    from seg_core.runs.backups import backups
+    from seg_core.runs.restore import count_runs, restore
+
+    path = home() / "lesionlab.db"
+    if day is None:
+        listed = [{"day": each.day, "runs": count_runs(each), "file": str(each.file)} for each in backups(path)]
+        lines = [f"{each['day']}: {'damaged' if each['runs'] is None else '{runs} runs'.format(**each)}" for each in listed]
+        report("\n".join(lines) or "No backups yet; there is one for each day with runs.", {"backups": listed}, as_json)
+        return
+    replaced = restore(path, day)
+    kept = f" The one that it replaces is {replaced}." if replaced else ""
+    result = {"day": day, "replaced": str(replaced) if replaced else None}
+    report(f"The run database of {day} is restored.{kept} Folders of later runs stay in {path.parent}.", result, as_json)

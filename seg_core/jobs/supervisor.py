@@ -6,6 +6,7 @@ import logging
 import threading
 import time
 
+from seg_core.errors import StoreError
 from seg_core.jobs.store import JobStore
 from seg_core.runs.dispatch import dispatch
 from seg_core.runs.store import RunStore
@@ -49,14 +50,18 @@ class Supervisor:
             self._thread.join()
 
     def tick(self) -> None:
-        """Dispatch once. An error, such as a locked database, is logged once, and the next tick tries again."""
+        """Dispatch once, and back the database up. An error, such as a full disk, is logged once; the next tick tries again."""
         try:
             dispatch(self._runs)
             dispatch(self._jobs)
             self._runs.keep_backup()
+        except StoreError as error:
+            if not self._is_failing:
+                _logger.warning("The queue stands still, and is tried again every second. %s", error)
+            self._is_failing = True
         except Exception:  # without this thread the queue would stand still until the app restarts
             if not self._is_failing:
-                _logger.warning("The queue cannot be read or written; trying again every second.", exc_info=True)
+                _logger.warning("The queue stands still, and is tried again every second.", exc_info=True)
             self._is_failing = True
         else:
             self._is_failing = False

@@ -78,8 +78,10 @@ def load_checkpoint(path: str | Path, name: str = "", *, tta: bool = False) -> C
 
     path = expanded(path)
     metadata = read_metadata(path, name)
+    config = Config(**metadata["config"])
+    tensors = read_tensors(path, config, name)
     with damage_named(name or str(path)):
-        return Checkpoint(path, metadata, Engine(Config(**metadata["config"]), read_tensors(path)), tta)
+        return Checkpoint(path, metadata, Engine(config, tensors), tta)
 
 
 def load_model(path: str | Path) -> Segmenter:
@@ -88,15 +90,12 @@ def load_model(path: str | Path) -> Segmenter:
     Raises:
         InputError: as `load_checkpoint`.
     """
-    from safetensors.torch import load_file
+    import torch
 
     from seg_core.network import build_model
 
-    path = expanded(path)
-    metadata = read_metadata(path)
-    with damage_named(str(path)):
-        model = build_model(Config(**metadata["config"]), load_encoder_weights=False)
-        model.load_state_dict(
-            {key: tensor.float() if tensor.is_floating_point() else tensor for key, tensor in load_file(path).items()}
-        )
-        return model.eval()
+    config = Config(**read_metadata(path)["config"])
+    tensors = {name: torch.from_numpy(values) for name, values in read_tensors(expanded(path), config).items()}
+    model = build_model(config, load_encoder_weights=False)
+    model.load_state_dict({name: tensor.float() if tensor.is_floating_point() else tensor for name, tensor in tensors.items()})
+    return model.eval()

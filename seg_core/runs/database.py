@@ -1,4 +1,4 @@
-"""Opening the run database: everything that is particular to SQLite is in this file.
+"""Opening the run database, and its transactions. What is particular to SQLite is here and in `connections`.
 
 The file is in WAL mode, so readers never wait for the one writer. A transaction that will write says so when it begins
 (``BEGIN IMMEDIATE``): the usual deferred one fails at once, whatever the timeout, when two of them read and then both write.
@@ -9,38 +9,32 @@ content becomes a `StoreError` of one sentence (`seg_core.runs.database_errors`)
 
 from __future__ import annotations
 
-import json
 import logging
 import os
-import sqlite3
 import threading
 import time
 import weakref
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
-from sqlalchemy import Connection, Engine, create_engine, event
-from sqlalchemy.engine import URL
-from sqlalchemy.exc import DBAPIError, DisconnectionError, ProgrammingError
+from sqlalchemy import Connection, Engine, event
 from sqlalchemy.pool import NullPool
 
 from seg_core.common.home import home
 from seg_core.errors import DiskFull, StoreError
 from seg_core.runs import schema
 from seg_core.runs.backups import backups, brings_back, keep_backup
-from seg_core.runs.database_errors import DamagedRow, damaged, explained, newer
+from seg_core.runs.connections import WRITE, Checkout, check_format, connect, explaining, make_engine, opened
 from seg_core.runs.reserve import keep_reserve, release_reserve
 from seg_core.runs.schema import SCHEMA_VERSION
 
-BUSY_SECONDS = 30.0
 LARGEST_ID = 2**63 - 1
 """The largest integer of SQLite; its driver cannot even ask for a larger one."""
 PATIENCE = 3.0
 """Seconds for which a process tries to record its end on a disk that stays full."""
 RETRY_SECONDS = 0.1
-WRITE = "BEGIN IMMEDIATE"
 
 T = TypeVar("T")
 _logger = logging.getLogger(__name__)
@@ -107,7 +101,7 @@ class Database:
         Raises:
             StoreError: if the database is damaged.
         """
-        with _explaining(self.path):
+        with explaining(self.path):
             keep_backup(self.path)
 
     def change(self) -> AbstractContextManager[Connection]:
@@ -141,12 +135,12 @@ def open_database(path: Path | None = None, may_change: Callable[[], None] = eve
         StoreError: if the file cannot be opened, is damaged or no database, or was made by a newer version.
     """
     path = (home() / "lesionlab.db" if path is None else path).resolve()
-    with _explaining(path):
+    with explaining(path):
         if not path.exists():
             _create(path)
         _bring_up_to_date(path)
-    engine = _engine(path)
-    event.listen(engine, "checkout", _Checkout(path))
+    engine = make_engine(path)
+    event.listen(engine, "checkout", Checkout(path))
     with suppress(OSError):  # a disk that is full or read-only
         keep_reserve(path.parent)
     database = Database(path, engine, may_change)
@@ -157,98 +151,8 @@ def open_database(path: Path | None = None, may_change: Callable[[], None] = eve
 
 @contextmanager
 def _transaction(path: Path, engine: Engine) -> Iterator[Connection]:
-    with _explaining(path), engine.begin() as connection:
+    with explaining(path), engine.begin() as connection:
         yield connection
-
-
-@contextmanager
-def _explaining(path: Path) -> Iterator[None]:
-    """Turn what SQLite raises, and what a damaged row does, into a `StoreError`. Errors of our own SQL stay what they are."""
-    try:
-        yield
-    except ProgrammingError:
-        raise
-    except DBAPIError as error:
-        raise explained(error.orig, path) from error
-    except sqlite3.Error as error:
-        raise explained(error, path) from error
-    except (DamagedRow, json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise damaged(path, str(error)) from error
-
-
-def _engine(path: Path, **options: Any) -> Engine:
-    url = URL.create("sqlite", database=str(path))
-    engine = create_engine(url, creator=lambda: _connect(path), **options)
-    event.listen(engine, "connect", _set_up_connection)
-    event.listen(engine, "begin", _begin)
-    return engine
-
-
-def _connect(path: Path) -> sqlite3.Connection:
-    """Open a database that is there.
-
-    SQLite makes two files beside it, which a disk that is full or read-only has no room for. If no other process has made them,
-    none uses the database, and it can be read without them.
-    """
-    connection = _opened(path, "mode=rw")
-    try:
-        connection.execute("PRAGMA schema_version").fetchone()
-    except sqlite3.OperationalError as error:
-        connection.close()
-        wal = Path(f"{path}-wal")
-        if not path.exists() or _primary(error) not in _NO_ROOM or (wal.exists() and wal.stat().st_size):
-            raise
-        return _opened(path, "mode=ro&immutable=1", _ReadOnly)
-    except sqlite3.Error:
-        connection.close()
-        raise
-    return connection
-
-
-class _ReadOnly(sqlite3.Connection):
-    """A connection that does not see what others write, so it serves for one transaction."""
-
-
-_NO_ROOM = (sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_FULL, sqlite3.SQLITE_READONLY)
-
-
-def _primary(error: sqlite3.Error) -> int:
-    return error.sqlite_errorcode & 0xFF
-
-
-def _opened(path: Path, options: str, kind: type[sqlite3.Connection] = sqlite3.Connection) -> sqlite3.Connection:
-    address = f"{path.as_uri()}?{options}"
-    # The pool of SQLAlchemy gives a connection to one thread at a time.
-    return sqlite3.connect(address, uri=True, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False, factory=kind)
-
-
-def _set_up_connection(connection: Any, _record: Any) -> None:
-    connection.execute("PRAGMA foreign_keys = ON")
-    # With WAL this cannot damage the file; a power cut may cost the last moments of a run, which it repeats on resuming.
-    connection.execute("PRAGMA synchronous = NORMAL")
-
-
-def _begin(connection: Connection) -> None:
-    connection.exec_driver_sql(connection.get_execution_options().get("begin", "BEGIN"))
-
-
-class _Checkout:
-    """Looks at a pooled connection before each use: a restored file is opened, a deleted or newer one refused."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-
-    def __call__(self, connection: Any, record: Any, _proxy: Any) -> None:
-        try:
-            status = os.stat(self._path)  # noqa: PTH116 - before every query
-            file = (status.st_dev, status.st_ino)
-        except OSError:
-            file = None
-        if record.info.setdefault("file", file) != file or (isinstance(connection, _ReadOnly) and record.info.get("used")):
-            raise DisconnectionError  # SQLAlchemy connects again
-        record.info["used"] = True
-        (version,) = connection.execute("PRAGMA user_version").fetchone()
-        _check(self._path, version)
 
 
 def _create(path: Path) -> None:
@@ -257,9 +161,9 @@ def _create(path: Path) -> None:
         _logger.warning("There is no run database %s, so a new one is made; %s", path, brings_back(known))
     partial = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}.partial")
     try:
-        with closing(_opened(partial, "mode=rwc")) as connection:
+        with closing(opened(partial, "mode=rwc")) as connection:
             connection.execute("PRAGMA journal_mode = WAL")
-        with _engine(partial, poolclass=NullPool).begin() as connection:
+        with make_engine(partial, poolclass=NullPool).begin() as connection:
             schema.create(connection, path.parent)
         _put_in_place(partial, path)
     finally:
@@ -279,17 +183,9 @@ def _put_in_place(partial: Path, path: Path) -> None:
 
 
 def _bring_up_to_date(path: Path) -> None:
-    with closing(_connect(path)) as connection:
+    with closing(connect(path)) as connection:
         (version,) = connection.execute("PRAGMA user_version").fetchone()
-    _check(path, version, oldest=1)
+    check_format(path, version, oldest=1)
     if version < SCHEMA_VERSION:
-        with _engine(path, poolclass=NullPool).execution_options(begin=WRITE).begin() as connection:
+        with make_engine(path, poolclass=NullPool).execution_options(begin=WRITE).begin() as connection:
             schema.upgrade(connection)  # one of several processes that start together does it; the others wait here
-
-
-def _check(path: Path, version: int, oldest: int = SCHEMA_VERSION) -> None:
-    """Raise StoreError if a database is not of a format that is known."""
-    if version > SCHEMA_VERSION:
-        raise newer(path, version)
-    if version < oldest:
-        raise damaged(path, f"its format is {version}" if path.stat().st_size else "it is empty")

@@ -6,7 +6,7 @@ import shutil
 import sqlite3
 from pathlib import Path
 
-from seg_core.errors import DiskFull, StoreError
+from seg_core.errors import DiskFull, StoreError, StoreUnwritable
 from seg_core.runs.backups import backups, brings_back
 from seg_core.runs.schema import SCHEMA_VERSION
 
@@ -32,7 +32,7 @@ def explained(error: BaseException | None, path: Path) -> StoreError:
         case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
             return StoreError(f"The run database {path} is kept busy by another process; try again.")
         case sqlite3.SQLITE_READONLY:
-            return StoreError(f"The run database {path} can be read but not written; correct the permissions of its folder.")
+            return StoreUnwritable(f"The run database {path} can be read but not written; correct the permissions of its folder.")
         case sqlite3.SQLITE_CANTOPEN | sqlite3.SQLITE_PERM | sqlite3.SQLITE_AUTH:
             return StoreError(f"The run database {path} cannot be opened; correct its permissions and those of its folder.")
         case sqlite3.SQLITE_IOERR:

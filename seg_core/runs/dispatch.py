@@ -65,8 +65,8 @@ def _wait(claims: Claims[Item], id: int, worker: Worker, output: Path, begin: in
     try:
         said = _last_line(output, begin)
         claims.fail_start(id, worker.owner, f"Its worker {failure} before it began{': ' + said if said else '.'}")
-    except (StoreError, OSError):
-        _logger.warning("The worker of %s %d %s, which could not be recorded.", claims.command, id, failure, exc_info=True)
+    except (StoreError, OSError) as error:
+        _logger.warning("The worker of %s %d %s, which could not be recorded. %s", claims.command, id, failure, error)
 
 
 def _last_line(path: Path, begin: int) -> str:

@@ -47,8 +47,8 @@ class Watch:
         while not self._over.wait(LOOK_SECONDS):
             try:
                 self._look()
-            except StoreError:
-                _logger.warning("The run database did not answer; trying again.", exc_info=True)
+            except StoreError as error:
+                _logger.warning("The run database did not answer; trying again. %s", error)
 
     def _look(self) -> None:
         if self._signals.came and not self._signal_recorded:

@@ -7,8 +7,12 @@ import sys
 import time
 import traceback
 from contextlib import redirect_stderr, redirect_stdout
+from functools import cache
 from typing import NamedTuple
 from unittest.mock import patch
+
+from typer.core import TyperGroup
+from typer.main import get_command
 
 from seg_core import cli
 
@@ -37,6 +41,14 @@ class Done(NamedTuple):
         return f"it took {self.seconds:.1f} s" if self.seconds > MOST_SECONDS else ""
 
 
+@cache
+def _commands() -> TyperGroup:
+    """The commands as Typer makes them of their functions at each start, which takes most of a command's time."""
+    made = get_command(cli.app)
+    assert isinstance(made, TyperGroup)
+    return made
+
+
 def command(*arguments: object) -> Done:
     """Run one command."""
     out, err, raised = io.StringIO(), io.StringIO(), ""
@@ -45,6 +57,7 @@ def command(*arguments: object) -> Done:
     with (
         patch.object(sys, "argv", ["lesionlab", *map(str, arguments)]),
         patch.object(sys, "stdin", io.StringIO()),
+        patch.object(cli, "app", _commands()),
         redirect_stdout(out),
         redirect_stderr(err),
     ):

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterator
+from datetime import date
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
@@ -131,6 +133,79 @@ def test_what_others_write_is_seen_on_a_disk_that_was_full_when_the_store_was_op
     with RunStore()._database.write() as connection:
         connection.exec_driver_sql("UPDATE runs SET name = 'there'")
     assert store.get_run(1).name == "there"
+
+
+def damage(file: Path, random: Random) -> str:
+    """Change a file in one of the ways in which disks, memory and copying do, and say how."""
+    content = bytearray(file.read_bytes())
+    match kind := random.choice(("bit", "byte", "zeros", "noise", "cut", "text")):
+        case "bit":
+            content[random.randrange(len(content))] ^= 1 << random.randrange(8)
+        case "byte":
+            content[random.randrange(len(content))] = random.randrange(256)
+        case "zeros" | "noise":
+            page = 4096 * random.randrange(len(content) // 4096)
+            content[page : page + 4096] = bytes(4096) if kind == "zeros" else random.randbytes(4096)
+        case "cut":
+            del content[random.randrange(len(content)) :]
+        case "text":  # a value of a row: the text of a setting, a state, a name
+            words = [b"running", b"finished", b'"epochs": 4', b"report", b"train", b"iou", b"info", b"sample"]
+            place = content.find(random.choice(words), random.randrange(len(content)))
+            content[max(place, 0)] = random.randrange(256)
+    file.write_bytes(content)
+    return kind
+
+
+LOOKS: tuple[tuple[object, ...], ...] = (
+    *READING,
+    ("edit", 1, "--name", "x", "--json"),
+    ("stop", 3),
+    ("move", 3, "--by", -1),
+    ("slots", 2),
+    ("delete", 2, "--yes"),
+    ("restore",),
+)
+
+
+def damaged_databases(lab_home: Path, cases: int, seed: int) -> None:
+    """Damage a database ``cases`` times; each time a command is run, the API asked, and the backup restored."""
+    store = RunStore()
+    for _ in range(2):
+        finished(store)
+    store.queue.add("waits", CONFIG, "sample", foreground=True)  # no command starts a worker for it
+    store.close()
+    RunStore().close()  # makes the backup
+    database, whole = lab_home / "lesionlab.db", lab_home / "whole"
+    shutil.copy(database, whole)
+    random = Random(seed)
+    faults, lost, told, kinds = [], 0, 0, set()
+    for case in range(cases):
+        shutil.copy(whole, database)
+        kinds.add(kind := damage(database, random))
+        arguments = random.choice(LOOKS)
+        done = command("runs", *arguments)
+        told += done.status == 2
+        if done.fault:
+            faults.append((case, kind, arguments, done.fault))
+        if case % 10 == 0:
+            restored = command("runs", "restore", date.today().isoformat())
+            lost += restored.status != 0 or [run.id for run in RunStore().list_runs()] != [3, 2, 1]
+            for file in lab_home.glob("lesionlab-replaced-*"):
+                file.unlink()
+        for ending in ("-wal", "-shm"):
+            Path(f"{database}{ending}").unlink(missing_ok=True)
+    print(f"{cases} damaged databases ({', '.join(sorted(kinds))}), {told} refused: {len(faults)} faults, {lost} restored not")
+    assert not faults, "\n\n".join(map(str, faults[:3]))
+    assert lost == 0
+
+
+def test_500_damaged_databases_give_sentences_and_are_restored(lab_home: Path) -> None:
+    damaged_databases(lab_home, 500, seed=1)
+
+
+@pytest.mark.slow
+def test_4000_damaged_databases_give_sentences_and_are_restored(lab_home: Path) -> None:
+    damaged_databases(lab_home, 4000, seed=2)
 
 
 def test_a_home_that_is_deleted_while_it_is_open_is_said_to_be_gone(lab_home: Path) -> None:

@@ -62,6 +62,9 @@ class NoLauncher(LocalLauncher):
         pytest.fail("started")
 
 
+BUSY = "The run database is kept busy by another process; try again."
+
+
 def by(launcher: LocalLauncher) -> RunStore:
     """The store of the home folder, whose workers another launcher starts."""
     return RunStore(launcher=launcher)
@@ -213,7 +216,7 @@ def test_the_supervisor_survives_a_failing_database(
         if looks == 5:
             enough.set()
         if looks < 4:
-            raise StoreError("The run database is kept busy by another process; try again.")
+            raise StoreError(BUSY)
         return []
 
     monkeypatch.setattr(store.claims, "mark_lost", mark_lost)
@@ -222,7 +225,7 @@ def test_the_supervisor_survives_a_failing_database(
         supervisor.start()
         assert enough.wait(30)
         supervisor.stop()
-    assert [record.message for record in caplog.records] == ["The queue cannot be read or written; trying again every second."]
+    assert [record.message for record in caplog.records] == ["The queue stands still, and is tried again every second. " + BUSY]
 
 
 def test_stopping_a_supervisor_is_quick(store: RunStore) -> None:
