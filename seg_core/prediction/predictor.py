@@ -12,6 +12,7 @@ from PIL import Image
 
 from seg_core.data.folders import Pair
 from seg_core.data.image import Source
+from seg_core.errors import InputError
 
 
 @dataclass(frozen=True)
@@ -73,6 +74,13 @@ class Predictor(Protocol):
         Raises:
             InputError: if a file cannot be read.
         """
+
+
+def require_numbers(probabilities: np.ndarray, label: str) -> np.ndarray:
+    """Return probabilities as they are. Raises InputError if any is no number, as the model ``label`` then is of no use."""
+    if np.isnan(probabilities).any():
+        raise InputError(f"{label} predicts values that are no numbers; its weights are damaged, so train or export it again.")
+    return probabilities
 
 
 class PredictsAnyPhotograph(ABC):
