@@ -17,6 +17,18 @@ class PassingError(InputError):
     """A file that exists but cannot be read at present, because of its permissions or its drive."""
 
 
+class StoreError(InputError):
+    """The run database cannot be read or written at present: a full disk, a damaged or missing file, no permission."""
+
+
+class StoreUnwritable(StoreError):
+    """The run database cannot be written, but perhaps read."""
+
+
+class DiskFull(StoreUnwritable):
+    """The disk that holds the run database is full."""
+
+
 def some_of(names: Sequence[str], most: int = 5) -> str:
     """Join names for a sentence: all of them, or the first ``most`` and the number of the others."""
     more = f" and {len(names) - most} more" if len(names) > most else ""

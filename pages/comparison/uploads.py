@@ -13,6 +13,7 @@ import streamlit as st
 
 from pages.shared.markdown import plain
 from pages.shared.models import slug
+from pages.shared.visitor import tells_viewer
 from seg_core.common.atomic_file import partial_suffix, remove_partials
 from seg_core.common.home import home
 from seg_core.errors import InputError
@@ -28,6 +29,8 @@ FRESH = 3600
 
 def uploaded_models() -> dict[str, Path]:
     """Let the visitor upload checkpoints; return their paths by label, in the order of the uploads."""
+    if tells_viewer():
+        return {}
     files = st.file_uploader("Model files", type="safetensors", accept_multiple_files=True, key="uploaded-models")
     models: dict[str, Path] = {}
     for file in files:

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import json
 import math
-import sys
 from collections.abc import Callable
 from dataclasses import asdict
 from typing import Annotated, Any, TypeVar
 
-from fastapi import APIRouter, HTTPException, Path, Query
+from fastapi import APIRouter, HTTPException, Path, Query, Request
 from fastapi.responses import FileResponse, JSONResponse
 
 from pages.shared.stores import jobs, store
-from seg_core.common.versions import VERSION
-from seg_core.errors import InputError
+from seg_core.errors import InputError, StoreError
 from seg_core.runs.dispatch import dispatch
 from seg_core.runs.epoch_masks import mask_epochs, mask_ids, mask_photos
 from seg_core.runs.loss_curve import loss_curve
@@ -31,19 +29,15 @@ class Answer(JSONResponse):
 
 
 router = APIRouter(prefix="/api", default_response_class=Answer)
+
+
+def without_store(_request: Request, error: Exception) -> Answer:
+    """Answer a request that the run database could not serve: it is full, damaged or gone."""
+    return Answer({"detail": str(error)}, 503)
+
+
 RunId = Annotated[int, Path(description="The run's number.", ge=1)]
 JobId = Annotated[int, Path(description="The job's number.", ge=1)]
-
-
-@router.get("/health", tags=["app"])
-def health() -> dict[str, Any]:
-    """Health of the app: its version, and how many runs train and wait."""
-    return {
-        "status": "ok",
-        "version": VERSION,
-        "runs": {"running": len(store().queue.running()), "queued": len(store().queue.queued())},
-        "torch_loaded": "torch" in sys.modules,
-    }
 
 
 @router.get("/runs", tags=["runs"])
@@ -181,6 +175,8 @@ def cancel_job(job_id: JobId) -> dict[str, Any]:
 def _or_missing(look: Callable[[], T]) -> T:
     try:
         return look()
+    except StoreError:  # see `without_store`
+        raise
     except InputError as error:
         raise HTTPException(404, str(error)) from None
 
@@ -188,6 +184,8 @@ def _or_missing(look: Callable[[], T]) -> T:
 def _or_conflict(action: Callable[[], dict[str, Any]]) -> dict[str, Any]:
     try:
         return action()
+    except StoreError:
+        raise
     except InputError as error:
         raise HTTPException(409, str(error)) from None
 

@@ -11,6 +11,7 @@ import streamlit as st
 
 from pages.shared.markdown import plain
 from pages.shared.models import slug
+from pages.shared.visitor import tells_viewer
 from seg_core.errors import InputError
 from seg_core.prediction.catalogue import models_folder, unusable_models
 from seg_core.prediction.checkpoint_file import read_metadata
@@ -37,17 +38,23 @@ def warn_of_unusable_models() -> None:
 
 def add_foreign_models() -> None:
     """Let the visitor add ONNX models and remove those that were added."""
+    looks_only = tells_viewer()
+    if not looks_only:
+        _choose_file()
+    for path in sorted(models_folder().glob(f"*{SUFFIX}")):
+        name, remove = st.columns([5, 1], vertical_alignment="center")
+        name.markdown(plain(path.stem))
+        if not looks_only and remove.button("Remove", key=f"remove-{path.name}"):
+            path.unlink(missing_ok=True)
+            st.rerun()
+
+
+def _choose_file() -> None:
     file = st.file_uploader(
         "Model of another program (ONNX)", type=["onnx", "pth", "pt", "ckpt", "bin"], help=HELP, key="foreign-model"
     )
     if file is not None:
         _add(file.name, file.getvalue())
-    for path in sorted(models_folder().glob(f"*{SUFFIX}")):
-        name, remove = st.columns([5, 1], vertical_alignment="center")
-        name.markdown(plain(path.stem))
-        if remove.button("Remove", key=f"remove-{path.name}"):
-            path.unlink(missing_ok=True)
-            st.rerun()
 
 
 def _add(name: str, content: bytes) -> None:

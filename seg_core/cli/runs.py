@@ -4,24 +4,36 @@ from __future__ import annotations
 
 import sys
 from dataclasses import asdict
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.table import Table
 
-from seg_core.cli.common import JsonOption, RunArgument, output, print_json, report, work_here_and_report
-from seg_core.errors import InputError
+from seg_core.cli.common import JsonOption, RunArgument, output, print_json, report, screen, work_here_and_report
+from seg_core.errors import InputError, StoreUnwritable
+
+if TYPE_CHECKING:
+    from seg_core.runs.store import RunStore
 
 app = typer.Typer(help="List, show, stop, resume, edit or delete runs.", no_args_is_help=True)
+
+
+def _store() -> RunStore:
+    """Open the run store, with lost runs marked as such. Where it cannot be written, say so: it can still be read."""
+    from seg_core.runs.store import RunStore
+
+    store = RunStore()
+    try:
+        store.claims.mark_lost()
+    except StoreUnwritable as error:
+        screen.print(f"Runs may be shown as running that no longer do. {error}")
+    return store
 
 
 @app.command("list")
 def list_runs(as_json: JsonOption = False) -> None:
     """List all runs, newest first."""
-    from seg_core.runs.store import RunStore
-
-    store = RunStore()
-    store.claims.mark_lost()
+    store = _store()
     runs = store.list_runs()
     if as_json:
         print_json({"runs": [run.to_json() for run in runs]})
@@ -39,10 +51,7 @@ def list_runs(as_json: JsonOption = False) -> None:
 @app.command("show")
 def show_run(run_id: RunArgument, as_json: JsonOption = False) -> None:
     """Show a run: status, settings, and the last lines of its log."""
-    from seg_core.runs.store import RunStore
-
-    store = RunStore()
-    store.claims.mark_lost()
+    store = _store()
     run = store.get_run(run_id)
     lines = store.history.log_tail(run_id, 20)
     if as_json:
@@ -72,10 +81,7 @@ def stop_run(
 @app.command("resume")
 def resume_run(run_id: RunArgument, as_json: JsonOption = False) -> None:
     """Resume a stopped, failed or lost run here, from the interrupted epoch."""
-    from seg_core.runs.store import RunStore
-
-    store = RunStore()
-    store.claims.mark_lost()
+    store = _store()
     work_here_and_report(store, store.queue.resume(run_id, foreground=True), as_json)
 
 
@@ -153,10 +159,7 @@ def delete_run(
     as_json: JsonOption = False,
 ) -> None:
     """Delete a run with its model, masks and log."""
-    from seg_core.runs.store import RunStore
-
-    store = RunStore()
-    store.claims.mark_lost()
+    store = _store()
     run = store.get_run(run_id)
     if not yes:
         if not sys.stdin.isatty():
@@ -165,3 +168,27 @@ def delete_run(
             return
     freed = store.delete(run_id)
     report(f"Run {run_id} is deleted; {freed / 1e6:.1f} MB freed.", {"run_id": run_id, "bytes_freed": freed}, as_json)
+
+
+@app.command("restore")
+def restore_database(
+    day: Annotated[
+        str | None, typer.Argument(help="Day of the backup; without it, all backups are listed.", metavar="[DATE]")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Bring back a daily backup of the run database; the database that it replaces is kept beside it."""
+    from seg_core.common.home import home
+    from seg_core.runs.backups import backups
+    from seg_core.runs.restore import count_runs, restore
+
+    path = home() / "lesionlab.db"
+    if day is None:
+        listed = [{"day": each.day, "runs": count_runs(each), "file": str(each.file)} for each in backups(path)]
+        lines = [f"{each['day']}: {'damaged' if each['runs'] is None else '{runs} runs'.format(**each)}" for each in listed]
+        report("\n".join(lines) or "No backups yet; there is one for each day with runs.", {"backups": listed}, as_json)
+        return
+    replaced = restore(path, day)
+    kept = f" The one that it replaces is {replaced}." if replaced else ""
+    result = {"day": day, "replaced": str(replaced) if replaced else None}
+    report(f"The run database of {day} is restored.{kept} Folders of later runs stay in {path.parent}.", result, as_json)

@@ -49,7 +49,7 @@ class JobClaims(Claims[Job]):
         return list(oldest.values())
 
     def _why_lost(self, item: Job) -> str:
-        return LOST if self._is_abandoned(item) else ""
+        return self._cause(LOST) if self._is_abandoned(item) else ""
 
     def _write_lost(self, connection: Connection, item: Job, why: str) -> None:
         ending = {"status": "stopped"} if item.status == "stopping" else {"status": "failed", "message": why}

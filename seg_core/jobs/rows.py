@@ -9,8 +9,11 @@ from sqlalchemy import ColumnElement, Connection, Row, select
 from seg_core.errors import InputError
 from seg_core.jobs.job import Job
 from seg_core.runs import claim_protocol
+from seg_core.runs.checked_values import RowCheck
 from seg_core.runs.database import LARGEST_ID
 from seg_core.runs.tables import jobs
+
+_check = RowCheck(jobs.c)
 
 
 def find(connection: Connection, job_id: int) -> Job:
@@ -26,7 +29,12 @@ def find(connection: Connection, job_id: int) -> Job:
 
 
 def to_job(row: Row[Any]) -> Job:
-    """Make a job of its row of the table."""
+    """Make a job of its row of the table.
+
+    Raises:
+        DamagedRow: if it holds what no version writes.
+    """
+    _check(row)
     return Job(**row._asdict())
 
 

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 
+from seg_core.errors import StoreError
 from seg_core.jobs.store import JobStore
 from seg_core.runs.dispatch import dispatch
 from seg_core.runs.store import RunStore
 
 TICK_SECONDS = 1.0
+LATE_SECONDS = 60.0
+"""One look may wait half a minute for another writer."""
 
 _logger = logging.getLogger(__name__)
 
@@ -23,6 +27,17 @@ class Supervisor:
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._run, name="supervisor", daemon=True)
         self._is_failing = False
+        self._looked = time.monotonic()
+
+    @property
+    def problem(self) -> str:
+        """What keeps the queue from going on, in a sentence; empty if nothing does."""
+        if not self._thread.is_alive():
+            return "The queue stands still, since its thread has ended; restart the app."
+        if self._is_failing:
+            return "The queue cannot be read or written; the app's log says why."
+        late = time.monotonic() - self._looked
+        return f"Nobody has looked at the queue for {late:.0f} s; restart the app." if late > LATE_SECONDS else ""
 
     def start(self) -> None:
         """Start the thread. A supervisor can be started once."""
@@ -35,13 +50,18 @@ class Supervisor:
             self._thread.join()
 
     def tick(self) -> None:
-        """Dispatch once. An error, such as a locked database, is logged once, and the next tick tries again."""
+        """Dispatch once, and back the database up. An error, such as a full disk, is logged once; the next tick tries again."""
         try:
             dispatch(self._runs)
             dispatch(self._jobs)
+            self._runs.keep_backup()
+        except StoreError as error:
+            if not self._is_failing:
+                _logger.warning("The queue stands still, and is tried again every second. %s", error)
+            self._is_failing = True
         except Exception:  # without this thread the queue would stand still until the app restarts
             if not self._is_failing:
-                _logger.warning("The queue cannot be read; trying again every second.", exc_info=True)
+                _logger.warning("The queue stands still, and is tried again every second.", exc_info=True)
             self._is_failing = True
         else:
             self._is_failing = False
@@ -49,4 +69,5 @@ class Supervisor:
     def _run(self) -> None:
         self.tick()
         while not self._over.wait(self._every):
+            self._looked = time.monotonic()
             self.tick()

@@ -12,7 +12,7 @@ import numpy as np
 
 from seg_core.common.home import expanded
 from seg_core.config import Config
-from seg_core.data.image import Source, read_reduced, scaled
+from seg_core.data.image import Reader, Source, read_scaled
 from seg_core.prediction.checkpoint_file import damage_named, read_metadata, read_tensors
 from seg_core.prediction.metadata import CheckpointMetadata, checkpoint_label
 from seg_core.prediction.predictor import Prediction, PredictsAnyPhotograph, require_numbers
@@ -48,17 +48,16 @@ class Checkpoint(PredictsAnyPhotograph):
         """The probability from which it calls a pixel lesion."""
         return self.config.threshold
 
-    def predict(self, image: Source, name: str = "") -> Prediction:
+    def predict(self, image: Source, name: str = "", read: Reader = read_scaled) -> Prediction:
         """Predict the lesion of one photograph of any size and kind (see `seg_core.data.image.read_image`).
 
         Raises:
             InputError: if the photograph cannot be read.
         """
         started, side = time.perf_counter(), self.config.image_size
-        photo, size = read_reduced(
-            image, 2 * side, name
-        )  # then scaled down by 2 or more: JPEG's own scaling is too sharp for the models
-        probabilities = self.probabilities(np.asarray(scaled(photo, (side, side)))[None])[0]
+        # Decoded at twice the size or more: JPEG's own scaling is too sharp for the models.
+        photo, size = read(image, (side, side), name, draft=2 * side)
+        probabilities = self.probabilities(np.asarray(photo)[None])[0]
         return Prediction(probabilities, size, self.threshold, time.perf_counter() - started)
 
     def probabilities(self, images: np.ndarray) -> np.ndarray:

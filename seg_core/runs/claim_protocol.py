@@ -21,6 +21,7 @@ from sqlalchemy import ColumnElement, Connection, Row, Table, select, update
 
 from seg_core.common.text import legible
 from seg_core.runs.database import Database
+from seg_core.runs.database_errors import is_full
 from seg_core.runs.launcher import Launcher
 from seg_core.runs.processes import Owner, host_name
 
@@ -100,15 +101,18 @@ class Claims(ABC, Generic[Item]):
     def mark_lost(self) -> list[Item]:
         """Mark items whose process is gone as lost, and return them."""
         with self._database.read() as connection:
-            suspects = [item.id for item in self._select(connection, self._held()) if self._why_lost(item)]
+            suspects = {item.id: why for item in self._select(connection, self._held()) if (why := self._why_lost(item))}
         if not suspects:
             return []
-        with self._database.write() as connection:  # look again: meanwhile one may have ended, or even begun again
+
+        def mark(connection: Connection) -> list[Item]:  # look again: meanwhile one may have ended, or even begun again
             held = self._select(connection, self._held() & self._table.c.id.in_(suspects))
-            lost = [(item, why) for item in held if (why := self._why_lost(item))]
-            for item, why in lost:
-                self._write_lost(connection, item, why)
-            return [self._find(connection, item.id) for item, _ in lost]
+            lost = [item for item in held if self._why_lost(item)]
+            for item in lost:
+                self._write_lost(connection, item, suspects[item.id])
+            return [self._find(connection, item.id) for item in lost]
+
+        return self._database.write_urgently(mark)
 
     @abstractmethod
     def output(self, id: int) -> Path:
@@ -150,6 +154,12 @@ class Claims(ABC, Generic[Item]):
         """Record a failed start beyond status and message."""
 
     # Common steps
+
+    def _cause(self, usual: str) -> str:
+        """Message for an item whose process is gone: the usual one, unless the disk is so full that it could not say why."""
+        if not is_full(self.home):
+            return usual
+        return f"Its process ended while the disk that holds {self.home} was full; free some space, then {self.try_again}."
 
     def _is_abandoned(self, item: Item) -> bool:
         return item.owner is None or self.launcher.is_gone(item.owner)

@@ -58,7 +58,7 @@ class RunClaims(Claims[Run]):
 
     def _why_lost(self, item: Run) -> str:
         if self._is_abandoned(item):
-            return LOST
+            return self._cause(LOST)
         return rows.silent(item) if item.status == "stopping" and rows.is_silent_elsewhere(item) else ""
 
     def _write_lost(self, connection: Connection, item: Run, why: str) -> None:

@@ -7,8 +7,7 @@ import threading
 from pathlib import Path
 from typing import Protocol
 
-from sqlalchemy.exc import SQLAlchemyError
-
+from seg_core.errors import StoreError
 from seg_core.runs.claim_protocol import Claims, Item
 from seg_core.runs.launcher import Worker
 from seg_core.runs.processes import Owner
@@ -66,8 +65,8 @@ def _wait(claims: Claims[Item], id: int, worker: Worker, output: Path, begin: in
     try:
         said = _last_line(output, begin)
         claims.fail_start(id, worker.owner, f"Its worker {failure} before it began{': ' + said if said else '.'}")
-    except (SQLAlchemyError, OSError):
-        _logger.warning("The worker of %s %d %s, which could not be recorded.", claims.command, id, failure, exc_info=True)
+    except (StoreError, OSError) as error:
+        _logger.warning("The worker of %s %d %s, which could not be recorded. %s", claims.command, id, failure, error)
 
 
 def _last_line(path: Path, begin: int) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from sqlalchemy import Select, select
 
+from seg_core.runs.checked_values import RowCheck
 from seg_core.runs.database import LARGEST_ID, Database
 from seg_core.runs.rows import find
 from seg_core.runs.run import BatchLosses, LogLine, MetricPoint
@@ -65,6 +66,9 @@ class RunHistory:
     def _rows_of(self, run_id: int, query: Select[Any]) -> Sequence[Any]:
         with self._database.read() as connection:
             found = connection.execute(query).all() if 0 < run_id <= LARGEST_ID else []
+            check = RowCheck(query.selected_columns)
+            for row in found:
+                check(row)
             if not found:
                 find(connection, run_id)
             return found

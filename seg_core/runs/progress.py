@@ -12,7 +12,7 @@ from seg_core.common.text import legible
 from seg_core.errors import InputError
 from seg_core.runs import claim_protocol
 from seg_core.runs.claim_protocol import is_mine
-from seg_core.runs.database import Database
+from seg_core.runs.database import PATIENCE, Database
 from seg_core.runs.rows import add_line, change, find, withdraw_extension
 from seg_core.runs.run import BatchLosses, Ending, Level, Run
 from seg_core.runs.tables import batch_losses, metrics, runs
@@ -100,10 +100,13 @@ class RunProgress:
         with self._database.read() as connection:
             return connection.execute(query).first() is not None
 
-    def finish(self, run_id: int, status: Ending, message: str = "", images_per_second: float | None = None) -> Run:
-        """Record how a run of this process ended.
+    def finish(
+        self, run_id: int, status: Ending, message: str = "", images_per_second: float | None = None, *, line: str = ""
+    ) -> Run:
+        """Record how a run of this process ended, and a line on it for the log.
 
-        A finished run that fails before the first of its further epochs is whole is finished again, as it was.
+        A finished run that fails before the first of its further epochs is whole is finished again, as it was. On a full disk,
+        which is a common reason for an end, it takes the room that is kept in reserve.
 
         Raises:
             InputError: if this process does not work on the run.
@@ -112,13 +115,18 @@ class RunProgress:
         values["config_before"] = None
         if images_per_second is not None:
             values["images_per_second"] = images_per_second
-        with self._database.write() as connection:
+
+        def end(connection: Connection) -> Run:
             run = find(connection, run_id)
             if not change(connection, run_id, is_mine(runs), **values):
                 raise InputError(f"Run {run_id} is {run.status} and not run by this process, which therefore cannot end it.")
             if status == "failed" and run.config_before is not None:
                 withdraw_extension(connection, run, message)
+            if line:
+                add_line(connection, run_id, "error" if status == "failed" else "info", line)
             return find(connection, run_id)
+
+        return self._database.write_urgently(end, PATIENCE)
 
 
 def _keep_losses(connection: Connection, run_id: int, of: BatchLosses) -> None:

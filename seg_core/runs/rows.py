@@ -5,18 +5,24 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, func, insert, select
+from sqlalchemy import ColumnElement, Connection, Row, delete, func, insert, select
 
 from seg_core.common.text import legible
 from seg_core.config import Config
 from seg_core.errors import InputError
 from seg_core.runs import claim_protocol
+from seg_core.runs.checked_values import RowCheck
 from seg_core.runs.claim_protocol import RUNNING
 from seg_core.runs.database import LARGEST_ID
 from seg_core.runs.run import Level, Run
 from seg_core.runs.tables import log, runs, settings
 
+MOST_LINES, LONGEST_LINE = 5_000, 4_000
+"""Lines of a run's log that are kept, and characters of each."""
+FORGET_EVERY = 101
+"""Older lines are looked for this often; a prime, since runs that train side by side take turns with the numbers of lines."""
 _COLUMNS = runs.c.keys()
+_check_run, _check_setting = RowCheck(runs.c), RowCheck(settings.c)
 
 
 def find(connection: Connection, run_id: int) -> Run:
@@ -32,7 +38,12 @@ def find(connection: Connection, run_id: int) -> Run:
 
 
 def to_run(row: Row[Any]) -> Run:
-    """Make a run of its row of the table; columns that a query adds after the table's are ignored."""
+    """Make a run of its row of the table; columns that a query adds after the table's are ignored.
+
+    Raises:
+        DamagedRow: if it holds what no version writes.
+    """
+    _check_run(row)
     # The settings were checked when they were written. A setting that came later has its default.
     values: dict[str, Any] = dict(zip(_COLUMNS, row, strict=False))
     lists = {name: tuple(values[name]) for name in ("sources", "tags")}
@@ -53,8 +64,11 @@ def queued(connection: Connection) -> list[Run]:
 
 def slots(connection: Connection) -> int:
     """Return how many runs may train at a time; 1 unless it was set."""
-    value = connection.execute(select(settings.c.value).where(settings.c.name == "slots")).scalar_one_or_none()
-    return 1 if value is None else int(value)
+    row = connection.execute(select(settings).where(settings.c.name == "slots")).one_or_none()
+    if row is None:
+        return 1
+    _check_setting(row)
+    return int(row.value)
 
 
 def free_slots(connection: Connection) -> int:
@@ -90,5 +104,10 @@ def withdraw_extension(connection: Connection, run: Run, why: str = "") -> None:
 
 
 def add_line(connection: Connection, run_id: int, level: Level, text: str) -> None:
-    """Add a line to a run's log."""
-    connection.execute(insert(log).values(run_id=run_id, time=time.time(), level=level, text=legible(text)))
+    """Add a line to a run's log, which forgets its oldest lines beyond ``MOST_LINES``."""
+    added = (
+        insert(log).values(run_id=run_id, time=time.time(), level=level, text=legible(text)[:LONGEST_LINE]).returning(log.c.id)
+    )
+    if connection.execute(added).scalar_one() % FORGET_EVERY == 0:
+        newest = select(log.c.id).where(log.c.run_id == run_id).order_by(log.c.id.desc()).limit(1).offset(MOST_LINES)
+        connection.execute(delete(log).where(log.c.run_id == run_id, log.c.id <= newest.scalar_subquery()))

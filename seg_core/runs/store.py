@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import bindparam, delete, func, select
+from sqlalchemy import Connection, bindparam, delete, func, select
 
-from seg_core.errors import InputError
+from seg_core.errors import InputError, StoreError
 from seg_core.runs.annotations import clean_name, clean_notes, clean_tags
 from seg_core.runs.claims import RunClaims
-from seg_core.runs.database import open_database
+from seg_core.runs.database import everyone_may, open_database
 from seg_core.runs.history import RunHistory
 from seg_core.runs.launcher import LOCAL, Launcher
 from seg_core.runs.progress import RunProgress
@@ -53,17 +53,20 @@ class RunStore:
         history: reads what was recorded, for pages, commands and reports.
     """
 
-    def __init__(self, path: Path | None = None, launcher: Launcher = LOCAL) -> None:
+    def __init__(
+        self, path: Path | None = None, launcher: Launcher = LOCAL, may_change: Callable[[], None] = everyone_may
+    ) -> None:
         """Open the database at ``path``, by default ``lesionlab.db`` in the home folder; create it if missing.
 
         Args:
             path: the database.
             launcher: starts the workers of runs, and tells which are gone.
+            may_change: asked before each change that a user wants; raises `InputError` if this one may not.
 
         Raises:
             InputError: if the file cannot be opened, is no database, or was made by a newer version.
         """
-        self._database = open_database(path)
+        self._database = open_database(path, may_change)
         self.path, self.home = self._database.path, self._database.home
         self.launcher = launcher
         self.queue = RunQueue(self._database)
@@ -99,7 +102,7 @@ class RunStore:
             since = after if after <= stamp else 0  # a greater one is of a database that stood here before
             found = connection.execute(_CHANGES, {"after": since}).all() if since < stamp else []
             queue = list(connection.execute(_QUEUE).scalars())
-        changed = [Changed(to_run(row), *row[-2:]) for row in found if row.id is not None]
+            changed = [Changed(to_run(row), *row[-2:]) for row in found if row.id is not None]
         return Changes(stamp, since, changed, [row.run_id for row in found if row.id is None and since], queue)
 
     def annotate(
@@ -117,7 +120,7 @@ class RunStore:
             values["notes"] = clean_notes(notes)
         if tags is not None:
             values["tags"] = clean_tags(tags)
-        with self._database.write() as connection:
+        with self._database.change() as connection:
             find(connection, run_id)
             if values:
                 change(connection, run_id, **values)
@@ -126,23 +129,47 @@ class RunStore:
     def delete(self, run_id: int) -> int:
         """Delete a run with its metrics, its log and its folder, and return how many bytes the folder held.
 
+        The folder goes first: on a full disk that makes the room in which the database forgets the run.
+
         Raises:
             InputError: if the run is queued, running or stopping, or its folder cannot be removed.
         """
-        with self._database.write() as connection:
+        freed = 0
+
+        def forget(connection: Connection) -> None:
+            nonlocal freed
             run = find(connection, run_id)
             if run.is_active:
                 raise InputError(f"Run {run_id} is {run.status}; stop it before you delete it.")
+            freed += _remove(self.folder(run_id), run_id)
             connection.execute(delete(runs).where(runs.c.id == run_id))
-        return _remove(self.folder(run_id))
+
+        try:
+            self._database.change_urgently(forget)
+        except StoreError:
+            if not freed:
+                raise
+            self._database.change_urgently(forget)
+        return freed
+
+    def keep_backup(self) -> None:
+        """Make today's backup of the database, unless it is there.
+
+        Raises:
+            StoreError: if the database is damaged.
+        """
+        self._database.keep_backup()
 
 
-def _remove(folder: Path) -> int:
+def _remove(folder: Path, run_id: int) -> int:
     if not folder.exists():
         return 0
     size = sum(file.lstat().st_size for file in folder.rglob("*") if not file.is_dir() or file.is_symlink())
     try:
         shutil.rmtree(folder)
     except OSError as error:
-        raise InputError(f"The run is deleted, but its folder {folder} is not ({error.strerror}); remove it by hand.") from error
+        raise InputError(
+            f"Run {run_id} is not deleted, because its folder {folder} cannot be removed ({error.strerror}); "
+            "correct its permissions and try again."
+        ) from error
     return size

@@ -9,9 +9,7 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
-from sqlalchemy.exc import SQLAlchemyError
-
-from seg_core.errors import InputError
+from seg_core.errors import InputError, StoreError
 from seg_core.runs.processes import Signals
 from seg_core.runs.store import RunStore
 
@@ -49,8 +47,8 @@ class Watch:
         while not self._over.wait(LOOK_SECONDS):
             try:
                 self._look()
-            except SQLAlchemyError:
-                _logger.warning("The run database did not answer; trying again.", exc_info=True)
+            except StoreError as error:
+                _logger.warning("The run database did not answer; trying again. %s", error)
 
     def _look(self) -> None:
         if self._signals.came and not self._signal_recorded:

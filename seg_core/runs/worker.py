@@ -117,8 +117,8 @@ def _carry_out(store: RunStore, run_id: int, signals: Signals, say: Say, train: 
         except Exception as error:  # noqa: BLE001 - whatever it is, the run has to end with a message, and the traceback is kept
             outcome = _Outcome("failed", explain(error, run.config, store.home))
             write_traceback(folder / "worker.log", error)
-    store.progress.log(run_id, outcome.message or "Finished.", "error" if outcome.status == "failed" else "info")
-    store.progress.finish(run_id, outcome.status, outcome.message, outcome.images_per_second)
+    line = outcome.message or "Finished."
+    store.progress.finish(run_id, outcome.status, outcome.message, outcome.images_per_second, line=line)
 
 
 def _attempt(store: RunStore, run: Run, folder: Path, watch: Watch, say: Say, train: Train) -> _Outcome:

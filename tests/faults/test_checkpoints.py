@@ -171,7 +171,7 @@ class Faults:
             self.lost.append(f"{what}: {time.monotonic() - started:.0f} s")
 
     def report(self) -> None:
-        print(f"{self.count} files, {self.refused} refused in a sentence, {len(self.lost)} lost")  # noqa: T201
+        print(f"{self.count} files, {self.refused} refused in a sentence, {len(self.lost)} lost")
         assert not self.lost, self.lost[:10]
         assert self.count > self.refused > 0
 

@@ -14,9 +14,9 @@ from pathlib import Path
 
 import psutil
 import pytest
-from sqlalchemy.exc import OperationalError
 
 from seg_core.config import Config
+from seg_core.errors import StoreError
 from seg_core.jobs.supervisor import Supervisor
 from seg_core.runs.claims import LOST
 from seg_core.runs.dispatch import dispatch
@@ -60,6 +60,9 @@ class NoLauncher(LocalLauncher):
 
     def start(self, arguments: Sequence[str], home: Path, output: Path) -> Worker:
         pytest.fail("started")
+
+
+BUSY = "The run database is kept busy by another process; try again."
 
 
 def by(launcher: LocalLauncher) -> RunStore:
@@ -213,7 +216,7 @@ def test_the_supervisor_survives_a_failing_database(
         if looks == 5:
             enough.set()
         if looks < 4:
-            raise OperationalError("SELECT", {}, Exception("database is locked"))
+            raise StoreError(BUSY)
         return []
 
     monkeypatch.setattr(store.claims, "mark_lost", mark_lost)
@@ -222,7 +225,7 @@ def test_the_supervisor_survives_a_failing_database(
         supervisor.start()
         assert enough.wait(30)
         supervisor.stop()
-    assert [record.message for record in caplog.records] == ["The queue cannot be read; trying again every second."]
+    assert [record.message for record in caplog.records] == ["The queue stands still, and is tried again every second. " + BUSY]
 
 
 def test_stopping_a_supervisor_is_quick(store: RunStore) -> None:

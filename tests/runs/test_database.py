@@ -94,9 +94,9 @@ def test_a_database_of_an_older_version_is_brought_up_to_date(store: RunStore) -
 
 def test_a_file_that_is_no_database_is_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "lesionlab.db").write_bytes(b"This is not what you think it is. " * 100)
-    with pytest.raises(InputError, match="cannot be used: file is not a database"):
+    with pytest.raises(InputError, match=r"is damaged \(file is not a database\); there is no backup"):
         RunStore(tmp_path / "lesionlab.db")
-    with pytest.raises(InputError, match="cannot be used: unable to open database file"):
+    with pytest.raises(InputError, match="cannot be opened; correct its permissions"):
         RunStore(tmp_path)
 
 

@@ -14,10 +14,9 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from sqlalchemy.exc import OperationalError
 
 from seg_core.config import Config
-from seg_core.errors import InputError
+from seg_core.errors import InputError, StoreError
 from seg_core.prediction.tensor_file import write_tensors
 from seg_core.runs import watch, worker
 from seg_core.runs.epoch_masks import mask_epochs, mask_file, mask_photos
@@ -196,7 +195,7 @@ def test_a_database_that_does_not_answer_for_a_while_ends_no_run(
 
     def should_stop(run_id: int) -> bool:
         if next(answers, False):
-            raise OperationalError("SELECT", {}, Exception("database is locked"))
+            raise StoreError("The run database is kept busy by another process; try again.")
         return really(run_id)
 
     monkeypatch.setattr(store.progress, "should_stop", should_stop)

@@ -13,8 +13,10 @@ from fastapi.testclient import TestClient
 
 from pages.server import api
 from seg_core.config import Config
+from seg_core.errors import StoreError
 from seg_core.runs.run import BatchLosses
 from seg_core.runs.store import RunStore
+from tests.runs.stores import change
 
 CONFIG = Config.of("report", epochs=4)
 
@@ -30,8 +32,27 @@ def store(lab_home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[RunStore]
 @pytest.fixture
 def client(store: RunStore) -> TestClient:
     app = FastAPI()
+    app.add_exception_handler(StoreError, api.without_store)
     app.include_router(api.router)
     return TestClient(app)
+
+
+@pytest.mark.parametrize(
+    ("statement", "said"),
+    [
+        ("PRAGMA user_version = 99", "was made by a newer LesionLab (format 99, known up to 5); update LesionLab"),
+        ("PRAGMA user_version = -1", "is damaged (its format is -1); there is no backup"),
+        ("DROP TABLE runs", "is damaged (no such table: runs); there is no backup"),
+    ],
+)
+def test_a_database_that_goes_bad_while_the_app_runs_is_one_sentence(
+    client: TestClient, store: RunStore, statement: str, said: str
+) -> None:
+    run_id = store.queue.add("", CONFIG, "sample").id
+    change(store, statement)
+    for method, path in (("GET", "/runs"), ("GET", f"/runs/{run_id}"), ("GET", "/health"), ("POST", f"/runs/{run_id}/stop")):
+        answer = client.request(method, f"/api{path}")
+        assert (answer.status_code, said in answer.json()["detail"]) == (503, True), answer.text
 
 
 def get(client: TestClient, path: str) -> Any:
@@ -66,7 +87,6 @@ def test_all_runs_the_newest_first_then_only_news(client: TestClient, store: Run
     assert (news["line"], news["deleted"]) == ([third], [second])
     assert get(client, f"/api/runs?after={stamp + 1000}")["since"] == 0
     assert client.get("/api/runs?after=-1").status_code == 422
-    assert get(client, "/api/health")["runs"] == {"running": 0, "queued": 1}
 
 
 def test_a_run_is_stopped_kept_going_and_resumed(client: TestClient, store: RunStore, monkeypatch: pytest.MonkeyPatch) -> None:

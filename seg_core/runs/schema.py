@@ -1,0 +1,59 @@
+"""The format of the run database: making it, and upgrading older ones."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from sqlalchemy import DDL, Connection, event
+
+from seg_core.common.home import run_folders
+from seg_core.runs.tables import changes, metadata
+
+SCHEMA_VERSION = 5
+
+for _name, _happens, _run in (
+    ("run_added", "INSERT ON runs", "NEW.id"),
+    ("run_changed", "UPDATE ON runs", "NEW.id"),
+    ("run_deleted", "DELETE ON runs", "OLD.id"),
+    ("run_logged", "INSERT ON log", "NEW.run_id"),
+):
+    _note = f"DELETE FROM changes WHERE run_id = {_run}; INSERT INTO changes (run_id) VALUES ({_run});"
+    event.listen(metadata, "after_create", DDL(f"CREATE TRIGGER IF NOT EXISTS {_name} AFTER {_happens} BEGIN {_note} END"))  # type: ignore[no-untyped-call]
+event.listen(changes, "after_create", DDL("INSERT INTO changes (run_id) SELECT id FROM runs ORDER BY id"))  # type: ignore[no-untyped-call]
+
+# Statements that upgrade a database from each older format to the next; tables it lacks are created as in a new one.
+_UPGRADES: dict[int, tuple[str, ...]] = {
+    1: (
+        "ALTER TABLE runs ADD COLUMN place INTEGER NOT NULL DEFAULT 0",
+        "ALTER TABLE runs ADD COLUMN stop_after_epoch BOOLEAN NOT NULL DEFAULT 0",
+        "ALTER TABLE runs ADD COLUMN notes VARCHAR NOT NULL DEFAULT ''",
+        "ALTER TABLE runs ADD COLUMN tags JSON NOT NULL DEFAULT '[]'",
+    ),
+    2: (),
+    3: ('ALTER TABLE runs ADD COLUMN "group" INTEGER',),
+    4: ("ALTER TABLE runs ADD COLUMN config_before JSON",),
+}
+
+
+def create(connection: Connection, home: Path) -> None:
+    """Make all tables of a new database."""
+    metadata.create_all(connection)
+    keep_numbers(connection, home)
+    connection.exec_driver_sql(f"PRAGMA user_version = {SCHEMA_VERSION}")
+
+
+def upgrade(connection: Connection) -> None:
+    """Bring an older database to this format; one that another process has upgraded meanwhile stays as it is."""
+    found = int(connection.exec_driver_sql("PRAGMA user_version").scalar_one())
+    for statement in (each for older in range(found, SCHEMA_VERSION) for each in _UPGRADES[older]):
+        connection.exec_driver_sql(statement)
+    metadata.create_all(connection)
+    connection.exec_driver_sql(f"PRAGMA user_version = {max(found, SCHEMA_VERSION)}")
+
+
+def keep_numbers(connection: Connection, home: Path) -> None:
+    """Let no new run get the number of a run folder that is there: the database lost it, or was moved away."""
+    if used := run_folders(home):
+        highest = connection.exec_driver_sql("SELECT max(seq) FROM sqlite_sequence WHERE name = 'runs'").scalar_one() or 0
+        connection.exec_driver_sql("DELETE FROM sqlite_sequence WHERE name = 'runs'")
+        connection.exec_driver_sql("INSERT INTO sqlite_sequence (name, seq) VALUES ('runs', ?)", (max(highest, *used),))
