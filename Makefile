@@ -6,7 +6,7 @@ PYTHON  ?=
 # HOST is used only if it is given to make: some shells set a variable of that name to the machine's name.
 OPTIONS  = $(if $(findstring command,$(origin HOST)),--host $(HOST)) $(if $(PORT),--port $(PORT)) $(ARGS)
 
-.PHONY: help setup dev app test test-slow check bench models lock clean
+.PHONY: help setup dev app test test-slow check audit bench models lock wheel clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
@@ -35,6 +35,9 @@ check: dev ## lint, format, types, import contracts; JavaScript and CSS too
 	@.venv/bin/lint-imports --no-logo --no-cache
 	@export DENO_DIR=.venv/deno; .venv/bin/deno fmt --quiet --check && .venv/bin/deno lint --quiet
 
+audit: dev ## look up known vulnerabilities of the packages in requirements*.txt
+	@$(IN_VENV) -m scripts.audit
+
 bench: dev ## measure the figures of docs/performance.md (with DATA=DIR, training too)
 	@$(IN_VENV) -m tests.find_chromium --install
 	@$(IN_VENV) -m benchmarks.responsiveness
@@ -48,9 +51,12 @@ models: setup ## train the shipped models by `best` again, on DATA=DIR (MORE=, O
 	@$(IN_VENV) -m scripts.ship_models --data "$(DATA)" \
 		$(if $(MORE),--more "$(MORE)") $(if $(ORIGINALS),--originals "$(ORIGINALS)")
 
-LOCK := $(IN_VENV) -m uv pip compile --quiet --universal --python-version 3.11 --custom-compile-command "make lock"
-lock: dev ## compile requirements*.txt from pyproject.toml; versions stay as they are where they can (ARGS=--upgrade takes the newest)
+LOCK := $(IN_VENV) -m uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --custom-compile-command "make lock"
+# What requirements.txt has, requirements-cuda.txt leaves out.
+LOCKED = $(shell sed -nE 's/^([a-z0-9.-]+)==.*/--no-emit-package \1/p' requirements.txt)
+lock: dev ## compile requirements*.txt from pyproject.toml, with hashes; versions stay as they are where they can (ARGS=--upgrade takes the newest)
 	@$(LOCK) $(ARGS) pyproject.toml --output-file requirements.txt
+	@echo torch | $(LOCK) $(ARGS) --no-config --constraints requirements.txt $(LOCKED) - --output-file requirements-cuda.txt
 	@$(LOCK) $(ARGS) --group dev --constraints requirements.txt --output-file requirements-dev.txt
 
 wheel: dev ## build the package into dist/

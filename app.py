@@ -9,20 +9,22 @@ from __future__ import annotations
 import argparse
 import errno
 import inspect
-import logging
 import os
 import signal
 import socket
 import sys
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
 from ipaddress import ip_address
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, NoReturn
 
-from pages.server.below_path import BelowPath, checked_path
+from pages.server.below_path import BelowPath, checked_path, checked_proxies
 from pages.server.browser import has_browser, open_browser
+from pages.server.settings import DEFAULTS, HostSettings
+from pages.shared.visitor import VIEWER_PASSWORD
 from seg_core.common.home import INSTALLED, home
 from seg_core.common.versions import VERSION
 from seg_core.errors import InputError, StoreError
@@ -35,13 +37,12 @@ if TYPE_CHECKING:
 ROUTER = Path(__file__).resolve().parent / "pages" / "router.py"
 
 
-def create_app(store: RunStore, password: str = "", root_path: str = "", on_ready: Callable[[], None] = lambda: None) -> FastAPI:
+def create_app(store: RunStore, settings: HostSettings = DEFAULTS, on_ready: Callable[[], None] = lambda: None) -> FastAPI:
     """Make the whole app as one ASGI application.
 
     Args:
         store: the runs; while the app serves, queued ones are started when their turn comes.
-        password: the password of all visitors; if empty, everyone who can reach the port is let in.
-        root_path: the path of a reverse proxy that the app stands below, such as ``/lesionlab``; see `BelowPath`.
+        settings: what its operator chose.
         on_ready: called once, when all parts have started.
     """
     # These imports take seconds; a mistyped option or a port in use is reported before.
@@ -51,16 +52,19 @@ def create_app(store: RunStore, password: str = "", root_path: str = "", on_read
     from fastapi_offline import FastAPIOffline
 
     from pages import predictor
-    from pages.server import api, evaluation_pictures, static
+    from pages.server import api, evaluation_pictures, health, static
     from pages.server.access import AccessGuard
-    from pages.server.sessions import signing_key
+    from pages.server.accounts import accounts
+    from pages.server.bodies import BodyLimits
+    from pages.server.capacity import Capacity
+    from pages.server.headers import SafeHeaders
     from pages.server.shell import Shell
 
     pages = streamlit.App(ROUTER)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        supervisor = Supervisor(store)
+        supervisor = app.state.supervisor = Supervisor(store)
         async with pages.lifespan()(app):
             supervisor.start()
             on_ready()
@@ -78,9 +82,14 @@ def create_app(store: RunStore, password: str = "", root_path: str = "", on_read
         static_url="/assets/docs",
         favicon_url="../assets/mark.svg",
     )
-    app.add_middleware(AccessGuard, password=password, key=signing_key(home() / "session.key", password) if password else b"")
-    app.add_middleware(BelowPath, trusted_hosts=os.environ.get("FORWARDED_ALLOW_IPS", "127.0.0.1,::1"), root_path=root_path)
+    # The last one sees a request first.
+    app.add_middleware(BodyLimits, room=settings.room)
+    app.add_middleware(AccessGuard, accounts=accounts(settings, home()), room=settings.room)
+    app.add_middleware(Capacity, room=settings.room)
+    app.add_middleware(BelowPath, proxies=settings.proxies, root_path=settings.root_path)
+    app.add_middleware(SafeHeaders)
     app.add_exception_handler(StoreError, api.without_store)
+    app.include_router(health.router)
     app.include_router(api.router)
     app.include_router(evaluation_pictures.router)
     app.include_router(static.router)
@@ -126,12 +135,11 @@ def _no_file(object: object) -> str:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Serve until Ctrl-C; return the exit status: 0, or 2 if the user has to change something."""
     options = parse(arguments)
-    password = os.environ.get("LESIONLAB_PASSWORD", "")
     try:
-        below = checked_path(options.root_path)
-        with listen(options.host, options.port, password) as listener:
+        settings = settings_of(options)
+        with listen(options.host, options.port, settings.password) as listener:
             store = RunStore()
-            serve(listener, store, password, below, show=not (options.no_browser or below) and has_browser())
+            serve(listener, store, settings, show=not (options.no_browser or settings.root_path) and has_browser())
             print(f"\nLesionLab has stopped.{continuing_runs(store)}")
     except InputError as problem:
         print(problem, file=sys.stderr)
@@ -154,10 +162,35 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         metavar="PATH",
         help="path of a reverse proxy that the app stands below, such as /lesionlab (default: LESIONLAB_ROOT_PATH)",
     )
+    parser.add_argument(
+        "--proxy",
+        default=os.environ.get("FORWARDED_ALLOW_IPS", ""),
+        metavar="ADDRESS",
+        help="address of a reverse proxy, which is believed who its visitors are; several with commas between them "
+        "(default: FORWARDED_ALLOW_IPS, or none)",
+    )
     options = parser.parse_args(arguments)
     if not 0 <= options.port < 65536:
         parser.error(f"{options.port} is no port; ports are numbers up to 65535")
     return options
+
+
+def settings_of(options: argparse.Namespace) -> HostSettings:
+    """Return the settings on the command line and in the environment.
+
+    Raises:
+        InputError: if one of them cannot be used.
+    """
+    from pages.server.accounts import check_passwords
+
+    settings = HostSettings(
+        password=os.environ.get("LESIONLAB_PASSWORD", ""),
+        viewer_password=os.environ.get(VIEWER_PASSWORD, ""),
+        root_path=checked_path(options.root_path),
+        proxies=checked_proxies(options.proxy),
+    )
+    check_passwords(settings)
+    return settings
 
 
 def listen(host: str, port: int, password: str) -> socket.socket:
@@ -218,13 +251,17 @@ def by_whom(port: int) -> str:
     return f" by {', '.join(commands)}" if commands else ""
 
 
-def serve(listener: socket.socket, store: RunStore, password: str, below: str, *, show: bool) -> None:
-    """Run the web server until Ctrl-C, ``below`` the path of a reverse proxy; ``show`` it in the browser."""
-    import uvicorn
+def serve(listener: socket.socket, store: RunStore, settings: HostSettings, *, show: bool) -> None:
+    """Run the web server until Ctrl-C; ``show`` it in the browser."""
+    from pages.server.connections import Server, room_for_connections
+    from pages.server.log_file import open_log
+    from pages.server.terminal import bound_the_output
 
+    bound_the_output(open_log(home() / "app.log"))
+    settings = replace(settings, room=room_for_connections())
     host, port = listener.getsockname()[:2]
     shown = "localhost" if is_loopback(host) else socket.gethostname() if ip_address(host).is_unspecified else host
-    address = f"http://{shown}:{port}{below}"
+    address = f"http://{shown}:{port}{settings.root_path}"
 
     def ready() -> None:
         print(f"Runs are kept in {home()}\nLesionLab runs at {address} (stop it with Ctrl-C)", flush=True)
@@ -234,20 +271,12 @@ def serve(listener: socket.socket, store: RunStore, password: str, below: str, *
     # A library that is being imported may swallow the exception that Ctrl-C raises.
     usual = signal.signal(signal.SIGINT, leave)
     print("LesionLab is starting …", flush=True)
-    app = create_app(store, password, below, on_ready=ready)
+    app = create_app(store, settings, on_ready=ready)
     signal.signal(signal.SIGINT, usual)
-
-    class Server(uvicorn.Server):
-        async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-            # An open page holds a stream that never ends by itself; cutting it off is no error to report.
-            logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
-            await super().shutdown(sockets)
 
     # uvicorn shuts down in order and then raises the signal again.
     with suppress(KeyboardInterrupt):
-        # `BelowPath` reads the headers of proxies.
-        settings = uvicorn.Config(app, log_level="warning", access_log=False, timeout_graceful_shutdown=1, proxy_headers=False)
-        Server(settings).run([listener])
+        Server(app, settings.room).run([listener])
 
 
 def leave(*_: object) -> NoReturn:

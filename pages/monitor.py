@@ -12,6 +12,7 @@ from pages.runs.details import run_details
 from pages.shared.markdown import plain
 from pages.shared.models import MOST_COMPARED
 from pages.shared.stores import store
+from pages.shared.visitor import is_viewer, tells_viewer
 from seg_core.common.colours import colours_of
 from seg_core.runs.address import short_key
 from seg_core.runs.dispatch import dispatch
@@ -34,8 +35,11 @@ def queue_settings() -> None:
             *(1, MOST_SLOTS),
             key="slots",
             on_change=set_slots,
+            disabled=is_viewer(),
             help="Further runs wait in the queue. Two at a time share the processor or the GPU; each takes about twice as long.",
         )
+        if tells_viewer():
+            return
         st.caption("Use the arrows beside a queued run to move it. The queue goes on when the app is closed or restarted.")
 
 

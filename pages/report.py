@@ -13,6 +13,7 @@ from pages.runs.launch import launch
 from pages.shared.downloads import made_file
 from pages.shared.markdown import plain
 from pages.shared.stores import store
+from pages.shared.visitor import is_viewer, tells_viewer
 from seg_core.config import LONGEST_RUN, VARIANTS, Config
 from seg_core.data.source import SAMPLE
 from seg_core.errors import InputError
@@ -96,9 +97,9 @@ def launch_panel() -> None:
             key="report-seed",
             persist_state="session",
         )
-        unfit = dataset is None or bool(errors)
+        unfit = is_viewer() or dataset is None or bool(errors)
         launched = st.button("Reproduce the report", type="primary", icon=":material/rocket_launch:", disabled=unfit)
-        if errors:
+        if not tells_viewer() and errors:
             st.caption(f"{len(errors):,} of the pairs cannot be trained on: fix these files, or skip these pairs on Train.")
         if launched and dataset:
             configs = [Config.of("report", variant=variant, epochs=int(epochs), seed=int(seed)) for variant in VARIANTS]

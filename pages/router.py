@@ -3,30 +3,23 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 
 import streamlit as st
 
+from pages.shared.scripts import ASSETS, run_script
 from seg_core.errors import StoreError
-
-HERE = Path(__file__).parent
-ASSETS = HERE / "assets"
 
 # Set before the navigation is made: Streamlit would fetch the page's icon from the internet.
 st.set_page_config(page_icon=str(ASSETS / "mark.svg"), layout="wide")
 st.logo(str(ASSETS / "wordmark.svg"), size="large")
 st.html(ASSETS / "style.css")
-for script in ("history.js", "pressed.js"):
-    st.html(f"<script>{(ASSETS / script).read_text(encoding='utf-8')}</script>", unsafe_allow_javascript=True)
+for script in ("history", "pressed"):
+    run_script(script)
 
 
 def sign_out() -> None:
     """Go to the access guard's address for signing out, which Streamlit cannot link to in the same tab."""
-    st.html(
-        "<script>sessionStorage.removeItem('lesionlab-visit'); "
-        "window.location.replace(window.lesionlabBase + '/sign-out')</script>",
-        unsafe_allow_javascript=True,
-    )
+    run_script("leave")
 
 
 pages = [

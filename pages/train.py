@@ -14,6 +14,7 @@ from pages.runs.launch import launch
 from pages.runs.settings import settings_panel, skip_problems, skips_problems
 from pages.shared.markdown import plain
 from pages.shared.stores import store
+from pages.shared.visitor import VIEWERS_CHANGE_NOTHING, is_viewer
 from seg_core.config import MOST_FOLDS, MOST_SEEDS, VARIANT_LABELS, VARIANTS, Config, Recipe, Variant, setting_title
 from seg_core.data.dataset import Dataset
 from seg_core.data.scan.copies import are_copies_known
@@ -198,7 +199,9 @@ with data:
         preview_panel(dataset, configs[0])
     cache_panel()
 with model:
-    if dataset is None:
+    if is_viewer():
+        obstacle = VIEWERS_CHANGE_NOTHING
+    elif dataset is None:
         obstacle = "Choose a dataset first."
     elif errors and not configs[0].skip_problems:
         obstacle = f"{len(errors):,} of its pairs cannot be trained on: fix these files, or skip them with the button there."

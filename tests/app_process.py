@@ -25,14 +25,16 @@ class AppProcess:
     Args:
         home: its LESIONLAB_HOME.
         options: of the command line, such as ``["--root-path", "/lesionlab"]``.
+        files: the most files that it may open; None leaves the limit as it is.
         environment: further variables, such as LESIONLAB_PASSWORD.
     """
 
-    def __init__(self, home: Path, options: Sequence[str] = (), **environment: str) -> None:
+    def __init__(self, home: Path, options: Sequence[str] = (), *, files: int | None = None, **environment: str) -> None:
         self.home = home
         self._errors: IO[str] = tempfile.TemporaryFile("w+")  # noqa: SIM115 # closed by stop()
+        limited = [] if files is None else ["sh", "-c", f'ulimit -n {files}; exec "$0" "$@"']
         self.process = subprocess.Popen(
-            [sys.executable, "app.py", "--port", "0", "--no-browser", *options],
+            [*limited, sys.executable, "app.py", "--port", "0", "--no-browser", *options],
             cwd=PROJECT,
             env=os.environ | QUIET | {"LESIONLAB_HOME": str(home)} | environment,
             stdout=subprocess.PIPE,

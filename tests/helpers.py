@@ -132,9 +132,18 @@ def thin_networks() -> Iterator[None]:
     last = len(strides) - 1
     taps = (*(layer for layer in range(last) if strides[layer + 1] == 2), last)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(decoders, "CHANNELS", (32, 16, 8, 8, 8))
+        thin = {
+            "BLOCKS": blocks,
+            "WIDTHS": (8, 8, 8, 8, 16, 24, 40, 80, 1280),
+            "LAST": last,
+            "TAP_CHANNELS": (8, 8, 8, 24, 1280),
+            "CHANNELS": (32, 16, 8, 8, 8),
+        }
+        for name, value in thin.items():
+            patch.setattr(architecture, name, value)
+        patch.setattr(decoders, "CHANNELS", thin["CHANNELS"])
         patch.setattr(encoder, "mobilenet_v2", partial(mobilenet_v2, width_mult=0.25))
-        patch.setattr(encoder.MobileNetV2Encoder, "channels", (8, 8, 8, 24, 1280))
+        patch.setattr(encoder.MobileNetV2Encoder, "channels", thin["TAP_CHANNELS"])
         patch.setattr(encoder, "BLOCKS", blocks)
         patch.setattr(encoder, "TAPS", taps)
         for name, value in {"STRIDES": strides, "LAST": last, "TAPS": taps}.items():

@@ -18,7 +18,7 @@ from seg_core.prediction.catalogue import SHIPPED
 
 PACKAGED = {"checkpoints", "docs", "pages", "seg_core"}
 """Folders that are in the wheel whole."""
-FILES = {"app.py", "README.md", "CHANGELOG.md", "CONTRIBUTING.md", "LICENSE", "CITATION.cff"}
+FILES = {"app.py", "README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md", "LICENSE", "CITATION.cff"}
 """Single files that are in it: the host, and documents of the About page."""
 
 

@@ -11,7 +11,7 @@ import streamlit as st
 from pages.comparison.models import Model
 from pages.comparison.uploads import uploaded_models
 from pages.dataset.scan import scanned
-from pages.shared.foreign_models import add_foreign_models
+from pages.shared.foreign_models import add_foreign_models, warn_of_unusable_models
 from pages.shared.markdown import plain
 from pages.shared.models import MOST_COMPARED, model_names, short_name
 from pages.shared.stores import store
@@ -82,6 +82,7 @@ def choose_models() -> dict[str, Model]:
         key="compare-models",
     )
     models: dict[str, Model] = dict(known[name] for name in chosen)
+    warn_of_unusable_models()
     with st.expander("Models and masks from elsewhere", expanded="masks" in st.query_params, key="compare-elsewhere"):
         models |= uploaded_models()
         add_foreign_models()

@@ -9,6 +9,7 @@ import streamlit as st
 from pages.comparison.compared import Compared
 from pages.shared.job_panel import job_panel, queue_jobs
 from pages.shared.visit import refresh
+from pages.shared.visitor import is_viewer, tells_viewer
 from seg_core.data.dataset import SplitChoice
 from seg_core.jobs.job import Request
 from seg_core.jobs.requests import scan_request
@@ -30,10 +31,11 @@ def evaluate_panel(models: Sequence[Compared], split: SplitChoice, *, same_split
     count = f"{len(missing)} model{'s' if len(missing) > 1 else ''}"
     where = f" on {len(split.pairs):,} photographs" if same_split else ""
     label = f"Evaluate {count}{where}"
-    if st.button(label, type="primary", icon=":material/play_arrow:", key="evaluate", on_click=refresh):
+    if st.button(label, type="primary", icon=":material/play_arrow:", key="evaluate", on_click=refresh, disabled=is_viewer()):
         queue_jobs(list(requests.values()))
         st.rerun()
-    st.caption("Evaluations run in the background, and are kept.")
+    if not tells_viewer():
+        st.caption("Evaluations run in the background, and are kept.")
 
 
 def missing_evaluations(models: Sequence[Compared]) -> dict[str, Request]:

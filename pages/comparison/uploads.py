@@ -13,6 +13,8 @@ import streamlit as st
 
 from pages.shared.markdown import plain
 from pages.shared.models import slug
+from pages.shared.visitor import tells_viewer
+from seg_core.common.atomic_file import partial_suffix, remove_partials
 from seg_core.common.home import home
 from seg_core.errors import InputError
 from seg_core.prediction.checkpoint import load_checkpoint
@@ -27,6 +29,8 @@ FRESH = 3600
 
 def uploaded_models() -> dict[str, Path]:
     """Let the visitor upload checkpoints; return their paths by label, in the order of the uploads."""
+    if tells_viewer():
+        return {}
     files = st.file_uploader("Model files", type="safetensors", accept_multiple_files=True, key="uploaded-models")
     models: dict[str, Path] = {}
     for file in files:
@@ -48,9 +52,10 @@ def keep(name: str, content: bytes) -> tuple[str, Path]:
     """
     folder = home() / "uploads"
     folder.mkdir(parents=True, exist_ok=True)
+    remove_partials(folder)
     path = folder / f"{hashlib.sha256(content).hexdigest()[:16]}-{slug(Path(name).stem)}.safetensors"
     if not _used(path):
-        with tempfile.TemporaryDirectory(dir=folder) as made:
+        with tempfile.TemporaryDirectory(dir=folder, prefix=".", suffix=partial_suffix()) as made:
             written = Path(made, path.name)
             written.write_bytes(content)
             label = load_checkpoint(written, name).label  # loaded once as a test, since anybody may have written it

@@ -11,6 +11,7 @@ import streamlit as st
 
 from pages.dataset.name_folders import name_folders
 from pages.shared.markdown import plain
+from pages.shared.scripts import run_script
 from pages.shared.stores import store
 from pages.shared.visit import begin_visit, opened_dataset
 from seg_core.data.dataset import Dataset
@@ -23,15 +24,6 @@ LAYOUT_HELP = (
     "Type or paste a folder, or a zip archive: one a line, several are joined. Folders of photographs and of masks are known by "
     "their names, such as images/ and masks/, also below train/, val/ and test/. Nothing is copied or uploaded."
 )
-# A text area tells the page what was typed when it is left; what is pasted is complete, and is checked at once.
-PASTE = """
-if (!window.lesionlabPaste) {
-  window.lesionlabPaste = true;
-  document.addEventListener("paste", ({ target }) => {
-    if (target.matches?.('textarea[aria-label="Folders"]')) setTimeout(() => { target.blur(); target.focus(); });
-  });
-}
-"""
 
 
 def choose_dataset(start: Sequence[str], key: str, *, kept: bool = False) -> Dataset | None:
@@ -93,7 +85,7 @@ def _typed_folders(start: str, key: str, kept: bool) -> list[str]:
         key=field,
         persist_state="session" if kept else "page",
     )
-    st.html(f"<script>{PASTE}</script>", unsafe_allow_javascript=True)
+    run_script("paste")
     if recent := _recent_folders():
         picked = f"recent-{key}"
 

@@ -9,12 +9,15 @@ import streamlit as st
 from pages.shared.job_panel import job_panel, queue_jobs
 from pages.shared.markdown import plain
 from pages.shared.stores import jobs
+from pages.shared.visitor import is_viewer
 from seg_core.errors import InputError
 from seg_core.jobs.requests import fetch_request
 
 
 def fetch_panel() -> None:
     """Let the visitor download the official data into a folder, and then open them."""
+    if is_viewer():
+        return
     with st.expander("Get the official ISIC 2016 data", icon=":material/cloud_download:"):
         st.write(
             "The four archives of the challenge: 900 pairs for training and 379 for testing, less than 1 GB in all. Only this "

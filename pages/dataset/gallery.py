@@ -13,7 +13,7 @@ from PIL import Image, ImageDraw
 
 from pages.shared.html import render
 from seg_core.data.folders import Pair
-from seg_core.data.image import read_reduced, scaled_mask
+from seg_core.data.image import scaled_mask
 from seg_core.data.truth import read_truth
 from seg_core.errors import InputError
 from seg_core.prediction.overlay import draw_mask, preview
@@ -77,7 +77,7 @@ def _encoded(pair: Pair, *_facts: str | int) -> str:
 def outlined(pair: Pair, side: int = SIDE) -> Image.Image:
     """Return a photograph of at most ``side`` pixels with its mask outlined; a grey picture that says so if it cannot be read."""
     try:
-        photo = preview(read_reduced(pair.image, side)[0], side, at_least=side)
+        photo, _ = preview(pair.image, side, side)
         mask = read_truth(pair).mask
     except InputError:
         return _unreadable(side)

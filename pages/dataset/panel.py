@@ -11,6 +11,7 @@ from pages.dataset.choose import choose_dataset
 from pages.dataset.scan import scanned
 from pages.shared.markdown import plain
 from pages.shared.visit import refresh
+from pages.shared.visitor import is_viewer
 from seg_core.common.text import legible
 from seg_core.config import Config
 from seg_core.data.cache.storage import cache_bytes, cache_limit, clear_cache
@@ -168,6 +169,6 @@ def cache_panel() -> None:
         return
     line, button = st.columns([4, 1], vertical_alignment="center")
     line.caption(f"Image cache: {used / 1e9:.2f} of at most {limit / 1e9:g} GB", help="LESIONLAB_CACHE_GB sets the limit.")
-    if used and button.button("Clear", help="Photographs are decoded again when a training needs them."):
+    if used and not is_viewer() and button.button("Clear", help="Photographs are decoded again when a training needs them."):
         clear_cache()
         st.rerun()

@@ -139,10 +139,10 @@ def run_bars(runs: Sequence[Run]) -> None:
     _progress(data=data, default={"seen": ""}, on_seen_change=lambda: None, key="run-bars")
 
 
-def job_bars(jobs: Mapping[str, Job]) -> None:
-    """Show the progress of active jobs, by name, with buttons to cancel them; the page is redrawn when a job ends."""
+def job_bars(jobs: Mapping[str, Job], *, can_cancel: bool) -> None:
+    """Show the progress of active jobs, by name, perhaps with buttons to cancel them; the page is redrawn when a job ends."""
     data = {
-        "jobs": [{"id": job.id, "label": name, "cancel": True} for name, job in jobs.items()],
+        "jobs": [{"id": job.id, "label": name, "cancel": can_cancel} for name, job in jobs.items()],
         "seen": [True for _ in jobs],
     }
     key = "-".join(["job-bars", *(f"{job.id} {name}" for name, job in jobs.items())])  # a page may show one job twice

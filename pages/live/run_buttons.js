@@ -17,8 +17,9 @@ const HELP = {
   resume: "Continue after the last whole epoch.",
 };
 
-// The actions that a run allows.
+// The actions that a run allows; a viewer has none.
 function actionsOf(run) {
+  if (window.lesionlabViewer) return [];
   if (run.status === "queued") return ["remove"];
   if (run.can_resume) return ["resume"];
   if (run.status !== "running") return [];

@@ -38,7 +38,7 @@ class RunRow {
     this.title.title = `${run.variant_label}, recipe ${run.config.recipe}, ${run.config.image_size} px, ${which}`;
     const stops = run.status === "running" && run.stop_after_epoch;
     this.progress(stops ? "stopping" : run.status, run.progress, `run ${run.id}`);
-    if (position) {
+    if (position && !window.lesionlabViewer) {
       this.moves ??= this.makeMoves(run.id, move);
       const [forward, back] = this.moves.children;
       forward.disabled = position === 1;

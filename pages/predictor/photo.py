@@ -11,9 +11,12 @@ from pathlib import Path
 
 from PIL import Image
 
+from pages.shared.counters import PREDICTIONS
 from pages.shared.models import Key, LoadedModels, file_key, model_at
-from seg_core.data.image import read_reduced
+from seg_core.data.decoder import decoder
+from seg_core.data.image import Reader
 from seg_core.errors import InputError
+from seg_core.prediction.catalogue import CheckpointEntry
 from seg_core.prediction.measures import Measures, measure
 from seg_core.prediction.overlay import preview
 from seg_core.prediction.predictor import Prediction
@@ -42,15 +45,14 @@ class Photo:
     """When it was read, on the clock of `time.monotonic`."""
 
     @classmethod
-    def read(cls, file: Path, name: str) -> Photo:
-        """Read an upload; an error calls it ``name``.
+    def read(cls, file: Path, name: str, read: Reader | None = None) -> Photo:
+        """Read an upload, by default as visitors' files are read; an error calls it ``name``.
 
         Raises:
             InputError: if the file is not an image that can be used.
         """
-        image, size = read_reduced(file, PREVIEW[0], name)
-        small = preview(image, *PREVIEW)
-        return cls(name, file, size, jpeg(small), jpeg(preview(small, 2 * THUMBNAIL)))
+        small, size = preview(file, *PREVIEW, name, read or decoder().read_scaled)
+        return cls(name, file, size, jpeg(small), jpeg(preview(small, 2 * THUMBNAIL)[0]))
 
     def drawable(self) -> Image.Image:
         """Decode the preview: RGB, its longer side 640 to 1024 pixels."""
@@ -69,7 +71,7 @@ class Photo:
         if key not in self.predictions:
             try:
                 # From the file, not from the preview, so that the mask is the one that the CLI writes.
-                self.predictions[key] = LOADED.get(model, tta=tta).predict(self._existing_file(), self.name)
+                self.predictions[key] = predict_upload(model, self._existing_file(), self.name, tta=tta)
             except InputError as error:
                 self.predictions[key] = error
         return self.predictions[key]
@@ -93,6 +95,17 @@ class Photo:
         if not self.file.exists():
             raise InputError(f"{self.name} was deleted from this machine after an hour; drop it again.")
         return self.file
+
+
+def predict_upload(model: CheckpointEntry, file: Path, name: str, *, tta: bool) -> Prediction:
+    """Predict a visitor's file, called ``name`` in errors.
+
+    Raises:
+        InputError: if the model cannot be loaded, or the file is no photograph that can be used.
+    """
+    prediction = LOADED.get(model, tta=tta).predict(file, name, decoder().read_scaled)
+    PREDICTIONS.observe(prediction.seconds)
+    return prediction
 
 
 def jpeg(image: Image.Image) -> bytes:

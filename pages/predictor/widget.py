@@ -17,6 +17,8 @@ from pages.predictor.handlers.photographs import Photographs
 from pages.predictor.layout import TTA, lay_out
 from pages.predictor.photo import Photo
 from pages.predictor.visits import ARRIVAL, VISITS
+from seg_core.data.decoder import decoder
+from seg_core.data.image import read_scaled
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 WHILE_SEEN = """
@@ -49,20 +51,24 @@ def build_predictor() -> gr.Blocks:
     """Build the widget. Its one public endpoint is ``/predict``; everything else is for the page alone."""
     blocks = gr.Blocks(analytics_enabled=False, title="LesionLab: Predict", delete_cache=(KEEP // 6, KEEP))
     with blocks:
-        examples = [Photo.read(file, file.name) for file in sorted(EXAMPLES.glob("*.jpg"))]
+        examples = [Photo.read(file, file.name, read_scaled) for file in sorted(EXAMPLES.glob("*.jpg"))]
         components = lay_out(examples)
         _connect_photographs(components, examples)
         _connect_models(blocks, components)
         _connect_downloads(components)
         _connect_table_downloads(components)
         _endpoint()
-    blocks.extra_startup_events.append(sweeper(VISITS.forget_old))
+    blocks.extra_startup_events += [sweeper(VISITS.forget_old), _start_decoder]
     # Its queue, while there is nothing in it, looks a thousand times a second; that alone is 4 % of a processor, day and night.
     blocks._queue.sleep_when_free = IDLE_SECONDS
     blocks._queue.progress_update_sleep_when_free = 0.5  # of progress that no handler reports
     # Gradio refuses files that nobody uploaded, such as /etc/passwd, only after a `launch`, which a mounted app never has.
     blocks.has_launched = True
     return blocks
+
+
+async def _start_decoder() -> None:
+    decoder().start()
 
 
 def _connect_photographs(components: Components, examples: list[Photo]) -> None:

@@ -10,6 +10,7 @@ import streamlit as st
 from pages.runs.form import clone_query
 from pages.shared.markdown import plain
 from pages.shared.stores import store
+from pages.shared.visitor import is_viewer, tells_viewer
 from seg_core.config import LONGEST_RUN
 from seg_core.errors import InputError
 from seg_core.runs.address import short_key
@@ -20,6 +21,8 @@ from seg_core.runs.run import Run
 
 def action_buttons(run: Run) -> None:
     """Show a button for each action that opens a dialog; those that stop and resume are with the run's figures."""
+    if is_viewer():
+        return
     with st.container(horizontal=True, horizontal_alignment="right"):
         if run.can_extend and _button(run, "Train more", "forward", "Train for more epochs."):
             _train_more(run)
@@ -87,6 +90,8 @@ def _still_chosen() -> list[str]:
 
 def group_buttons(group: Group) -> None:
     """Show a button that deletes a group; those that stop and resume its runs are in its row."""
+    if is_viewer():
+        return
     with st.container(horizontal=True, horizontal_alignment="right"):
         help, key = "Delete all of its runs.", f"delete-group-{group.id}"
         if all(run.can_delete for run in group.runs) and st.button("Delete group", icon=":material/delete:", key=key, help=help):
@@ -124,9 +129,12 @@ def edit_panel(run: Run) -> None:
         saved = {"name": run.name, "tags": ", ".join(run.tags), "notes": run.notes}
         conflicts = [field for field, value in saved.items() if _has_conflict(f"run-{field}-{run.id}", value)]
         # What was typed stays while another run or another page is visited.
-        st.text_input("Name", max_chars=100, placeholder=run.config.label, key=f"run-name-{run.id}", persist_state="session")
-        st.text_input("Tags", placeholder="separated by commas", key=f"run-tags-{run.id}", persist_state="session")
-        st.text_area("Notes", height=120, key=f"run-notes-{run.id}", persist_state="session")
+        kept: dict[str, Any] = {"persist_state": "session", "disabled": is_viewer()}
+        st.text_input("Name", max_chars=100, placeholder=run.config.label, key=f"run-name-{run.id}", **kept)
+        st.text_input("Tags", placeholder="separated by commas", key=f"run-tags-{run.id}", **kept)
+        st.text_area("Notes", height=120, key=f"run-notes-{run.id}", **kept)
+        if tells_viewer():
+            return
         if conflicts:
             st.warning(f"Changed in another window meanwhile: {', '.join(conflicts)}. Saving replaces that with the text here.")
 

@@ -1,10 +1,12 @@
 """The access guard: one ASGI middleware in front of pages, websockets, Gradio's queue, API and files.
 
 It always protects against other web pages in the same browser, which could use the app without its user's knowledge: a request
-whose Origin is not the app is refused, and no other site may show the app in a frame. Without a password, so is a request for any
-host name but localhost, since a name could have been rebound to this machine; bare IP addresses are served.
+that another site makes is refused, unless it is a link to a page (`pages.server.headers` keeps the answers from other sites).
+Without a password, so is a request for any host name but localhost, since a name could have been rebound to this machine; bare
+IP addresses are served.
 
-With a password, a browser signs in at /sign-in and carries a signed cookie; a script sends HTTP Basic with any user name.
+With a password, a browser signs in at /sign-in and carries a signed cookie; a script sends HTTP Basic with any user name. Who
+signs in with the password of viewers may change nothing: the guard refuses what the API would change, and tells the pages.
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ import hmac
 import logging
 import math
 from collections import defaultdict
+from collections.abc import Sequence
 from ipaddress import ip_address
 from urllib.parse import parse_qs, quote, urlsplit
 
@@ -23,11 +26,17 @@ from starlette._utils import get_route_path
 from starlette.datastructures import Headers
 from starlette.requests import cookie_parser
 from starlette.responses import JSONResponse, RedirectResponse, Response
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.websockets import WebSocketClose
 
-from pages.server.sessions import SESSION_SECONDS, Guesses, Sessions
+from pages.server.accounts import Account
+from pages.server.bodies import Patience, too_slow
+from pages.server.health import GUEST
+from pages.server.sessions import SESSION_SECONDS, Guesses
+from pages.server.settings import DEFAULTS
 from pages.server.sign_in import sign_in_page
+from pages.server.signed_in import GuardedSocket, Session
+from pages.shared.visitor import ROLE, VIEWERS_CHANGE_NOTHING
 
 WRONG_PASSWORD_DELAY = 0.3
 LONGEST_FORM = 4096
@@ -39,15 +48,15 @@ class AccessGuard:
 
     Args:
         app: the application behind it.
-        password: the password of all visitors; if empty, everyone who can reach the port is let in.
-        key: signs the session cookies; see `pages.server.sessions.signing_key`.
+        accounts: who may sign in; if there are none, everyone who can reach the port is let in.
+        room: the most requests at a time; see `Capacity`.
     """
 
-    def __init__(self, app: ASGIApp, password: str = "", key: bytes = b"") -> None:
+    def __init__(self, app: ASGIApp, accounts: Sequence[Account] = (), room: int = DEFAULTS.room) -> None:
         self.app = app
-        self.password = password
-        self.sessions = Sessions(key)
+        self.accounts = accounts
         self.guesses = Guesses()
+        self.patience = Patience(room // 4)
         self.warned = False
         self.sockets: defaultdict[str, set[GuardedSocket]] = defaultdict(set)
 
@@ -55,12 +64,12 @@ class AccessGuard:
         if scope["type"] == "lifespan":
             await self.app(scope, receive, send)
             return
-        headers, send, path = Headers(scope=scope), in_own_frames(send), get_route_path(scope)
-        if problem := foreign(headers, named_hosts=bool(self.password)):
+        headers, path = Headers(scope=scope), get_route_path(scope)
+        if problem := foreign(headers, named_hosts=bool(self.accounts)):
             if scope["type"] == "websocket" and problem == ELSEWHERE:
                 self.warn_of_host(headers)
             await refuse(scope, receive, send, JSONResponse({"detail": problem}, 403))
-        elif not self.password:
+        elif not self.accounts:
             await self.app(scope, receive, send)
         elif scope["type"] == "http" and path in ("/sign-in", "/sign-out"):
             answer = await (self.sign_in if path == "/sign-in" else self.sign_out)(scope, receive)
@@ -68,8 +77,13 @@ class AccessGuard:
         elif session := self.session(scope):
             await self.let_in(session, scope, receive, send)
         elif "authorization" in headers:
-            refusal = await self.basic(scope, headers["authorization"])
-            await (refuse(scope, receive, send, refusal) if refusal else self.app(scope, receive, send))
+            account = await self.basic(scope, headers["authorization"])
+            if isinstance(account, Account):
+                await self.pass_on(account, scope, receive, send)
+            else:
+                await refuse(scope, receive, send, account)
+        elif path == "/api/health":
+            await self.app({**scope, GUEST: True}, receive, send)
         else:
             await refuse(scope, receive, send, ask_to_sign_in(scope, headers))
 
@@ -84,24 +98,36 @@ class AccessGuard:
                 headers.get("host"),
             )
 
-    def session(self, scope: Scope) -> str | None:
-        """Return the name of the session that a request belongs to, if any."""
-        cookies = cookie_parser(Headers(scope=scope).get("cookie", ""))
-        return self.sessions.check(cookies.get(cookie_name(scope), ""))
+    def session(self, scope: Scope) -> Session | None:
+        """Return the session that a request belongs to, if any."""
+        cookie = cookie_parser(Headers(scope=scope).get("cookie", "")).get(cookie_name(scope), "")
+        for account in self.accounts:
+            if name := account.sessions.check(cookie):
+                return Session(account, name, cookie)
+        return None
 
-    async def let_in(self, session: str, scope: Scope, receive: Receive, send: Send) -> None:
+    async def pass_on(self, account: Account, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass on a visitor's request and tell everything behind this who it is; refuse a viewer's that changes something."""
+        if account.role == "viewer" and scope["type"] == "http" and changes_something(scope):
+            await JSONResponse({"detail": VIEWERS_CHANGE_NOTHING}, 403)(scope, receive, send)
+            return
+        others = [(name, value) for name, value in scope["headers"] if name != ROLE.encode()]
+        scope = {**scope, "headers": [*others, (ROLE.encode(), account.role.encode())]}
+        await self.app(scope, receive, send)
+
+    async def let_in(self, session: Session, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass on the request of a signed-in visitor; websockets are remembered, so that signing out can close them."""
         if scope["type"] == "http":
-            await self.app(scope, receive, send)
+            await self.pass_on(session.account, scope, receive, send)
             return
-        socket = GuardedSocket(send)
-        self.sockets[session].add(socket)
+        socket = GuardedSocket(session, receive, send)
+        self.sockets[session.name].add(socket)
         try:
-            await self.app(scope, receive, socket.send)
+            await self.pass_on(session.account, scope, socket.receive, socket.send)
         finally:
-            self.sockets[session].discard(socket)
-            if not self.sockets[session]:
-                del self.sockets[session]
+            self.sockets[session.name].discard(socket)
+            if not self.sockets[session.name]:
+                del self.sockets[session.name]
 
     async def sign_in(self, scope: Scope, receive: Receive) -> Response:
         """Show the form, or check the password typed into it."""
@@ -109,12 +135,17 @@ class AccessGuard:
         if scope["method"] != "POST":
             target = local_path(parse_qs(scope["query_string"].decode("latin-1")).get("next", [""])[0], base)
             return RedirectResponse(target, 303) if self.session(scope) else sign_in_page(base, target)
-        form = await read_form(receive)
+        try:
+            async with self.patience.wait():
+                form = await read_form(receive)
+        except TimeoutError:
+            return too_slow()
         target = local_path(form.get("next", ""), base)
-        if problem := await self.check(scope, form.get("password", "")):
-            return sign_in_page(base, target, problem, 429 if problem.startswith("Too many") else 401)
+        account = await self.check(scope, form.get("password", ""))
+        if isinstance(account, str):
+            return sign_in_page(base, target, account, 429 if account.startswith("Too many") else 401)
         answer = RedirectResponse(target, 303)
-        cookie, secure = self.sessions.begin(), scope["scheme"] == "https"
+        cookie, secure = account.sessions.begin(), scope["scheme"] == "https"
         answer.set_cookie(cookie_name(scope), cookie, SESSION_SECONDS, httponly=True, samesite="lax", secure=secure)
         return answer
 
@@ -123,65 +154,43 @@ class AccessGuard:
         if Headers(scope=scope).get("sec-fetch-site", "none") not in ("none", "same-origin"):
             return JSONResponse({"detail": "Another site cannot sign you out."}, 403)
         if session := self.session(scope):
-            self.sessions.end(session)
-            for socket in list(self.sockets.get(session, ())):
+            session.account.sessions.end(session.name)
+            for socket in list(self.sockets.get(session.name, ())):
                 await socket.close()
         answer = RedirectResponse(f"{base_of(scope)}/sign-in", 303)
         answer.delete_cookie(cookie_name(scope))
         return answer
 
-    async def basic(self, scope: Scope, authorization: str) -> Response | None:
-        """Check the password of HTTP Basic; return the refusal, or None if it is right."""
+    async def basic(self, scope: Scope, authorization: str) -> Account | Response:
+        """Return whose password HTTP Basic has, or the refusal."""
         kind, _, code = authorization.partition(" ")
         try:
             given = base64.b64decode(code, validate=True).decode() if kind.lower() == "basic" else ""
         except (binascii.Error, UnicodeDecodeError):
             given = ""
-        problem = await self.check(scope, given.partition(":")[2])
-        return JSONResponse({"detail": problem}, 429 if problem.startswith("Too many") else 401) if problem else None
+        account = await self.check(scope, given.partition(":")[2])
+        if isinstance(account, Account):
+            return account
+        return JSONResponse({"detail": account}, 429 if account.startswith("Too many") else 401)
 
-    async def check(self, scope: Scope, given: str) -> str:
-        """Check a password; return the problem in a sentence, or an empty text if it is right."""
+    async def check(self, scope: Scope, given: str) -> Account | str:
+        """Return whose password was given, or the problem in a sentence."""
         address = scope["client"][0] if scope.get("client") else ""
         if wait := self.guesses.wait(address):
             return f"Too many wrong passwords; try again in {math.ceil(wait)} s."
         # Digests, so that the time taken says nothing about the length either.
-        if hmac.compare_digest(digest(given), digest(self.password)):
+        matching = [each for each in self.accounts if hmac.compare_digest(digest(given), digest(each.password))]
+        if matching:
             self.guesses.right(address)
-            return ""
+            return matching[0]
         self.guesses.wrong(address)
         await asyncio.sleep(WRONG_PASSWORD_DELAY)
         return "That is not the password."
 
 
-class GuardedSocket:
-    """The sending side of a websocket that is open; once it is closed here, what the app still sends is dropped."""
-
-    def __init__(self, send: Send) -> None:
-        self._send = send
-        self._closed = False
-
-    async def send(self, message: Message) -> None:
-        """Pass a message on while the websocket is open."""
-        if not self._closed:
-            await self._send(message)
-
-    async def close(self) -> None:
-        """Close the websocket; the app then notices that its visitor has left."""
-        await self.send({"type": "websocket.close", "code": 1008})
-        self._closed = True
-
-
-def in_own_frames(send: Send) -> Send:
-    """Forbid other sites, with every answer, to show the app in a frame, in which they could steer a visitor's clicks."""
-
-    async def send_with_policy(message: Message) -> None:
-        if message["type"] == "http.response.start":
-            policy = (b"content-security-policy", b"frame-ancestors 'self'")
-            message = {**message, "headers": [*message.get("headers", ()), policy]}
-        await send(message)
-
-    return send_with_policy
+def changes_something(scope: Scope) -> bool:
+    """True for a request that the API changes something by. The predictor's only predict, and pages have a gate of their own."""
+    return get_route_path(scope).startswith("/api/") and scope["method"] not in ("GET", "HEAD", "OPTIONS")
 
 
 def foreign(headers: Headers, named_hosts: bool) -> str:
@@ -194,7 +203,13 @@ def foreign(headers: Headers, named_hosts: bool) -> str:
         return "The Host or Origin header of this request is malformed."
     if not named_hosts and name != "localhost" and not is_address(name):
         return "Without a password the app answers only to localhost or an IP address; set LESIONLAB_PASSWORD to use a host name."
-    return ELSEWHERE if from_elsewhere else ""
+    return ELSEWHERE if from_elsewhere or is_embedded(headers) else ""
+
+
+def is_embedded(headers: Headers) -> bool:
+    """True if a page of another site uses what is asked for, such as a photograph in an <img>; a link to a page is not that."""
+    is_link = headers.get("sec-fetch-mode") == "navigate" and headers.get("sec-fetch-dest") == "document"
+    return headers.get("sec-fetch-site") in ("cross-site", "same-site") and not is_link
 
 
 def is_address(name: str) -> bool:

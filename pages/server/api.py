@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import sys
 from collections.abc import Callable
 from dataclasses import asdict
 from typing import Annotated, Any, TypeVar
@@ -13,7 +12,6 @@ from fastapi import APIRouter, HTTPException, Path, Query, Request
 from fastapi.responses import FileResponse, JSONResponse
 
 from pages.shared.stores import jobs, store
-from seg_core.common.versions import VERSION
 from seg_core.errors import InputError, StoreError
 from seg_core.runs.dispatch import dispatch
 from seg_core.runs.epoch_masks import mask_epochs, mask_ids, mask_photos
@@ -40,17 +38,6 @@ def without_store(_request: Request, error: Exception) -> Answer:
 
 RunId = Annotated[int, Path(description="The run's number.", ge=1)]
 JobId = Annotated[int, Path(description="The job's number.", ge=1)]
-
-
-@router.get("/health", tags=["app"])
-def health() -> dict[str, Any]:
-    """Health of the app: its version, and how many runs train and wait."""
-    return {
-        "status": "ok",
-        "version": VERSION,
-        "runs": {"running": len(store().queue.running()), "queued": len(store().queue.queued())},
-        "torch_loaded": "torch" in sys.modules,
-    }
 
 
 @router.get("/runs", tags=["runs"])

@@ -6,7 +6,9 @@ whole, ``root_path`` is the part that belongs to the proxy.
 
 from __future__ import annotations
 
+import logging
 import re
+from ipaddress import ip_network
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import RedirectResponse
@@ -27,21 +29,23 @@ class BelowPath(ProxyHeadersMiddleware):
     """Outermost ASGI middleware: it reads what a proxy says of the browser's request, and sets the path of the app.
 
     The path is ``root_path`` or, without one, what the header X-Forwarded-Prefix says. All headers of this kind are believed
-    only from ``trusted_hosts``; X-Forwarded-Host never, since the proxy has to pass on the header Host.
+    only from ``proxies``; X-Forwarded-Host never, since the proxy has to pass on the header Host.
 
     Args:
         app: the application behind it.
-        trusted_hosts: addresses of proxies, with commas between them; ``*`` for any.
+        proxies: as `checked_proxies` returns them.
         root_path: as `checked_path` returns it.
     """
 
-    def __init__(self, app: ASGIApp, trusted_hosts: str = "127.0.0.1,::1", root_path: str = "") -> None:
-        super().__init__(app, trusted_hosts)  # type: ignore[arg-type] # uvicorn's types of ASGI are narrower
+    def __init__(self, app: ASGIApp, proxies: str = "", root_path: str = "") -> None:
+        super().__init__(app, proxies)  # type: ignore[arg-type] # uvicorn's types of ASGI are narrower
         self.root_path = root_path
+        self.warned = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # type: ignore[override]
         if scope["type"] != "lifespan":
-            root, path = self.root_path or self.forwarded(scope), scope["path"]
+            forwarded, path = self.forwarded(scope), scope["path"]
+            root = self.root_path or forwarded
             if root and path == root and scope["type"] == "http":
                 await RedirectResponse(f"{root}/")(scope, receive, send)
                 return
@@ -57,10 +61,35 @@ class BelowPath(ProxyHeadersMiddleware):
         await super().__call__(scope, receive, send)  # type: ignore[arg-type]
 
     def forwarded(self, scope: Scope) -> str:
-        """Return the path that a trusted proxy names; empty for none, and for what is no path."""
-        client = scope.get("client")
-        named = Headers(scope=scope).get(PREFIX, "").rstrip("/")
-        return named if _PATH.fullmatch(named) and client and client[0] in self.trusted_hosts else ""
+        """Return the path that a named proxy says; empty for none, and for what is no path."""
+        headers, client = Headers(scope=scope), scope["client"][0] if scope.get("client") else ""
+        if client in self.trusted_hosts:
+            said = headers.get(PREFIX, "").rstrip("/")
+            return said if _PATH.fullmatch(said) else ""
+        if not self.warned and (PREFIX in headers or "x-forwarded-for" in headers):
+            self.warned = True  # once, since anyone can send these headers
+            logging.getLogger(__name__).warning(
+                "A request from %s has headers of a reverse proxy, which count only from a proxy that is named. "
+                "If it is one of yours, start the app with --proxy %s.",
+                client,
+                client,
+            )
+        return ""
+
+
+def checked_proxies(text: str) -> str:
+    """Return addresses of proxies that a user typed, with commas between them; empty for none.
+
+    Raises:
+        InputError: if one is neither an IP address nor a network such as 10.0.0.0/8, nor ``*`` for any.
+    """
+    proxies = [each.strip() for each in text.split(",") if each.strip()]
+    for proxy in proxies:
+        try:
+            ip_network(proxy if proxy != "*" else "0.0.0.0/0")
+        except ValueError:
+            raise InputError(f"{proxy!r} is no address of a proxy; write it as in --proxy 127.0.0.1.") from None
+    return "*" if "*" in proxies else ",".join(proxies)
 
 
 def checked_path(text: str) -> str:

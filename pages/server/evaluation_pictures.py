@@ -15,7 +15,7 @@ from fastapi.responses import FileResponse, Response
 from PIL import Image
 
 from seg_core.data.folders import Pair
-from seg_core.data.image import read_reduced, scaled, scaled_mask
+from seg_core.data.image import read_scaled, scaled_mask
 from seg_core.data.truth import read_truth
 from seg_core.errors import InputError
 from seg_core.jobs.results import evaluation_folder
@@ -53,7 +53,7 @@ def truth(key: Key, number: Number) -> Response:
 
 def _small(path: Path, size: tuple[int, int]) -> Image.Image:
     try:
-        return scaled(read_reduced(path, max(size))[0], size)
+        return read_scaled(path, size, draft=max(size))[0]
     except InputError as error:
         raise HTTPException(404, str(error)) from None
 

@@ -8,7 +8,9 @@ import os
 import secrets
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 
 from itsdangerous import BadSignature, TimestampSigner
@@ -32,11 +34,18 @@ def signing_key(file: Path, password: str) -> bytes:
 
 
 class Sessions:
-    """Signed session cookies, made of a random name and the time; only the names of sessions that have ended are stored."""
+    """Signed session cookies, made of a random name and the time; only the names of sessions that have ended are stored.
 
-    def __init__(self, key: bytes) -> None:
+    Args:
+        key: signs the cookies; see `signing_key`.
+        ended: folder with an empty file for each session that has ended, which all processes with this home look at and which
+            outlives them. It is made when the first one ends.
+    """
+
+    def __init__(self, key: bytes, ended: Path) -> None:
         self._signer = TimestampSigner(key, digest_method=hashlib.sha256, key_derivation="hmac")
-        self._ended: dict[str, float] = {}
+        self._ended = ended
+        self._not_written: set[str] = set()
 
     def begin(self) -> str:
         """Begin a session and return its cookie."""
@@ -48,13 +57,21 @@ class Sessions:
             name = self._signer.unsign(cookie, max_age=SESSION_SECONDS).decode()
         except BadSignature:
             return None
-        return None if name in self._ended else name
+        return None if name in self._not_written or (self._ended / name).exists() else name
 
     def end(self, name: str) -> None:
-        """End a session: its cookie is no longer accepted."""
-        now = time.monotonic()
-        self._ended = {other: until for other, until in self._ended.items() if until > now}
-        self._ended[name] = now + SESSION_SECONDS
+        """End a session: its cookie is no longer accepted. Those whose cookies have expired by now are forgotten."""
+        try:
+            self._ended.mkdir(mode=0o700, exist_ok=True)
+            (self._ended / name).touch()
+        except OSError:  # a full disk, for instance: until the app restarts it remembers by itself
+            self._not_written.add(name)
+            return
+        expired = time.time() - SESSION_SECONDS
+        for file in self._ended.iterdir():
+            with suppress(FileNotFoundError):  # another process forgets it too
+                if file.stat().st_mtime < expired:
+                    file.unlink()
 
 
 @dataclass
@@ -64,30 +81,60 @@ class _Record:
 
 
 class Guesses:
-    """Count of wrong passwords by address. From the fifth on, each doubles the wait, up to four minutes."""
+    """Count of wrong passwords, by address and in all.
+
+    From an address's fifth on, each doubles the time until it may try again, up to four minutes. From the twentieth of all
+    addresses on, each does so for all addresses that have guessed wrong. One that never did may always try once: whoever
+    knows the password comes in, however many others guess.
+    """
 
     FREE = 5
+    FREE_IN_ALL = 20
     DOUBLINGS = 8
     FORGET_AFTER = 3600.0
+    MOST_ADDRESSES = 10_000
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._records: dict[str, _Record] = {}
+        self._records: dict[str, _Record] = {}  # the one whose last wrong password is longest ago stands first
+        self._all = _Record()
 
     def wait(self, address: str) -> float:
         """Return the seconds until an address may try again; 0 if it may now."""
-        record = self._records.get(address)
-        return max(0.0, record.locked_until - self._clock()) if record else 0.0
+        if (record := self._records.get(guesser(address))) is None:
+            return 0.0
+        return max(0.0, max(record.locked_until, self._all.locked_until) - self._clock())
 
     def wrong(self, address: str) -> None:
         """Count a wrong password."""
         now = self._clock()
-        self._records = {name: record for name, record in self._records.items() if record.locked_until + self.FORGET_AFTER > now}
-        record = self._records.setdefault(address, _Record(locked_until=now))
-        record.wrong += 1
-        if record.wrong >= self.FREE:
-            record.locked_until = now + 2.0 ** min(record.wrong - self.FREE, self.DOUBLINGS)
+        if self._is_forgotten(self._all, now):
+            self._all = _Record()
+        record = self._records.pop(guesser(address), None)
+        if record is None or self._is_forgotten(record, now):
+            record = _Record()
+        self._records[guesser(address)] = record
+        self._count(record, self.FREE, now)
+        self._count(self._all, self.FREE_IN_ALL, now)
+        while len(self._records) > self.MOST_ADDRESSES or self._is_forgotten(next(iter(self._records.values())), now):
+            del self._records[next(iter(self._records))]
 
     def right(self, address: str) -> None:
         """Forget the wrong passwords of an address that gave the right one."""
-        self._records.pop(address, None)
+        self._records.pop(guesser(address), None)
+
+    def _count(self, record: _Record, free: int, now: float) -> None:
+        record.wrong += 1
+        record.locked_until = now + (2.0 ** min(record.wrong - free, self.DOUBLINGS) if record.wrong >= free else 0)
+
+    def _is_forgotten(self, record: _Record, now: float) -> bool:
+        return record.wrong > 0 and record.locked_until + self.FORGET_AFTER < now
+
+
+def guesser(address: str) -> str:
+    """Return what wrong passwords of an address are counted by: of IPv6, a visitor has a whole network of 2**64 addresses."""
+    try:
+        parsed = ip_address(address)
+    except ValueError:
+        return address
+    return str(ip_network((parsed, 64), strict=False)) if parsed.version == 6 else address

@@ -8,8 +8,11 @@ from pathlib import Path
 from urllib.parse import parse_qs
 
 from starlette._utils import get_route_path
+from starlette.datastructures import Headers
 from starlette.responses import HTMLResponse, RedirectResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
+
+from pages.shared.visitor import ROLE
 
 _PAGE = re.compile(r"/[^/.]*")
 _TRAIN_QUERY = {"clone", "form"}
@@ -37,12 +40,19 @@ class Shell:
             return
         base, query = scope.get("root_path", ""), scope["query_string"].decode("latin-1")
         target = moved(path, query)
-        await (self.page(base) if target is None else RedirectResponse(base + target))(scope, receive, send)
+        is_viewer = Headers(scope=scope).get(ROLE) == "viewer"
+        await (self.page(base, is_viewer) if target is None else RedirectResponse(base + target))(scope, receive, send)
 
-    def page(self, base: str) -> HTMLResponse:
-        """Make the HTML of a page of an app that stands below the path ``base``, such as ``/lesionlab``; empty for none."""
+    def page(self, base: str, is_viewer: bool) -> HTMLResponse:
+        """Make the HTML of a page of an app that stands below the path ``base``, such as ``/lesionlab``; empty for none.
+
+        For a viewer, the live parts of the pages have no buttons that change something.
+        """
         place = json.dumps(base)  # a path of `BelowPath` holds no character that could end the script
-        told = f"window.lesionlabBase = {place}; window.__streamlit = {{ BACKEND_BASE_URL: location.origin + {place} }};"
+        told = (
+            f"window.lesionlabBase = {place}; window.lesionlabViewer = {json.dumps(is_viewer)}; "
+            f"window.__streamlit = {{ BACKEND_BASE_URL: location.origin + {place} }};"
+        )
         return HTMLResponse(f"{self._begin}<head><script>{told}</script>{self._end}", headers={"Cache-Control": "no-cache"})
 
 

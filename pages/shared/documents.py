@@ -16,8 +16,10 @@ DOCUMENTS = {
     "docs/recipe.md": "Recipe: how it was found",
     "docs/report.md": "Report: the student report and our runs",
     "docs/performance.md": "Performance: what was measured",
+    "docs/security.md": "Security: what is defended, and what is not",
     "docs/design.md": "Design: how LesionLab is built",
     "CONTRIBUTING.md": "Contributing",
+    "SECURITY.md": "Reporting a weakness",
     "CHANGELOG.md": "Changes",
     "LICENSE": "License",
 }

@@ -7,6 +7,7 @@ import streamlit as st
 from pages.shared.job_panel import job_panel, queue_jobs
 from pages.shared.markdown import plain
 from pages.shared.visit import refresh
+from pages.shared.visitor import is_viewer, tells_viewer
 from seg_core.jobs.job import Request
 from seg_core.jobs.results import delete_result, result_folder
 
@@ -26,12 +27,19 @@ def made_file(request: Request, name: str, label: str, called: str, *, again: bo
         key = f"download-{called}-{label}"
         with st.container(horizontal=True):
             st.download_button(text, content, called, icon=":material/download:", on_click="ignore", key=key)
-            if again and st.button("Make again", icon=":material/refresh:", help=AGAIN, key=f"again-{called}-{label}"):
+            if (
+                again
+                and not is_viewer()
+                and st.button("Make again", icon=":material/refresh:", help=AGAIN, key=f"again-{called}-{label}")
+            ):
                 delete_result(request)
                 queue_jobs([request])
                 st.rerun()
         return
     text, key = f"Make: {plain(label)}", f"make-{called}-{label}"
-    if not job_panel({label: request}) and st.button(text, icon=":material/play_arrow:", key=key, on_click=refresh):
+    if job_panel({label: request}):
+        return
+    if st.button(text, icon=":material/play_arrow:", key=key, on_click=refresh, disabled=is_viewer()):
         queue_jobs([request])
         st.rerun()
+    tells_viewer()

@@ -1,4 +1,4 @@
-"""Adding models of other programs: ONNX files, which every page then offers beside the checkpoints."""
+"""Adding models of other programs, which every page then offers beside the checkpoints, and naming files that are no models."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ import streamlit as st
 
 from pages.shared.markdown import plain
 from pages.shared.models import slug
+from pages.shared.visitor import tells_viewer
 from seg_core.errors import InputError
-from seg_core.prediction.catalogue import models_folder
+from seg_core.prediction.catalogue import models_folder, unusable_models
 from seg_core.prediction.checkpoint_file import read_metadata
 from seg_core.prediction.foreign import SUFFIX, keep_foreign
 from seg_core.prediction.foreign_file import OUTPUTS, SCALINGS, ForeignFacts, ForeignSettings, read_foreign
@@ -23,19 +24,36 @@ HELP = (
 )
 
 
+MOST_NAMED = 5
+"""Unusable files that a page names; of more it says how many."""
+
+
+def warn_of_unusable_models() -> None:
+    """Name the files that would be models and are left out of the choices, in one box."""
+    if sentences := unusable_models():
+        more = [f"… and {len(sentences) - MOST_NAMED} more files."] if len(sentences) > MOST_NAMED else []
+        st.warning("These models are left out:\n" + "\n".join(f"- {plain(text)}" for text in [*sentences[:MOST_NAMED], *more]))
+
+
 def add_foreign_models() -> None:
     """Let the visitor add ONNX models and remove those that were added."""
+    looks_only = tells_viewer()
+    if not looks_only:
+        _choose_file()
+    for path in sorted(models_folder().glob(f"*{SUFFIX}")):
+        name, remove = st.columns([5, 1], vertical_alignment="center")
+        name.markdown(plain(path.stem))
+        if not looks_only and remove.button("Remove", key=f"remove-{path.name}"):
+            path.unlink(missing_ok=True)
+            st.rerun()
+
+
+def _choose_file() -> None:
     file = st.file_uploader(
         "Model of another program (ONNX)", type=["onnx", "pth", "pt", "ckpt", "bin"], help=HELP, key="foreign-model"
     )
     if file is not None:
         _add(file.name, file.getvalue())
-    for path in sorted(models_folder().glob(f"*{SUFFIX}")):
-        name, remove = st.columns([5, 1], vertical_alignment="center")
-        name.markdown(plain(path.stem))
-        if remove.button("Remove", key=f"remove-{path.name}"):
-            path.unlink(missing_ok=True)
-            st.rerun()
 
 
 def _add(name: str, content: bytes) -> None:

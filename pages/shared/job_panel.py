@@ -9,6 +9,7 @@ import streamlit as st
 from pages.live.components import job_bars
 from pages.shared.markdown import plain
 from pages.shared.stores import jobs
+from pages.shared.visitor import is_viewer
 from seg_core.jobs.job import Request
 from seg_core.jobs.results import result_folder
 from seg_core.runs.dispatch import dispatch
@@ -35,5 +36,5 @@ def job_panel(requests: Mapping[str, Request]) -> bool:
         st.rerun()  # it ended while the page was drawn, which shows no result yet
     active = {name: job for name, job in latest.items() if job.is_active}
     if active:
-        job_bars(active)
+        job_bars(active, can_cancel=not is_viewer())
     return bool(active)

@@ -1,9 +1,10 @@
-"""The run store and the job store of the web process."""
+"""The run store and the job store of the web process, in which viewers change nothing."""
 
 from __future__ import annotations
 
 from functools import cache
 
+from pages.shared.visitor import may_change
 from seg_core.jobs.store import JobStore
 from seg_core.runs.store import RunStore
 
@@ -11,10 +12,10 @@ from seg_core.runs.store import RunStore
 @cache
 def store() -> RunStore:
     """Return the run store of this process."""
-    return RunStore()
+    return RunStore(may_change=may_change)
 
 
 @cache
 def jobs() -> JobStore:
     """Return the job store of this process."""
-    return JobStore()
+    return JobStore(may_change=may_change)

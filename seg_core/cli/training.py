@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from inspect import Parameter, Signature, signature
+from pathlib import Path
 from typing import Annotated, Any, Literal, get_args, get_origin
 
 import typer
@@ -22,6 +25,7 @@ from seg_core.cli.common import (
     screen,
     work_here_on,
 )
+from seg_core.common.log_file import bounded
 from seg_core.config import RECIPES, SET_BY_PROGRAM, Config, option_name
 
 app = typer.Typer()
@@ -106,7 +110,8 @@ def work(run_id: RunArgument) -> None:
     """Train a queued run; the app starts one such process for each run."""
     from seg_core.runs.worker import work as work_on
 
-    work_on(run_id)
+    with _bounded_output():
+        work_on(run_id)
 
 
 @app.command(hidden=True)
@@ -114,4 +119,13 @@ def job(job_id: Annotated[int, typer.Argument()]) -> None:
     """Do a job; the app starts one such process for each job."""
     from seg_core.jobs.worker import work_on
 
-    work_on(job_id)
+    with _bounded_output():
+        work_on(job_id)
+
+
+def _bounded_output() -> AbstractContextManager[None]:
+    """Keep the file that a launcher named for this process's output from growing without end."""
+    from seg_core.runs.launcher import OUTPUT
+
+    file = os.environ.get(OUTPUT)
+    return bounded(Path(file)) if file else nullcontext()

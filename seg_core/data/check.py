@@ -17,7 +17,7 @@ from seg_core.common.parallel import ordered_map
 from seg_core.config import SplitSpec
 from seg_core.data.dataset import Dataset
 from seg_core.data.folders import Pair
-from seg_core.data.image import read_reduced, scaled, scaled_mask
+from seg_core.data.image import read_scaled, scaled_mask
 from seg_core.data.image_file import WITHOUT_END
 from seg_core.data.masks.pixels import UnclearMaskError
 from seg_core.data.masks.rule import MASK_CUT
@@ -136,7 +136,7 @@ def load_pair(pair: Pair, size: int) -> LoadedPair:
     """Decode one pair and resize it to a square of ``size`` pixels; errors are not raised but listed in ``problems``."""
     nothing = np.zeros((size, size, 3), np.uint8), np.zeros((size, size), np.uint8)
     try:
-        photo, photo_size = read_reduced(pair.image, size)
+        photo, photo_size = read_scaled(pair.image, (size, size), draft=size)
     except InputError as error:
         return LoadedPair(*nothing, [_unreadable(pair.image, error)])
     try:
@@ -148,7 +148,7 @@ def load_pair(pair: Pair, size: int) -> LoadedPair:
         text = f"{pair.image.name} lacks the end of its file, but no pixels; copy or save it again to have it whole."
         problems.append(Problem("missing end", pair.image, text))
     lesion_area = np.count_nonzero(truth.mask) / truth.mask.size
-    image, small = np.asarray(scaled(photo, (size, size))), scaled_mask(truth.mask, (size, size))
+    image, small = np.asarray(photo), scaled_mask(truth.mask, (size, size))
     return LoadedPair(image, np.where(small, np.uint8(255), np.uint8(0)), problems, photo_size, lesion_area)
 
 

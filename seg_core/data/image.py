@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
 
@@ -10,14 +11,18 @@ from PIL import Image
 
 from seg_core.data.image_file import SIDEWAYS, decoding, load, open_image, orientation, turned
 from seg_core.data.masks.rule import MASK_CUT
+from seg_core.data.strips import to_8_bit, to_rgb
 from seg_core.errors import InputError
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 """Mean and standard deviation of red, green and blue in [0, 1] (torchvision, ``MobileNet_V2_Weights.IMAGENET1K_V1``)."""
 
-_INTEGER_RANGES = (255, 1023, 4095, 16383, 65535)  # of 8, 10, 12, 14 and 16 bits
-
 Source = Path | str | bytes | Image.Image | np.ndarray
+Size = tuple[int, int]
+"""Width and height."""
+
+Reader = Callable[..., tuple[Image.Image, Size]]
+"""`read_scaled`, or what does the same in another process."""
 
 
 def read_image(source: Source, name: str = "") -> Image.Image:
@@ -30,33 +35,52 @@ def read_image(source: Source, name: str = "") -> Image.Image:
     Raises:
         InputError: if it is not an image, damaged, empty, or beyond 20,000 pixels a side or 150 megapixels.
     """
-    name = name or (Path(source).name if isinstance(source, Path | str) else "The image")
+    name = name or _name_of(source)
     if isinstance(source, np.ndarray):
-        return _to_rgb(_from_array(source, name))
+        return to_rgb(_from_array(source, name))
     if isinstance(source, Image.Image):
-        return _decode(source, name)
+        with decoding(name):
+            source.load()
+            photo = turned(to_rgb(source), orientation(source))
+            return photo.copy() if photo is source else photo
     with open_image(source, name) as image:
-        return _decode(load(image, name), name)
+        loaded = load(image, name)
+        with decoding(name):
+            way = orientation(loaded)
+            return turned(_rgb_alone(loaded), way)
 
 
-def read_reduced(source: Source, side: int, name: str = "") -> tuple[Image.Image, tuple[int, int]]:
-    """Read a photograph that will be made smaller: as `read_image`, but a JPEG file is decoded at no more than ``side`` needs.
+def read_scaled(
+    source: Source, size: Size | Callable[[Size], Size], name: str = "", *, draft: int = 0
+) -> tuple[Image.Image, Size]:
+    """Read a photograph as `read_image` does and scale it, without having the whole of it as RGB in memory where it shrinks.
+
+    Args:
+        source: as in `read_image`.
+        size: the width and height to scale it to, or a function that gives them for its own upright ones.
+        name: as in `read_image`.
+        draft: a JPEG is decoded at 1/2, 1/4 or 1/8 if it then still is so many pixels wide and high; 0 decodes it whole.
 
     Returns:
-        The photograph, at least ``side`` pixels wide and high if it is so in the file, and its full (width, height).
+        The photograph, and its own upright width and height.
 
     Raises:
         InputError: as `read_image`.
     """
     if isinstance(source, np.ndarray | Image.Image):
         photo = read_image(source, name)
-        return photo, photo.size
-    name = name or (Path(source).name if isinstance(source, Path | str) else "The image")
+        return scaled(photo, _chosen(size, photo.size)), photo.size
+    name = name or _name_of(source)
     with open_image(source, name) as image:
-        width, height = image.size
-        loaded = load(image, name, side)
-        size = (height, width) if orientation(loaded) in SIDEWAYS else (width, height)
-        return _decode(loaded, name), size
+        stored = image.size
+        loaded = load(image, name, draft)
+        with decoding(name):
+            way = orientation(loaded)
+            own = stored[::-1] if way in SIDEWAYS else stored
+            target = _chosen(size, own)
+            if way == 1:
+                return _shrunk(loaded, target), own
+            return scaled(turned(_rgb_alone(loaded), way), target), own
 
 
 def scaled(photo: Image.Image, size: tuple[int, int]) -> Image.Image:
@@ -75,36 +99,27 @@ def write_mask(mask: np.ndarray, target: Path | BinaryIO) -> None:
     Image.fromarray(mask.astype(np.uint8) * 255).save(target, "PNG")
 
 
-def _decode(image: Image.Image, name: str) -> Image.Image:
-    with decoding(name):
-        image.load()
-        return _to_rgb(turned(image, orientation(image)))
+def _name_of(source: Source) -> str:
+    return Path(source).name if isinstance(source, Path | str) else "The image"
 
 
-def _to_rgb(image: Image.Image) -> Image.Image:
-    if image.mode.startswith("I") or image.mode == "F":
-        values = np.asarray(image)
-        highest = float(np.nanmax(values, initial=0))
-        # Files state no range: take that of the bits really used, or the smallest usual one that holds all values.
-        ranges = _INTEGER_RANGES if image.mode.startswith("I;16") else (1, *_INTEGER_RANGES, highest)
-        top = next(top for top in ranges if highest <= top)
-        return Image.fromarray(_to_8_bit(values, top)).convert("RGB")
-    if "A" in image.getbands() or "transparency" in image.info:
-        layer = image.convert("RGBA")
-        white = Image.new("RGBA", layer.size, "white")
-        return Image.alpha_composite(white, layer).convert("RGB")
-    return image.convert("RGB")
+def _chosen(size: Size | Callable[[Size], Size], own: Size) -> Size:
+    return size(own) if callable(size) else size
 
 
-def _to_8_bit(values: np.ndarray, top: float) -> np.ndarray:
-    """Scale values of 0 to ``top`` to bytes, in eight bytes of memory a pixel."""
-    scaled = np.divide(values, top, dtype=np.float32)
-    np.nan_to_num(scaled, copy=False)
-    scaled *= 255
-    np.clip(scaled, 0, 255, out=scaled)
-    np.rint(scaled, out=scaled)
-    whole: np.ndarray = scaled.astype(np.uint8)
-    return whole
+def _shrunk(image: Image.Image, size: Size) -> Image.Image:
+    """As ``scaled(to_rgb(image), size)``, to the bit, but shrunk to whole parts of its size while it is converted."""
+    parts = image.width // (2 * size[0]) or 1, image.height // (2 * size[1]) or 1
+    box = 0, 0, image.width / parts[0], image.height / parts[1]
+    return to_rgb(image, parts).resize(size, Image.Resampling.BILINEAR, box)
+
+
+def _rgb_alone(image: Image.Image) -> Image.Image:
+    """Convert an image that is not needed any more, and free its memory."""
+    rgb = to_rgb(image)
+    if rgb is not image:
+        image.close()
+    return rgb
 
 
 def _from_array(pixels: np.ndarray, name: str) -> Image.Image:
@@ -117,5 +132,5 @@ def _from_array(pixels: np.ndarray, name: str) -> Image.Image:
     if not (pixels.min() >= 0 and pixels.max() <= top):  # so that NaN is refused too
         raise InputError(f"{name} is an array of {pixels.dtype} with values outside of 0 to {top}; bring it to that range first.")
     if pixels.dtype != np.uint8:
-        pixels = _to_8_bit(pixels, top)
+        pixels = to_8_bit(pixels, top)
     return Image.fromarray(pixels[..., 0] if pixels.ndim == 3 and channels == 1 else pixels)

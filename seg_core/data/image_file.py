@@ -30,6 +30,9 @@ WITHOUT_END = "lesionlab: without end"
 
 # Pillow reads more formats, but some of them by other programs (EPS by Ghostscript), which photographs do not need.
 _FORMATS = ("JPEG", "PNG", "TIFF", "BMP", "WEBP", "GIF", "HEIF", "AVIF", "JPEG2000")
+MOST_PASSES = 3_000_000_000
+"""Pixels of a progressive JPEG times its passes over them: more take many seconds. Cameras and programs make ten passes."""
+
 _LFS = b"version https://git-lfs"
 _ORIENTATION = 0x0112
 SIDEWAYS = range(5, 9)
@@ -57,8 +60,10 @@ def decoding(name: str) -> Iterator[None]:
         yield
     except InputError:
         raise
+    except MemoryError:
+        raise InputError(f"{name} needs more memory than there is; make it smaller first.") from None
     except Image.DecompressionBombError:
-        raise InputError(f"{name} has too many pixels; make it smaller than {MAX_PIXELS // 10**6} megapixels first.") from None
+        raise InputError(f"{name} has too many pixels; make it smaller than {MAX_PIXELS / 1e6:g} megapixels first.") from None
     except FileNotFoundError:
         raise InputError(f"{name} does not exist; check the path.") from None
     except IsADirectoryError:
@@ -84,7 +89,7 @@ def open_image(source: Path | str | bytes, name: str) -> Image.Image:
         image.close()
         raise InputError(
             f"{name} is {width:,} × {height:,} pixels; make it smaller than {MAX_SIDE:,} pixels a side "
-            f"and {MAX_PIXELS // 10**6} megapixels first."
+            f"and {MAX_PIXELS / 1e6:g} megapixels first."
         )
     return image
 
@@ -96,6 +101,8 @@ def load(image: Image.Image, name: str, side: int | None = None) -> Image.Image:
         InputError: if it is damaged or lacks pixels.
     """
     with decoding(name):
+        if "progressive" in image.info:
+            _check_passes(image, name)
         if side:
             image.draft("RGB", (side, side))  # straight to the next larger of 1/1, 1/2, 1/4, 1/8
         try:
@@ -150,6 +157,18 @@ def _without_end(image: Image.Image, side: int | None) -> Image.Image | None:
         return None
     first.info[WITHOUT_END] = True
     return first
+
+
+def _check_passes(image: Image.Image, name: str) -> None:
+    file: BinaryIO | None = getattr(image, "fp", None)
+    if file is None:  # decoded before
+        return
+    place = file.tell()
+    file.seek(0)
+    passes = file.read().count(b"\xff\xda")  # "start of scan"; within compressed pixels, a zero follows every ff
+    file.seek(place)
+    if passes * image.width * image.height > MOST_PASSES:
+        raise InputError(f"{name} is a progressive JPEG of {passes:,} passes; save it as an ordinary JPEG.")
 
 
 def _unidentified(source: Path | str | bytes, name: str) -> InputError:

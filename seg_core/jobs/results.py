@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from seg_core.common.atomic_file import partial_suffix, remove_partials
 from seg_core.common.home import home
 from seg_core.jobs.job import Kind, Request
 
@@ -33,7 +34,8 @@ def delete_result(request: Request) -> None:
 
 
 def _remove_leftovers(folder: Path) -> None:
-    """Delete what killed jobs left behind. No job takes a day."""
+    """Delete what killed jobs left behind, those of older versions after a day: their names do not say whose they are."""
+    remove_partials(folder)
     for leftover in folder.glob(".building-*"):
         with suppress(FileNotFoundError):
             if time.time() - leftover.stat().st_mtime > 86_400:
@@ -54,7 +56,7 @@ def new_result(request: Request) -> Iterator[Path]:
     place = _place(request.kind, request.key)
     place.parent.mkdir(parents=True, exist_ok=True)
     _remove_leftovers(place.parent)
-    with tempfile.TemporaryDirectory(dir=place.parent, prefix=".building-") as made:
+    with tempfile.TemporaryDirectory(dir=place.parent, prefix=".building-", suffix=partial_suffix()) as made:
         folder = Path(made, "result")
         folder.mkdir()
         yield folder

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from sqlalchemy import Connection, insert, select
@@ -13,7 +14,7 @@ from seg_core.jobs.job import ACTIVE, Job, JobStatus, Request
 from seg_core.jobs.rows import change, find, to_job
 from seg_core.runs import claim_protocol
 from seg_core.runs.claim_protocol import is_mine
-from seg_core.runs.database import PATIENCE, Database, open_database
+from seg_core.runs.database import PATIENCE, Database, everyone_may, open_database
 from seg_core.runs.launcher import LOCAL, Launcher
 from seg_core.runs.tables import jobs
 
@@ -29,17 +30,20 @@ class JobStore:
         progress: records the progress of a job, for the worker that does it.
     """
 
-    def __init__(self, path: Path | None = None, launcher: Launcher = LOCAL) -> None:
+    def __init__(
+        self, path: Path | None = None, launcher: Launcher = LOCAL, may_change: Callable[[], None] = everyone_may
+    ) -> None:
         """Open the database at ``path``, by default that of the runs in the home folder; create it if missing.
 
         Args:
             path: the database.
             launcher: starts the workers of jobs, and tells which are gone.
+            may_change: asked before each change that a user wants; raises `InputError` if this one may not.
 
         Raises:
             InputError: if the file cannot be opened, is no database, or was made by a newer version.
         """
-        self._database = open_database(path)
+        self._database = open_database(path, may_change)
         self.path = self._database.path
         self.claims = JobClaims(self._database, launcher)
         self.progress = JobProgress(self._database)
@@ -50,7 +54,7 @@ class JobStore:
 
     def submit(self, request: Request) -> Job:
         """Return the job that answers a request: the active one if there is one, else a new one."""
-        with self._database.write() as connection:
+        with self._database.change() as connection:
             same = (jobs.c.kind == request.kind) & (jobs.c.key == request.key)
             if row := connection.execute(select(jobs).where(same, jobs.c.status.in_(ACTIVE))).first():
                 return to_job(row)
@@ -80,7 +84,7 @@ class JobStore:
         A running job of another machine is stopped at once too: nobody can tell whether its process lives. If it does, it learns
         that the job is no longer its own.
         """
-        with self._database.write() as connection:
+        with self._database.change() as connection:
             _cancel(connection, find(connection, job_id))
             return find(connection, job_id)
 

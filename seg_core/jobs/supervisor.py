@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 
 from seg_core.errors import StoreError
 from seg_core.jobs.store import JobStore
@@ -11,6 +12,8 @@ from seg_core.runs.dispatch import dispatch
 from seg_core.runs.store import RunStore
 
 TICK_SECONDS = 1.0
+LATE_SECONDS = 60.0
+"""One look may wait half a minute for another writer."""
 
 _logger = logging.getLogger(__name__)
 
@@ -24,6 +27,17 @@ class Supervisor:
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._run, name="supervisor", daemon=True)
         self._is_failing = False
+        self._looked = time.monotonic()
+
+    @property
+    def problem(self) -> str:
+        """What keeps the queue from going on, in a sentence; empty if nothing does."""
+        if not self._thread.is_alive():
+            return "The queue stands still, since its thread has ended; restart the app."
+        if self._is_failing:
+            return "The queue cannot be read or written; the app's log says why."
+        late = time.monotonic() - self._looked
+        return f"Nobody has looked at the queue for {late:.0f} s; restart the app." if late > LATE_SECONDS else ""
 
     def start(self) -> None:
         """Start the thread. A supervisor can be started once."""
@@ -55,4 +69,5 @@ class Supervisor:
     def _run(self) -> None:
         self.tick()
         while not self._over.wait(self._every):
+            self._looked = time.monotonic()
             self.tick()

@@ -14,9 +14,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from seg_core.config import Decoder as DecoderName
-
-CHANNELS = (256, 128, 64, 32, 16)
-"""Width of each level, from the deepest; the pyramid decoder leaves out the last."""
+from seg_core.network.architecture import CHANNELS
 
 
 class UpBlock(nn.Module):

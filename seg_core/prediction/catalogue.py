@@ -45,13 +45,26 @@ class CheckpointEntry:
 def available_checkpoints() -> list[CheckpointEntry]:
     """List the models to choose from: those that ship, in the order of `SHIPPED`, the best of every run, then those of others.
 
-    The newest come first in the last two. Damaged files are left out, and so are files that are deleted meanwhile.
+    The newest come first in the last two. Unusable files are left out (`unusable_models` names them), and so are files that are
+    deleted meanwhile.
     """
-    files = sorted(SHIPPED_CHECKPOINTS.glob("*.safetensors"))
-    shipped = _entries(sorted(files, key=lambda file: SHIPPED.index(file.stem) if file.stem in SHIPPED else len(SHIPPED)))
-    trained = _entries(folder / "best.safetensors" for folder in run_folders(home()).values())
-    added = _entries(models_folder().glob("*.onnx"))
+    shipped, trained, added = ([entry for entry in _read(files) if isinstance(entry, CheckpointEntry)] for files in _files())
     return shipped + [entry for found in (trained, added) for entry in sorted(found, key=lambda entry: -entry.modified)]
+
+
+def unusable_models() -> list[str]:
+    """Return a sentence on each file that would be a model and cannot be used; it says no paths of this machine."""
+    return [entry for files in _files() for entry in _read(files) if isinstance(entry, str)]
+
+
+def _files() -> tuple[list[Path], list[Path], list[Path]]:
+    """The files of the models that ship, of the runs, and of other programs."""
+    shipped = sorted(
+        sorted(SHIPPED_CHECKPOINTS.glob("*.safetensors")),
+        key=lambda file: SHIPPED.index(file.stem) if file.stem in SHIPPED else len(SHIPPED),
+    )
+    trained = [folder / "best.safetensors" for _, folder in sorted(run_folders(home()).items())]
+    return shipped, trained, sorted(models_folder().glob("*.onnx"))
 
 
 def models_folder() -> Path:
@@ -59,20 +72,33 @@ def models_folder() -> Path:
     return home() / "models"
 
 
-def _entries(paths: Iterable[Path]) -> list[CheckpointEntry]:
-    entries = []
+def _read(paths: Iterable[Path]) -> list[CheckpointEntry | str]:
+    entries: list[CheckpointEntry | str] = []
     for path in paths:
-        with contextlib.suppress(InputError, FileNotFoundError, KeyError):
-            facts = path.stat()
-            entries.append(_entry(path, facts.st_mtime, facts.st_size))
+        with contextlib.suppress(FileNotFoundError):
+            try:
+                facts = path.stat()
+                entries.append(_entry(path, facts.st_mtime, facts.st_size))
+            except PermissionError:
+                entries.append(f"{_name(path)} cannot be read; check the permissions of its folder.")
     return entries
 
 
 @lru_cache(maxsize=16_384)  # more than there are runs: otherwise each listing would read all of them again
-def _entry(path: Path, modified: float, _size: int) -> CheckpointEntry:
-    if path.suffix == ".onnx":
-        settings = read_settings(path)
-        return CheckpointEntry(path, settings.label, None, max(settings.width, settings.height), modified)
-    metadata = read_metadata(path)
+def _entry(path: Path, modified: float, _size: int) -> CheckpointEntry | str:
+    """Return the model in a file, or a sentence on why there is none."""
+    try:
+        if path.suffix == ".onnx":
+            settings = read_settings(path)
+            return CheckpointEntry(path, settings.label, None, max(settings.width, settings.height), modified)
+        metadata = read_metadata(path, _name(path))
+    except InputError as error:
+        return str(error)
     iou, config = metadata["metrics"].get("val", {}).get("iou"), metadata["config"]
     return CheckpointEntry(path, checkpoint_label(metadata), iou, config["image_size"], modified, config["variant"])
+
+
+def _name(path: Path) -> str:
+    """The name of a file without the folders of this machine."""
+    folder = path.parent.name
+    return f"{path.name} of run {int(folder)}" if folder.isdecimal() else path.name

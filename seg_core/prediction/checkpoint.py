@@ -12,7 +12,7 @@ import numpy as np
 
 from seg_core.common.home import expanded
 from seg_core.config import Config
-from seg_core.data.image import Source, read_reduced, scaled
+from seg_core.data.image import Reader, Source, read_scaled
 from seg_core.prediction.checkpoint_file import damage_named, read_metadata, read_tensors
 from seg_core.prediction.metadata import CheckpointMetadata, checkpoint_label
 from seg_core.prediction.predictor import Prediction, PredictsAnyPhotograph
@@ -48,17 +48,16 @@ class Checkpoint(PredictsAnyPhotograph):
         """The probability from which it calls a pixel lesion."""
         return self.config.threshold
 
-    def predict(self, image: Source, name: str = "") -> Prediction:
+    def predict(self, image: Source, name: str = "", read: Reader = read_scaled) -> Prediction:
         """Predict the lesion of one photograph of any size and kind (see `seg_core.data.image.read_image`).
 
         Raises:
             InputError: if the photograph cannot be read.
         """
         started, side = time.perf_counter(), self.config.image_size
-        photo, size = read_reduced(
-            image, 2 * side, name
-        )  # then scaled down by 2 or more: JPEG's own scaling is too sharp for the models
-        probabilities = self.probabilities(np.asarray(scaled(photo, (side, side)))[None])[0]
+        # Decoded at twice the size or more: JPEG's own scaling is too sharp for the models.
+        photo, size = read(image, (side, side), name, draft=2 * side)
+        probabilities = self.probabilities(np.asarray(photo)[None])[0]
         return Prediction(probabilities, size, self.threshold, time.perf_counter() - started)
 
     def probabilities(self, images: np.ndarray) -> np.ndarray:
@@ -79,8 +78,10 @@ def load_checkpoint(path: str | Path, name: str = "", *, tta: bool = False) -> C
 
     path = expanded(path)
     metadata = read_metadata(path, name)
+    config = Config(**metadata["config"])
+    tensors = read_tensors(path, config, name)
     with damage_named(name or str(path)):
-        return Checkpoint(path, metadata, Engine(Config(**metadata["config"]), read_tensors(path)), tta)
+        return Checkpoint(path, metadata, Engine(config, tensors), tta)
 
 
 def load_model(path: str | Path) -> Segmenter:
@@ -89,15 +90,12 @@ def load_model(path: str | Path) -> Segmenter:
     Raises:
         InputError: as `load_checkpoint`.
     """
-    from safetensors.torch import load_file
+    import torch
 
     from seg_core.network import build_model
 
-    path = expanded(path)
-    metadata = read_metadata(path)
-    with damage_named(str(path)):
-        model = build_model(Config(**metadata["config"]), load_encoder_weights=False)
-        model.load_state_dict(
-            {key: tensor.float() if tensor.is_floating_point() else tensor for key, tensor in load_file(path).items()}
-        )
-        return model.eval()
+    config = Config(**read_metadata(path)["config"])
+    tensors = {name: torch.from_numpy(values) for name, values in read_tensors(expanded(path), config).items()}
+    model = build_model(config, load_encoder_weights=False)
+    model.load_state_dict({name: tensor.float() if tensor.is_floating_point() else tensor for name, tensor in tensors.items()})
+    return model.eval()

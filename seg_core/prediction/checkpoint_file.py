@@ -1,4 +1,4 @@
-"""The checkpoint file: tensors and JSON metadata in one ``.safetensors`` file, written whole or not at all.
+"""Checkpoint files: a model's tensors with validated metadata. Whatever else a file holds is refused in one sentence.
 
 Reading is done without torch; only writing takes torch's tensors.
 """
@@ -8,66 +8,106 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-import struct
 from collections.abc import Iterator, Mapping
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from pydantic import TypeAdapter, ValidationError
 
-from seg_core.common.atomic_file import atomic_file
 from seg_core.common.home import expanded
+from seg_core.common.text import legible
+from seg_core.config import Config
 from seg_core.errors import InputError
-from seg_core.prediction.metadata import FORMAT_VERSION, METADATA_KEY, CheckpointMetadata
+from seg_core.network.architecture import tensor_shapes
+from seg_core.prediction.metadata import FORMAT_VERSION, METADATA_KEY, CheckpointMetadata, ResumeMetadata
 from seg_core.prediction.state_dict import weights_of
+from seg_core.prediction.tensor_file import (
+    Damaged,
+    Header,
+    parsed,
+    read_header,
+    require_shapes,
+    require_weights,
+    require_whole,
+    write_tensors,
+)
 
 if TYPE_CHECKING:
-    import torch
-
     from seg_core.network import Segmenter
-
-_HEADER_LIMIT = 10_000_000
 
 
 def read_metadata(path: str | Path, name: str = "") -> CheckpointMetadata:
-    """Read the metadata of a checkpoint, from the file's header alone; an error calls it ``name``, or by its path.
+    """Read and validate the metadata of a checkpoint, from the file's header alone; an error calls it ``name``, or by its path.
 
     Raises:
-        InputError: if the file is missing, or is no checkpoint of this version of LesionLab.
+        InputError: if the file is missing, damaged, or no checkpoint of this version of LesionLab.
     """
-    metadata = read_header(path, name)
-    if CheckpointMetadata.__required_keys__ - metadata.keys():
-        raise _no_checkpoint(name or str(path))
-    return cast("CheckpointMetadata", metadata)
-
-
-def read_header(path: str | Path, name: str = "") -> dict[str, Any]:
-    """Read the JSON object that `write_tensors` wrote. ``name`` and errors as in `read_metadata`."""
-    path = expanded(path)
-    header: dict[str, Any] = {}
+    path, name = expanded(path), name or str(path)
+    values = _own_values(path, name)
+    if CheckpointMetadata.__required_keys__ - values.keys():
+        raise _no_checkpoint(name)
     try:
-        with path.open("rb") as file:
-            (length,) = struct.unpack("<Q", file.read(8))  # a safetensors file begins with the length of its JSON header
-            header = json.loads(file.read(length)) if length <= _HEADER_LIMIT else {}
-        metadata: dict[str, Any] = json.loads(header["__metadata__"][METADATA_KEY])
-        newer = metadata["format"] > FORMAT_VERSION
-    except OSError as error:
-        raise _unreadable(name or str(path), error) from None
-    except (struct.error, ValueError, KeyError, TypeError):
-        if library := weights_of(path, json.dumps(list(header)).encode() if header else b""):
-            raise _other_weights(name or str(path), library) from None
-        raise _no_checkpoint(name or str(path)) from None
-    if newer:
-        raise InputError(f"{name or path} was written by a newer version of LesionLab; update LesionLab to use it.")
+        metadata: CheckpointMetadata = _validator(CheckpointMetadata).validate_python(values, strict=True)
+    except ValidationError as error:
+        raise _damaged(name, _first_field(error)) from None
     return metadata
 
 
-def read_tensors(path: Path) -> dict[str, np.ndarray]:
-    """Read the tensors of a checkpoint by name. Raises safetensors' ``SafetensorError`` if the file is damaged."""
+def read_resume_metadata(path: Path) -> ResumeMetadata:
+    """Read and validate what a training keeps to be resumed. Raises InputError as `read_metadata`."""
+    try:
+        metadata: ResumeMetadata = _validator(ResumeMetadata).validate_python(_own_values(path, str(path)), strict=True)
+    except ValidationError as error:
+        raise _damaged(str(path), _first_field(error)) from None
+    return metadata
+
+
+def _own_values(path: Path, name: str) -> dict[str, Any]:
+    """Return the JSON object that LesionLab wrote into a file."""
+    header: Header | None = None
+    try:
+        header = read_header(path)
+        values = parsed(header.metadata[METADATA_KEY])
+        newer = values["format"] > FORMAT_VERSION
+    except OSError as error:
+        raise _unreadable(name, error) from None
+    except (ValueError, KeyError, TypeError):
+        if library := weights_of(path, json.dumps(list(header.tensors)).encode() if header else b""):
+            raise _other_weights(name, library) from None
+        raise _no_checkpoint(name) from None
+    if newer:
+        raise InputError(f"{name} was written by a newer version of LesionLab; update LesionLab to use it.")
+    return values
+
+
+@cache
+def _validator(kind: type) -> TypeAdapter[Any]:
+    return TypeAdapter(kind)  # made when it is first needed, in some milliseconds
+
+
+def _first_field(error: ValidationError) -> str:
+    """Name what is wrong in metadata, as ``history 3 seconds``."""
+    return "metadata: " + legible(" ".join(map(str, error.errors(include_url=False)[0]["loc"])))[:80]
+
+
+def read_tensors(path: Path, config: Config, name: str = "") -> dict[str, np.ndarray]:
+    """Read the tensors of a config's model, by the names that torch has for them; an error calls the file ``name``.
+
+    Raises:
+        InputError: if they are damaged, belong to another model, or are no weights that a training leaves.
+    """
     from safetensors.numpy import load_file
 
-    return dict(load_file(path))
+    path = expanded(path)
+    with damage_named(name or str(path)):
+        header = read_header(path)
+        require_shapes(path, header, tensor_shapes(config.decoder))  # before anything is read that another size makes expensive
+        require_whole(path)
+        tensors = dict(load_file(path))
+        require_weights(tensors)
+    return tensors
 
 
 @contextlib.contextmanager
@@ -77,10 +117,12 @@ def damage_named(name: str) -> Iterator[None]:
 
     try:
         yield
+    except Damaged as error:
+        raise _damaged(name, str(error)) from error
+    except OSError as error:
+        raise _unreadable(name, error) from None
     except (SafetensorError, KeyError, RuntimeError, TypeError, ValueError) as error:
-        raise InputError(
-            f"{name} is damaged or does not fit this version ({type(error).__name__}); copy or train it again."
-        ) from error
+        raise _damaged(name, type(error).__name__) from error
 
 
 def checkpoint_digest(path: str | Path) -> str:
@@ -113,16 +155,6 @@ def save_checkpoint(path: Path, model: Segmenter, metadata: Mapping[str, object]
     write_tensors(path, tensors, {**metadata, "format": FORMAT_VERSION})
 
 
-def write_tensors(path: Path, tensors: Mapping[str, torch.Tensor], metadata: Mapping[str, object]) -> None:
-    """Write a safetensors file with JSON metadata; an interruption leaves the old file as it was."""
-    from safetensors.torch import save
-
-    contiguous = {name: tensor.contiguous() for name, tensor in tensors.items()}
-    content = save(contiguous, {METADATA_KEY: json.dumps(metadata, allow_nan=False)})
-    with atomic_file(path) as partial:
-        partial.write_bytes(content)  # save_file would make a file that only its owner may read, whatever the umask
-
-
 def _unreadable(name: str, error: OSError) -> InputError:
     return InputError(f"The checkpoint {name} cannot be read ({error.strerror}); check the path.")
 
@@ -136,3 +168,7 @@ def _other_weights(name: str, library: str) -> InputError:
 
 def _no_checkpoint(name: str) -> InputError:
     return InputError(f"{name} is no checkpoint of LesionLab; choose a .safetensors file that a run or a download gave.")
+
+
+def _damaged(name: str, why: str) -> InputError:
+    return InputError(f"{name} is damaged or does not fit this version ({why}); copy or train it again.")

@@ -40,7 +40,7 @@ def cost(model: Checkpoint) -> Cost:
         started = time.perf_counter()
         model.probabilities(photo)
         seconds.append(time.perf_counter() - started)
-    adds = multiply_adds(model.config, read_tensors(model.path)) * (8 if model.tta else 1)
+    adds = multiply_adds(model.config, read_tensors(model.path, model.config)) * (8 if model.tta else 1)
     return Cost(model.metadata["parameters"], adds, 1000 * statistics.median(seconds))
 
 

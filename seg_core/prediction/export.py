@@ -27,9 +27,10 @@ def onnx_bytes(path: Path, name: str = "") -> bytes:
         InputError: as `seg_core.prediction.checkpoint.load_checkpoint`, with ``name`` as there.
     """
     metadata = read_metadata(path, name)
+    config = Config(**metadata["config"])
+    tensors = read_tensors(path, config, name)
     with damage_named(name or str(path)):
-        config = Config(**metadata["config"])
-        model = build_graph(config, read_tensors(path))
+        model = build_graph(config, tensors)
     size = config.image_size
     facts = {
         "label": checkpoint_label(metadata),

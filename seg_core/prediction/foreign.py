@@ -12,7 +12,7 @@ from PIL import Image
 
 from seg_core.common.atomic_file import atomic_file
 from seg_core.common.home import expanded
-from seg_core.data.image import MEAN, STD, Source, read_reduced, scaled
+from seg_core.data.image import MEAN, STD, Reader, Source, read_scaled
 from seg_core.errors import InputError
 from seg_core.prediction.checkpoint import Checkpoint, load_checkpoint
 from seg_core.prediction.foreign_file import ForeignFacts, ForeignSettings, read_foreign, with_settings
@@ -45,7 +45,7 @@ class ForeignModel(PredictsAnyPhotograph):
         """The probability from which it calls a pixel lesion."""
         return self.settings.threshold
 
-    def predict(self, image: Source, name: str = "") -> Prediction:
+    def predict(self, image: Source, name: str = "", read: Reader = read_scaled) -> Prediction:
         """Predict the lesion of one photograph of any size and kind (see `seg_core.data.image.read_image`).
 
         Raises:
@@ -54,8 +54,8 @@ class ForeignModel(PredictsAnyPhotograph):
         started, (width, height) = time.perf_counter(), (self.settings.width, self.settings.height)
         if self.tta and width != height:
             raise InputError(f"{self.label} takes photographs of {width} × {height}; test-time augmentation needs a square.")
-        photo, size = read_reduced(image, 2 * max(width, height), name)
-        pixels = np.asarray(scaled(photo, (width, height)))[None]
+        photo, size = read(image, (width, height), name, draft=2 * max(width, height))
+        pixels = np.asarray(photo)[None]
         probabilities = mean_over_symmetries(self.probabilities, pixels) if self.tta else self.probabilities(pixels)
         return Prediction(np.ascontiguousarray(probabilities[0]), size, self.threshold, time.perf_counter() - started)
 

@@ -1,11 +1,51 @@
-"""The metadata of a checkpoint: a JSON object in the header of the safetensors file, under `METADATA_KEY`."""
+"""The metadata of checkpoints and resume files: a JSON object in the header of the safetensors file, under `METADATA_KEY`.
+
+Anybody may have written a file, so `seg_core.prediction.checkpoint_file` validates what it reads against these types.
+"""
 
 from __future__ import annotations
 
-from typing import Any, NotRequired, TypedDict
+from typing import Annotated, Any, NotRequired
+
+from annotated_types import Ge, Le, Len, MaxLen
+from pydantic import AfterValidator, FiniteFloat, GetPydanticSchema
+from typing_extensions import TypedDict  # pydantic reads those of typing from Python 3.12 on alone
+
+from seg_core.config import LONGEST_RUN, Config
 
 METADATA_KEY = "lesionlab"
 FORMAT_VERSION = 1
+
+
+def _complete(config: dict[str, Any]) -> dict[str, Any]:
+    return Config(**config).model_dump()
+
+
+def _scored(metrics: dict[str, float]) -> dict[str, float]:
+    if "iou" not in metrics:  # by which the best epoch is chosen
+        raise ValueError("no iou")
+    return metrics
+
+
+def _as(kind: Any) -> GetPydanticSchema:
+    """Validate as ``kind`` what mypy is told less of."""
+    return GetPydanticSchema(lambda _, schema_of: schema_of(kind))
+
+
+Count = Annotated[int, Ge(0), Le(10**12)]
+Label = Annotated[str, MaxLen(1000)]
+Settings = Annotated[dict[str, Any], AfterValidator(_complete)]
+Metrics = dict[str, FiniteFloat]
+Numbers = Annotated[list[Any], _as(list[FiniteFloat | None])]
+Interval = Annotated[list[Any], _as(Annotated[list[FiniteFloat | None], Len(3, 3)])]
+
+
+class EpochValues(TypedDict):
+    """A completed epoch; see `seg_core.training.history.EpochRecord`."""
+
+    train: Metrics
+    val: Annotated[Metrics, AfterValidator(_scored)]
+    seconds: FiniteFloat
 
 
 class DatasetSummary(TypedDict):
@@ -14,10 +54,10 @@ class DatasetSummary(TypedDict):
     name: str
     fingerprint: str
     """As `seg_core.data.fingerprint.dataset_fingerprint`."""
-    train: int
+    train: Count
     """Photographs that trained; ``val`` and ``test`` likewise."""
-    val: int
-    test: int
+    val: Count
+    test: Count
     val_is_own: bool
     """True if the dataset has a validation split of its own, so that none was drawn."""
     train_ids: NotRequired[list[str] | None]
@@ -27,10 +67,19 @@ class DatasetSummary(TypedDict):
 class SplitScores(TypedDict):
     """Scores of a published model on one split, at stored resolution."""
 
-    n: int
-    scores: dict[str, list[Any]]
+    n: Count
+    scores: dict[str, Interval]
     """By metric: the mean over photographs, and the bounds of its 95 % interval, or None where there is no interval."""
-    calibration_error: float
+    calibration_error: FiniteFloat
+
+
+class RobustnessValues(TypedDict):
+    """As `seg_core.evaluation.robustness.Robustness`; None for NaN."""
+
+    agreement: Metrics
+    iou_drop: Metrics
+    skin: Count
+    unmarked: FiniteFloat | None
 
 
 class Published(TypedDict, total=False):
@@ -40,45 +89,56 @@ class Published(TypedDict, total=False):
     """By split."""
     evaluation_tta: dict[str, SplitScores]
     """With test-time augmentation."""
-    reliability: dict[str, list[Any]]
+    reliability: dict[str, Numbers]
     """As `seg_core.evaluation.result.Reliability`, of the validation split; None for NaN."""
-    robustness: dict[str, Any]
-    """By split, as `seg_core.evaluation.robustness.Robustness`."""
-    beside: dict[str, Any]
+    robustness: Annotated[dict[str, Any], _as(dict[str, RobustnessValues])]
+    """By split."""
+    beside: Annotated[dict[str, Any], _as(dict[str, str | dict[str, Interval]])]
     """Difference of its scores from another model's: that model's ``label``, and by split and metric as in ``scores``."""
 
 
 class CheckpointMetadata(Published):
     """Everything needed to rebuild a model and to judge it."""
 
-    format: int
-    name: str
+    format: Count
+    name: Label
     """Name of its run; may be empty."""
-    label: str
+    label: Label
     """Its variant and recipe in words."""
-    config: dict[str, Any]
-    """As `seg_core.config.Config` takes it."""
-    parameters: int
-    normalisation: dict[str, list[float]]
+    config: Settings
+    """As `seg_core.config.Config` takes it, with the defaults of what an older version lacks."""
+    parameters: Count
+    normalisation: dict[str, list[FiniteFloat]]
     """``mean`` and ``std`` by channel, of photographs in [0, 1]."""
     dataset: DatasetSummary
-    epoch: int
+    epoch: Count
     """The epoch after which, or within which, it was written; from 1."""
     epoch_is_whole: bool
-    metrics: dict[str, dict[str, float]]
+    metrics: dict[str, Metrics]
     """Metrics of that epoch, ``train`` and ``val``, at network resolution; empty if the training was stopped within it."""
-    history: list[dict[str, Any]]
+    history: Annotated[list[EpochValues], MaxLen(LONGEST_RUN)]
     """As `seg_core.training.history.History.of` takes it."""
-    seconds: float
+    seconds: FiniteFloat
     """Duration of the training."""
     device: str
     precision: str
-    threads: int
+    threads: Count
     versions: dict[str, str]
     created: str
     """In UTC, as ISO 8601."""
 
 
+class ResumeMetadata(TypedDict):
+    """What `seg_core.training.resume` keeps beside the tensors."""
+
+    format: Count
+    history: Annotated[list[EpochValues], MaxLen(LONGEST_RUN)]
+    fingerprint: str
+    """Of the dataset."""
+    contents: NotRequired[dict[str, dict[str, Annotated[list[int | str], Len(2, 2)]]]]
+    """As `seg_core.training.contents.Contents`; older versions kept none."""
+
+
 def checkpoint_label(metadata: CheckpointMetadata) -> str:
     """Return the name of a checkpoint in the app: that of its run, or its variant and recipe."""
-    return str(metadata.get("name") or metadata["label"])
+    return metadata["name"] or metadata["label"]

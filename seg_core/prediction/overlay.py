@@ -2,21 +2,33 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 from PIL import Image, ImageColor
 
-from seg_core.data.image import scaled
+from seg_core.data.image import Reader, Size, Source, read_scaled
 
 DARK_HALO, LIGHT_HALO = "#10151c", "#ffffff"
 """Drawn on both sides of light and of dark outlines, so that they show on every skin and on a projector."""
 
 
-def preview(photograph: Image.Image, longest: int = 1024, at_least: int = 1) -> Image.Image:
-    """Return a copy whose longer side has at most ``longest`` pixels, scaled up to ``at_least`` where it is shorter."""
-    longer = max(photograph.size)
+def preview(
+    photograph: Source, longest: int = 1024, at_least: int = 1, name: str = "", read: Reader = read_scaled
+) -> tuple[Image.Image, Size]:
+    """Read a photograph, called ``name`` in errors, at its `preview_size`; give it and its own width and height.
+
+    Raises:
+        InputError: as `seg_core.data.image.read_image`.
+    """
+    return read(photograph, partial(preview_size, longest=longest, at_least=at_least), name, draft=longest)
+
+
+def preview_size(size: Size, longest: int = 1024, at_least: int = 1) -> Size:
+    """Scale a size: its longer side to at most ``longest`` pixels, or up to ``at_least`` where it is shorter."""
+    longer = max(size)
     scale = min(max(longer, at_least), longest) / longer
-    size = (max(1, round(photograph.width * scale)), max(1, round(photograph.height * scale)))
-    return photograph.copy() if size == photograph.size else scaled(photograph, size)
+    return max(1, round(size[0] * scale)), max(1, round(size[1] * scale))
 
 
 def draw_mask(

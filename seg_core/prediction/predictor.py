@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image
 
 from seg_core.data.folders import Pair
-from seg_core.data.image import Source
+from seg_core.data.image import Reader, Source, read_scaled
 
 
 @dataclass(frozen=True)
@@ -86,8 +86,11 @@ class PredictsAnyPhotograph(ABC):
         return []
 
     @abstractmethod
-    def predict(self, image: Source, name: str = "") -> Prediction:
-        """Predict the lesion of one photograph of any size and kind (see `seg_core.data.image.read_image`)."""
+    def predict(self, image: Source, name: str = "", read: Reader = read_scaled) -> Prediction:
+        """Predict the lesion of one photograph of any size and kind (see `seg_core.data.image.read_image`).
+
+        ``read`` reads it, by default in this process.
+        """
 
     def predict_pair(self, pair: Pair) -> Prediction:
         """Predict the photograph of a pair."""

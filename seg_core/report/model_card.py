@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from seg_core.config import Config
 from seg_core.evaluation.result import BOUNDARY_METRICS, METRICS
@@ -29,7 +29,7 @@ EPOCH_TITLES = {
     "report_dice": "Dice, column-wise",
 }
 """Titles of the metrics of an epoch."""
-EPOCH_SPLITS = {"training": "train", "validation": "val"}
+EPOCH_SPLITS: dict[str, Literal["train", "val"]] = {"training": "train", "validation": "val"}
 
 Rows = list[list[str]]
 """Cells of a table, by row."""

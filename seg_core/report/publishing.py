@@ -22,8 +22,8 @@ from seg_core.evaluation.result import Evaluation
 from seg_core.evaluation.robustness import robustness
 from seg_core.prediction.checkpoint import Checkpoint, load_checkpoint, load_model
 from seg_core.prediction.checkpoint_file import read_metadata, save_checkpoint
-from seg_core.prediction.metadata import CheckpointMetadata, Published, SplitScores
-from seg_core.report.model_card import ORIGINALS, model_card
+from seg_core.prediction.metadata import CheckpointMetadata, EpochValues, Published, SplitScores
+from seg_core.report.model_card import EPOCH_TITLES, ORIGINALS, model_card
 
 Advance = Callable[[int, int], None]
 """Called with (done, total) photographs of a step."""
@@ -92,6 +92,9 @@ def _load_publishable(source: Path, dataset: Dataset) -> Checkpoint:
         raise InputError(f"{source} was trained on other data than {dataset.name}; name the data it was trained on.")
     if not trained.metadata["epoch_is_whole"]:
         raise InputError(f"{source} was stopped within an epoch and has no scores; publish the best.safetensors of its run.")
+    shown = trained.metadata["history"][trained.metadata["epoch"] - 1 : trained.metadata["epoch"]]
+    if not shown or EPOCH_TITLES.keys() - (shown[0]["train"].keys() & shown[0]["val"].keys()):
+        raise InputError(f"{source} lacks the metrics of its epoch, which its card shows; publish one as a run wrote it.")
     return trained
 
 
@@ -148,8 +151,7 @@ def _for_json(value: Any) -> Any:
     return None if isinstance(value, float) and math.isnan(value) else float(value) if isinstance(value, np.floating) else value
 
 
-def _whole_history(source: Path, trained: Checkpoint) -> list[dict[str, Any]]:
+def _whole_history(source: Path, trained: Checkpoint) -> list[EpochValues]:
     """Return all epochs of the run, those after the best one too, where its last checkpoint lies beside it."""
     last = source.with_name("last.safetensors")
-    history: list[dict[str, Any]] = (read_metadata(last) if last.exists() else trained.metadata)["history"]
-    return history
+    return (read_metadata(last) if last.exists() else trained.metadata)["history"]

@@ -72,7 +72,7 @@ def _epochs(run: Run, store: RunStore) -> list[Epoch]:
 def _modules(model: Checkpoint) -> list[tuple[str, int]]:
     """Return the modules of the network with their numbers of parameters, which BatchNorm's statistics are not."""
     counts: dict[str, int] = {}
-    for name, tensor in read_tensors(model.path).items():
+    for name, tensor in read_tensors(model.path, model.config).items():
         if name.endswith(("running_mean", "running_var", "num_batches_tracked")):
             continue
         pieces = name.split(".")

@@ -11,7 +11,6 @@ import numpy as np
 from PIL import Image
 
 from seg_core.data.folders import Pair
-from seg_core.data.image import read_image
 from seg_core.data.truth import read_truth
 from seg_core.prediction.overlay import draw_mask, preview
 from seg_core.report.scoring import ScoredModel
@@ -67,7 +66,7 @@ def chosen_rows(scores: np.ndarray) -> dict[int, str]:
 
 
 def _sample(pair: Pair, reason: str, models: Sequence[ScoredModel], colours: Mapping[str, str], scores: np.ndarray) -> Sample:
-    photo = preview(read_image(pair.image), PICTURE_SIDE, PICTURE_SIDE)
+    photo, _ = preview(pair.image, PICTURE_SIDE, PICTURE_SIDE)
     truth = Image.fromarray(read_truth(pair).mask).resize(photo.size, Image.Resampling.NEAREST)
     drawn = draw_mask(photo, np.asarray(truth), "#ffffff", opacity=0)
     for model in models:

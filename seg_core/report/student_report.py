@@ -55,5 +55,7 @@ def shipped_histories() -> dict[Variant, list[dict[str, Any]]]:
     histories = {}
     for variant in VARIANTS:
         with suppress(InputError):
-            histories[variant] = read_metadata(SHIPPED_CHECKPOINTS / f"{variant}-report.safetensors")["history"]
+            histories[variant] = [
+                {**epoch} for epoch in read_metadata(SHIPPED_CHECKPOINTS / f"{variant}-report.safetensors")["history"]
+            ]
     return histories

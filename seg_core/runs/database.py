@@ -43,8 +43,9 @@ _logger = logging.getLogger(__name__)
 class Database:
     """An open run database. Safe to share between threads; do not carry it across a fork."""
 
-    def __init__(self, path: Path, engine: Engine) -> None:
+    def __init__(self, path: Path, engine: Engine, may_change: Callable[[], None]) -> None:
         self.path = path
+        self._may_change = may_change
         self._reader, self._writer = engine, engine.execution_options(begin=WRITE)
         self._close = weakref.finalize(self, engine.dispose)
 
@@ -68,6 +69,11 @@ class Database:
             StoreError: as `read`, or if it cannot be written; `DiskFull` if the disk is full.
         """
         return _transaction(self.path, self._writer)
+
+    def change_urgently(self, work: Callable[[Connection], T]) -> T:
+        """Do what a user wants, as `change`, in the way of `write_urgently`."""
+        self._may_change()
+        return self.write_urgently(work)
 
     def write_urgently(self, work: Callable[[Connection], T], patience: float = 0.0) -> T:
         """Do ``work`` in a transaction that may write, on a full disk in the room that is kept in reserve.
@@ -98,15 +104,32 @@ class Database:
         with explaining(self.path):
             keep_backup(self.path)
 
+    def change(self) -> AbstractContextManager[Connection]:
+        """Begin a transaction that writes what a user wants; everything that users change goes through here.
+
+        Raises:
+            InputError: if this user may change nothing.
+        """
+        self._may_change()
+        return self.write()
+
     def close(self) -> None:
         """Close the connections. Optional: they close when the object is dropped."""
         self._close()
 
 
-def open_database(path: Path | None = None) -> Database:
+def everyone_may() -> None:
+    """Let every user change something."""
+
+
+def open_database(path: Path | None = None, may_change: Callable[[], None] = everyone_may) -> Database:
     """Open the database at ``path``, by default ``lesionlab.db`` in the home folder; create or upgrade it if needed.
 
     Where the disk is full or read-only, it can still be read.
+
+    Args:
+        path: the database.
+        may_change: asked before each change that a user wants; raises `InputError` if this one may not.
 
     Raises:
         StoreError: if the file cannot be opened, is damaged or no database, or was made by a newer version.
@@ -120,7 +143,7 @@ def open_database(path: Path | None = None) -> Database:
     event.listen(engine, "checkout", Checkout(path))
     with suppress(OSError):  # a disk that is full or read-only
         keep_reserve(path.parent)
-    database = Database(path, engine)
+    database = Database(path, engine, may_change)
     with suppress(StoreError):  # what is damaged is told to whoever reads it; the supervisor logs this
         database.keep_backup()
     return database

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 def save_masks(folder: Path, epoch: int, samples: Sequence[Sample]) -> None:
     """Write the pictures of one epoch, and delete those of later epochs, which an attempt that is started over has left."""
-    masks = folder / "masks"
+    masks = masks_folder(folder)
     masks.mkdir(parents=True, exist_ok=True)
     for late in mask_epochs(folder):
         if late > epoch:
@@ -43,25 +43,36 @@ def save_masks(folder: Path, epoch: int, samples: Sequence[Sample]) -> None:
         _write(mask_file(folder, epoch, number), np.rint(sample.probability * 255).astype(np.uint8))
 
 
+def masks_folder(folder: Path) -> Path:
+    """The folder of the pictures in a run's folder."""
+    return folder / "masks"
+
+
+def has_masks(folder: Path, epoch: int) -> bool:
+    """Return True if all pictures of an epoch are there; those that a killed process had begun are not."""
+    files = [mask_file(folder, epoch, number) for number, _ in enumerate(mask_ids(folder), start=1)]
+    return bool(files) and len(mask_photos(folder)) == len(files) and all(file.exists() for file in files)
+
+
 def mask_epochs(folder: Path) -> list[int]:
     """Return the epochs of a run that have pictures, in order."""
-    return sorted({int(file.name.split("-")[1]) for file in (folder / "masks").glob("epoch-*-*.png")})
+    return sorted({int(file.name.split("-")[1]) for file in masks_folder(folder).glob("epoch-*-*.png")})
 
 
 def mask_ids(folder: Path) -> list[str]:
     """Return the ids of a run's photographs in the order of their numbers; empty before the first epoch is done."""
-    file = folder / "masks" / "ids.json"
+    file = masks_folder(folder) / "ids.json"
     return list(json.loads(file.read_text(encoding="utf-8"))) if file.exists() else []
 
 
 def mask_photos(folder: Path) -> list[Path]:
     """Return the photographs of a run in the order of their numbers; empty before the first epoch is done."""
-    return sorted((folder / "masks").glob("photo-*.jpg"), key=lambda file: int(file.stem.split("-")[1]))
+    return sorted(masks_folder(folder).glob("photo-*.jpg"), key=lambda file: int(file.stem.split("-")[1]))
 
 
 def mask_file(folder: Path, epoch: int, number: int) -> Path:
     """Path of the probabilities of one epoch for the photograph with this number."""
-    return folder / "masks" / f"epoch-{epoch:04d}-{number}.png"
+    return masks_folder(folder) / f"epoch-{epoch:04d}-{number}.png"
 
 
 def _write(path: Path, pixels: np.ndarray) -> None:

@@ -19,6 +19,10 @@ else:
     DETACHED = 0
 
 
+OUTPUT = "LESIONLAB_OUTPUT"
+"""Variable that names the file to which a worker's output is appended; the worker keeps it from growing without end."""
+
+
 @dataclass(frozen=True)
 class Worker:
     """A worker that a launcher has started."""
@@ -70,7 +74,7 @@ class LocalLauncher:
             process = subprocess.Popen(
                 self.command(arguments),
                 cwd=PROJECT,
-                env=os.environ | {"LESIONLAB_HOME": str(home), "PYTHONUNBUFFERED": "1"},
+                env=os.environ | {"LESIONLAB_HOME": str(home), OUTPUT: str(output), "PYTHONUNBUFFERED": "1"},
                 stdin=subprocess.DEVNULL,
                 stdout=file,
                 stderr=file,

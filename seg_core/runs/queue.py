@@ -58,7 +58,7 @@ class RunQueue:
         """
         if not 1 <= slots <= MOST_SLOTS:
             raise InputError(f"{slots} runs cannot train at a time; choose a number from 1 to {MOST_SLOTS}.")
-        with self._database.write() as connection:
+        with self._database.change() as connection:
             known = connection.execute(update(settings).where(settings.c.name == "slots").values(value=slots)).rowcount
             if not known:
                 connection.execute(insert(settings).values(name="slots", value=slots))
@@ -86,7 +86,7 @@ class RunQueue:
         Raises:
             InputError: if the name or a tag is too long, no source is given, or the file with the groups is not there.
         """
-        with self._database.write() as connection:
+        with self._database.change() as connection:
             return _add(connection, name, config, sources, tags, foreground, group)
 
     def add_group(self, name: str, configs: Sequence[Config], sources: Sources, *, tags: Sequence[str] = ()) -> list[Run]:
@@ -96,7 +96,7 @@ class RunQueue:
             InputError: as `add`; then none is queued.
         """
         added: list[Run] = []
-        with self._database.write() as connection:
+        with self._database.change() as connection:
             for config in configs:
                 added.append(_add(connection, name, config, sources, tags, False, added[0].id if added else None))
             return [find(connection, run.id) for run in added]
@@ -107,7 +107,7 @@ class RunQueue:
         Raises:
             InputError: if it is not queued.
         """
-        with self._database.write() as connection:
+        with self._database.change() as connection:
             run = find(connection, run_id)
             if run.status != "queued":
                 raise InputError(f"Run {run_id} is {run.status}; only queued runs can be moved.")
@@ -130,13 +130,13 @@ class RunQueue:
         Raises:
             InputError: if the run has ended.
         """
-        with self._database.write() as connection:
+        with self._database.change() as connection:
             stop_run(connection, find(connection, run_id), after_epoch=after_epoch)
             return find(connection, run_id)
 
     def cancel_stop(self, run_id: int) -> Run:
         """Withdraw a request to stop after the epoch; nothing happens if there was none, or the run has ended meanwhile."""
-        with self._database.write() as connection:
+        with self._database.change() as connection:
             find(connection, run_id)
             change(connection, run_id, runs.c.status == "running", stop_after_epoch=False)
             return find(connection, run_id)
@@ -147,7 +147,7 @@ class RunQueue:
         Raises:
             InputError: if it is in another state.
         """
-        with self._database.write() as connection:
+        with self._database.change() as connection:
             run = find(connection, run_id)
             if not run.can_resume:
                 raise InputError(f"Run {run_id} is {run.status}; only {_either(RESUMABLE)} runs can be resumed.")
@@ -160,7 +160,7 @@ class RunQueue:
         Raises:
             InputError: if it has not finished, or the epochs are none or too many.
         """
-        with self._database.write() as connection:
+        with self._database.change() as connection:
             run = find(connection, run_id)
             if run.status != "finished":
                 raise InputError(f"Run {run_id} is {run.status}; only finished runs can be continued for more epochs.")

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import numpy as np
 
-from seg_core.runs.epoch_masks import save_masks
+from seg_core.runs.epoch_masks import has_masks, save_masks
 from seg_core.runs.progress import RunProgress
-from seg_core.runs.run import BatchLosses, Run
-from seg_core.training.events import BatchDone, EpochDone, Event, Message, Preparing
+from seg_core.runs.run import BatchLosses, Level, Run
+from seg_core.training.events import BatchDone, EpochDone, Event, Message, Preparing, Restored
 
 WRITE_EVERY = 0.5
 """Seconds between two writes of the progress; a fast training does dozens of batches in that time."""
@@ -50,10 +50,13 @@ class Recorder:
                 self._batch_done(event)
             case EpochDone():
                 self._epoch_done(event)
+            case Restored():
+                if not has_masks(self._folder, event.epoch):
+                    save_masks(self._folder, event.epoch, event.samples())
 
-    def note(self, text: str) -> None:
+    def note(self, text: str, level: Level = "info") -> None:
         """Add a line to the log."""
-        self._progress.log(self._run.id, text)
+        self._progress.log(self._run.id, text, level)
         self._say(text)
 
     def _preparing(self, event: Preparing) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, func, insert, select
+from sqlalchemy import ColumnElement, Connection, Row, delete, func, insert, select
 
 from seg_core.common.text import legible
 from seg_core.config import Config
@@ -17,6 +17,10 @@ from seg_core.runs.database import LARGEST_ID
 from seg_core.runs.run import Level, Run
 from seg_core.runs.tables import log, runs, settings
 
+MOST_LINES, LONGEST_LINE = 5_000, 4_000
+"""Lines of a run's log that are kept, and characters of each."""
+FORGET_EVERY = 101
+"""Older lines are looked for this often; a prime, since runs that train side by side take turns with the numbers of lines."""
 _COLUMNS = runs.c.keys()
 _check_run, _check_setting = RowCheck(runs.c), RowCheck(settings.c)
 
@@ -100,5 +104,10 @@ def withdraw_extension(connection: Connection, run: Run, why: str = "") -> None:
 
 
 def add_line(connection: Connection, run_id: int, level: Level, text: str) -> None:
-    """Add a line to a run's log."""
-    connection.execute(insert(log).values(run_id=run_id, time=time.time(), level=level, text=legible(text)))
+    """Add a line to a run's log, which forgets its oldest lines beyond ``MOST_LINES``."""
+    added = (
+        insert(log).values(run_id=run_id, time=time.time(), level=level, text=legible(text)[:LONGEST_LINE]).returning(log.c.id)
+    )
+    if connection.execute(added).scalar_one() % FORGET_EVERY == 0:
+        newest = select(log.c.id).where(log.c.run_id == run_id).order_by(log.c.id.desc()).limit(1).offset(MOST_LINES)
+        connection.execute(delete(log).where(log.c.run_id == run_id, log.c.id <= newest.scalar_subquery()))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ from sqlalchemy import Connection, bindparam, delete, func, select
 from seg_core.errors import InputError, StoreError
 from seg_core.runs.annotations import clean_name, clean_notes, clean_tags
 from seg_core.runs.claims import RunClaims
-from seg_core.runs.database import open_database
+from seg_core.runs.database import everyone_may, open_database
 from seg_core.runs.history import RunHistory
 from seg_core.runs.launcher import LOCAL, Launcher
 from seg_core.runs.progress import RunProgress
@@ -53,17 +53,20 @@ class RunStore:
         history: reads what was recorded, for pages, commands and reports.
     """
 
-    def __init__(self, path: Path | None = None, launcher: Launcher = LOCAL) -> None:
+    def __init__(
+        self, path: Path | None = None, launcher: Launcher = LOCAL, may_change: Callable[[], None] = everyone_may
+    ) -> None:
         """Open the database at ``path``, by default ``lesionlab.db`` in the home folder; create it if missing.
 
         Args:
             path: the database.
             launcher: starts the workers of runs, and tells which are gone.
+            may_change: asked before each change that a user wants; raises `InputError` if this one may not.
 
         Raises:
             InputError: if the file cannot be opened, is no database, or was made by a newer version.
         """
-        self._database = open_database(path)
+        self._database = open_database(path, may_change)
         self.path, self.home = self._database.path, self._database.home
         self.launcher = launcher
         self.queue = RunQueue(self._database)
@@ -117,7 +120,7 @@ class RunStore:
             values["notes"] = clean_notes(notes)
         if tags is not None:
             values["tags"] = clean_tags(tags)
-        with self._database.write() as connection:
+        with self._database.change() as connection:
             find(connection, run_id)
             if values:
                 change(connection, run_id, **values)
@@ -142,11 +145,11 @@ class RunStore:
             connection.execute(delete(runs).where(runs.c.id == run_id))
 
         try:
-            self._database.write_urgently(forget)
+            self._database.change_urgently(forget)
         except StoreError:
             if not freed:
                 raise
-            self._database.write_urgently(forget)
+            self._database.change_urgently(forget)
         return freed
 
     def keep_backup(self) -> None:

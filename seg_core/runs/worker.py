@@ -12,8 +12,10 @@ from itertools import takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from seg_core.common.atomic_file import remove_partials
 from seg_core.errors import InputError
 from seg_core.runs.dispatch import dispatch
+from seg_core.runs.epoch_masks import masks_folder
 from seg_core.runs.failures import explain, write_traceback
 from seg_core.runs.processes import Signals
 from seg_core.runs.run import Ending, Run
@@ -21,6 +23,7 @@ from seg_core.runs.store import RunStore
 from seg_core.runs.watch import Watch
 
 if TYPE_CHECKING:
+    from seg_core.runs.recorder import Recorder
     from seg_core.training.events import Event
     from seg_core.training.loop import TrainResult
 
@@ -128,8 +131,10 @@ def _attempt(store: RunStore, run: Run, folder: Path, watch: Watch, say: Say, tr
 
     recorder = Recorder(store.progress, run, folder, watch.should_stop, say)
     try:
+        for leftovers in (folder, masks_folder(folder)):
+            remove_partials(leftovers)
         if run.resume:
-            _catch_up(store, run, folder)
+            _catch_up(store, run, folder, recorder)
             recorder.note(f"Resuming after epoch {store.get_run(run.id).epochs_done}.")
         result = train(run, folder, recorder, watch.should_stop)
     except Stopped as stop:
@@ -151,12 +156,19 @@ def _train(run: Run, folder: Path, on_event: Callable[[Event], None], should_sto
     return train(run.config, dataset, on_event, folder=folder, name=run.name, resume=run.resume, should_stop=should_stop)
 
 
-def _catch_up(store: RunStore, run: Run, folder: Path) -> None:
-    """Record the epochs that an earlier attempt saved for resuming but did not live to report."""
-    from seg_core.runs.recorder import epoch_line
-    from seg_core.training.resume import saved_history
+def _catch_up(store: RunStore, run: Run, folder: Path, recorder: Recorder) -> None:
+    """Record the epochs that an earlier attempt saved for resuming but did not live to report.
 
-    history = saved_history(folder / "resume.safetensors")
+    Where the saved state is damaged, that of the epoch before takes its place, and the run goes back to it.
+    """
+    from seg_core.runs.recorder import epoch_line
+    from seg_core.training.resume import RESUME_FILE, mend_resume, saved_history
+
+    mended = mend_resume(folder / RESUME_FILE)
+    history = saved_history(folder / RESUME_FILE)
+    if mended:
+        recorder.note(mended, "warning")
+        store.progress.update(run.id, epoch=len(history.epochs), epochs_done=len(history.epochs))
     for number, epoch in list(enumerate(history.epochs, start=1))[run.epochs_done :]:
         is_best = number == history.best_epoch
         line = epoch_line(number, run.config.epochs, epoch.train, epoch.val, is_best)

@@ -62,6 +62,17 @@ class EpochDone:
     samples: list[Sample]
 
 
-Event = Message | Preparing | BatchDone | EpochDone
+@dataclass(frozen=True)
+class Restored:
+    """A training goes on after an epoch that an earlier attempt completed, and perhaps did not live to report.
+
+    ``samples`` predicts the samples of that epoch again, as `EpochDone` had them.
+    """
+
+    epoch: int
+    samples: Callable[[], list[Sample]] = field(repr=False)
+
+
+Event = Message | Preparing | BatchDone | EpochDone | Restored
 OnEvent = Callable[[Event], None]
 ShouldStop = Callable[[], bool]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from seg_core.prediction.metadata import EpochValues
 
 EPOCH_METRICS = {"loss": "Loss", "accuracy": "Accuracy", "iou": "IoU", "dice": "Dice"}
 """Metrics that the charts show for every epoch, with their titles."""
@@ -35,11 +37,11 @@ class History:
         """Validation metrics of the best epoch; empty before the first completed epoch."""
         return self.epochs[self.best_epoch - 1].val if self.epochs else {}
 
-    def to_json(self) -> list[dict[str, Any]]:
+    def to_json(self) -> list[EpochValues]:
         """Return plain values for a file's metadata."""
-        return [asdict(epoch) for epoch in self.epochs]
+        return [{"train": epoch.train, "val": epoch.val, "seconds": epoch.seconds} for epoch in self.epochs]
 
     @classmethod
-    def of(cls, records: list[dict[str, Any]]) -> History:
+    def of(cls, records: Sequence[EpochValues]) -> History:
         """Rebuild a history from the values of `to_json`."""
         return cls(tuple(EpochRecord(**record) for record in records))

@@ -16,20 +16,26 @@ from lightning_fabric.loggers.tensorboard import TensorBoardLogger
 from seg_core.config import Config
 from seg_core.data.dataset import Dataset
 from seg_core.network import Segmenter, build_model, count_parameters
-from seg_core.prediction.checkpoint_file import save_checkpoint
+from seg_core.prediction.checkpoint_file import read_metadata, read_tensors, save_checkpoint
 from seg_core.training.averaging import WeightAverage
 from seg_core.training.batches import Batch, Batches
 from seg_core.training.checkpoint_metadata import checkpoint_metadata
 from seg_core.training.device import choose_precision, find_device
-from seg_core.training.events import BatchDone, EpochDone, Message, OnEvent, Preparing, Sample, ShouldStop
+from seg_core.training.events import BatchDone, EpochDone, Message, OnEvent, Preparing, Restored, Sample, ShouldStop
 from seg_core.training.history import EpochRecord, History
 from seg_core.training.losses import LOSSES
 from seg_core.training.optimizer import build_optimizer, set_learning_rate
 from seg_core.training.preparation import PreparedData, prepare
-from seg_core.training.resume import load_resume, save_resume, saved_contents, saved_history
+from seg_core.training.resume import (
+    RESUME_FILE,
+    forget_previous,
+    load_resume,
+    mend_resume,
+    save_resume,
+    saved_contents,
+    saved_history,
+)
 from seg_core.training.validation import MeanMetrics, validate
-
-RESUME_FILE = "resume.safetensors"
 
 
 class TrainingFailed(RuntimeError):
@@ -82,6 +88,8 @@ def train(
         precision=choose_precision(config),
         loggers=_tensorboard(folder) if config.log == "tensorboard" else None,
     )
+    if resume and (mended := mend_resume(folder / RESUME_FILE)):
+        on_event(Message(mended))
     before = saved_contents(folder / RESUME_FILE) if resume else None
     data = prepare(dataset, config, lambda done, total, what: on_event(Preparing(done, total, what)), before)
     for text in data.notes:
@@ -151,6 +159,8 @@ class _Training:
     def run(self, on_event: OnEvent, should_stop: ShouldStop) -> TrainResult:
         """Train the remaining epochs."""
         self.network.fold_frozen_encoder()
+        if self.history.epochs:
+            on_event(Restored(len(self.history.epochs), self._samples))
         for epoch in range(len(self.history.epochs) + 1, self.config.epochs + 1):
             try:
                 self._run_epoch(epoch, on_event, should_stop)
@@ -158,6 +168,7 @@ class _Training:
                 if epoch < self.config.averaged_from:
                     self._save("last", self.network, stopped_in=epoch)
                 return self._result("stopped")
+        self._require_kept()
         return self._result("finished")
 
     def _run_epoch(self, epoch: int, on_event: OnEvent, should_stop: ShouldStop) -> None:
@@ -215,6 +226,17 @@ class _Training:
         model.eval()
         batches = _until_stopped(self.val_batches.sequential(), should_stop)
         return validate(model, batches, self.data.val, self.loss, self.config.threshold)
+
+    def _samples(self) -> list[Sample]:
+        """Predict the samples of the last completed epoch, from its weights."""
+        return self._validate(self.average.model if self.average else self.model, lambda: False)[1]
+
+    def _require_kept(self) -> None:
+        """Read the best checkpoint again, so that no training counts as finished whose model cannot be used."""
+        checkpoint = self._result("finished").checkpoint
+        read_metadata(checkpoint)
+        read_tensors(checkpoint, self.config)
+        forget_previous(self._resume_file)
 
     def _log(self, epoch: int, **splits: dict[str, float]) -> None:
         values = {f"{name}/{split}": value for split, metrics in splits.items() for name, value in metrics.items()}

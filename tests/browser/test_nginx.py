@@ -78,14 +78,14 @@ class Nginx:
 
 @pytest.fixture(scope="module")
 def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AppProcess]:
-    """The app with one run that has ended, knowing of no proxy."""
+    """The app with one run that has ended; it knows where its proxy is, not below which path."""
     home = tmp_path_factory.mktemp("home")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("seg_core.runs.worker.dispatch", lambda store: [])
         store = RunStore(home / "lesionlab.db")
         work(store.queue.add("first try", Config.of("report", epochs=3), "sample").id, store, fake_train)
         store.close()
-    app = AppProcess(home)
+    app = AppProcess(home, ["--proxy", "127.0.0.1"])
     yield app
     assert "Traceback" not in app.stop()
 

@@ -58,4 +58,5 @@ def test_the_sign_in_page_fits_a_phone_and_both_modes(guarded_app: AppProcess, b
 def test_the_real_apps_sessions_outlive_it(guarded_app: AppProcess) -> None:
     port = httpx.URL(guarded_app.url).port
     cookie = httpx.post(f"{guarded_app.url}/sign-in", data={"password": PASSWORD}).cookies[f"lesionlab_{port}"]
-    assert Sessions(signing_key(guarded_app.home / "session.key", PASSWORD)).check(cookie)
+    home = guarded_app.home
+    assert Sessions(signing_key(home / "session.key", PASSWORD), home / "ended-sessions").check(cookie)

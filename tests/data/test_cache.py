@@ -107,11 +107,11 @@ def test_problems_are_remembered_with_the_pixels(pairs: list[Pair], decoded: lis
 
 
 def test_what_could_not_be_read_for_now_is_tried_again(pairs: list[Pair], monkeypatch: pytest.MonkeyPatch) -> None:
-    def away(source: Path, side: int) -> None:
+    def away(source: Path, side: int, **_: object) -> None:
         raise PassingError(f"{source.name} cannot be read (Stale file handle); check its permissions and its drive.")
 
     with monkeypatch.context() as patch:
-        patch.setattr(check, "read_reduced", away)
+        patch.setattr(check, "read_scaled", away)
         assert cache_pairs(pairs, SIZE).usable == 0
     assert_holds(cache_pairs(pairs, SIZE), pairs)
 

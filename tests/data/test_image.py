@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 
 from seg_core.data import image_file
-from seg_core.data.image import read_image, read_reduced, scaled_mask, write_mask
+from seg_core.data.image import read_image, read_scaled, scaled_mask, write_mask
 from seg_core.errors import InputError, PassingError
 from tests.helpers import read_mask
 
@@ -74,16 +74,16 @@ def test_every_kind_is_turned_upright_when_it_is_read_to_be_reduced(kind: str, t
     exif = stored.getexif()
     exif[0x0112] = 6
     stored.save(tmp_path / "photo", kind, exif=exif)
-    photo, size = read_reduced(tmp_path / "photo", 24)
-    assert (photo.size, size) == ((24, 40), (24, 40))
-    assert np.asarray(photo).shape == (40, 24, 3)
+    photo, size = read_scaled(tmp_path / "photo", (6, 10), draft=24)
+    assert (photo.size, size) == ((6, 10), (24, 40))
+    assert np.asarray(photo).shape == (10, 6, 3)
 
 
 def test_a_damaged_exif_header_does_not_keep_a_photograph_from_being_read(tmp_path: Path) -> None:
     file = tmp_path / "photo.jpg"
     Image.new("RGB", (40, 24)).save(file, dpi=(72, 72), exif=b"Exif\x00\x00no header of TIFF")
     assert read_image(file).size == (40, 24)
-    assert read_reduced(file, 8)[1] == (40, 24)
+    assert read_scaled(file, (8, 8), draft=8)[1] == (40, 24)
 
 
 def test_a_file_that_cannot_be_read_for_now_is_not_called_damaged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -254,7 +254,7 @@ def test_what_is_no_photograph_is_refused_in_one_sentence(name: str, tmp_path: P
         lambda: read_image(file),
         lambda: read_image(str(file)),
         lambda: read_image(UNUSABLE[name], name),
-        lambda: read_reduced(file, 32),
+        lambda: read_scaled(file, (32, 32), draft=32),
         lambda: read_mask(file),
         lambda: read_mask(UNUSABLE[name], name),
     ]
@@ -389,7 +389,7 @@ def test_a_mask_made_smaller_is_lesion_where_half_of_a_pixel_was() -> None:
 def test_a_jpeg_without_its_end_is_read_if_no_pixel_is_missing(missing: int, is_whole: bool, progressive: bool) -> None:
     noise = Image.fromarray(np.random.default_rng(0).integers(0, 256, (60, 80, 3), np.uint8))
     whole = encoded(noise, "JPEG", progressive=progressive)
-    for read in (read_image, lambda source: read_reduced(source, 40)[0]):
+    for read in (read_image, lambda source: read_scaled(source, (40, 30), draft=40)[0]):
         if not is_whole:
             with pytest.raises(InputError, match="cut off before its end"):
                 read(whole[:-missing])
@@ -404,7 +404,7 @@ def test_a_jpeg_without_its_end_is_read_if_no_pixel_is_missing(missing: int, is_
 def test_photographs_of_phones_and_others_are_read(kind: str, ending: str, tmp_path: Path) -> None:
     colour = (200, 120, 40)
     Image.new("RGB", (64, 48), colour).save(tmp_path / f"photo.{ending}", kind)
-    photo, size = read_reduced(tmp_path / f"photo.{ending}", 32)
+    photo, size = read_scaled(tmp_path / f"photo.{ending}", (32, 24), draft=32)
     assert size == (64, 48)
     assert np.abs(np.asarray(photo)[10, 10].astype(int) - colour).max() <= 4
     assert f".{ending}" in image_file.PHOTO_ENDINGS

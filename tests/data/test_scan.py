@@ -200,13 +200,13 @@ def test_every_pair_is_decoded_once(data: Path, monkeypatch: pytest.MonkeyPatch)
     opened: list[str] = []
 
     def counting(read: Callable[..., Any]) -> Callable[..., Any]:
-        def counted(of: Path | Pair, *rest: Any) -> Any:
+        def counted(of: Path | Pair, *rest: Any, **named: Any) -> Any:
             opened.append(of.mask.name if isinstance(of, Pair) else of.name)
-            return read(of, *rest)
+            return read(of, *rest, **named)
 
         return counted
 
-    for name in ("read_reduced", "read_truth"):
+    for name in ("read_scaled", "read_truth"):
         monkeypatch.setattr(check, name, counting(getattr(check, name)))
     scan_dataset(open_dataset(data))
     photos_and_masks = [f"ISIC_000000{number}.{ending}" for number in (0, 1, 2) for ending in ("jpg", "png")]

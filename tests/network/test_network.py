@@ -16,7 +16,7 @@ from seg_core.common.home import PROJECT
 from seg_core.config import DECODERS, VARIANTS, Variant
 from seg_core.network import Segmenter, build_model, count_parameters
 from seg_core.network import decoders as torch_decoders
-from seg_core.network.architecture import LAST, STRIDES, TAPS
+from seg_core.network.architecture import LAST, STRIDES, TAPS, tensor_shapes
 from seg_core.prediction import onnx_graph
 from tests.helpers import tiny_config
 
@@ -50,6 +50,12 @@ def test_every_decoder_of_the_config_is_there_as_torch_model_and_as_graph() -> N
 def test_the_layers_of_the_encoder_are_those_of_the_paper() -> None:
     assert [layer for layer, stride in enumerate(STRIDES) if stride == 2] == [0, 2, 4, 7, 14]
     assert (TAPS, LAST) == ((1, 3, 6, 13, 18), 18)
+
+
+@pytest.mark.parametrize("decoder", DECODERS)
+def test_the_shapes_that_files_are_compared_with_are_those_of_the_torch_model(decoder: str) -> None:
+    found = {name: tuple(tensor.shape) for name, tensor in model_of(decoder=decoder).state_dict().items()}
+    assert tensor_shapes(tiny_config(decoder=decoder).decoder) == found
 
 
 def test_the_numbers_of_the_encoder_need_no_torch() -> None:

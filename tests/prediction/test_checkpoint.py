@@ -10,6 +10,7 @@ import shutil
 import struct
 import subprocess
 import sys
+from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -26,11 +27,12 @@ from seg_core.errors import InputError
 from seg_core.network import build_model, count_parameters
 from seg_core.network.normalisation import normalise
 from seg_core.prediction import catalogue
-from seg_core.prediction.catalogue import available_checkpoints
+from seg_core.prediction.catalogue import available_checkpoints, unusable_models
 from seg_core.prediction.checkpoint import Checkpoint, load_checkpoint, load_model
-from seg_core.prediction.checkpoint_file import read_metadata, save_checkpoint, write_tensors
+from seg_core.prediction.checkpoint_file import read_metadata, save_checkpoint
 from seg_core.prediction.metadata import METADATA_KEY
 from seg_core.prediction.predictor import Prediction
+from seg_core.prediction.tensor_file import write_tensors
 from seg_core.training.loop import train
 from tests.helpers import lesion, make_dataset, metadata_of, tiny_config
 
@@ -190,6 +192,17 @@ def test_a_broken_photograph_is_refused_by_name(made: Path) -> None:
         load_checkpoint(made).predict(b"no photograph", "mole.jpg")
 
 
+STEM = "encoder.features.0.0.weight"
+OTHER_TENSORS: dict[str, Callable[[torch.Tensor], dict[str, torch.Tensor]]] = {
+    "values that are no numbers": lambda stem: {STEM: torch.full_like(stem, torch.nan)},
+    "zeros": lambda stem: {STEM: torch.zeros_like(stem)},
+    "a tensor that broadcasts": lambda stem: {STEM: stem.reshape(-1, 1, 1, 1)},
+    "doubles": lambda stem: {STEM: stem.double()},
+    "a tensor more": lambda stem: {"more": stem.clone()},
+    "a tensor fewer": lambda stem: {},
+}
+
+
 def damaged(kind: str, good: Path, folder: Path) -> Path:
     content, bad = good.read_bytes(), folder / "bad.safetensors"
     if kind == "missing":
@@ -203,11 +216,28 @@ def damaged(kind: str, good: Path, folder: Path) -> Path:
     elif kind == "no label":
         metadata = {name: value for name, value in read_metadata(good).items() if name != "label"}
         save_file(load_file(good), bad, {METADATA_KEY: json.dumps(metadata)})
-    elif kind in ("newer", "other settings", "no settings", "other model"):
+    elif kind in OTHER_TENSORS:
+        tensors = load_file(good)
+        changed = tensors | OTHER_TENSORS[kind](tensors[STEM])
+        if kind == "a tensor fewer":
+            del changed[STEM]
+        save_file(changed, bad, {METADATA_KEY: json.dumps(read_metadata(good))})  # as old versions: without a checksum
+    elif kind == "nested":
+        text = json.dumps({METADATA_KEY: '{"format": ' + "[" * 50_000 + "]" * 50_000 + "}"})
+        header = f'{{"__metadata__": {text}}}'.encode()
+        bad.write_bytes(struct.pack("<Q", len(header)) + header)
+    elif kind == "nested header":
+        bad.write_bytes(struct.pack("<Q", 100_000) + b'{"a":' * 20_000)
+    elif kind == "changed threshold":
+        bad.write_bytes(content.replace(b'\\"threshold\\": 0.4', b'\\"threshold\\": 0.5'))
+        assert bad.read_bytes() != content
+    elif kind in ("newer", "other settings", "no settings", "other model", "metrics in a list", "endless"):
         changes: dict[str, dict[str, Any]] = {
             "newer": {"format": 2},
             "other settings": {"config": CONFIG.model_dump() | {"momentum": 0.9}},
             "no settings": {"config": None},
+            "metrics in a list": {"metrics": [1, 2]},
+            "endless": {"seconds": 1e999},
             "other model": {"config": CONFIG.model_dump() | {"decoder": "plain"}},
         }
         rewritten(good, bad, changes[kind])
@@ -217,6 +247,8 @@ def damaged(kind: str, good: Path, folder: Path) -> Path:
             "text": b"not a checkpoint at all, only some text",
             "cut in the weights": content[:-5000],
             "cut in the header": content[:500],
+            "a flipped bit": content[:-5000] + bytes([content[-5000] ^ 1]) + content[-4999:],
+            "zeroed at its end": content[:-5000] + bytes(5000),
             "endless header": struct.pack("<Q", 2**62) + content[8:],
             "no metadata object": struct.pack("<Q", 4) + b"null" + content[8:],
         }
@@ -241,6 +273,19 @@ def damaged(kind: str, good: Path, folder: Path) -> Path:
         ("other settings", "is damaged or does not fit this version"),
         ("no settings", "is damaged or does not fit this version"),
         ("other model", "is damaged or does not fit this version"),
+        ("nested", "is no checkpoint of LesionLab"),
+        ("nested header", "is no checkpoint of LesionLab"),
+        ("metrics in a list", "is damaged or does not fit this version (metadata: metrics)"),
+        ("endless", "is damaged or does not fit this version (metadata: seconds)"),
+        ("a flipped bit", "is damaged or does not fit this version (its content has changed since it was written)"),
+        ("zeroed at its end", "is damaged or does not fit this version (its content has changed since it was written)"),
+        ("changed threshold", "is damaged or does not fit this version (its content has changed since it was written)"),
+        ("values that are no numbers", "(encoder.features.0.0.weight holds values that are not finite numbers)"),
+        ("zeros", "(encoder.features.0.0.weight holds nothing but zeros)"),
+        ("a tensor that broadcasts", "(encoder.features.0.0.weight has not the shape of this model)"),
+        ("doubles", "(encoder.features.0.0.weight has not the type of this model)"),
+        ("a tensor more", "(its model has no more)"),
+        ("a tensor fewer", "(it lacks encoder.features.0.0.weight)"),
         ("newer", "was written by a newer version of LesionLab; update"),
     ],
 )
@@ -291,6 +336,8 @@ def test_available_checkpoints_are_the_shipped_ones_and_then_the_runs_newest_fir
         os.utime(folder / "best.safetensors", (10_000 - age, 10_000 - age))
     (lab_home / "0004").mkdir()
     (lab_home / "0004" / "best.safetensors").write_bytes(b"half a file")
+    (lab_home / "0006").mkdir()
+    rewritten(made, lab_home / "0006" / "best.safetensors", {"metrics": ["a list"]})
     (lab_home / "0005").mkdir()
     shutil.copytree(lab_home / "0003", lab_home / "0003-copy")  # no run's
 
@@ -306,6 +353,10 @@ def test_available_checkpoints_are_the_shipped_ones_and_then_the_runs_newest_fir
     assert [entry.label for entry in entries] == ["Model 2 · fine-tuned (best)"] * 5 + ["run 2", "run 3", "run 1"]
     assert [entry.iou for entry in entries] == [0.75] * 8
     assert entries[5].modified == 9900
+    assert unusable_models() == [
+        "best.safetensors of run 4 is no checkpoint of LesionLab; choose a .safetensors file that a run or a download gave.",
+        "best.safetensors of run 6 is damaged or does not fit this version (metadata: metrics); copy or train it again.",
+    ]
 
 
 def test_listing_checkpoints_needs_no_torch(made: Path, lab_home: Path) -> None:

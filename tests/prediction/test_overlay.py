@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from seg_core.prediction.overlay import draw_mask, outline_bands, preview
+from seg_core.prediction.overlay import draw_mask, outline_bands, preview_size
 
 
 def test_tint_colours_the_mask_and_nothing_else() -> None:
@@ -73,7 +73,7 @@ def test_the_outline_lies_on_both_sides_of_the_edge_and_along_the_border_of_the_
     ],
 )
 def test_preview_sizes(size: tuple[int, int], expected: tuple[int, int]) -> None:
-    assert preview(Image.new("RGB", size), 1024, 640).size == expected
+    assert preview_size(size, 1024, 640) == expected
 
 
 def test_mask_of_another_size_and_impossible_opacity_are_refused() -> None:

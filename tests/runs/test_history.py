@@ -7,6 +7,7 @@ import math
 import pytest
 
 from seg_core.errors import InputError
+from seg_core.runs import rows
 from seg_core.runs.processes import Owner
 from seg_core.runs.store import RunStore
 from tests.runs.stores import CONFIG, VALUES, change, own, running
@@ -92,3 +93,18 @@ def test_whoever_does_not_own_a_run_writes_nothing_about_it(store: RunStore, gon
     assert store.progress.should_stop(run_id)
     with pytest.raises(InputError, match="not run by this process"):
         store.progress.finish(run_id, "finished")
+
+
+def test_a_log_forgets_its_oldest_lines(store: RunStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rows, "MOST_LINES", 20)
+    monkeypatch.setattr(rows, "FORGET_EVERY", 5)
+    run_id, other = (store.queue.add("", CONFIG, "sample").id for _ in range(2))
+    store.progress.log(other, "of another run")
+    for number in range(100):
+        store.progress.log(run_id, f"line {number}")
+    kept = [line.text for line in store.history.log_tail(run_id, 1000)]
+    assert 20 <= len(kept) < 25 + 5
+    assert kept == [f"line {number}" for number in range(100 - len(kept), 100)]
+    assert [line.text for line in store.history.log_tail(other)] == ["of another run"]
+    store.progress.log(run_id, "x" * 10_000)
+    assert len(store.history.log_tail(run_id, 1)[0].text) == rows.LONGEST_LINE

@@ -17,7 +17,7 @@ from PIL import Image
 
 from seg_core.config import Config
 from seg_core.errors import InputError, StoreError
-from seg_core.prediction.checkpoint_file import write_tensors
+from seg_core.prediction.tensor_file import write_tensors
 from seg_core.runs import watch, worker
 from seg_core.runs.epoch_masks import mask_epochs, mask_file, mask_photos
 from seg_core.runs.run import Run
@@ -214,7 +214,7 @@ def test_an_epoch_that_was_saved_but_not_reported_is_made_up_for(store: RunStore
     work(run_id, store, fake_train)
     thread.join()
     saved = [{"train": VALUES, "val": {**VALUES, "iou": iou}, "seconds": 1.0} for iou in (0.1, 0.3, 0.2)]
-    write_tensors(store.folder(run_id) / "resume.safetensors", {}, {"format": 1, "history": saved})
+    write_tensors(store.folder(run_id) / "resume.safetensors", {}, {"format": 1, "history": saved, "fingerprint": ""})
     store.queue.resume(run_id)
     work(run_id, store, failing(InputError("Enough.")))
     run = store.get_run(run_id)

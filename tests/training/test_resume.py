@@ -14,9 +14,10 @@ from seg_core.data.dataset import Dataset, open_dataset
 from seg_core.errors import InputError
 from seg_core.network import build_model
 from seg_core.prediction.checkpoint import load_checkpoint
-from seg_core.prediction.checkpoint_file import read_header, read_metadata, write_tensors
+from seg_core.prediction.checkpoint_file import read_metadata, read_resume_metadata
+from seg_core.prediction.tensor_file import write_tensors
 from seg_core.training.contents import DataChanged
-from seg_core.training.events import BatchDone, EpochDone
+from seg_core.training.events import BatchDone, EpochDone, Message
 from tests.helpers import make_dataset, tiny_config
 from tests.training.trainings import TRAIN, VAL, Trained, assert_same, run, weights
 
@@ -82,6 +83,33 @@ def test_a_resume_file_that_does_not_fit_is_refused(damage: str, trained: Traine
     assert "\n" not in str(refused.value)
 
 
+@pytest.mark.parametrize("damage", ["flipped", "cut", "missing"])
+def test_a_damaged_resume_file_costs_one_epoch(damage: str, dataset: Dataset, tmp_path: Path) -> None:
+    config, folder = tiny_config(epochs=3), tmp_path / "parts"
+    run(config, dataset, tmp_path / "whole")
+    run(config, dataset, folder, stop_after=(3, 1))
+    file = folder / "resume.safetensors"
+    content = file.read_bytes()
+    file.write_bytes({"flipped": content[:-900] + bytes([content[-900] ^ 8]) + content[-899:]}.get(damage, content[:-900]))
+    if damage == "missing":
+        file.unlink()
+    resumed, log = run(config, dataset, folder, resume=True)
+    assert resumed.status == "finished"
+    assert [event.epoch for event in log.of(EpochDone)] == [2, 3]
+    said = "resume.safetensors was damaged or missing, so the run goes on after the epoch before, 1."
+    assert said in [message.text for message in log.of(Message)]
+    for which in ("last", "best", "resume"):
+        assert_same(weights(tmp_path / "whole", which), weights(folder, which))
+
+
+def test_no_training_is_finished_whose_best_model_is_damaged(dataset: Dataset, tmp_path: Path) -> None:
+    run(tiny_config(epochs=2), dataset, tmp_path)
+    best = tmp_path / "best.safetensors"
+    best.write_bytes(best.read_bytes()[:-1] + b"!")
+    with pytest.raises(InputError, match=r"best\.safetensors is damaged .* \(its content has changed since it was written\)"):
+        run(tiny_config(epochs=2), dataset, tmp_path, resume=True)
+
+
 def invert(file: Path) -> None:
     with Image.open(file) as mask:
         ImageOps.invert(mask).save(file)
@@ -135,7 +163,7 @@ def test_the_test_split_may_change_between_two_attempts(tmp_path: Path) -> None:
 
 def test_a_resume_file_of_an_older_version_tells_changed_data_by_their_sizes(trained: Trained, tmp_path: Path) -> None:
     file = shutil.copytree(trained.folder, tmp_path / "copy") / "resume.safetensors"
-    header = {name: value for name, value in read_header(file).items() if name != "contents"}
+    header = {name: value for name, value in read_resume_metadata(file).items() if name != "contents"}
     write_tensors(file, load_file(file), header)
     other = open_dataset(make_dataset(tmp_path / "data", train=TRAIN, val=VAL + 1))
     with pytest.raises(DataChanged, match="The data has changed since this run trained"):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -11,6 +13,7 @@ import numpy as np
 from PIL import Image, ImageChops
 
 from seg_core.data.image_file import decoding, load, open_image, orientation, turned
+from seg_core.data.strips import strips
 from seg_core.errors import InputError
 
 Kind = Literal["grey", "alpha", "colour", "index"]
@@ -21,6 +24,9 @@ _COLOURED = 32
 
 _LISTED = 1 << 16
 """So many different colours are counted by Pillow, which is fast while there are few."""
+
+MOST_VALUES = 1 << 18
+"""So many different values are told apart: each takes a hundred bytes, and a mask has few."""
 
 
 class UnclearMaskError(InputError):
@@ -38,31 +44,31 @@ class MaskPixels:
     lossy: bool
     has_palette: bool
 
-    @cached_property
-    def array(self) -> np.ndarray:
-        """(H, W) numbers, or colours as uint32."""
-        if self.kind == "colour":
-            layers = np.asarray(self.image.convert("RGBA"))
-            return layers.view("<u4")[..., 0] & 0xFFFFFF
-        return np.asarray(self.image)
+    def strips(self, beside: int = 0) -> Iterator[tuple[int, np.ndarray]]:
+        """Give the values from top to bottom: the first row of each strip, and (h, W) numbers, or colours as uint32.
+
+        So many rows ``beside`` a strip, above and below, belong to it too, where there are any.
+        """
+        for top, strip in strips(self.image, beside=beside):
+            yield (
+                top,
+                np.asarray(strip.convert("RGBA")).view("<u4")[..., 0] & 0xFFFFFF if self.kind == "colour" else np.asarray(strip),
+            )
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Height and width."""
+        return self.image.height, self.image.width
 
     @cached_property
     def counts(self) -> dict[float, int]:
         """How many pixels hold each value."""
         if self.image.mode == "L":
-            return self._counts_of_bytes()
+            return {value: count for value, count in enumerate(self.image.histogram()) if count}
         if self.kind == "colour" and (listed := self.image.getcolors(_LISTED)):
             return {pack(colour): count for count, colour in listed if isinstance(colour, tuple)}
-        if np.isnan(self.array.min()):
-            return {float("nan"): self.array.size}
-        values, counts = np.unique(self.array, return_counts=True)
-        return dict(zip(values.tolist(), counts.tolist(), strict=True))
-
-    def _counts_of_bytes(self) -> dict[float, int]:
-        full = int(np.count_nonzero(self.array == 255))
-        if full + (empty := self.array.size - int(np.count_nonzero(self.array))) == self.array.size:  # nearly all masks
-            return {value: count for value, count in ((0, empty), (255, full)) if count}
-        return {value: count for value, count in enumerate(self.image.histogram()) if count}
+        counts = _counted(values for _, values in self.strips())
+        return {math.nan: self.image.width * self.image.height} if any(map(math.isnan, counts)) else counts
 
     @cached_property
     def areas(self) -> dict[float, int]:
@@ -72,19 +78,51 @@ class MaskPixels:
         """
         if len(self.counts) <= 2:
             return self.counts
-        rows = self.array[:, 1:] == self.array[:, :-1]
-        rows = rows[:, 1:] & rows[:, :-1]
-        columns = self.array[1:] == self.array[:-1]
-        columns = columns[1:, 1:-1] & columns[:-1, 1:-1]
-        inside = rows[2:] & rows[1:-1] & rows[:-2] & columns
-        values, counts = np.unique(self.array[1:-1, 1:-1][inside], return_counts=True)
-        return dict(zip(values.tolist(), counts.tolist(), strict=True))
+        return _counted(_inside(values) for _, values in self.strips(beside=1))
 
     @property
     def corners(self) -> list[float]:
         """The values of the four corners."""
-        corners: list[float] = self.array[[0, 0, -1, -1], [0, -1, 0, -1]].tolist()
-        return corners
+        right, bottom = self.image.width - 1, self.image.height - 1
+        found = [self.image.getpixel(place) for place in ((0, 0), (right, 0), (0, bottom), (right, bottom))]
+        return [pack(value) if isinstance(value, tuple) else float(value or 0) for value in found]
+
+
+def _inside(values: np.ndarray) -> np.ndarray:
+    """Return those of (h, W) values that lie among eight neighbours of the same value; none lies in the first and last row."""
+    rows = values[:, 1:] == values[:, :-1]
+    rows = rows[:, 1:] & rows[:, :-1]
+    columns = values[1:] == values[:-1]
+    columns = columns[1:, 1:-1] & columns[:-1, 1:-1]
+    inside: np.ndarray = values[1:-1, 1:-1][rows[2:] & rows[1:-1] & rows[:-2] & columns]
+    return inside
+
+
+def _counted(parts: Iterable[np.ndarray]) -> dict[float, int]:
+    """Count the values of arrays of one kind. Where there are very many, as in photographs, near ones are counted as one."""
+    values, counts = np.empty(0), np.empty(0, np.int64)
+    for part in parts:
+        found, times = np.unique(part, return_counts=True)
+        if len(values):
+            found, times = np.concatenate([values, found]), np.concatenate([counts, times])
+        values, counts = _summed(found, times)
+        if len(values) > MOST_VALUES:
+            values, counts = _summed(_coarse(values), counts)
+    return dict(zip(values.tolist(), counts.tolist(), strict=True))
+
+
+def _summed(values: np.ndarray, counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    different, place = np.unique(values, return_inverse=True)
+    summed = np.zeros(len(different), np.int64)
+    np.add.at(summed, place, counts)
+    return different, summed
+
+
+def _coarse(values: np.ndarray) -> np.ndarray:
+    """Drop the lowest bits: three of each colour, thirteen of floating-point numbers, ten of whole ones."""
+    if values.dtype == np.float32:
+        return (values.view(np.uint32) & 0xFFFFE000).view(np.float32)
+    return values & (0xF8F8F8 if values.dtype == np.uint32 else -1024)
 
 
 def read_pixels(source: Path | bytes, name: str, kind: Kind | None = None) -> MaskPixels:
@@ -98,6 +136,8 @@ def read_pixels(source: Path | bytes, name: str, kind: Kind | None = None) -> Ma
         lossy = decoded.format in ("JPEG", "MPO") or (decoded.format == "WEBP")
         with decoding(name):
             image = turned(decoded, orientation(decoded))
+            if image is not decoded:
+                decoded.close()  # its memory is needed
             kind = kind or _kind_of(image)
             return MaskPixels(name, kind, _converted(image, kind, name), lossy, image.mode == "P")
 
@@ -109,10 +149,13 @@ def _kind_of(image: Image.Image) -> Kind:
         return "grey"
     if image.mode == "P" and len(image.getcolors(256) or []) > 1 and len(image.convert("RGB").getcolors(256) or []) == 1:
         return "index"  # a palette that shows nothing
+    return "colour" if any(_has_colour(strip) for _, strip in strips(image)) else "grey"
+
+
+def _has_colour(image: Image.Image) -> bool:
     red, green, blue = image.convert("RGB").split()
     pairs = (red, green), (green, blue), (blue, red)
-    differences = [ImageChops.difference(*pair).histogram() for pair in pairs]
-    return "colour" if any(any(histogram[_COLOURED + 1 :]) for histogram in differences) else "grey"
+    return any(any(ImageChops.difference(*pair).histogram()[_COLOURED + 1 :]) for pair in pairs)
 
 
 def _alpha(image: Image.Image) -> Image.Image | None:

@@ -54,12 +54,16 @@ class MaskRule:
         self._check(pixels)
         if self.kind == "colour":
             lesion, *others = self.colours
-            nearest: np.ndarray = np.logical_and.reduce([along(pixels.image, other, lesion) >= MASK_CUT for other in others])
+            nearest = np.ones(pixels.shape, bool)
+            for other in others:
+                nearest &= along(pixels.image, other, lesion) >= MASK_CUT
             return nearest
         if self.soft and self._is_of_classes(pixels):
             raise self._strange(pixels, f"0 and {self.top:g}")
-        mask: np.ndarray = pixels.array >= self.low
-        return mask if self.high == math.inf else mask & (pixels.array <= self.high)
+        mask = np.empty(pixels.shape, bool)
+        for top, values in pixels.strips():
+            mask[top : top + len(values)] = (values >= self.low) & (values <= self.high)
+        return mask
 
     def probabilities(self, pixels: MaskPixels) -> np.ndarray:
         """Return (H, W) float32 in 0 to 1.
@@ -70,7 +74,9 @@ class MaskRule:
         if not self.soft:
             return self.mask(pixels).astype(np.float32)
         self._check(pixels)
-        probabilities: np.ndarray = np.divide(pixels.array, self.top, dtype=np.float32)
+        probabilities = np.empty(pixels.shape, np.float32)
+        for top, values in pixels.strips():
+            np.divide(values, self.top, dtype=np.float32, out=probabilities[top : top + len(values)])
         return probabilities
 
     def is_cut(self, pixels: MaskPixels) -> bool:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from seg_core.common.atomic_file import atomic_file
+from seg_core.common.atomic_file import atomic_file, remove_partials
 from seg_core.common.home import home
 from seg_core.data.check import load_pairs
 from seg_core.data.dataset import Dataset
@@ -82,7 +82,7 @@ def _place(dataset: Dataset) -> Path:
 
 
 def _keep(place: Path, copies: list[list[str]]) -> None:
-    place.parent.mkdir(parents=True, exist_ok=True)
+    remove_partials(place.parent)
     with atomic_file(place) as partial:
         partial.write_text(json.dumps(copies), encoding="utf-8")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Coroutine
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any, TypeVar
 
 import httpx
@@ -14,7 +15,9 @@ from starlette.responses import JSONResponse
 from starlette.types import Receive, Scope, Send
 
 from pages.server.access import AccessGuard
-from pages.server.below_path import BelowPath, checked_path
+from pages.server.accounts import Account
+from pages.server.below_path import BelowPath, checked_path, checked_proxies
+from pages.server.sessions import Sessions
 from seg_core.errors import InputError
 
 T = TypeVar("T")
@@ -43,7 +46,7 @@ async def mirror(scope: Scope, receive: Receive, send: Send) -> None:
 
 def ask(path: str, root_path: str = "", client: str = "127.0.0.1", **headers: str) -> dict[str, Any]:
     async def send() -> httpx.Response:
-        transport = httpx.ASGITransport(BelowPath(mirror, root_path=root_path), client=(client, 1))
+        transport = httpx.ASGITransport(BelowPath(mirror, proxies="127.0.0.1", root_path=root_path), client=(client, 1))
         async with httpx.AsyncClient(transport=transport, base_url="http://example.org:8501") as visitor:
             return await visitor.get(path, headers={name.replace("_", "-"): value for name, value in headers.items()})
 
@@ -85,11 +88,40 @@ def test_gradio_is_told_its_own_address_and_by_the_app_alone(path: str, root_pat
     assert ask(path, root_path, x_gradio_server="http://evil.example")["gradio"] == told
 
 
-def test_only_a_proxy_of_this_machine_is_believed() -> None:
+def test_only_a_named_proxy_is_believed(caplog: pytest.LogCaptureFixture) -> None:
     headers = {"x_forwarded_prefix": "/lab", "x_forwarded_for": "192.0.2.7", "x_forwarded_host": "evil.example"}
     near, far = ask("/x", **headers), ask("/x", client="192.0.2.1", **headers)
     assert (near["root"], near["client"], near["host"]) == ("/lab", "192.0.2.7", None)
     assert (far["root"], far["client"], far["prefix"], far["host"]) == ("", "192.0.2.1", None, None)
+    assert caplog.messages == [
+        "A request from 192.0.2.1 has headers of a reverse proxy, which count only from a proxy that is named. "
+        "If it is one of yours, start the app with --proxy 192.0.2.1."
+    ]
+
+
+def test_without_a_name_not_even_this_machine_is_believed() -> None:
+    async def told() -> dict[str, Any]:
+        transport = httpx.ASGITransport(BelowPath(mirror), client=("127.0.0.1", 1))
+        async with httpx.AsyncClient(transport=transport, base_url="http://localhost:8501") as visitor:
+            headers = {"x-forwarded-for": "192.0.2.7", "x-forwarded-proto": "https", "x-forwarded-prefix": "/lab"}
+            return dict((await visitor.get("/x", headers=headers)).json())
+
+    seen = in_a_loop(told())
+    assert (seen["client"], seen["url"], seen["root"]) == ("127.0.0.1", "http://localhost:8501/x", "")
+
+
+@pytest.mark.parametrize(
+    ("typed", "proxies"),
+    [("", ""), (" 127.0.0.1, ::1 ", "127.0.0.1,::1"), ("10.0.0.0/8", "10.0.0.0/8"), ("*", "*"), ("::1,*", "*")],
+)
+def test_proxies_are_read_as_people_type_them(typed: str, proxies: str) -> None:
+    assert checked_proxies(typed) == proxies
+
+
+@pytest.mark.parametrize("typed", ["nginx", "127.0.0.1:80", "10.0.0.1/8", "127.0.0.1;::1"])
+def test_what_is_no_address_of_a_proxy_gets_one_sentence(typed: str) -> None:
+    with pytest.raises(InputError, match="is no address of a proxy; write it as in --proxy 127"):
+        checked_proxies(typed)
 
 
 def test_the_path_without_its_slash_leads_to_the_first_page() -> None:
@@ -107,9 +139,11 @@ def test_what_is_no_path_gets_one_sentence(typed: str) -> None:
         checked_path(typed)
 
 
-def test_signing_in_stays_below_the_path() -> None:
+def test_signing_in_stays_below_the_path(tmp_path: Path) -> None:
+    owner = Account("owner", "open sesame", Sessions(b"key", tmp_path))
+
     async def visit() -> list[httpx.Response]:
-        app = BelowPath(AccessGuard(mirror, "open sesame", b"key"), root_path="/lab")
+        app = BelowPath(AccessGuard(mirror, [owner]), root_path="/lab")
         async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://lab.example") as visitor:
             asked = await visitor.get("/monitor?run=3", headers={"accept": "text/html"})
             form = await visitor.get(asked.headers["location"])

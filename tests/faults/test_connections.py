@@ -1,0 +1,91 @@
+"""Strangers who open connections, send too much or too slowly: the app goes on serving everyone else."""
+
+from __future__ import annotations
+
+import contextlib
+import resource
+import socket
+import time
+from collections.abc import Iterator
+
+import httpx
+import psutil
+import pytest
+
+from tests.app_process import AppProcess
+from tests.helpers import PASSWORD
+
+pytestmark = pytest.mark.skipif(resource.getrlimit(resource.RLIMIT_NOFILE)[1] < 4096, reason="opens 2,000 connections itself")
+
+FILES = 1024
+
+
+@pytest.fixture(scope="module")
+def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AppProcess]:
+    """The app with a password and no more than 1,024 open files."""
+    app = AppProcess(tmp_path_factory.mktemp("home"), files=FILES, LESIONLAB_PASSWORD=PASSWORD)
+    try:
+        yield app
+    finally:
+        errors = app.stop()
+    assert "Traceback" not in errors, errors[:5000]
+    assert len(errors) < 10_000
+
+
+@contextlib.contextmanager
+def connections(app: AppProcess, count: int, begin: bytes) -> Iterator[list[socket.socket]]:
+    """Open connections that send the beginning of a request and then nothing."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, 4096), hard))
+    port = httpx.URL(app.url).port or 0
+    with contextlib.ExitStack() as stack:
+        opened = []
+        for _ in range(count):
+            opened.append(stack.enter_context(socket.create_connection(("127.0.0.1", port), timeout=20)))
+            with contextlib.suppress(ConnectionError):  # cut off already
+                opened[-1].sendall(begin)
+        yield opened
+
+
+def sign_in(app: AppProcess) -> float:
+    """Sign in as a visitor does, and return the seconds it took."""
+    begin = time.monotonic()
+    with httpx.Client(base_url=app.url, timeout=20) as visitor:
+        assert "Password" in visitor.get("/sign-in").text
+        assert visitor.post("/sign-in", data={"password": PASSWORD}).status_code == 303
+        assert visitor.get("/api/health").json()["status"] == "ok"
+    return time.monotonic() - begin
+
+
+@pytest.mark.parametrize(
+    "begin",
+    [
+        b"",
+        b"GET / HTTP/1.1\r\nHost: localhost\r\nX-Slow: ",
+        b"GET /sign-in HTTP/1.1\r\nHost: localhost\r\n\r\n",  # answered, and kept open
+        b"POST /sign-in HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\npassword=",
+        b"POST /predictor/gradio_api/upload HTTP/1.1\r\nHost: localhost\r\nContent-Length: 900000\r\n\r\n",
+    ],
+    ids=["silent", "headers", "idle", "form", "upload"],
+)
+def test_1500_connections_that_hang_keep_nobody_out(app: AppProcess, begin: bytes) -> None:
+    with connections(app, 1500, begin):
+        assert sign_in(app) < 5
+
+
+@pytest.mark.parametrize(
+    "path", ["/predictor/gradio_api/queue/join", "/predictor/gradio_api/run/predict", "/api/runs/1/stop", "/"]
+)
+def test_a_json_of_300_mb_is_refused(app: AppProcess, path: str) -> None:
+    """Sent by someone who is signed in, with its length and without; what a stranger sends is not read at all."""
+    memory = psutil.Process(app.process.pid).memory_info().rss
+    headers: dict[str, str]
+    for headers in ({"content-length": str(300 * 2**20)}, {}):
+        answer = httpx.post(f"{app.url}{path}", content=megabytes(300), auth=("", PASSWORD), timeout=60, headers=headers)
+        assert (answer.status_code, answer.json()) == (413, {"detail": "This request is too large: at most 1 MB are read here."})
+    assert httpx.post(f"{app.url}{path}", content=megabytes(300), timeout=60).status_code == 401
+    assert psutil.Process(app.process.pid).memory_info().rss < memory + 50 * 2**20
+
+
+def megabytes(count: int) -> Iterator[bytes]:
+    yield from [b" " * 2**20] * count

@@ -1,0 +1,108 @@
+"""Visitors' photographs are decoded in processes that may die: the app then says so in one sentence, and goes on."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import psutil
+import pytest
+from PIL import Image
+
+from seg_core.data.decoder import Decoder, most_megapixels
+from seg_core.data.image import Size, read_scaled
+from seg_core.errors import InputError
+
+LARGE = 4000, 3000
+
+
+def crash(_: Size) -> Size:
+    """End the process that decodes, as a fault in a decoder written in C does."""
+    os._exit(3)
+
+
+def processes() -> set[psutil.Process]:
+    """The processes that decode, which are children of the fork server."""
+    return {child for child in psutil.Process().children(recursive=True) if child.ppid() != os.getpid()}
+
+
+@pytest.fixture(scope="module")
+def photo(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    file = tmp_path_factory.mktemp("photographs") / "large.png"
+    Image.new("RGBA", LARGE, (200, 120, 90, 255)).save(file)
+    return file
+
+
+@pytest.fixture(scope="module")
+def decoder() -> Iterator[Decoder]:
+    decoder = Decoder(megapixels=12.5)
+    yield decoder
+    decoder.close()
+
+
+def test_it_reads_what_this_process_reads(decoder: Decoder, photo: Path) -> None:
+    here, own = read_scaled(photo, (64, 48), draft=128)
+    there, own_there = decoder.read_scaled(photo, (64, 48), "large.png", draft=128)
+    assert own == own_there == LARGE
+    np.testing.assert_array_equal(np.asarray(here), np.asarray(there))
+
+
+def test_what_is_no_image_or_too_large_is_refused_as_everywhere(decoder: Decoder, tmp_path: Path) -> None:
+    (tmp_path / "notes.jpg").write_text("not a photograph")
+    with pytest.raises(InputError, match=r"^holiday\.jpg is not an image that can be read"):
+        decoder.read_scaled(tmp_path / "notes.jpg", (8, 8), "holiday.jpg")
+    Image.new("1", (5000, 2501)).save(tmp_path / "poster.png")
+    with pytest.raises(InputError, match=r"^poster\.png is 5,000 × 2,501 pixels; .* and 12\.5 megapixels first\.$"):
+        decoder.read_scaled(tmp_path / "poster.png", (8, 8), "poster.png")
+
+
+def test_a_process_that_breaks_is_replaced(decoder: Decoder, photo: Path) -> None:
+    for _ in range(3):
+        with pytest.raises(InputError, match=r"^evil\.jpg broke the decoder; save it as an ordinary JPEG\.$"):
+            decoder.read_scaled(photo, crash, "evil.jpg")
+        assert decoder.read_scaled(photo, (8, 8), "large.png")[1] == LARGE
+
+
+def test_processes_that_die_while_they_wait_are_replaced(decoder: Decoder, photo: Path) -> None:
+    for _ in range(2):
+        decoder.read_scaled(photo, (8, 8), "large.png")
+        for process in processes():
+            process.kill()
+        assert decoder.read_scaled(photo, (8, 8), "large.png")[1] == LARGE
+
+
+def test_what_takes_too_long_or_too_much_is_given_up(photo: Path) -> None:
+    hasty, poor = Decoder(60, seconds=0.001), Decoder(60, most_bytes=20 << 20)
+    try:
+        with pytest.raises(InputError, match=r"^large\.png took more than 0\.001 s to decode; save it as an ordinary JPEG\.$"):
+            hasty.read_scaled(photo, (8, 8), "large.png")
+        with pytest.raises(InputError, match=r"^large\.png needs more memory than there is; make it smaller first\.$"):
+            poor.read_scaled(photo, (8, 8), "large.png")
+    finally:
+        hasty.close()
+        poor.close()
+
+
+def test_its_processes_end_with_it(photo: Path) -> None:
+    before, decoder = processes(), Decoder(60)
+    decoder.read_scaled(photo, (8, 8), "large.png")
+    started = processes() - before
+    assert started
+    decoder.close()
+    _, alive = psutil.wait_procs(started, timeout=10)
+    assert alive == []
+
+
+@pytest.mark.parametrize(("text", "expected"), [("", 60.0), ("0.5", 0.5), ("150", 150.0)])
+def test_the_largest_photograph_is_a_setting(text: str, expected: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LESIONLAB_VISITOR_MEGAPIXELS", text)
+    assert most_megapixels() == expected
+
+
+@pytest.mark.parametrize("text", ["many", "0", "-3", "151", "nan"])
+def test_a_setting_that_is_none_is_refused(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LESIONLAB_VISITOR_MEGAPIXELS", text)
+    with pytest.raises(InputError, match=f"^LESIONLAB_VISITOR_MEGAPIXELS is '{text}'; give a number of megapixels, up to 150"):
+        most_megapixels()

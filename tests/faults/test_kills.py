@@ -1,0 +1,112 @@
+"""Trainings that are killed, at named points and at random, and then go on: nothing is lost, and nothing is left behind."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from safetensors.numpy import load_file
+
+from seg_core.common.home import PROJECT
+from seg_core.runs.store import RunStore
+from tests.faults.victim import POINTS
+from tests.helpers import make_dataset, tiny_config
+
+pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="the victims are forks of one process, which has loaded torch")
+
+CONFIG = tiny_config(epochs=2, swa_fraction=0.5)  # the last epoch is averaged
+FILES = ("last", "best", "resume")
+
+
+class Trainings:
+    """Runs of one config in a home folder, trained by a process that dies on demand."""
+
+    def __init__(self, home: Path) -> None:
+        self.data = make_dataset(home / "data", train=5, val=2)
+        (home / "home").mkdir()
+        self.store = RunStore(home / "home" / "lesionlab.db")
+        environment = os.environ | {"LESIONLAB_HOME": str(home / "home"), "OMP_NUM_THREADS": "1"}
+        command = [sys.executable, "-m", "tests.faults.victim"]
+        self.process = subprocess.Popen(
+            command, cwd=PROJECT, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+        started = time.monotonic()
+        self.whole = self.finish()
+        self.seconds = time.monotonic() - started
+
+    def finish(self, **fault: Any) -> int:
+        """Train a run to its end, with a fault in its first attempt, and return its number."""
+        run_id = self.store.queue.add("", CONFIG, self.data).id
+        while self._attempt(run_id, **fault):
+            self.store.claims.mark_lost()
+            assert self.store.get_run(run_id).status == "lost"
+            self.store.queue.resume(run_id)
+            fault = {}
+        return run_id
+
+    def _attempt(self, run_id: int, **fault: Any) -> bool:
+        """Train a run once; return True if it was killed."""
+        assert self.process.stdin
+        assert self.process.stdout
+        self.process.stdin.write(json.dumps({"run": run_id, **fault}) + "\n")
+        self.process.stdin.flush()
+        return self.process.stdout.readline().strip() != "0"
+
+    def losses(self, run_id: int) -> list[str]:
+        """Name what differs between a run that was killed and the one that was not."""
+        folders = [self.store.folder(each) for each in (self.whole, run_id)]
+        files, expected = ({file.relative_to(folder): file for file in folder.rglob("*")} for folder in reversed(folders))
+        lost = [f"{name} is missing" for name in expected.keys() - files.keys()]
+        lost += [f"{name} is left" for name in files.keys() - expected.keys()]
+        lost += [f"{each}: other weights" for each in FILES if not _same(*(folder / f"{each}.safetensors" for folder in folders))]
+        pictures = [name for name in expected.keys() & files.keys() if name.suffix in (".png", ".jpg")]
+        lost += [f"{name} is another picture" for name in pictures if files[name].read_bytes() != expected[name].read_bytes()]
+        if self._record(run_id) != self._record(self.whole):
+            lost.append(f"recorded as {self._record(run_id)}")
+        return lost
+
+    def _record(self, run_id: int) -> tuple[Any, ...]:
+        run = self.store.get_run(run_id)
+        points = [(point.epoch, point.split, point.name, point.value) for point in self.store.history.metrics(run_id)]
+        return run.status, run.message, run.epochs_done, run.best_epoch, sorted(points)
+
+
+def _same(one: Path, other: Path) -> bool:
+    first, second = load_file(one), load_file(other)
+    return first.keys() == second.keys() and all(np.array_equal(tensor, second[name]) for name, tensor in first.items())
+
+
+@pytest.fixture(scope="module")
+def trainings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Trainings]:
+    made = Trainings(tmp_path_factory.mktemp("kills"))
+    yield made
+    made.process.communicate()
+    made.store.close()
+
+
+def report(faults: list[list[str]]) -> None:
+    lost = [each for each in faults if each]
+    print(f"{len(faults)} kills, {len(lost)} lost something")
+    assert not lost, lost
+
+
+def test_a_training_killed_at_any_point_goes_on_and_ends_as_if_it_had_not_been(trainings: Trainings) -> None:
+    """Kills a training once before each step of saving, drawing and reporting, resumes it, and compares with one left alone."""
+    report([trainings.losses(trainings.finish(point=point)) for point in POINTS])
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_trainings_killed_a_hundred_times_at_random_lose_nothing(trainings: Trainings) -> None:
+    """Kills 100 trainings at moments drawn from the time that one takes, resumes them, and compares with one left alone."""
+    moments = random.Random(0)
+    report([trainings.losses(trainings.finish(after=moments.uniform(0.05, trainings.seconds))) for _ in range(100)])

@@ -1,0 +1,83 @@
+"""A process that trains runs in forks of itself, which are killed at a named point or after a time.
+
+It loads torch once for all of them. Each line that it reads is a JSON object with the run's number and the point or the time; for
+each it writes one line: the number of the signal that ended the fork, 0 if it ended by itself.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable
+from functools import reduce
+from importlib import import_module
+from itertools import count
+from typing import Any
+
+from seg_core.runs.store import RunStore
+from seg_core.runs.worker import work
+from tests.helpers import thin_networks
+
+POINTS = {
+    "before the last model is saved": ("seg_core.training.loop:save_checkpoint", 1),
+    "before the best model is saved": ("seg_core.training.loop:save_checkpoint", 2),
+    "while a file is not yet on the disk": ("os:fsync", 3),
+    "before the state is saved": ("seg_core.training.resume:write_tensors", 1),
+    "in the second epoch, before the state is saved": ("seg_core.training.resume:write_tensors", 2),
+    "before the pictures are written": ("seg_core.runs.recorder:save_masks", 1),
+    "among the pictures": ("seg_core.runs.epoch_masks:_write", 2),
+    "among the pictures of the last epoch": ("seg_core.runs.epoch_masks:_write", 8),
+    "before the epoch is reported": ("seg_core.runs.progress:RunProgress.add_epoch", 1),
+    "before the end is reported": ("seg_core.runs.progress:RunProgress.finish", 1),
+}
+"""Where a training is killed: before the call, of that number, of a function."""
+
+
+def _die_before(function: str, call: int) -> None:
+    module, _, path = function.partition(":")
+    *inside, name = path.split(".")
+    place = reduce(getattr, inside, import_module(module))
+    really: Callable[..., Any] = getattr(place, name)
+    calls = count(1)
+
+    def dying(*arguments: Any, **options: Any) -> Any:
+        if next(calls) == call:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return really(*arguments, **options)
+
+    setattr(place, name, dying)
+
+
+def _train(run_id: int, point: str | None) -> None:
+    if point:
+        _die_before(*POINTS[point])
+    work(run_id, RunStore())
+
+
+def main() -> None:
+    """Answer every line of stdin."""
+    import seg_core.runs.recorder
+    import seg_core.training.loop  # noqa: F401 - what takes long to load is loaded once
+
+    with thin_networks():
+        for line in sys.stdin:
+            order = json.loads(line)
+            child = os.fork()
+            if child == 0:
+                try:
+                    _train(order["run"], order.get("point"))
+                finally:
+                    os._exit(0)
+            if (after := order.get("after")) is not None:
+                time.sleep(after)
+                os.kill(child, signal.SIGKILL)
+            _, status = os.waitpid(child, 0)
+            sys.stdout.write(f"{os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0}\n")
+            sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()
