@@ -182,6 +182,7 @@ def settings_of(options: argparse.Namespace) -> HostSettings:
         InputError: if one of them cannot be used.
     """
     from pages.server.accounts import check_passwords
+    from seg_core.data.decoder import most_megapixels
 
     settings = HostSettings(
         password=os.environ.get("LESIONLAB_PASSWORD", ""),
@@ -190,6 +191,7 @@ def settings_of(options: argparse.Namespace) -> HostSettings:
         proxies=checked_proxies(options.proxy),
     )
     check_passwords(settings)
+    most_megapixels()
     return settings
 
 

@@ -12,6 +12,10 @@ from PIL import Image
 
 from seg_core.data.folders import Pair
 from seg_core.data.image import Reader, Source, read_scaled
+from seg_core.data.strips import STRIP
+
+LARGE = 16_000_000
+"""Pixels from which on a mask is made in strips: the probabilities of all pixels would take many times its memory."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +39,17 @@ class Prediction:
     def mask(self, threshold: float | None = None, size: tuple[int, int] | None = None) -> np.ndarray:
         """Return the mask (H, W) bool: where the probability is at least ``threshold`` (the model's own by default)."""
         # A Python float is compared in float32; a NumPy float64 in float64, where 0.7 is more than the float32 nearest to it.
-        return self.probability(size) >= float(self.threshold if threshold is None else threshold)
+        cut = float(self.threshold if threshold is None else threshold)
+        width, height = size or self.size
+        if width * height <= LARGE:
+            return self.probability(size) >= cut
+        mask = np.empty((height, width), bool)
+        small, scale = Image.fromarray(self.probabilities), self.probabilities.shape[0] / height
+        for top in range(0, height, rows := max(1, STRIP // width)):
+            bottom = min(top + rows, height)
+            box = 0, top * scale, small.width, min(bottom * scale, small.height)
+            mask[top:bottom] = np.asarray(small.resize((width, bottom - top), Image.Resampling.BILINEAR, box)) >= cut
+        return mask
 
     def picture(self, longest_side: int) -> np.ndarray:
         """Return probabilities as grey (H, W) uint8, 255 standing for 1, in the photograph's proportions.

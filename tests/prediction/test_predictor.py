@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
+from seg_core.prediction import predictor
 from seg_core.prediction.predictor import Prediction
 
 
@@ -55,3 +56,16 @@ def test_the_lesion_of_a_picture_is_that_of_the_mask_but_for_rounding() -> None:
         differs = (predicted.picture(100) >= 255 * threshold) != predicted.mask(threshold)
         assert np.all(np.abs(probabilities[differs] - threshold) <= 0.5 / 255 + 1e-6)
     assert ((predicted.picture(100) >= 127.5) == predicted.mask(0.5)).all()
+
+
+@pytest.mark.parametrize("size", [(701, 467), (64, 48), (30, 4001)])
+def test_a_large_mask_is_made_in_strips_and_is_the_same(size: tuple[int, int], monkeypatch: pytest.MonkeyPatch) -> None:
+    probabilities = np.random.default_rng(0).random((48, 64), np.float32)
+    prediction = Prediction(probabilities, size, 0.5, 0.0)
+    whole = prediction.mask()
+    monkeypatch.setattr(predictor, "LARGE", 0)
+    monkeypatch.setattr(predictor, "STRIP", 3 * size[0])
+    in_strips = prediction.mask()
+    assert in_strips.shape == whole.shape
+    # The edges of a strip are float32 numbers to Pillow, so a probability may differ in its last digits.
+    assert np.count_nonzero(in_strips != whole) <= whole.size / 10_000
