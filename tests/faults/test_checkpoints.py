@@ -7,6 +7,8 @@ import json
 import os
 import random
 import struct
+import tracemalloc
+import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -20,7 +22,7 @@ from seg_core.errors import InputError
 from seg_core.network import build_model
 from seg_core.prediction.catalogue import available_checkpoints, models_folder, unusable_models
 from seg_core.prediction.checkpoint import load_checkpoint
-from seg_core.prediction.checkpoint_file import save_checkpoint
+from seg_core.prediction.checkpoint_file import read_metadata, save_checkpoint
 from seg_core.prediction.export import onnx_bytes
 from seg_core.prediction.foreign_file import SETTINGS_KEY, read_settings
 from seg_core.prediction.metadata import METADATA_KEY
@@ -217,6 +219,21 @@ def test_hundreds_of_changed_checkpoints_are_used_or_refused(good: bytes, lab_ho
 def test_thousands_of_changed_checkpoints_are_used_or_refused(good: bytes, lab_home: Path, faults: Faults) -> None:
     """The same, 5,000 times."""
     spoil(good, lab_home, faults, 5000)
+
+
+def test_weights_in_an_archive_of_gigabytes_are_told_by_their_start(tmp_path: Path) -> None:
+    """Packs 300 MB of zeros after the names of a pickle into some hundred kilobytes, as weights of another program."""
+    path = tmp_path / "weights.pth"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive, archive.open("weights/data.pkl", "w") as pickle:
+        pickle.write(b"segmentation_head.0.weight")
+        for _ in range(300):
+            pickle.write(bytes(10**6))
+    tracemalloc.start()
+    with pytest.raises(InputError, match="of another program \\(segmentation-models-pytorch\\)"):
+        read_metadata(path)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 10_000_000
 
 
 def onnx_file(*nodes: onnx.NodeProto, values: dict[str, Any] | None = None, side: int = 32) -> bytes:
