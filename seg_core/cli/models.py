@@ -22,6 +22,7 @@ from seg_core.cli.common import (
     report,
     screen,
 )
+from seg_core.common.atomic_file import atomic_file
 from seg_core.common.home import expanded
 from seg_core.errors import InputError, some_of
 
@@ -217,6 +218,7 @@ def _write(mask: np.ndarray, target: Path) -> None:
     from seg_core.data.image import write_mask
 
     try:
-        write_mask(mask, target)
+        with atomic_file(target) as partial:
+            write_mask(mask, partial)
     except OSError as error:
         raise InputError(f"{target} cannot be written ({error.strerror}); choose another --output.") from None
