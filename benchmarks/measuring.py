@@ -87,7 +87,8 @@ def share_of_a_core(pid: int, seconds: float) -> float:
 def seconds_until_drawn(page: Page, store: RunStore, run_id: int, epochs: int) -> list[float]:
     """Return, for each epoch, the seconds from its line in the log, written with its metrics, until the charts show it."""
     page.evaluate(WATCH)
-    seen = page.wait_for_function(SEEN, arg=epochs, timeout=1_800_000, polling=1000).json_value()
+    while not (seen := page.evaluate(SEEN, epochs)):
+        page.wait_for_timeout(1000)
     lines = store.history.log_tail(run_id, 1000)
     ended = {found[1]: line.time for line in lines if (found := re.match(r"Epoch (\d+) of", line.text))}
     return [drawn - ended[epoch] for epoch, drawn in seen.items()]

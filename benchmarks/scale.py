@@ -25,7 +25,7 @@ from seg_core.prediction.catalogue import available_checkpoints
 from seg_core.runs.store import RunStore
 from tests.app_process import AppProcess
 from tests.find_chromium import FLAGS, find_chromium
-from tests.helpers import wait_until
+from tests.helpers import wait_in_page, wait_until
 
 RUNS, OPENINGS, POLLS, EPOCHS, IDLE_SECONDS, OPEN_SECONDS, FAST_POLLS = 500, 7, 100, 20, 20, 60, 5000
 COMPLETE = f"""() => document.querySelectorAll(".run-item").length >= {RUNS}
@@ -91,7 +91,7 @@ def _pages(browser: Browser, app: AppProcess) -> None:
 
     def monitor() -> None:
         page.goto(f"{app.url}/monitor?run={RUNS}")
-        page.wait_for_function(COMPLETE)
+        wait_in_page(page, COMPLETE)
 
     row("Monitor, first visit of a new browser, s", [timed(monitor)])
     row("Monitor loaded until list and charts are drawn, s", [timed(monitor) for _ in range(OPENINGS)])
@@ -103,7 +103,7 @@ def _pages(browser: Browser, app: AppProcess) -> None:
 
         def click() -> None:
             link.click()
-            page.wait_for_function(COMPLETE)
+            wait_in_page(page, COMPLETE)
 
         return timed(click)
 
@@ -177,7 +177,7 @@ def _growth(page: Page, app: AppProcess, run_id: int) -> None:
 
     page.on("request", lambda request: count(request.url))
     page.goto(f"{app.url}/monitor?run={run_id}&run={RUNS}")
-    page.wait_for_function(COMPLETE)
+    wait_in_page(page, COMPLETE)
     page.get_by_label("Training loss of every batch").check()
     store = RunStore()
     devtools = page.context.new_cdp_session(page)

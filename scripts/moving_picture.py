@@ -20,6 +20,7 @@ from scripts.screenshots import AT_REST, EXAMPLE, SLOW
 from seg_core.common.home import PROJECT
 from tests.app_process import AppProcess
 from tests.find_chromium import ADVICE, FLAGS, find_chromium
+from tests.helpers import wait_in_page
 
 VIEW: ViewportSize = {"width": 1200, "height": 750}
 WIDTH = 900
@@ -54,7 +55,7 @@ class Film:
 def first_page(page: Page, film: Film) -> None:
     """Wipe one mask against the other."""
     page.locator(".wipe canvas[data-drawn]").nth(1).wait_for()
-    page.wait_for_function(AT_REST)
+    wait_in_page(page, AT_REST)
     line = page.locator(".wipe input")
     film.take(page, 1200)
     for value in [*range(56, 86, 6), *range(80, 14, -6), *range(20, 51, 6)]:
@@ -68,7 +69,7 @@ def dropped_photograph(page: Page, film: Film) -> None:
     widget = page.frame_locator("iframe")
     upload = widget.locator("#photographs input[type=file]")
     upload.wait_for(state="attached")
-    page.wait_for_function(AT_REST)
+    wait_in_page(page, AT_REST)
     film.take(page, 1000)
     upload.set_input_files(EXAMPLE)
     widget.get_by_text("Lesion area").nth(1).wait_for()
@@ -81,7 +82,7 @@ def training(page: Page, film: Film) -> None:
     """Launch a training on the sample, and watch its first epochs."""
     top_link(page, "Train")
     page.get_by_text("Every photograph has its mask").wait_for()
-    page.wait_for_function(AT_REST)
+    wait_in_page(page, AT_REST)
     film.take(page, 1500)
     page.get_by_role("button", name="Launch").click()
     page.locator(".live-charts .main-svg").first.wait_for()
@@ -99,7 +100,7 @@ def comparison(page: Page, film: Film) -> None:
     result = page.get_by_role("heading", name="Result", exact=True)
     page.get_by_text("statistically significant").first.wait_for()  # once both models are scored
     page.locator(".js-plotly-plot .main-svg:visible").first.wait_for()
-    page.wait_for_function(AT_REST)
+    wait_in_page(page, AT_REST)
     result.evaluate("node => node.scrollIntoView()")
     film.take(page, 3000)
 

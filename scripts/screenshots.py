@@ -21,6 +21,7 @@ from playwright.sync_api import Page, sync_playwright
 from seg_core.common.home import PROJECT
 from tests.app_process import AppProcess
 from tests.find_chromium import ADVICE, FLAGS, find_chromium
+from tests.helpers import wait_in_page
 
 WIDTH = 1280
 SLOW = 600_000
@@ -120,7 +121,7 @@ def main() -> None:
                     page = browser.new_page(viewport={"width": WIDTH, "height": height})
                     page.set_default_timeout(60_000)
                     prepare(page, app.url, data)
-                    page.wait_for_function(AT_REST)
+                    wait_in_page(page, AT_REST)
                     page.screenshot(path=options.target / f"{name}.png")
                     page.close()
         finally:

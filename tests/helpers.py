@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import pytest
@@ -19,9 +19,13 @@ from seg_core.data.masks.decide import Census, decide
 from seg_core.data.masks.folder import put_together
 from seg_core.data.masks.pixels import read_pixels
 
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
 T = TypeVar("T")
 
 PASSWORD = "grüne Wiese, 7 Kühe"
+VIEWER_PASSWORD = "nur schauen"
 
 SHARED_DATA = Path(__file__).resolve().parent.parent.parent / "shared" / "data"
 """Real photographs, for the tests that use them where they are present."""
@@ -45,6 +49,14 @@ def wait_until(condition: Callable[[], T], timeout: float = 60, what: str = "") 
             raise AssertionError(f"not within {timeout:g} s: {what or condition}")
         time.sleep(0.02)
     return value
+
+
+def wait_in_page(page: Page, script: str, arg: Any = None, timeout: float = 60) -> Any:
+    """Poll a script in a page until its value is true, and return that value.
+
+    Playwright's own ``wait_for_function`` makes a function of the text inside the page, which the app's policy forbids.
+    """
+    return wait_until(lambda: page.evaluate(script, arg), timeout, what=script)
 
 
 def lesion(size: tuple[int, int] = (64, 64), seed: int = 0) -> tuple[np.ndarray, np.ndarray]:

@@ -37,9 +37,9 @@ def thumbnails(heading: str, pictures: Sequence[tuple[str, bytes]], *, chosen: i
     return _render("thumbnails", heading, encoded, chosen)
 
 
-def waiting() -> str:
-    """Placeholder of the measures while a model runs."""
-    return _render("waiting")
+def waiting(place: int) -> str:
+    """Placeholder of the measures while a model runs, or while ``place`` - 1 other predictions come first; 0 for none."""
+    return _render("waiting", place)
 
 
 def measures(area: int, size: tuple[int, int], seconds: float, colour: str, square_mm: float | None = None) -> str:

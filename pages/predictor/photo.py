@@ -11,6 +11,7 @@ from pathlib import Path
 
 from PIL import Image
 
+from pages.predictor.turns import TURNS
 from pages.shared.counters import PREDICTIONS
 from pages.shared.models import Key, LoadedModels, file_key, model_at
 from seg_core.data.decoder import decoder
@@ -103,7 +104,8 @@ def predict_upload(model: CheckpointEntry, file: Path, name: str, *, tta: bool) 
     Raises:
         InputError: if the model cannot be loaded, or the file is no photograph that can be used.
     """
-    prediction = LOADED.get(model, tta=tta).predict(file, name, decoder().read_scaled)
+    with TURNS.turn():
+        prediction = LOADED.get(model, tta=tta).predict(file, name, decoder().read_scaled)
     PREDICTIONS.observe(prediction.seconds)
     return prediction
 

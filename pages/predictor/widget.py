@@ -8,6 +8,7 @@ from typing import Any
 import gradio as gr
 
 from pages.predictor.api import predict
+from pages.predictor.blocks import Widget
 from pages.predictor.components import Components
 from pages.predictor.files import KEEP, sweeper
 from pages.predictor.handlers.display import Display
@@ -16,6 +17,7 @@ from pages.predictor.handlers.models import ModelChoice, warm_up
 from pages.predictor.handlers.photographs import Photographs
 from pages.predictor.layout import TTA, lay_out
 from pages.predictor.photo import Photo
+from pages.predictor.turns import MOST_WAITING, in_line
 from pages.predictor.visits import ARRIVAL, VISITS
 from seg_core.data.decoder import decoder
 from seg_core.data.image import read_scaled
@@ -35,12 +37,15 @@ START_DOWNLOAD = """(file) => {
   document.body.append(link); link.click(); link.remove();
 }"""
 
+VISITORS_AT_ONCE = 8
+"""Whose photographs are predicted, in turns: one photograph of each after the other."""
+
 # Without preprocessing Gradio hands over what the page sent: a model that is gone then gets our sentence instead of a list of
 # paths, and an upload comes with the name that its owner gave it.
 PRIVATE: dict[str, Any] = {"api_visibility": "private", "preprocess": False}
 RUNS_MODELS: dict[str, Any] = PRIVATE | {
     "concurrency_id": "model",
-    "concurrency_limit": 2,
+    "concurrency_limit": VISITORS_AT_ONCE,
     "trigger_mode": "multiple",
     "show_progress": "hidden",
 }
@@ -49,7 +54,7 @@ QUICK: dict[str, Any] = PRIVATE | {"queue": False, "show_progress": "hidden"}
 
 def build_predictor() -> gr.Blocks:
     """Build the widget. Its one public endpoint is ``/predict``; everything else is for the page alone."""
-    blocks = gr.Blocks(analytics_enabled=False, title="LesionLab: Predict", delete_cache=(KEEP // 6, KEEP))
+    blocks = Widget(analytics_enabled=False, title="LesionLab: Predict", delete_cache=(KEEP // 6, KEEP))
     with blocks:
         examples = [Photo.read(file, file.name, read_scaled) for file in sorted(EXAMPLES.glob("*.jpg"))]
         components = lay_out(examples)
@@ -62,6 +67,7 @@ def build_predictor() -> gr.Blocks:
     # Its queue, while there is nothing in it, looks a thousand times a second; that alone is 4 % of a processor, day and night.
     blocks._queue.sleep_when_free = IDLE_SECONDS
     blocks._queue.progress_update_sleep_when_free = 0.5  # of progress that no handler reports
+    blocks._queue.max_thread_count += MOST_WAITING  # requests that wait in line need none of its threads
     # Gradio refuses files that nobody uploaded, such as /etc/passwd, only after a `launch`, which a mounted app never has.
     blocks.has_launched = True
     return blocks
@@ -141,4 +147,4 @@ def _endpoint() -> None:
         ]
         gives = [gr.File(label="Mask"), gr.File(label="Second mask"), gr.JSON(label="Measures")]
         button = gr.Button("Predict")
-    button.click(predict, takes, gives, api_name="predict", preprocess=False, concurrency_id="model", concurrency_limit=2)
+    button.click(in_line(predict), takes, gives, api_name="predict", preprocess=False, concurrency_limit=None)

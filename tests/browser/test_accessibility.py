@@ -16,7 +16,7 @@ from seg_core.runs.store import RunStore
 from seg_core.runs.worker import work
 from tests.app_process import AppProcess
 from tests.fake_worker import fake_train
-from tests.helpers import make_dataset
+from tests.helpers import make_dataset, wait_in_page
 
 pytestmark = pytest.mark.browser
 
@@ -47,7 +47,7 @@ COUNT_DRAWINGS = """() => {
 def violations(page: Page) -> list[Any]:
     """Findings of axe on a page that is not redrawn meanwhile."""
     while True:
-        page.wait_for_function(AT_REST)
+        wait_in_page(page, AT_REST)
         before = page.evaluate("window.drawings")
         found: list[Any] = Axe().run(page).response["violations"]
         if page.evaluate("window.drawings") == before:
@@ -98,9 +98,7 @@ def test_a_page_can_be_read_by_everyone(name: str, scheme: str, page: Page, app:
 
     page.set_viewport_size({"width": 420, "height": 900})
     page.locator(complete).first.wait_for()
-    page.wait_for_function(
-        "() => { const main = document.querySelector('.stMain'); return main.scrollWidth <= main.clientWidth; }"
-    )
+    wait_in_page(page, "() => { const main = document.querySelector('.stMain'); return main.scrollWidth <= main.clientWidth; }")
     assert page.title() == f"{name.capitalize()} · LesionLab"
 
 

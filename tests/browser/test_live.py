@@ -16,7 +16,7 @@ from seg_core.config import Config
 from seg_core.runs.run import BatchLosses
 from seg_core.runs.store import RunStore
 from tests.app_process import AppProcess
-from tests.helpers import wait_until
+from tests.helpers import wait_in_page, wait_until
 
 pytestmark = pytest.mark.browser
 
@@ -222,7 +222,7 @@ def test_a_run_says_what_it_waits_for_and_its_axis_spans_the_planned_epochs(
     expect(waiting).to_contain_text(f"#{first} first: ended before its first epoch")
     # The range keeps what a visitor has zoomed to, and nothing else.
     span = "() => document.querySelector('.live-charts')._fullLayout.xaxis.range.map((x) => Math.round(x * 100) / 100).join()"
-    page.wait_for_function(f"({span})() === '0,9.27'")
+    wait_in_page(page, f"({span})() === '0,9.27'")
     store.progress.add_epoch(second, 1, VALUES, VALUES)
     expect(said).to_be_hidden()
     wait_until(lambda: epochs_drawn(page, second) == [1], what="the first point is drawn")
@@ -233,7 +233,7 @@ def test_a_run_says_what_it_waits_for_and_its_axis_spans_the_planned_epochs(
     page.mouse.down()
     page.mouse.move(box["x"] + box["width"] / 2, box["y"] + 50, steps=5)
     page.mouse.up()
-    page.wait_for_function(f"Number(({span})().split(',')[1]) < 6")
+    wait_in_page(page, f"Number(({span})().split(',')[1]) < 6")
     zoomed = page.evaluate(span)
     store.progress.add_epoch(second, 2, VALUES, VALUES)
     wait_until(lambda: epochs_drawn(page, second) == [1, 2], what="the second point is drawn")
@@ -251,7 +251,7 @@ def test_a_run_keeps_its_colour_when_others_are_chosen(page: Page, app_server: A
     open_monitor(page, app_server, run_id)
     for chosen, colours in (([run_id, other], [mine, its]), ([other], [its]), ([other, run_id], [its, mine])):
         page.goto(f"{app_server.url}/monitor?{'&'.join(f'run={each}' for each in chosen)}")
-        page.wait_for_function(script, arg=colours)
+        wait_in_page(page, script, colours)
         for each, colour in ((run_id, mine), (other, its)):  # chosen or not
             dot = page.locator(f".run-item:has-text('#{each} ') .run-dot")
             expect(dot).to_have_css("border-color", f"rgb({', '.join(str(part) for part in bytes.fromhex(colour[1:]))})")

