@@ -129,7 +129,7 @@ def predict(
     from seg_core.prediction.foreign import load_any
     from seg_core.prediction.trial import try_file
 
-    images = [image for path in photographs for image in (list_images(path) if path.is_dir() else [path])]
+    images = [image for path in photographs for image in (list_images(path, dead_links=True) if path.is_dir() else [path])]
     if not images:
         raise InputError(f"There is no photograph in {photographs[0]}; name photographs, or a folder of them.")
     stems = Counter(image.stem for image in images)
