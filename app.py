@@ -17,6 +17,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from ipaddress import ip_address
+from multiprocessing import spawn
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, NoReturn
@@ -55,11 +56,12 @@ def create_app(store: RunStore, settings: HostSettings = DEFAULTS, on_ready: Cal
     from pages.server import api, evaluation_pictures, health, static
     from pages.server.access import AccessGuard
     from pages.server.accounts import accounts
-    from pages.server.bodies import BodyLimits
     from pages.server.capacity import Capacity
     from pages.server.headers import SafeHeaders
+    from pages.server.request_limits import RequestLimits
     from pages.server.shell import Shell
 
+    keep_pages_out_of_processes()
     pages = streamlit.App(ROUTER)
 
     @asynccontextmanager
@@ -83,7 +85,7 @@ def create_app(store: RunStore, settings: HostSettings = DEFAULTS, on_ready: Cal
         favicon_url="../assets/mark.svg",
     )
     # The last one sees a request first.
-    app.add_middleware(BodyLimits, room=settings.room)
+    app.add_middleware(RequestLimits, room=settings.room)
     app.add_middleware(AccessGuard, accounts=accounts(settings, home()), room=settings.room)
     app.add_middleware(Capacity, room=settings.room)
     app.add_middleware(BelowPath, proxies=settings.proxies, root_path=settings.root_path)
@@ -126,6 +128,16 @@ def import_gradio() -> ModuleType:
     finally:
         inspect.getfile = getfile
     return gradio
+
+
+def keep_pages_out_of_processes() -> None:
+    """Let new processes begin without the main module, which Streamlit replaces by the page that it draws: they would run it."""
+    prepare = spawn.get_preparation_data
+
+    def prepare_without_main(name: str) -> dict[str, object]:
+        return {key: value for key, value in prepare(name).items() if not key.startswith("init_main_from")}
+
+    spawn.get_preparation_data = prepare_without_main
 
 
 def _no_file(object: object) -> str:

@@ -21,7 +21,7 @@ from seg_core.report import write_report
 from seg_core.runs.store import RunStore
 from seg_core.runs.worker import work
 from tests.app_process import AppProcess
-from tests.helpers import PASSWORD, make_dataset, thin_networks, tiny_config
+from tests.helpers import PASSWORD, VIEWER_PASSWORD, make_dataset, thin_networks, tiny_config
 
 
 def made_once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], object]) -> Path:
@@ -65,8 +65,10 @@ def fresh_app(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def guarded_app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AppProcess]:
-    """The running app behind a password."""
-    app = AppProcess(tmp_path_factory.mktemp("guarded-home"), LESIONLAB_PASSWORD=PASSWORD)
+    """The running app behind a password, and another one for viewers."""
+    app = AppProcess(
+        tmp_path_factory.mktemp("guarded-home"), LESIONLAB_PASSWORD=PASSWORD, LESIONLAB_VIEWER_PASSWORD=VIEWER_PASSWORD
+    )
     yield app
     errors = app.stop()
     assert "Traceback" not in errors, errors

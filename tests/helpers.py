@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 PASSWORD = "grüne Wiese, 7 Kühe"
+VIEWER_PASSWORD = "nur schauen"
 
 SHARED_DATA = Path(__file__).resolve().parent.parent.parent / "shared" / "data"
 """Real photographs, for the tests that use them where they are present."""

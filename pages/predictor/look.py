@@ -22,6 +22,7 @@ def mount_settings() -> dict[str, Any]:
         "css_paths": HERE / "predictor.css",
         "head": f"<link rel='icon' href='../assets/mark.svg'><script>{script}</script>",
         "max_file_size": LARGEST_UPLOAD,
+        "show_error": False,  # of errors that are no gr.Error: they are of no use to a visitor, and name files of the server
         "run_history": False,
         "footer_links": [],
         "ssr_mode": False,

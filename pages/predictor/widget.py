@@ -8,6 +8,7 @@ from typing import Any
 import gradio as gr
 
 from pages.predictor.api import predict
+from pages.predictor.blocks import Widget
 from pages.predictor.components import Components
 from pages.predictor.files import KEEP, sweeper
 from pages.predictor.handlers.display import Display
@@ -53,7 +54,7 @@ QUICK: dict[str, Any] = PRIVATE | {"queue": False, "show_progress": "hidden"}
 
 def build_predictor() -> gr.Blocks:
     """Build the widget. Its one public endpoint is ``/predict``; everything else is for the page alone."""
-    blocks = gr.Blocks(analytics_enabled=False, title="LesionLab: Predict", delete_cache=(KEEP // 6, KEEP))
+    blocks = Widget(analytics_enabled=False, title="LesionLab: Predict", delete_cache=(KEEP // 6, KEEP))
     with blocks:
         examples = [Photo.read(file, file.name, read_scaled) for file in sorted(EXAMPLES.glob("*.jpg"))]
         components = lay_out(examples)

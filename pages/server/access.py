@@ -30,8 +30,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.websockets import WebSocketClose
 
 from pages.server.accounts import Account
-from pages.server.bodies import Patience, too_slow
 from pages.server.health import GUEST
+from pages.server.request_limits import Patience, too_slow
 from pages.server.sessions import SESSION_SECONDS, Guesses
 from pages.server.settings import DEFAULTS
 from pages.server.sign_in import sign_in_page

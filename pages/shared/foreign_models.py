@@ -16,7 +16,8 @@ from seg_core.errors import InputError
 from seg_core.prediction.catalogue import models_folder, unusable_models
 from seg_core.prediction.checkpoint_file import read_metadata
 from seg_core.prediction.foreign import SUFFIX, keep_foreign
-from seg_core.prediction.foreign_file import OUTPUTS, SCALINGS, ForeignFacts, ForeignSettings, read_foreign
+from seg_core.prediction.foreign_file import LARGEST_SIDE, LONGEST_LABEL, OUTPUTS, SCALINGS, ForeignFacts, ForeignSettings
+from seg_core.prediction.trial import try_foreign
 
 HELP = (
     "An ONNX file of any segmentation model that takes one image. In PyTorch: "
@@ -69,6 +70,7 @@ def _add(name: str, content: bytes) -> None:
     if added:
         target = models_folder() / f"{slug(settings.label)}{SUFFIX}"
         try:
+            try_foreign(content, name, settings)
             keep_foreign(content, name, settings, target)
         except InputError as error:
             st.error(plain(str(error)))
@@ -79,12 +81,12 @@ def _add(name: str, content: bytes) -> None:
 def _ask(facts: ForeignFacts) -> ForeignSettings:
     """Ask for what the file does not say, and show the rest as it is read."""
     start = facts.settings
-    label = st.text_input("Name", start.label, max_chars=80).strip() or start.label
+    label = st.text_input("Name", start.label, max_chars=LONGEST_LABEL).strip() or start.label
     width, height = (
         side.number_input(
             name,
             1,
-            4096,
+            LARGEST_SIDE,
             value,
             disabled=fixed,
             help="Photographs are scaled to this size. Take the size that the model was trained at.",
@@ -128,7 +130,7 @@ def _facts(name: str, digest: str, _content: bytes) -> ForeignFacts:
     """Read a file once for all reruns of the page; ``digest`` stands for its content."""
     if Path(name).suffix.lower() != SUFFIX:
         raise _no_onnx(name, _content)
-    return read_foreign(_content, name)[1]
+    return try_foreign(_content, name)
 
 
 def _no_onnx(name: str, content: bytes) -> InputError:

@@ -62,6 +62,7 @@ def evaluate(
     from seg_core.prediction.checkpoint import Checkpoint
     from seg_core.prediction.foreign import load_any
     from seg_core.prediction.mask_folder import open_predicted_masks
+    from seg_core.prediction.trial import try_file
 
     model = expanded(model)
     are_masks = is_mask_folder(model)
@@ -69,6 +70,7 @@ def evaluate(
         raise InputError(f"{model} is a folder of masks, which test-time augmentation cannot change; leave out --tta.")
     if predicted_lesion and not are_masks:
         raise InputError(f"{model} is no folder of masks, so it has no value of the lesion; leave out --predicted-lesion.")
+    try_file(model)
     loaded = None if are_masks else load_any(model, tta=tta)
     checkpoint = loaded if isinstance(loaded, Checkpoint) else None
     dataset = open_data(data, images, masks, lesion)
@@ -124,6 +126,7 @@ def predict(
     from seg_core.common.parallel import ordered_map
     from seg_core.data.folders import list_images
     from seg_core.prediction.foreign import load_any
+    from seg_core.prediction.trial import try_file
 
     images = [image for path in photographs for image in (list_images(path) if path.is_dir() else [path])]
     if not images:
@@ -131,6 +134,7 @@ def predict(
     stems = Counter(image.stem for image in images)
     if twice := [image for image in images if stems[image.stem] > 1]:
         raise InputError(f"Two photographs are called {twice[0].stem}, and one mask would overwrite the other; rename one.")
+    try_file(checkpoint)
     loaded = load_any(checkpoint, tta=tta)
     output_folder = expanded(output_folder)
     try:

@@ -15,7 +15,7 @@ from seg_core.config import Config
 from seg_core.data.image import Reader, Source, read_scaled
 from seg_core.prediction.checkpoint_file import damage_named, read_metadata, read_tensors
 from seg_core.prediction.metadata import CheckpointMetadata, checkpoint_label
-from seg_core.prediction.predictor import Prediction, PredictsAnyPhotograph
+from seg_core.prediction.predictor import Prediction, PredictsAnyPhotograph, require_numbers
 from seg_core.prediction.symmetry import canonical_probabilities, mean_over_symmetries
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ class Checkpoint(PredictsAnyPhotograph):
     def probabilities(self, images: np.ndarray) -> np.ndarray:
         """Predict the probabilities (B, S, S) float32 of photographs (B, S, S, 3) uint8 at the network's resolution."""
         probabilities = mean_over_symmetries if self.tta else canonical_probabilities
-        return probabilities(self.engine, images)
+        return require_numbers(probabilities(self.engine, images), self.label)
 
 
 def load_checkpoint(path: str | Path, name: str = "", *, tta: bool = False) -> Checkpoint:

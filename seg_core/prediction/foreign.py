@@ -10,13 +10,13 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from seg_core.common.atomic_file import atomic_file
+from seg_core.common.atomic_file import atomic_file, remove_partials
 from seg_core.common.home import expanded
 from seg_core.data.image import MEAN, STD, Reader, Source, read_scaled
 from seg_core.errors import InputError
 from seg_core.prediction.checkpoint import Checkpoint, load_checkpoint
 from seg_core.prediction.foreign_file import ForeignFacts, ForeignSettings, read_foreign, with_settings
-from seg_core.prediction.predictor import Prediction, PredictsAnyPhotograph
+from seg_core.prediction.predictor import Prediction, PredictsAnyPhotograph, require_numbers
 from seg_core.prediction.symmetry import mean_over_symmetries
 
 SUFFIX = ".onnx"
@@ -61,7 +61,8 @@ class ForeignModel(PredictsAnyPhotograph):
 
     def probabilities(self, photos: np.ndarray) -> np.ndarray:
         """Predict probabilities (B, h, w) float32 of photographs (B, H, W, 3) uint8 at the size of its input, one by one."""
-        return np.stack([self._lesion(self.run(self._input(photo))[self.facts.place]) for photo in photos])
+        found = np.stack([self._lesion(self.run(self._input(photo))[self.facts.place]) for photo in photos])
+        return require_numbers(found, self.label)
 
     def _input(self, photo: np.ndarray) -> np.ndarray:
         """The input for a photograph (H, W, 3) uint8."""
@@ -126,17 +127,27 @@ def keep_foreign(content: bytes, name: str, settings: ForeignSettings, target: P
     Raises:
         InputError: as `read_foreign`, or if a setting does not fit the model.
     """
+    model, facts = read_foreign(content, name)
+    require_fitting(content, facts, settings, name)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    remove_partials(target.parent)
+    with atomic_file(target, sync=True) as partial:
+        partial.write_bytes(with_settings(model, settings))
+
+
+def require_fitting(content: bytes, facts: ForeignFacts, settings: ForeignSettings, name: str) -> None:
+    """Predict one photograph with these settings.
+
+    Raises:
+        InputError: if a setting does not fit the model.
+    """
     from seg_core.prediction.engine import Session
 
-    model, facts = read_foreign(content, name)
     if not 0 <= settings.lesion < max(facts.classes, 256 if settings.output == "classes" else 1):
         raise InputError(f"{name} has no class {settings.lesion}; its {facts.classes} are counted from 0.")
-    trial = ForeignModel(target, facts, settings, Session(content))
+    trial = ForeignModel(Path(name), facts, settings, Session(content))
     try:
         trial.predict(Image.new("RGB", (64, 48), "#c8a090"))
     except RuntimeError:
         size = f"{settings.width} × {settings.height}"
         raise InputError(f"{name} does not take photographs of {size}; many models need multiples of 32.") from None
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with atomic_file(target) as partial:
-        partial.write_bytes(with_settings(model, settings))

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass, replace
+from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import numpy as np
+from annotated_types import Ge, Gt, Le, Lt, MaxLen
+from pydantic import TypeAdapter
 
 from seg_core.errors import InputError
 
@@ -32,6 +35,9 @@ OUTPUTS: dict[Output, str] = {
 }
 """What a model gives."""
 USUAL_SIDE = 256
+LARGEST_SIDE = 4096
+LONGEST_LABEL = 80
+Side = Annotated[int, Ge(1), Le(LARGEST_SIDE)]
 SETTINGS_KEY = "lesionlab_settings"
 _PASSED_ON = {"Identity", "Cast", "Squeeze", "Unsqueeze", "Transpose", "Reshape", "Resize"}
 
@@ -40,15 +46,15 @@ _PASSED_ON = {"Identity", "Cast", "Squeeze", "Unsqueeze", "Transpose", "Reshape"
 class ForeignSettings:
     """How to feed a model of another program, and how to read what it gives."""
 
-    width: int
+    width: Side
     """Of its input, in pixels; photographs are scaled to it."""
-    height: int
+    height: Side
     scaling: Scaling
     output: Output
-    lesion: int
+    lesion: Annotated[int, Ge(0), Le(10**6)]
     """Number of the class that is lesion, from 0."""
-    threshold: float = 0.5
-    label: str = ""
+    threshold: Annotated[float, Gt(0), Lt(1)] = 0.5
+    label: Annotated[str, MaxLen(LONGEST_LABEL)] = ""
     """Its name in the app."""
 
 
@@ -118,9 +124,14 @@ def read_settings(path: Path) -> ForeignSettings:
 
     try:
         known = {each.key: each.value for each in onnx.load_model_from_string(path.read_bytes()).metadata_props}
-        return ForeignSettings(**json.loads(known[SETTINGS_KEY]))
-    except (DecodeError, KeyError, TypeError, ValueError):
+        return _validator().validate_json(known[SETTINGS_KEY])
+    except (DecodeError, KeyError, ValueError):
         raise InputError(f"{path.name} was not added to LesionLab; add it on the page Predict or Compare.") from None
+
+
+@cache
+def _validator() -> TypeAdapter[ForeignSettings]:
+    return TypeAdapter(ForeignSettings)
 
 
 def with_settings(model: onnx.ModelProto, settings: ForeignSettings) -> bytes:
@@ -147,6 +158,8 @@ def _of_input(model: onnx.ModelProto, name: str) -> ForeignFacts:
     if channels not in (1, 3):
         raise InputError(f"{name} takes images of {channels} channels; a model for photographs of 3 (or 1, grey) is needed.")
     height, width = sides[1:3] if channels_last else sides[2:]
+    if not all(side is None or 1 <= side <= LARGEST_SIDE for side in (height, width)):
+        raise InputError(f"{name} takes photographs of {width} × {height}; sides of up to {LARGEST_SIDE:,} pixels are possible.")
     dtype = helper.tensor_dtype_to_np_dtype(inputs[0].type.tensor_type.elem_type)
     scaling: Scaling = "0 to 255" if dtype == np.uint8 else "imagenet"
     unknown = [*(["size"] if not (height and width) else []), *(["scaling"] if dtype != np.uint8 else [])]
@@ -207,15 +220,16 @@ def _with_own_words(facts: ForeignFacts, known: dict[str, str], stem: str, name:
     """Add what the file's metadata say: the settings that LesionLab wrote, or those of a model that it exported."""
     try:
         if SETTINGS_KEY in known:
-            return replace(facts, settings=ForeignSettings(**json.loads(known[SETTINGS_KEY])), unknown=())
-        settings = replace(facts.settings, label=known.get("label") or stem)
+            return replace(facts, settings=_validator().validate_json(known[SETTINGS_KEY]), unknown=())
+        settings = replace(facts.settings, label=(known.get("label") or stem)[:LONGEST_LABEL])
         if "image_size" in known:
             width, height = (
                 side if fixed else int(known["image_size"])
                 for side, fixed in zip((settings.width, settings.height), facts.fixed, strict=True)
             )
             settings = replace(settings, width=width, height=height, threshold=float(known.get("threshold", 0.5)))
+            _validator().validate_python(asdict(settings))
             facts = replace(facts, unknown=tuple(each for each in facts.unknown if each != "size"))
-    except (ValueError, TypeError):
+    except ValueError:
         raise InputError(f"The metadata of {name} are damaged; export the model again.") from None
     return replace(facts, settings=settings)

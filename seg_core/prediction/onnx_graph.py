@@ -18,6 +18,7 @@ from onnx import TensorProto, helper, numpy_helper
 from seg_core.config import Config, Decoder
 from seg_core.data.image import MEAN, STD
 from seg_core.network.architecture import LAST, STRIDES, TAPS
+from seg_core.prediction.tensor_file import Damaged
 
 OPSET, IR_VERSION = 18, 9
 INPUT, OUTPUT = "photographs", "probabilities"
@@ -33,6 +34,7 @@ def build_graph(config: Config, tensors: Tensors) -> onnx.ModelProto:
 
     Raises:
         KeyError, ValueError: if the tensors are not those of the config's model.
+        Damaged: if they give no finite numbers.
     """
     builder = _Builder(tensors)
     photos = builder.add("Transpose", builder.add("Cast", INPUT, to=TensorProto.FLOAT), perm=[0, 3, 1, 2])
@@ -155,8 +157,11 @@ class _Builder:
             scale, offset, mean, variance = (
                 self.tensor(f"{norm}.{what}") for what in ("weight", "bias", "running_mean", "running_var")
             )
-            gain = scale / np.sqrt(variance + EPSILON)
-            weight, bias = weight * gain[:, None, None, None], offset - mean * gain
+            with np.errstate(all="ignore"):
+                gain = scale / np.sqrt(variance + EPSILON)
+                weight, bias = weight * gain[:, None, None, None], offset - mean * gain
+            if not (np.isfinite(weight).all() and np.isfinite(bias).all()):
+                raise Damaged(f"{norm} makes {name} infinite")
         else:
             bias = self.tensor(f"{name}.bias")
         return self.add(

@@ -13,6 +13,7 @@ from PIL import Image
 from seg_core.data.folders import Pair
 from seg_core.data.image import Reader, Source, read_scaled
 from seg_core.data.strips import STRIP
+from seg_core.errors import InputError
 
 LARGE = 16_000_000
 """Pixels from which on a mask is made in strips: the probabilities of all pixels would take many times its memory."""
@@ -87,6 +88,13 @@ class Predictor(Protocol):
         Raises:
             InputError: if a file cannot be read.
         """
+
+
+def require_numbers(probabilities: np.ndarray, label: str) -> np.ndarray:
+    """Return probabilities as they are. Raises InputError if any is no number, as the model ``label`` then is of no use."""
+    if np.isnan(probabilities).any():
+        raise InputError(f"{label} predicts values that are no numbers; its weights are damaged, so train or export it again.")
+    return probabilities
 
 
 class PredictsAnyPhotograph(ABC):

@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Row
 
 from seg_core.runs import rows
+from seg_core.runs.causes import cause_of_end
 from seg_core.runs.claim_protocol import Claims
 from seg_core.runs.database import Database
 from seg_core.runs.launcher import Launcher
@@ -58,7 +59,7 @@ class RunClaims(Claims[Run]):
 
     def _why_lost(self, item: Run) -> str:
         if self._is_abandoned(item):
-            return self._cause(LOST)
+            return self._cause(cause_of_end(item.owner, run_folder(self.home, item.id)) or LOST)
         return rows.silent(item) if item.status == "stopping" and rows.is_silent_elsewhere(item) else ""
 
     def _write_lost(self, connection: Connection, item: Run, why: str) -> None:

@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import errno
+import re
 import traceback
 from contextlib import suppress
 from pathlib import Path
 
 from seg_core.config import Config
 
+_NO_MEMORY = re.compile(
+    "out of memory|not enough memory|allocate memory|bad_alloc|failed to map segment|can't start new thread|"
+    "could not (create|execute) a primitive$"
+)
+"""What PyTorch, its libraries, Python and the loader of libraries say when there is no memory left."""
+
 
 def explain(error: Exception, config: Config, home: Path) -> str:
     """One sentence for the user on an unexpected error, with the remedy where there is one."""
     text = " ".join(str(error).split())
-    if isinstance(error, MemoryError) or "out of memory" in text or "allocate memory" in text or "not enough memory" in text:
+    if isinstance(error, MemoryError) or _NO_MEMORY.search(text):
         return (
             f"There is not enough memory for {config.batch_size} photographs of {config.image_size} px at a time; "
             "start a run with a smaller batch size or image size."

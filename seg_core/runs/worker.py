@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from seg_core.common.atomic_file import remove_partials
 from seg_core.errors import InputError
+from seg_core.runs.causes import forget_kills, note_kills
 from seg_core.runs.dispatch import dispatch
 from seg_core.runs.epoch_masks import masks_folder
 from seg_core.runs.failures import explain, write_traceback
@@ -119,11 +120,13 @@ def _carry_out(store: RunStore, run_id: int, signals: Signals, say: Say, train: 
             write_traceback(folder / "worker.log", error)
     line = outcome.message or "Finished."
     store.progress.finish(run_id, outcome.status, outcome.message, outcome.images_per_second, line=line)
+    forget_kills(folder)
 
 
 def _attempt(store: RunStore, run: Run, folder: Path, watch: Watch, say: Say, train: Train) -> _Outcome:
     """Train a run until it ends in a way that was expected."""
     folder.mkdir(parents=True, exist_ok=True)
+    note_kills(folder)
     store.progress.update(run.id, message="Loading PyTorch")
     from seg_core.runs.recorder import Recorder, Stopped
     from seg_core.training.contents import DataChanged

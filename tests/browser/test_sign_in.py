@@ -7,8 +7,11 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from pages.server.sessions import Sessions, signing_key
+from seg_core.common.home import PROJECT
+from seg_core.config import Config
+from seg_core.runs.store import RunStore
 from tests.app_process import AppProcess
-from tests.helpers import PASSWORD
+from tests.helpers import PASSWORD, VIEWER_PASSWORD
 
 pytestmark = pytest.mark.browser
 
@@ -60,3 +63,35 @@ def test_the_real_apps_sessions_outlive_it(guarded_app: AppProcess) -> None:
     cookie = httpx.post(f"{guarded_app.url}/sign-in", data={"password": PASSWORD}).cookies[f"lesionlab_{port}"]
     home = guarded_app.home
     assert Sessions(signing_key(home / "session.key", PASSWORD), home / "ended-sessions").check(cookie)
+
+
+def test_a_viewer_sees_everything_and_finds_nothing_to_change(guarded_app: AppProcess, page: Page) -> None:
+    store = RunStore(guarded_app.home / "lesionlab.db")
+    store.queue.stop(store.queue.add("taken out", Config.of("report"), "sample").id)
+    store.close()
+    page.goto(f"{guarded_app.url}/monitor?run=1")
+    enter(page, PASSWORD)
+    expect(page.get_by_role("button", name="Resume").first).to_be_visible()
+    expect(page.get_by_role("button", name="Delete")).to_be_visible()
+    page.get_by_text("Sign out").click()
+    expect(page).to_have_title("Sign in · LesionLab")
+
+    page.goto(f"{guarded_app.url}/monitor?run=1")
+    enter(page, VIEWER_PASSWORD)
+    expect(page.locator(".run-row", has_text="taken out")).to_be_visible()
+    expect(page.get_by_text("Stopped before it started.")).to_be_visible()
+    page.get_by_text("Name, tags and notes").click()
+    expect(page.get_by_label("Name", exact=True)).to_be_disabled()
+    note = page.get_by_text("You are signed in as a viewer: you see everything, and change nothing.")
+    expect(note.first).to_be_visible()
+    for name in ("Resume", "Delete", "Save"):
+        expect(page.get_by_test_id("stMain").get_by_role("button", name=name)).to_have_count(0)
+
+    page.get_by_role("link", name="Predict").click()
+    page.get_by_text("Models of other programs").click()
+    expect(note.first).to_be_visible()
+    widget = page.frame_locator("iframe")
+    widget.locator("#photographs input[type=file]").set_input_files(PROJECT / "pages" / "examples" / "hairs.jpg")
+    expect(widget.get_by_text("Lesion area").first).to_be_visible(timeout=90_000)
+    page.get_by_text("Sign out").click()
+    expect(page).to_have_title("Sign in · LesionLab")

@@ -87,5 +87,14 @@ def test_a_json_of_300_mb_is_refused(app: AppProcess, path: str) -> None:
     assert psutil.Process(app.process.pid).memory_info().rss < memory + 50 * 2**20
 
 
+@pytest.mark.parametrize(
+    "folder", ["assets", "assets/pictures", "predictor/assets", "predictor/static", "predictor/svelte", "static"]
+)
+def test_an_address_that_no_file_can_have_is_refused(app: AppProcess, folder: str) -> None:
+    for name in ("a" * 5000, "%C3%BC" * 200, "/".join(["a"] * 2000)):
+        answer = httpx.get(f"{app.url}/{folder}/{name}.svg", auth=("", PASSWORD))
+        assert (answer.status_code, answer.json()) == (414, {"detail": "This address is too long."})
+
+
 def megabytes(count: int) -> Iterator[bytes]:
     yield from [b" " * 2**20] * count

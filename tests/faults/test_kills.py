@@ -17,9 +17,10 @@ import pytest
 from safetensors.numpy import load_file
 
 from seg_core.common.home import PROJECT
+from seg_core.runs.run import Run
 from seg_core.runs.store import RunStore
 from tests.faults.victim import POINTS
-from tests.helpers import make_dataset, tiny_config
+from tests.helpers import make_dataset, tiny_config, wait_until
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="the victims are forks of one process, which has loaded torch")
 
@@ -46,27 +47,27 @@ class Trainings:
     def finish(self, **fault: Any) -> int:
         """Train a run to its end, with a fault in its first attempt, and return its number."""
         run_id = self.store.queue.add("", CONFIG, self.data).id
-        while self._attempt(run_id, **fault):
-            self.store.claims.mark_lost()
-            assert self.store.get_run(run_id).status == "lost"
+        while self.attempt(run_id, **fault).status != "finished":
             self.store.queue.resume(run_id)
             fault = {}
         return run_id
 
-    def _attempt(self, run_id: int, **fault: Any) -> bool:
-        """Train a run once; return True if it was killed."""
+    def attempt(self, run_id: int, **fault: Any) -> Run:
+        """Train a run once, and return it as it ended."""
         assert self.process.stdin
         assert self.process.stdout
         self.process.stdin.write(json.dumps({"run": run_id, **fault}) + "\n")
         self.process.stdin.flush()
-        return self.process.stdout.readline().strip() != "0"
+        killed = self.process.stdout.readline().strip() != "0"
+        assert [run.id for run in self.store.claims.mark_lost()] == ([run_id] if killed else [])
+        return self.store.get_run(run_id)
 
     def losses(self, run_id: int) -> list[str]:
         """Name what differs between a run that was killed and the one that was not."""
         folders = [self.store.folder(each) for each in (self.whole, run_id)]
         files, expected = ({file.relative_to(folder): file for file in folder.rglob("*")} for folder in reversed(folders))
         lost = [f"{name} is missing" for name in expected.keys() - files.keys()]
-        lost += [f"{name} is left" for name in files.keys() - expected.keys()]
+        lost += [f"{name} is left" for name in files.keys() - expected.keys() if name.name != "worker.log"]
         lost += [f"{each}: other weights" for each in FILES if not _same(*(folder / f"{each}.safetensors" for folder in folders))]
         pictures = [name for name in expected.keys() & files.keys() if name.suffix in (".png", ".jpg")]
         lost += [f"{name} is another picture" for name in pictures if files[name].read_bytes() != expected[name].read_bytes()]
@@ -110,3 +111,43 @@ def test_trainings_killed_a_hundred_times_at_random_lose_nothing(trainings: Trai
     """Kills 100 trainings at moments drawn from the time that one takes, resumes them, and compares with one left alone."""
     moments = random.Random(0)
     report([trainings.losses(trainings.finish(after=moments.uniform(0.05, trainings.seconds))) for _ in range(100)])
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the limit is one of Linux")
+def test_a_training_that_gets_no_more_memory_says_so_and_can_be_resumed(trainings: Trainings) -> None:
+    """Gives a training 0 or 40 MB more than it has when it begins, which is too little, and then resumes it."""
+    faults = []
+    for megabytes in (0, 40):
+        run_id = trainings.store.queue.add("", CONFIG, trainings.data).id
+        run = trainings.attempt(run_id, megabytes=megabytes)
+        assert (run.status, run.message[:31]) == ("failed", "There is not enough memory for "), (megabytes, run.message)
+        trainings.store.queue.resume(run_id)
+        assert trainings.attempt(run_id).status == "finished"
+        faults.append(trainings.losses(run_id))
+    report(faults)
+
+
+@pytest.fixture
+def small_cgroup() -> Iterator[str]:
+    """A control group with 30 MB; needs root and the first version of control groups."""
+    group = Path("/sys/fs/cgroup/memory/lesionlab-test")
+    try:
+        group.mkdir()
+    except OSError as error:
+        pytest.skip(f"no control group can be made here: {error}")
+    (group / "memory.limit_in_bytes").write_text(str(30 * 2**20))
+    yield str(group)
+    wait_until(lambda: not (group / "cgroup.procs").read_text())
+    group.rmdir()
+
+
+@pytest.mark.slow
+def test_a_training_that_linux_kills_for_memory_says_so_and_can_be_resumed(trainings: Trainings, small_cgroup: str) -> None:
+    """Trains in a control group with too little memory, so that Linux kills it, and resumes it outside."""
+    run_id = trainings.store.queue.add("", CONFIG, trainings.data).id
+    run = trainings.attempt(run_id, cgroup=small_cgroup)
+    assert (run.status, run.can_resume) == ("lost", True)
+    assert "ran out of memory. It can be resumed" in run.message
+    trainings.store.queue.resume(run_id)
+    assert trainings.attempt(run_id).status == "finished"
+    report([trainings.losses(run_id)])

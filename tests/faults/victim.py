@@ -1,13 +1,14 @@
-"""A process that trains runs in forks of itself, which are killed at a named point or after a time.
+"""A process that trains runs in forks of itself, which are killed at a named point or after a time, or get little memory.
 
-It loads torch once for all of them. Each line that it reads is a JSON object with the run's number and the point or the time; for
-each it writes one line: the number of the signal that ended the fork, 0 if it ended by itself.
+It loads torch once for all of them. Each line that it reads is a JSON object with the run's number and the fault; for each it
+writes one line: the number of the signal that ended the fork, 0 if it ended by itself.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import resource
 import signal
 import sys
 import time
@@ -15,7 +16,10 @@ from collections.abc import Callable
 from functools import reduce
 from importlib import import_module
 from itertools import count
+from pathlib import Path
 from typing import Any
+
+import psutil
 
 from seg_core.runs.store import RunStore
 from seg_core.runs.worker import work
@@ -34,27 +38,44 @@ POINTS = {
     "before the end is reported": ("seg_core.runs.progress:RunProgress.finish", 1),
 }
 """Where a training is killed: before the call, of that number, of a function."""
+BEGIN = "seg_core.training.loop:prepare"
+"""From where on a training gets little memory."""
 
 
-def _die_before(function: str, call: int) -> None:
+def _before(function: str, call: int, act: Callable[[], object]) -> None:
+    """Act before the call, of that number, of a function."""
     module, _, path = function.partition(":")
     *inside, name = path.split(".")
     place = reduce(getattr, inside, import_module(module))
     really: Callable[..., Any] = getattr(place, name)
     calls = count(1)
 
-    def dying(*arguments: Any, **options: Any) -> Any:
+    def acting(*arguments: Any, **options: Any) -> Any:
         if next(calls) == call:
-            os.kill(os.getpid(), signal.SIGKILL)
+            act()
         return really(*arguments, **options)
 
-    setattr(place, name, dying)
+    setattr(place, name, acting)
 
 
-def _train(run_id: int, point: str | None) -> None:
+def _die() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def _limit(megabytes: int) -> None:
+    """Let this process take so much more memory than it has now."""
+    most = psutil.Process().memory_info().data + megabytes * 2**20
+    resource.setrlimit(resource.RLIMIT_DATA, (most, most))
+
+
+def _train(run: int, point: str = "", megabytes: int | None = None, cgroup: str = "", **_: Any) -> None:
     if point:
-        _die_before(*POINTS[point])
-    work(run_id, RunStore())
+        _before(*POINTS[point], _die)
+    if megabytes is not None:
+        _before(BEGIN, 1, lambda: _limit(megabytes))
+    if cgroup:
+        _before(BEGIN, 1, lambda: Path(cgroup, "cgroup.procs").write_text(str(os.getpid())))
+    work(run, RunStore())
 
 
 def main() -> None:
@@ -68,7 +89,7 @@ def main() -> None:
             child = os.fork()
             if child == 0:
                 try:
-                    _train(order["run"], order.get("point"))
+                    _train(**order)
                 finally:
                     os._exit(0)
             if (after := order.get("after")) is not None:

@@ -15,6 +15,7 @@ from typing import Any
 import httpx
 import pytest
 
+from pages.predictor.blocks import NOT_UPLOADED, UNUSABLE
 from seg_core.common.home import PROJECT
 from tests.app_process import AppProcess
 from tests.pages.predictor.helpers import BAD, NO_LONGER, MakeModel, mask_of
@@ -80,6 +81,23 @@ def test_files_that_nobody_uploaded_are_refused(app: AppProcess, photo_file: Pat
     assert "not uploaded" in call(app, None, file)
     for path in (photo_file, PROJECT / "app.py", "/etc/passwd"):
         assert httpx.get(f"{app.url}/predictor/gradio_api/file={path}").status_code in (403, 404)
+
+
+@pytest.mark.parametrize(
+    ("data", "sentence"),
+    [
+        ([{"path": "photo.jpg", "meta": {"_type": "gradio.FileData"}}, "", "", None, False], NOT_UPLOADED),
+        ([{"path": "/etc/passwd", "meta": {"_type": "gradio.FileData"}}, "", "", None, False], NOT_UPLOADED),
+        ([None], UNUSABLE),  # too few
+        (["photo.jpg", "", "", None, False], UNUSABLE),
+        ([{"path": "photo.jpg"}, "", "", None, False], UNUSABLE),
+        ([{"name": {}}, "", "", None, False], UNUSABLE),
+    ],
+)
+def test_inputs_that_cannot_be_used_get_one_sentence_without_a_folder(app: AppProcess, data: list[Any], sentence: str) -> None:
+    answer = httpx.post(f"{app.url}/predictor/gradio_api/run/predict", json={"data": data})
+    assert answer.json()["error"] == sentence
+    assert str(PROJECT) not in answer.text
 
 
 def answers_of(app: AppProcess, model: str) -> tuple[list[Any], list[Any]]:

@@ -25,7 +25,7 @@ from pages.server.accounts import Account
 from pages.server.health import GUEST
 from pages.server.sessions import SESSION_SECONDS, Guesses, Sessions, signing_key
 from pages.shared.visitor import ROLE
-from tests.helpers import PASSWORD
+from tests.helpers import PASSWORD, VIEWER_PASSWORD
 
 T = TypeVar("T")
 Guard = Callable[..., AccessGuard]
@@ -480,11 +480,9 @@ def test_another_site_cannot_sign_anyone_out(guard: Guard) -> None:
 
 # Viewers
 
-VIEWER = "nur schauen"
-
 
 @pytest.mark.parametrize("by", ["form", "basic"])
-@pytest.mark.parametrize(("password", "role"), [(PASSWORD, "owner"), (VIEWER, "viewer")])
+@pytest.mark.parametrize(("password", "role"), [(PASSWORD, "owner"), (VIEWER_PASSWORD, "viewer")])
 def test_who_signs_in_is_told_to_the_app_by_the_guard_alone(ended: Path, by: str, password: str, role: str) -> None:
     seen: list[list[str]] = []
 
@@ -492,7 +490,7 @@ def test_who_signs_in_is_told_to_the_app_by_the_guard_alone(ended: Path, by: str
         seen.append(Headers(scope=scope).getlist(ROLE))
         await tiny_app(scope, receive, send)
 
-    each = [Account("owner", PASSWORD, Sessions(b"1", ended)), Account("viewer", VIEWER, Sessions(b"2", ended))]
+    each = [Account("owner", PASSWORD, Sessions(b"1", ended)), Account("viewer", VIEWER_PASSWORD, Sessions(b"2", ended))]
     guarded = AccessGuard(app, each)
     if by == "form":
         headers = {"cookie": sign_in(guarded, password).headers["set-cookie"].split(";")[0]}
@@ -505,14 +503,14 @@ def test_who_signs_in_is_told_to_the_app_by_the_guard_alone(ended: Path, by: str
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE"])
 def test_viewers_read_the_api_and_predict_and_change_nothing(guard: Guard, method: str) -> None:
-    app = guard(PASSWORD, VIEWER)
+    app = guard(PASSWORD, VIEWER_PASSWORD)
     for path in ("/api/runs/1/stop", "/api/jobs/1/cancel", "/api/anything"):
-        refused = ask(app, path, method, auth=("", VIEWER))
+        refused = ask(app, path, method, auth=("", VIEWER_PASSWORD))
         assert refused.status_code == 403
         assert refused.json() == {"detail": "You are signed in as a viewer: you see everything, and change nothing."}
         assert ask(app, path, method, auth=("", PASSWORD)).status_code == 200
-        assert ask(app, path, auth=("", VIEWER)).status_code == 200
-    assert ask(app, "/predictor/gradio_api/queue/join", method, auth=("", VIEWER)).status_code == 200
+        assert ask(app, path, auth=("", VIEWER_PASSWORD)).status_code == 200
+    assert ask(app, "/predictor/gradio_api/queue/join", method, auth=("", VIEWER_PASSWORD)).status_code == 200
 
 
 @pytest.mark.parametrize(

@@ -16,10 +16,10 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from pages.server import bodies, connections
-from pages.server.bodies import BodyLimits
+from pages.server import connections, request_limits
 from pages.server.capacity import Capacity
 from pages.server.connections import Server
+from pages.server.request_limits import RequestLimits
 from pages.server.terminal import BURST, PER_SECOND, BoundedStream
 from tests.helpers import wait_until
 
@@ -75,10 +75,10 @@ def tiny() -> TinyApp:
 def port(tiny: TinyApp, monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
     """The port of a server with room for eight requests, which waits half a second for headers and bodies."""
     monkeypatch.setattr(connections, "HEADER_SECONDS", 0.5)
-    monkeypatch.setattr(bodies, "SECONDS", 0.5)
-    monkeypatch.setitem(bodies.MOST_MB, True, 2)
-    limited = BodyLimits(tiny, ROOM)
-    limited.patience = bodies.Patience(ROOM // 4, 0.5)
+    monkeypatch.setattr(request_limits, "SECONDS", 0.5)
+    monkeypatch.setitem(request_limits.MOST_MB, True, 2)
+    limited = RequestLimits(tiny, ROOM)
+    limited.patience = request_limits.Patience(ROOM // 4, 0.5)
     server = Server(From(Capacity(limited, ROOM)), ROOM)
     listener = socket.create_server(("127.0.0.1", 0))
     thread = threading.Thread(target=server.run, args=[[listener]])
@@ -207,6 +207,13 @@ def test_the_body_that_is_awaited_longest_gives_way(port: int) -> None:
         assert time.monotonic() - begin < 0.4
         slow[2].sendall(b"bc")
         assert status(slow[2]) == 200
+
+
+@pytest.mark.parametrize("path", ["/assets/" + "a" * 256 + ".svg", "/" + "%C3%BC" * 128, "/a" * 1025])
+def test_an_address_has_a_limit(port: int, path: str) -> None:
+    answer = ask(port, path)
+    assert (answer.status_code, answer.text) == (414, '{"detail":"This address is too long."}')
+    assert ask(port, path[: len(path) // 6 * 5]).status_code == 200
 
 
 # Output

@@ -1,4 +1,4 @@
-"""The bodies of requests: how large they may be, and how long they may take."""
+"""Requests: how long their addresses may be, how large their bodies, and how long these may take."""
 
 from __future__ import annotations
 
@@ -18,6 +18,11 @@ MOST_MB = {True: 1024, False: 1}
 """Megabytes of the body of an upload, and of any other request, such as a form or the JSON of a prediction."""
 SECONDS = 10.0
 """Seconds that the whole body of a request may take, or the next part of an upload."""
+
+
+LONGEST_NAME = 255
+"""Bytes of a name in a path; the system has no longer ones, and fails when it is asked for a file of such a name."""
+LONGEST_PATH = 2048
 
 
 class Patience:
@@ -46,8 +51,8 @@ class Patience:
                 self._outstanding.pop(limit, None)
 
 
-class BodyLimits:
-    """ASGI middleware that ends requests with too large or too slow a body: 413 and 408.
+class RequestLimits:
+    """ASGI middleware that ends requests with too long an address, too large or too slow a body: 414, 413 and 408.
 
     Args:
         app: the application behind it.
@@ -60,9 +65,15 @@ class BodyLimits:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = Headers(scope=scope) if scope["type"] == "http" else Headers()
-        if "content-length" not in headers and "transfer-encoding" not in headers:
+        if scope["type"] == "http" and is_too_long(scope["path"]):
+            await JSONResponse({"detail": "This address is too long."}, 414)(scope, receive, send)
+        elif "content-length" not in headers and "transfer-encoding" not in headers:
             await self.app(scope, receive, send)
-            return
+        else:
+            await self.limit(headers, scope, receive, send)
+
+    async def limit(self, headers: Headers, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass on a request that has a body."""
         is_upload = get_route_path(scope).startswith(UPLOADS)
         most = MOST_MB[is_upload] * 2**20
         if int(headers.get("content-length", 0)) > most:
@@ -126,6 +137,11 @@ class BodyLimits:
 
         with suppress(ClientDisconnect):
             await self.app(scope, receive_some, send_unless_over)
+
+
+def is_too_long(path: str) -> bool:
+    """True for a path that cannot be that of a file."""
+    return len(path) > LONGEST_PATH or any(len(name.encode()) > LONGEST_NAME for name in path.split("/"))
 
 
 def too_large(most: int) -> JSONResponse:
