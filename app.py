@@ -119,8 +119,14 @@ def import_gradio() -> ModuleType:
     """
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
     os.environ["GRADIO_TEMP_DIR"] = str(home() / "cache" / "gradio")
-    # Gradio writes type stubs beside its files whenever it is imported, which takes half of the import's time. It leaves that out
-    # for classes that come from no file.
+    return import_gradio_quickly()
+
+
+def import_gradio_quickly() -> ModuleType:
+    """Import Gradio without the type stubs that it writes beside its files whenever it is imported: half of the import's time.
+
+    It leaves them out for classes that come from no file.
+    """
     getfile = inspect.getfile
     inspect.getfile = _no_file
     try:

@@ -1,0 +1,3 @@
+from app import import_gradio_quickly
+
+import_gradio_quickly()
