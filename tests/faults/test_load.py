@@ -14,14 +14,13 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any
 
-import gradio as gr
 import httpx
 import psutil
 import pytest
 from PIL import Image
 from playwright.sync_api import Browser, expect
 
-from pages.predictor.turns import AT_ONCE, MOST_WAITING, Turns, in_line
+from pages.shared.turns import AT_ONCE, MOST_WAITING, Turns, in_line
 from seg_core.config import Config
 from seg_core.errors import InputError
 from seg_core.runs.store import RunStore
@@ -94,16 +93,16 @@ def test_who_comes_to_a_full_line_is_told_the_place() -> None:
         go_on.set()
         return await asyncio.gather(*asked, return_exceptions=True)
 
-    line = in_line(work, most=11)
+    line = in_line(work, InputError, most=11)
     with ThreadPoolExecutor(1) as pool:  # Playwright keeps a loop of its own running in this thread
         answers = pool.submit(lambda: asyncio.run(ask())).result()
     served, refused = (
         [each for each in answers if isinstance(each, int)],
-        [each for each in answers if isinstance(each, gr.Error)],
+        [each for each in answers if isinstance(each, InputError)],
     )
     assert served == list(range(AT_ONCE + 11))
     assert sorted(begun) == served
-    assert [error.message for error in refused] == [
+    assert [str(error) for error in refused] == [
         "LesionLab is busy, place 12: 11 requests wait already; try again in a minute."
     ] * 2
 
