@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from seg_core.config import Config
-from seg_core.prediction.metadata import FORMAT_VERSION, METADATA_KEY
+from seg_core.prediction.metadata import FORMAT_VERSION, METADATA_KEY, CheckpointMetadata
 from seg_core.runs.store import RunStore
 from seg_core.training.history import EPOCH_METRICS
 
@@ -64,14 +64,24 @@ def _losses(run_id: int, epochs: int) -> Iterator[tuple[int, int, int, bytes]]:
 def _write_checkpoint(path: Path, config: Config, epochs: int) -> None:
     """Write a checkpoint's metadata without weights: all that pages read before a prediction."""
     last = {"train": dict.fromkeys(EPOCH_METRICS, 0.7), "val": dict.fromkeys(EPOCH_METRICS, 0.7)}
-    metadata = {
+    metadata: CheckpointMetadata = {
         "format": FORMAT_VERSION,
         "name": "",
         "label": f"{config.label} ({config.recipe})",
         "config": config.model_dump(),
+        "parameters": 4_195_169,
+        "normalisation": {},
+        "dataset": {"name": "sample", "fingerprint": "", "train": 80, "val": 20, "test": 0, "val_is_own": False},
+        "epoch": epochs,
+        "epoch_is_whole": True,
         "metrics": last,
-        "history": [last | {"seconds": 10.0}] * epochs,
-        "dataset": {"name": "sample", "fingerprint": "", "val_is_own": False},
+        "history": [{"train": last["train"], "val": last["val"], "seconds": 10.0}] * epochs,
+        "seconds": 10.0 * epochs,
+        "device": "cpu",
+        "precision": "32-true",
+        "threads": 1,
+        "versions": {},
+        "created": "",
     }
     header = json.dumps({"__metadata__": {METADATA_KEY: json.dumps(metadata)}}).encode()
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import re
+import shutil
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -190,3 +191,11 @@ def test_a_model_of_another_program_is_added_and_predicts(page: Page, app: AppPr
     expect(widget.locator("#measures-1")).to_contain_text("Lesion area")
     shown = float(re.findall(r"([\d.]+) %", widget.locator("#measures-1").inner_text())[0])
     assert shown == pytest.approx(100 * share, abs=0.5)
+
+    damaged = app.home / "0099" / "best.safetensors"
+    damaged.parent.mkdir()
+    damaged.write_bytes(b"half a file")
+    page.goto(f"{app.url}/predict?model=dark-is-lesion")
+    expect(page.get_by_text("best.safetensors of run 99 is no checkpoint of LesionLab")).to_be_visible()
+    expect(widget.locator("#model-1 input")).to_have_value("dark-is-lesion")  # the others are offered all the same
+    shutil.rmtree(damaged.parent)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import copy
 import json
+import os
 import random
 import struct
-import time
+import tracemalloc
+import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -20,7 +22,7 @@ from seg_core.errors import InputError
 from seg_core.network import build_model
 from seg_core.prediction.catalogue import available_checkpoints, models_folder, unusable_models
 from seg_core.prediction.checkpoint import load_checkpoint
-from seg_core.prediction.checkpoint_file import save_checkpoint
+from seg_core.prediction.checkpoint_file import read_metadata, save_checkpoint
 from seg_core.prediction.export import onnx_bytes
 from seg_core.prediction.foreign_file import SETTINGS_KEY, read_settings
 from seg_core.prediction.metadata import METADATA_KEY
@@ -158,7 +160,7 @@ class Faults:
     def do(self, what: str, use: Callable[[], object]) -> None:
         """Use a file; anything but success within the limits and an `InputError` of one line is a loss."""
         self.count += 1
-        started = time.monotonic()
+        started = self._worked()
         try:
             use()
         except InputError as error:
@@ -167,8 +169,13 @@ class Faults:
                 self.lost.append(f"{what}: {error}")
         except Exception as error:  # noqa: BLE001 - any other is what is looked for
             self.lost.append(f"{what}: {type(error).__name__} {error}")
-        if time.monotonic() - started > LONGEST:
-            self.lost.append(f"{what}: {time.monotonic() - started:.0f} s")
+        if (seconds := self._worked() - started) > LONGEST:
+            self.lost.append(f"{what}: {seconds:.0f} s")
+
+    @staticmethod
+    def _worked() -> float:
+        """Seconds of work of this process and its children, however busy the machine is."""
+        return sum(os.times()[:4])
 
     def report(self) -> None:
         print(f"{self.count} files, {self.refused} refused in a sentence, {len(self.lost)} lost")
@@ -214,6 +221,21 @@ def test_thousands_of_changed_checkpoints_are_used_or_refused(good: bytes, lab_h
     spoil(good, lab_home, faults, 5000)
 
 
+def test_weights_in_an_archive_of_gigabytes_are_told_by_their_start(tmp_path: Path) -> None:
+    """Packs 300 MB of zeros after the names of a pickle into some hundred kilobytes, as weights of another program."""
+    path = tmp_path / "weights.pth"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive, archive.open("weights/data.pkl", "w") as pickle:
+        pickle.write(b"segmentation_head.0.weight")
+        for _ in range(300):
+            pickle.write(bytes(10**6))
+    tracemalloc.start()
+    with pytest.raises(InputError, match="of another program \\(segmentation-models-pytorch\\)"):
+        read_metadata(path)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 10_000_000
+
+
 def onnx_file(*nodes: onnx.NodeProto, values: dict[str, Any] | None = None, side: int = 32) -> bytes:
     """An ONNX file from the input x (1, 3, side, side) to the output y."""
     stored = [numpy_helper.from_array(np.array(value), name) for name, value in (values or {}).items()]
@@ -254,7 +276,7 @@ def _varint(number: int) -> bytes:
         (lambda: onnx_file(helper.make_node("Tile", ["x", "n"], ["y"]), values={"n": [1, 1, 2000, 2000]}), "cannot be run"),
         pytest.param(lambda: onnx_file(helper.make_node("Sigmoid", ["x"], ["y"]), side=10**6), "1000000", marks=pytest.mark.slow),
         pytest.param(nested, "is not an ONNX file", marks=pytest.mark.slow),
-        pytest.param(crowded, "needs more than 1 GB of memory", marks=pytest.mark.slow),
+        pytest.param(crowded, "is not an ONNX file", marks=pytest.mark.slow),
     ],
 )
 def test_an_onnx_file_that_asks_for_too_much_is_refused(content: Callable[[], bytes], said: str) -> None:
