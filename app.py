@@ -17,7 +17,6 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from ipaddress import ip_address
-from multiprocessing import spawn
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, NoReturn
@@ -61,7 +60,6 @@ def create_app(store: RunStore, settings: HostSettings = DEFAULTS, on_ready: Cal
     from pages.server.request_limits import RequestLimits
     from pages.server.shell import Shell
 
-    keep_pages_out_of_processes()
     pages = streamlit.App(ROUTER)
 
     @asynccontextmanager
@@ -134,16 +132,6 @@ def import_gradio_quickly() -> ModuleType:
     finally:
         inspect.getfile = getfile
     return gradio
-
-
-def keep_pages_out_of_processes() -> None:
-    """Let new processes begin without the main module, which Streamlit replaces by the page that it draws: they would run it."""
-    prepare = spawn.get_preparation_data
-
-    def prepare_without_main(name: str) -> dict[str, object]:
-        return {key: value for key, value in prepare(name).items() if not key.startswith("init_main_from")}
-
-    spawn.get_preparation_data = prepare_without_main
 
 
 def _no_file(object: object) -> str:
@@ -301,7 +289,8 @@ def serve(listener: socket.socket, store: RunStore, settings: HostSettings, *, s
 
 def leave(*_: object) -> NoReturn:
     """Exit at once; nothing is served yet."""
-    print("\nLesionLab has stopped.", flush=True)
+    with suppress(RuntimeError):  # it was just printing something else
+        print("\nLesionLab has stopped.", flush=True)
     os._exit(0)
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from pages.comparison.compared import Compared
+from seg_core.common.csv_text import csv_text
 from seg_core.evaluation.result import METRICS
 
 ORDERS = {
@@ -60,10 +59,8 @@ class Table:
 
 def scores_csv(models: Sequence[Compared], table: Table) -> str:
     """Return every metric of every photograph and model as CSV, one row per photograph."""
-    file = io.StringIO()
-    rows = csv.writer(file, lineterminator="\n")
-    rows.writerow(["image", *(f"{model.label} {metric}" for model in models for metric in METRICS)])
+    rows: list[list[str]] = [["image", *(f"{model.label} {metric}" for model in models for metric in METRICS)]]
     for row, id in enumerate(table.ids):
         values = [table.scores[metric][row, column] for column in range(len(models)) for metric in METRICS]
-        rows.writerow([id, *("" if np.isnan(value) else f"{value:.6f}" for value in values)])
-    return file.getvalue()
+        rows.append([id, *("" if np.isnan(value) else f"{value:.6f}" for value in values)])
+    return csv_text(rows)

@@ -11,9 +11,9 @@ from pathlib import Path
 
 from PIL import Image
 
-from pages.predictor.turns import TURNS
 from pages.shared.counters import PREDICTIONS
 from pages.shared.models import Key, LoadedModels, file_key, model_at
+from pages.shared.turns import TURNS
 from seg_core.data.decoder import decoder
 from seg_core.data.image import Reader
 from seg_core.errors import InputError

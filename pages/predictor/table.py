@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import zipfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -13,6 +11,7 @@ from pages.predictor.files import fresh_folder, mask_bytes, mask_name
 from pages.predictor.photo import Photo
 from pages.predictor.view import Result, chosen_result
 from pages.shared.models import model_at, model_name
+from seg_core.common.csv_text import csv_text
 from seg_core.errors import InputError
 from seg_core.prediction.measures import BOTH_EMPTY
 
@@ -39,12 +38,10 @@ def write_csv(photos: Sequence[Photo], controls: Controls) -> str:
     names = names_of(controls.models())
     units = ["threshold", "area in pixels", "area as share", *(["area in mm²"] if controls.scale else []), "problem"]
     head = ["photograph", "width", "height", *(f"{name}: {unit}" for name in names for unit in units), "agreement (IoU)", "note"]
-    lines = io.StringIO(newline="")
-    writer = csv.writer(lines)
-    writer.writerow(head)
+    rows: list[list[object]] = [[*head]]
     for photo in photos:
         result = chosen_result(photo, controls)
-        cells: list[object] = [_text(photo.name), *photo.size]
+        cells: list[object] = [photo.name, *photo.size]
         for side in result.sides:
             if side.prediction is None:
                 cells += [""] * (len(units) - 1) + [side.problem]
@@ -55,9 +52,9 @@ def write_csv(photos: Sequence[Photo], controls: Controls) -> str:
         measures = result.measures
         cells.append("" if measures is None or measures.agreement is None else f"{measures.agreement:.6f}")
         cells.append(BOTH_EMPTY if measures is not None and measures.both_empty else "")
-        writer.writerow(cells)
+        rows.append(cells)
     file = fresh_folder() / "masks.csv"
-    file.write_text(lines.getvalue(), encoding="utf-8-sig", newline="")  # with the mark by which spreadsheets know UTF-8
+    file.write_text(csv_text(rows, "\r\n"), encoding="utf-8-sig", newline="")  # with the mark by which spreadsheets know UTF-8
     return str(file)
 
 
@@ -84,8 +81,3 @@ def _unused(name: str, taken: set[str]) -> str:
         free, number = f"{path.stem}-{number}{path.suffix}", number + 1
     taken.add(free.lower())
     return free
-
-
-def _text(name: str) -> str:
-    """Return a name that no spreadsheet takes for a formula."""
-    return f"'{name}" if name.startswith(("=", "+", "-", "@")) else name

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +18,8 @@ from pages.predictor.handlers.models import ModelChoice, warm_up
 from pages.predictor.handlers.photographs import Photographs
 from pages.predictor.layout import TTA, lay_out
 from pages.predictor.photo import Photo
-from pages.predictor.turns import MOST_WAITING, in_line
 from pages.predictor.visits import ARRIVAL, VISITS
+from pages.shared.turns import MOST_WAITING, in_line
 from seg_core.data.decoder import decoder
 from seg_core.data.image import read_scaled
 
@@ -147,4 +148,5 @@ def _endpoint() -> None:
         ]
         gives = [gr.File(label="Mask"), gr.File(label="Second mask"), gr.JSON(label="Measures")]
         button = gr.Button("Predict")
-    button.click(in_line(predict), takes, gives, api_name="predict", preprocess=False, concurrency_limit=None)
+    endpoint = in_line(predict, partial(gr.Error, print_exception=False))
+    button.click(endpoint, takes, gives, api_name="predict", preprocess=False, concurrency_limit=None)

@@ -26,7 +26,7 @@ class BoundedStream:
     def __init__(self, stream: TextIO | Logged, clock: Callable[[], float] = time.monotonic) -> None:
         self._stream = stream
         self._clock = clock
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # Ctrl-C may come in the middle of a write, and says so here
         self._allowance, self._as_of = float(BURST), clock()
         self._left_out = 0
 

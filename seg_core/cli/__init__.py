@@ -7,6 +7,7 @@ other options of `train` stand there.
 
 from __future__ import annotations
 
+import os
 import sys
 from io import TextIOWrapper
 from typing import NoReturn
@@ -15,6 +16,7 @@ import typer
 from typer.exceptions import TyperException
 
 from seg_core.cli import data, host, models, reporting, runs, training
+from seg_core.common.text import on_one_line
 from seg_core.errors import InputError
 
 app = typer.Typer(
@@ -38,12 +40,23 @@ def main() -> NoReturn:
     try:
         status = app(standalone_mode=False)
     except InputError as error:
-        print(f"lesionlab: {error}", file=sys.stderr)
+        _print_error(str(error))
         sys.exit(2)
     except TyperException as error:  # a wrong argument; its message is empty if help was shown instead
         if message := " ".join(error.format_message().split()).rstrip("."):
-            print(f"lesionlab: {message}; see --help.", file=sys.stderr)
+            _print_error(f"{message}; see --help.")
         sys.exit(2)
     except typer.Abort:
         sys.exit(1)
+    except BrokenPipeError:  # the reader of the output has read enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # else Python would complain when it flushes stdout at its end
+        sys.exit(1)
+    except OSError as error:  # of a path that nothing below has a better sentence for
+        where = f"{error.filename}: " if error.filename else ""
+        _print_error(f"{where}{error.strerror or error}; check the path and its drive.")
+        sys.exit(2)
     sys.exit(status or 0)
+
+
+def _print_error(text: str) -> None:
+    print(f"lesionlab: {on_one_line(text)}", file=sys.stderr)

@@ -22,6 +22,7 @@ from seg_core.cli.common import (
     report,
     screen,
 )
+from seg_core.common.atomic_file import atomic_file
 from seg_core.common.home import expanded
 from seg_core.errors import InputError, some_of
 
@@ -128,7 +129,7 @@ def predict(
     from seg_core.prediction.foreign import load_any
     from seg_core.prediction.trial import try_file
 
-    images = [image for path in photographs for image in (list_images(path) if path.is_dir() else [path])]
+    images = [image for path in photographs for image in (list_images(path, dead_links=True) if path.is_dir() else [path])]
     if not images:
         raise InputError(f"There is no photograph in {photographs[0]}; name photographs, or a folder of them.")
     stems = Counter(image.stem for image in images)
@@ -221,6 +222,7 @@ def _write(mask: np.ndarray, target: Path) -> None:
     from seg_core.data.image import write_mask
 
     try:
-        write_mask(mask, target)
+        with atomic_file(target) as partial:
+            write_mask(mask, partial)
     except OSError as error:
         raise InputError(f"{target} cannot be written ({error.strerror}); choose another --output.") from None

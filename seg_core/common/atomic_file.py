@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import shutil
+import stat
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import psutil
 
+from seg_core.common.regular_file import kind_of
+
+_LONGEST = 100
+"""Characters of a file's name in that of its unfinished one: a name may have 255 bytes in all."""
 _PARTIAL = re.compile(r"\..+\.(\d+)\.partial")
 
 
@@ -20,18 +27,71 @@ def atomic_file(path: Path, *, sync: bool = False) -> Iterator[Path]:
 
     With ``sync`` this holds after a power failure too: the disk has the content before the file has its name. It costs a wait
     for the disk, so files that are made again in no time do without.
+
+    A link is followed, and a file that was there passes its mode and owner on. A pipe that is read, or a device such as
+    ``/dev/stdout``, is written to at the end.
+
+    Raises:
+        OSError: if ``path`` is a folder, a disk, a socket or a pipe that nobody reads, or cannot be written.
     """
+    path = Path(os.path.realpath(path))
+    before = _status(path)
+    if before is not None and not stat.S_ISREG(before.st_mode):
+        with _passed_on(path, before.st_mode) as made:
+            yield made
+        return
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}{partial_suffix()}")
+    partial = path.with_name(f".{path.name[:_LONGEST]}{partial_suffix()}")
     try:
         yield partial
-        if sync:
-            _flush(partial, os.O_RDWR)
-        partial.replace(path)
+        if before is None or _pass_on_owner(before, partial):
+            if sync:
+                _flush(partial, os.O_RDWR)
+            partial.replace(path)
+        else:
+            shutil.copyfile(partial, path)
         if sync and os.name == "posix":  # Windows opens no folders
             _flush(path.parent, os.O_RDONLY)
     finally:
         partial.unlink(missing_ok=True)
+
+
+def _status(path: Path) -> os.stat_result | None:
+    try:
+        return path.stat()
+    except FileNotFoundError:
+        return None
+
+
+@contextmanager
+def _passed_on(path: Path, mode: int) -> Iterator[Path]:
+    """Yield a path to write to, whose content is then written to a pipe or a device."""
+    if stat.S_ISDIR(mode):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+    if not (stat.S_ISFIFO(mode) or stat.S_ISCHR(mode)):
+        raise OSError(errno.EINVAL, f"it is {kind_of(mode)}", str(path))
+    # Waits for no reader; Windows has neither such pipes nor this flag.
+    target = os.open(path, os.O_WRONLY | getattr(os, "O_NONBLOCK", 0))
+    with os.fdopen(target, "wb", buffering=0) as opened, tempfile.TemporaryDirectory() as folder:
+        made = Path(folder, path.name)
+        yield made
+        os.set_blocking(target, True)
+        with made.open("rb") as content:
+            while chunk := memoryview(content.read(1 << 16)):
+                while chunk:
+                    chunk = chunk[opened.write(chunk) or 0 :]
+
+
+def _pass_on_owner(before: os.stat_result, file: Path) -> bool:
+    """Give a file that replaces another one its mode and owner; return False if this user may not."""
+    now = file.stat()
+    if os.name == "posix" and (now.st_uid, now.st_gid) != (before.st_uid, before.st_gid):
+        try:
+            os.chown(file, before.st_uid, before.st_gid)
+        except PermissionError:
+            return False
+    file.chmod(stat.S_IMODE(before.st_mode))
+    return True
 
 
 def _flush(path: Path, access: int) -> None:

@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
+import re
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+
 
 def legible(text: str) -> str:
     """Replace what UTF-8 cannot encode with question marks: file names may contain bytes that are not text."""
     return text.encode(errors="replace").decode()
+
+
+def on_one_line(text: str) -> str:
+    """Escape control characters for a terminal: the name of a file may hold line ends and what moves the cursor."""
+    return _CONTROL.sub(lambda found: repr(found[0])[1:-1], text)

@@ -13,6 +13,8 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import TimeoutError as TookTooLong
 from functools import cache
+from multiprocessing import spawn
+from typing import Any
 
 import numpy as np
 import pillow_heif
@@ -120,6 +122,14 @@ class Decoder:
 def decoder() -> Decoder:
     """Return the decoder of this process."""
     return Decoder(most_megapixels())
+
+
+def _without_main(prepare: Callable[[str], dict[str, Any]]) -> Callable[[str], dict[str, Any]]:
+    """Let new processes begin without running the main module again: on the pages that is the page being drawn."""
+    return lambda name: {key: value for key, value in prepare(name).items() if not key.startswith("init_main_from")}
+
+
+spawn.get_preparation_data = _without_main(spawn.get_preparation_data)  # type: ignore[assignment]
 
 
 def _limit(pixels: int, most_bytes: int) -> None:

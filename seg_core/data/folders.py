@@ -18,7 +18,7 @@ from seg_core.data.masks.folder import MaskFolderRule
 from seg_core.data.masks.rule import MaskRule
 from seg_core.data.pairing import Name, Rule, match_names
 from seg_core.data.source import Source
-from seg_core.data.tree import TEXT_ENDINGS, ending, read_tree, stem
+from seg_core.data.tree import TEXT_ENDINGS, ending, is_dead_link, read_tree, stem
 from seg_core.data.words import PHOTOS, SPLITS, SplitName
 from seg_core.errors import InputError, some_of
 
@@ -158,8 +158,8 @@ def _opened(source: Source) -> Path:
     return unpacked_together(archives, images | TEXT_ENDINGS) if archives else folder
 
 
-def list_images(folder: Path) -> list[Path]:
-    """Return the images directly in a folder, by name.
+def list_images(folder: Path, *, dead_links: bool = False) -> list[Path]:
+    """Return the images directly in a folder, by name; with ``dead_links``, also links that lead nowhere.
 
     Raises:
         InputError: if there is no such folder, or it cannot be read.
@@ -167,7 +167,7 @@ def list_images(folder: Path) -> list[Path]:
     try:
         if not folder.is_dir():
             raise InputError(f"There is no folder {folder}; check the path.")
-        return list(_files(folder, PHOTO_ENDINGS | MASK_ENDINGS))
+        return list(_files(folder, PHOTO_ENDINGS | MASK_ENDINGS, dead_links))
     except OSError as error:
         raise InputError(f"The folder {folder} cannot be read ({error.strerror}); check the path.") from None
 
@@ -193,10 +193,10 @@ def list_masks(source: Source) -> list[Path]:
     return found or [each.path / name for each in read_tree(folder, PHOTO_ENDINGS | MASK_ENDINGS) for name in each.images]
 
 
-def _files(folder: Path, endings: set[str]) -> Iterator[Path]:
+def _files(folder: Path, endings: set[str], dead_links: bool) -> Iterator[Path]:
     with os.scandir(folder) as entries:
         files = (entry for entry in entries if ending(entry.name) in endings and not entry.name.startswith("."))
-        names = sorted(entry.name for entry in files if entry.is_file())
+        names = sorted(entry.name for entry in files if (dead_links if is_dead_link(entry) else entry.is_file()))
     yield from (folder / name for name in names)
 
 

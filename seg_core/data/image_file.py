@@ -13,6 +13,7 @@ import numpy as np
 import pillow_heif
 from PIL import Image, UnidentifiedImageError
 
+from seg_core.common.regular_file import require_file
 from seg_core.errors import InputError, PassingError
 
 MAX_SIDE = 20_000
@@ -79,6 +80,8 @@ def open_image(source: Path | str | bytes, name: str) -> Image.Image:
         InputError: if it is missing, empty, not an image, or too large.
     """
     with decoding(name), warnings.catch_warnings():
+        if isinstance(source, Path | str):
+            require_file(Path(source), name)
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # the size is checked below, before decoding
         try:
             image = Image.open(source if isinstance(source, Path | str) else io.BytesIO(source), formats=_FORMATS)

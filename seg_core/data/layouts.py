@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from seg_core.common.text import legible
 from seg_core.data.annotations.drawn import draw_masks
 from seg_core.data.beside import masks_among
 from seg_core.data.image_file import MASK_ENDINGS, PHOTO_ENDINGS
@@ -74,7 +75,7 @@ def find_parts(source: Source, top: Path) -> Parts:
             "or call them images/ and masks/."
         )
     listed = _as_listed(parts, tree)
-    return replace(listed, notes=[*_joined_roots(source, listed.photos), *listed.notes, *_unread(parts, tree)])
+    return replace(listed, notes=[*_joined_roots(source, listed.photos), *listed.notes, *_unread(parts, tree), *_dead(tree)])
 
 
 def is_understood(top: Path) -> bool:
@@ -118,6 +119,12 @@ def _joined_roots(source: Source, photos: Sequence[Part]) -> list[str]:
                 )
     several = [root or "." for root, count in counts.items() if count > 1]
     return [f"Folders that are read as one dataset: {some_of(sorted(several))}."] if len(several) > 1 else []
+
+
+def _dead(tree: Sequence[Folder]) -> list[str]:
+    """Return a line about links that lead to no file or folder."""
+    names = [legible("/".join((*folder.parts, name))) for folder in tree for name in folder.dead_links]
+    return [f"Links that lead nowhere, or back to a folder above, are left out: {some_of(names)}."] if names else []
 
 
 def _unread(parts: Parts, tree: Sequence[Folder]) -> list[str]:

@@ -27,6 +27,7 @@ class Folder:
     Attributes:
         others: how many other files it holds, by ending in lower case.
         texts: the sorted names of those that may be annotations of images.
+        dead_links: the sorted names of links that lead nowhere, in a circle, or to a folder above.
     """
 
     path: Path
@@ -34,6 +35,7 @@ class Folder:
     images: list[str]
     others: Counter[str]
     texts: list[str] = field(default_factory=list)
+    dead_links: list[str] = field(default_factory=list)
 
 
 def read_tree(top: Path, endings: Collection[str]) -> list[Folder]:
@@ -112,15 +114,29 @@ def _read(top: Path, parts: tuple[str, ...], endings: Collection[str]) -> tuple[
 def _sorted_out(
     path: Path, parts: tuple[str, ...], entries: Iterator[os.DirEntry[str]], endings: Collection[str]
 ) -> tuple[Folder, list[str]]:
-    images, others, texts, subfolders = [], Counter[str](), [], []
+    images, others, texts, subfolders, dead_links = [], Counter[str](), [], [], []
     for entry in entries:
         if entry.name.startswith(".") or entry.name in _SYSTEM:
             continue
-        if entry.is_dir():
+        if is_dead_link(entry):
+            dead_links.append(entry.name)
+        elif entry.is_dir():
             subfolders.append(entry.name)
         elif ending(entry.name) in endings and entry.is_file():
             images.append(entry.name)
         else:
             others[ending(entry.name)] += 1
             texts += [entry.name] if ending(entry.name) in TEXT_ENDINGS else []
-    return Folder(path, parts, sorted(images), others, sorted(texts)), sorted(subfolders)
+    return Folder(path, parts, sorted(images), others, sorted(texts), sorted(dead_links)), sorted(subfolders)
+
+
+def is_dead_link(entry: os.DirEntry[str]) -> bool:
+    """Return True for a link to what is not there, is no file, or is a folder that it lies in."""
+    if not entry.is_symlink():
+        return False
+    try:
+        if entry.is_dir():
+            return Path(entry.path).absolute().is_relative_to(Path(entry.path).resolve())
+        return not entry.is_file()
+    except OSError:  # it leads in a circle
+        return True

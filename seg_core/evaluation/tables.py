@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from seg_core.common.csv_text import csv_text
 from seg_core.evaluation.comparison import Pairing, Row
 from seg_core.evaluation.verdict import signed
 from seg_core.metrics import MEANINGS
@@ -96,19 +95,17 @@ def pairing_cells(pairing: Pairing) -> list[tuple[str, str]]:
 
 def to_csv(rows: Sequence[Row], scored_on: str) -> str:
     """Return the table as CSV, with the bounds of every interval; ``scored_on`` says which images, and at which threshold."""
-    file = io.StringIO()
-    writer = csv.writer(file, lineterminator="\n")
     names = [f"{column.name}{end}" for column in COLUMNS for end in ("", "_low", "_high")]
     others = ["parameters", "multiply_adds", "milliseconds", "models", "iou_sd_between_models", "iou_sd_between_images"]
-    writer.writerow(["model", "images", "both_empty", *names, *others, "scored_on"])
+    table: list[list[object]] = [["model", "images", "both_empty", *names, *others, "scored_on"]]
     for row in rows:
         bounds = [value for column in COLUMNS for value in row.scores.get(column.name, (np.nan,) * 3)]
         cost = [row.cost.parameters, row.cost.multiply_adds, f"{row.cost.milliseconds:.2f}"] if row.cost else ["", "", ""]
         spread = row.spread
         varies = [spread.between_models, spread.between_images] if spread else [np.nan, np.nan]
         models = len(spread.means) if spread else 1
-        writer.writerow([row.label, row.images, row.both_empty, *_figures(bounds), *cost, models, *_figures(varies), scored_on])
-    return file.getvalue()
+        table.append([row.label, row.images, row.both_empty, *_figures(bounds), *cost, models, *_figures(varies), scored_on])
+    return csv_text(table)
 
 
 def _figures(values: Sequence[float]) -> list[str]:

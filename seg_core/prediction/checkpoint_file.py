@@ -17,6 +17,7 @@ import numpy as np
 from pydantic import TypeAdapter, ValidationError
 
 from seg_core.common.home import expanded
+from seg_core.common.regular_file import require_file
 from seg_core.common.text import legible
 from seg_core.config import Config
 from seg_core.errors import InputError
@@ -67,6 +68,7 @@ def read_resume_metadata(path: Path) -> ResumeMetadata:
 def _own_values(path: Path, name: str) -> dict[str, Any]:
     """Return the JSON object that LesionLab wrote into a file."""
     header: Header | None = None
+    require_file(path, name)
     try:
         header = read_header(path)
         values = parsed(header.metadata[METADATA_KEY])

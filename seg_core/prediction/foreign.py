@@ -12,6 +12,7 @@ from PIL import Image
 
 from seg_core.common.atomic_file import atomic_file, remove_partials
 from seg_core.common.home import expanded
+from seg_core.common.regular_file import require_file
 from seg_core.data.image import MEAN, STD, Reader, Source, read_scaled
 from seg_core.errors import InputError
 from seg_core.prediction.checkpoint import Checkpoint, load_checkpoint
@@ -104,6 +105,7 @@ def load_foreign(path: str | Path, name: str = "", *, tta: bool = False) -> Fore
     from seg_core.prediction.engine import Session
 
     path = expanded(path)
+    require_file(path, name or str(path))
     try:
         content = path.read_bytes()
     except OSError as error:

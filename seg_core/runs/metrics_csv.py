@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Sequence
 
+from seg_core.common.csv_text import csv_text
 from seg_core.runs.run import MetricPoint
 
 
@@ -15,9 +14,8 @@ def metrics_csv(points: Sequence[MetricPoint]) -> str:
     for point in points:
         values.setdefault(point.epoch, {})[f"{point.split}_{point.name}"] = point.value
     columns = list(dict.fromkeys(column for of_epoch in values.values() for column in of_epoch))
-    file = io.StringIO()
-    rows = csv.DictWriter(file, ["epoch", *columns], lineterminator="\n")
-    rows.writeheader()
+    rows: list[list[object]] = [["epoch", *columns]]
     for epoch in sorted(values):
-        rows.writerow({"epoch": epoch} | {name: f"{value:.6f}" for name, value in values[epoch].items()})
-    return file.getvalue()
+        shown = {name: f"{value:.6f}" for name, value in values[epoch].items()}
+        rows.append([epoch, *(shown.get(name, "") for name in columns)])
+    return csv_text(rows)

@@ -10,7 +10,7 @@ import pytest
 from seg_core.config import SplitSpec
 from seg_core.data.check import check_names
 from seg_core.data.dataset import Dataset, open_dataset
-from seg_core.data.folders import list_folder
+from seg_core.data.folders import list_folder, list_images
 from seg_core.data.source import clean_source
 from seg_core.errors import InputError
 from tests.helpers import SHARED_DATA, find_pairs, make_dataset
@@ -213,3 +213,22 @@ def test_the_real_folders_are_read() -> None:
     train, val, test = ids(dataset, 0)
     assert not set(train) & set(val)
     assert not set(train + val) & set(test)
+
+
+def test_links_that_lead_nowhere_or_in_a_circle_are_named_and_the_rest_is_used(tmp_path: Path) -> None:
+    data, elsewhere = make_dataset(tmp_path / "data", layout="flat", train=2), tmp_path / "elsewhere.jpg"
+    elsewhere.write_bytes((data / "images" / "ISIC_0000000.jpg").read_bytes())
+    (data / "images" / "a.jpg").symlink_to("nowhere.jpg")
+    (data / "images" / "b.jpg").symlink_to("b.jpg")
+    (data / "circle").symlink_to("circle")
+    (data / "images" / "up").symlink_to(data, target_is_directory=True)
+    (data / "images" / "ISIC_0000009.jpg").symlink_to(elsewhere)
+    listing = list_folder(data)
+    assert [pair.id for pair in listing.pairs] == ["ISIC_0000000", "ISIC_0000001"]
+    assert [path.name for path in listing.without_mask] == ["ISIC_0000009.jpg"]
+    assert listing.notes == [
+        "Links that lead nowhere, or back to a folder above, are left out: circle, images/a.jpg, images/b.jpg, images/up."
+    ]
+    names = ["ISIC_0000000.jpg", "ISIC_0000001.jpg", "ISIC_0000009.jpg"]
+    assert [path.name for path in list_images(data / "images")] == names
+    assert [path.name for path in list_images(data / "images", dead_links=True)] == [*names, "a.jpg", "b.jpg"]

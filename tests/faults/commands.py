@@ -36,8 +36,8 @@ class Done(NamedTuple):
             return self.raised or self.err
         if self.status not in STATUSES:
             return f"exit status {self.status}"
-        if self.status == 2 and len(self.err.splitlines()) != 1:
-            return f"not one sentence: {self.err!r}"
+        if self.status == 2 and not self.err.rstrip("\n").rpartition("\n")[2].startswith("lesionlab: "):
+            return f"not one sentence at the end: {self.err!r}"
         return f"it took {self.seconds:.1f} s" if self.seconds > MOST_SECONDS else ""
 
 

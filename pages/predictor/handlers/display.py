@@ -13,8 +13,8 @@ from pages.predictor.controls import Controls
 from pages.predictor.files import write_picture
 from pages.predictor.photo import Photo, jpeg
 from pages.predictor.session import Session
-from pages.predictor.turns import TURNS
 from pages.predictor.view import Marked, Result, chosen_result
+from pages.shared.turns import TURNS
 
 IDLE = "The photographs were deleted after an hour; drop them again."
 

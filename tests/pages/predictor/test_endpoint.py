@@ -40,9 +40,11 @@ def test_a_damaged_model_goes_by_its_name_not_by_its_path(
     predict: Callable[..., Any], make_model: MakeModel, photo_file: Path
 ) -> None:
     model = make_model(run=3)
-    os.truncate(model, model.stat().st_size - 1000)
+    size = model.stat().st_size
+    os.truncate(model, size - 1000)
     (side,) = result_of(Photo.read(photo_file, "ISIC_1.jpg"), [str(model)], [None]).sides
-    sentence = "Model 2 · fine-tuned, run 3 is damaged or does not fit this version (SafetensorError); copy or train it again."
+    lengths = f"it has {size - 1000:,} bytes and should have {size:,}"
+    sentence = f"Model 2 · fine-tuned, run 3 is damaged or does not fit this version ({lengths}); copy or train it again."
     assert side.problem == predict(photo_file, "run 3") == sentence
 
 

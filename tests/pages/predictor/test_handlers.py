@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -13,6 +14,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from pages.predictor import markup
 from pages.predictor.components import Components
 from pages.predictor.handlers.display import Display
 from pages.predictor.handlers.downloads import MaskDownload, model_file
@@ -328,3 +330,10 @@ def test_a_model_can_be_taken_away_as_onnx(tmp_path: Path, monkeypatch: pytest.M
     onnx.checker.check_model(onnx.load(file))
     with pytest.raises(gr.Error, match="no longer there"):
         model_file("/etc/passwd")
+
+
+@pytest.mark.parametrize(
+    ("place", "text"), [(0, "Computing the mask …"), (12, "Busy, place 12: the mask is computed after those of others …")]
+)
+def test_who_waits_sees_the_place(place: int, text: str) -> None:
+    assert re.sub(r"<[^>]+>", "", markup.waiting(place)).strip() == text

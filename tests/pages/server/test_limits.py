@@ -219,6 +219,19 @@ def test_an_address_has_a_limit(port: int, path: str) -> None:
 # Output
 
 
+def test_a_signal_that_comes_while_something_is_printed_may_print_too() -> None:
+    class Interrupted(io.StringIO):
+        def write(self, text: str) -> int:
+            if text == "first":
+                stream.write("second, ")
+            return super().write(text)
+
+    file = Interrupted()
+    stream = BoundedStream(file)
+    stream.write("first")
+    assert file.getvalue() == "second, first"
+
+
 def test_what_is_printed_too_fast_is_left_out_and_counted() -> None:
     now, file = 0.0, io.StringIO()
     stream = BoundedStream(file, lambda: now)

@@ -10,8 +10,6 @@ from contextlib import contextmanager
 from functools import wraps
 from typing import Any
 
-import gradio as gr
-
 AT_ONCE = 2
 """On two processors more of them take longer each, and more memory."""
 MOST_WAITING = 64
@@ -57,10 +55,15 @@ TURNS = Turns()
 """Of all predictions of this process."""
 
 
-def in_line(work: Callable[..., Any], most: int = MOST_WAITING) -> Callable[..., Coroutine[Any, Any, Any]]:
+def in_line(
+    work: Callable[..., Any], busy: Callable[[str], Exception], most: int = MOST_WAITING
+) -> Callable[..., Coroutine[Any, Any, Any]]:
     """Make a function for Gradio of one that takes long: its requests wait in line without a thread each.
 
-    One that comes while ``most`` wait is told the place that it would have, as Gradio's error.
+    Args:
+        work: the function.
+        busy: makes the error of a request that comes while ``most`` wait, of a sentence with the place that it would have.
+        most: the most requests that wait.
     """
     turns = asyncio.Semaphore(AT_ONCE)
     waiting = 0
@@ -69,8 +72,7 @@ def in_line(work: Callable[..., Any], most: int = MOST_WAITING) -> Callable[...,
     async def wait_and_work(*arguments: Any) -> Any:
         nonlocal waiting
         if waiting >= most:
-            sentence = f"LesionLab is busy, place {waiting + 1}: {most} requests wait already; try again in a minute."
-            raise gr.Error(sentence, print_exception=False)
+            raise busy(f"LesionLab is busy, place {waiting + 1}: {most} requests wait already; try again in a minute.")
         waiting += 1
         try:
             await turns.acquire()
