@@ -90,6 +90,8 @@ class Decoder:
             raise InputError(f"{name} took more than {self._seconds:g} s to decode; {advice}.") from None
         except ProcessExpired:
             raise InputError(f"{name} broke the decoder; {advice}.") from None
+        except RuntimeError:  # of the new pool too
+            raise InputError(f"{name} was not decoded, as no process for it starts; restart the app, or read its log.") from None
         return Image.fromarray(pixels), own
 
     def _decoded(self, *asked: object) -> tuple[np.ndarray, Size]:
