@@ -226,6 +226,24 @@ def test_an_epoch_that_was_saved_but_not_reported_is_made_up_for(store: RunStore
     assert "Resuming after epoch 3." in log(store, run_id)
 
 
+def test_a_run_whose_saved_state_is_damaged_goes_back_an_epoch_and_says_so(store: RunStore) -> None:
+    run_id = add(store, "hold")
+    thread = when_said(store, "Epoch 1 ", store.queue.stop)
+    work(run_id, store, fake_train)
+    thread.join()
+    folder = store.folder(run_id)
+    write_tensors(folder / "resume.previous.safetensors", {}, {"format": 1, "history": [], "fingerprint": ""})
+    (folder / "resume.safetensors").write_bytes(b"half a file")
+    store.queue.resume(run_id)
+    work(run_id, store, failing(InputError("Enough.")))
+    said = [(line.level, line.text) for line in store.history.log_tail(run_id)][-3:-1]
+    assert said == [
+        ("warning", "resume.safetensors was damaged or missing, so the run goes on after the epoch before, 0."),
+        ("info", "Resuming after epoch 0."),
+    ]
+    assert {file.name for file in folder.glob("*.safetensors")} == {"resume.safetensors"}
+
+
 @pytest.fixture
 def few_pairs(tmp_path: Path) -> Path:
     """Six photographs with a dark disc each, and its mask."""
