@@ -5,7 +5,6 @@ A file can be made to break a decoder, to fill the memory, or to keep it busy fo
 
 from __future__ import annotations
 
-import contextlib
 import multiprocessing
 import os
 import sys
@@ -17,11 +16,10 @@ from multiprocessing import spawn
 from typing import Any
 
 import numpy as np
-import pillow_heif
-import psutil
 from pebble import ProcessExpired, ProcessPool
-from PIL import AvifImagePlugin, Image
+from PIL import Image
 
+from seg_core.common.memory_limit import limit_memory
 from seg_core.data import image, image_file
 from seg_core.data.image import Size, Source
 from seg_core.errors import InputError
@@ -135,15 +133,9 @@ spawn.get_preparation_data = _without_main(spawn.get_preparation_data)  # type: 
 
 
 def _limit(pixels: int, most_bytes: int) -> None:
-    """Set the limits of a process that decodes. Windows knows none for memory."""
+    """Set the limits of a process that decodes."""
     image_file.MAX_PIXELS = pixels
-    # A thread reserves much memory that it never uses, which would count.
-    AvifImagePlugin.DEFAULT_MAX_THREADS = pillow_heif.options.DECODE_THREADS = 1
-    with contextlib.suppress(ImportError, OSError, ValueError):
-        import resource
-
-        most = psutil.Process().memory_info().vms + most_bytes
-        resource.setrlimit(resource.RLIMIT_AS, (most, most))
+    limit_memory(most_bytes)
 
 
 def _decode(source: Source, size: Size | Callable[[Size], Size], name: str, draft: int) -> tuple[np.ndarray, Size]:

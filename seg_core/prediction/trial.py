@@ -17,6 +17,7 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from seg_core.common.home import PROJECT, expanded
+from seg_core.common.memory_limit import limit_memory
 from seg_core.errors import InputError
 from seg_core.prediction.foreign_file import ForeignFacts, ForeignSettings
 
@@ -86,7 +87,7 @@ def _serve() -> None:
     length = struct.unpack("<I", order[:4])[0]
     words, content = json.loads(order[4 : 4 + length]), order[4 + length :]
     del order
-    _limit(MEMORY + 4 * len(content))
+    limit_memory(MEMORY + 4 * len(content))
     answer: dict[str, Any]
     try:
         _, facts = read_foreign(content, words["name"])
@@ -98,14 +99,6 @@ def _serve() -> None:
     sys.stdout.write(f"\n{json.dumps(answer)}\n")
     sys.stdout.flush()
     os._exit(0)  # what the engine does when it ends is of no interest
-
-
-def _limit(memory: int) -> None:
-    if sys.platform != "win32":
-        import resource
-
-        resource.setrlimit(resource.RLIMIT_DATA, (memory, memory))
-        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
 if __name__ == "__main__":
