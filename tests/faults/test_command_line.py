@@ -128,7 +128,7 @@ def arguments(places: Places, random: Random) -> list[str]:
             ["runs", random.choice(["show", "stop", "resume", "delete", "edit", "move"]), number, *json],
             ["runs", "edit", number, "--name", text, "--notes", text, *some(["--tag", text], ["--tag", text])],
             ["runs", "move", number, "--by", random.choice(NUMBERS)],
-            ["runs", "continue", number, "--epochs", random.choice(["0", "-1", *NUMBERS[5:]])],
+            ["runs", "continue", number, "--epochs", random.choice(["0", "-1", "nan", "½", "", "9" * 30])],
             ["runs", "slots", random.choice(NUMBERS[2:]), *json],
             ["runs", "restore", text],
             ["data", "check", data, *folders, *json],

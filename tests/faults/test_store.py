@@ -8,9 +8,13 @@ from datetime import date
 from pathlib import Path
 from random import Random
 from typing import Any
+from unittest.mock import patch
 
 import pytest
+from fastapi import FastAPI
+from fastapi.testclient import TestClient
 
+from pages.server import api
 from seg_core.errors import DiskFull, StoreError
 from seg_core.runs.run import Run
 from seg_core.runs.store import RunStore
@@ -167,6 +171,16 @@ LOOKS: tuple[tuple[object, ...], ...] = (
 )
 
 
+ASKED = ("/health", "/runs", "/runs/1", "/runs/2/metrics", "/runs/1/log", "/runs/1/batches", "/runs/3")
+
+
+def asked(client: TestClient, path: str) -> str:
+    """Ask the API of an app that has just opened the database; return what is wrong with its answer."""
+    with patch.object(api, "store", RunStore):
+        answer = client.get(f"/api{path}")
+    return "" if answer.status_code in (200, 404, 503) else f"status {answer.status_code}: {answer.text[:200]}"
+
+
 def damaged_databases(lab_home: Path, cases: int, seed: int) -> None:
     """Damage a database ``cases`` times; each time a command is run, the API asked, and the backup restored."""
     store = RunStore()
@@ -177,7 +191,10 @@ def damaged_databases(lab_home: Path, cases: int, seed: int) -> None:
     RunStore().close()  # makes the backup
     database, whole = lab_home / "lesionlab.db", lab_home / "whole"
     shutil.copy(database, whole)
-    random = Random(seed)
+    app = FastAPI()
+    app.add_exception_handler(StoreError, api.without_store)
+    app.include_router(api.router)
+    client, random = TestClient(app, raise_server_exceptions=False), Random(seed)
     faults, lost, told, kinds = [], 0, 0, set()
     for case in range(cases):
         shutil.copy(whole, database)
@@ -187,7 +204,11 @@ def damaged_databases(lab_home: Path, cases: int, seed: int) -> None:
         told += done.status == 2
         if done.fault:
             faults.append((case, kind, arguments, done.fault))
-        if case % 10 == 0:
+        if case % 25 == 0:
+            shutil.copy(whole, database)
+            damage(database, random)
+            faults += [(case, kind, (path,), fault) for path in ASKED if (fault := asked(client, path))]
+        if case % 25 == 0:
             restored = command("runs", "restore", date.today().isoformat())
             lost += restored.status != 0 or [run.id for run in RunStore().list_runs()] != [3, 2, 1]
             for file in lab_home.glob("lesionlab-replaced-*"):
