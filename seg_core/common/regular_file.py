@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import stat
 from pathlib import Path
 
@@ -22,7 +23,7 @@ def require_file(path: Path, name: str) -> None:
         InputError: if it is a pipe, a device or a socket.
     """
     try:
-        kind = kind_of(path.stat().st_mode)
+        kind = kind_of(os.stat(path).st_mode)  # noqa: PTH116 - before every image
     except OSError:
         return
     if kind:

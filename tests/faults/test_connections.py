@@ -60,13 +60,19 @@ def sign_in(app: AppProcess) -> float:
 @pytest.mark.parametrize(
     "begin",
     [
-        b"",
-        b"GET / HTTP/1.1\r\nHost: localhost\r\nX-Slow: ",
-        b"GET /sign-in HTTP/1.1\r\nHost: localhost\r\n\r\n",  # answered, and kept open
-        b"POST /sign-in HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\npassword=",
-        b"POST /predictor/gradio_api/upload HTTP/1.1\r\nHost: localhost\r\nContent-Length: 900000\r\n\r\n",
+        pytest.param(b"", id="silent", marks=pytest.mark.slow),
+        pytest.param(b"GET / HTTP/1.1\r\nHost: localhost\r\nX-Slow: ", id="headers"),
+        # Answered, and kept open:
+        pytest.param(b"GET /sign-in HTTP/1.1\r\nHost: localhost\r\n\r\n", id="idle", marks=pytest.mark.slow),
+        pytest.param(
+            b"POST /sign-in HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\npassword=",
+            id="form",
+            marks=pytest.mark.slow,
+        ),
+        pytest.param(
+            b"POST /predictor/gradio_api/upload HTTP/1.1\r\nHost: localhost\r\nContent-Length: 900000\r\n\r\n", id="upload"
+        ),
     ],
-    ids=["silent", "headers", "idle", "form", "upload"],
 )
 def test_1500_connections_that_hang_keep_nobody_out(app: AppProcess, begin: bytes) -> None:
     with connections(app, 1500, begin):
@@ -74,7 +80,12 @@ def test_1500_connections_that_hang_keep_nobody_out(app: AppProcess, begin: byte
 
 
 @pytest.mark.parametrize(
-    "path", ["/predictor/gradio_api/queue/join", "/predictor/gradio_api/run/predict", "/api/runs/1/stop", "/"]
+    "path",
+    [
+        "/predictor/gradio_api/queue/join",
+        "/api/runs/1/stop",
+        *(pytest.param(path, marks=pytest.mark.slow) for path in ("/predictor/gradio_api/run/predict", "/")),
+    ],
 )
 def test_a_json_of_300_mb_is_refused(app: AppProcess, path: str) -> None:
     """Sent by someone who is signed in, with its length and without; what a stranger sends is not read at all."""

@@ -25,7 +25,8 @@ def crash(_: Size) -> Size:
 
 def processes() -> set[psutil.Process]:
     """The processes that decode, which are children of the fork server."""
-    return {child for child in psutil.Process().children(recursive=True) if child.ppid() != os.getpid()}
+    servers = [child for child in psutil.Process().children() if "multiprocessing.forkserver" in " ".join(child.cmdline())]
+    return {process for server in servers for process in server.children()}
 
 
 @pytest.fixture(scope="module")

@@ -111,6 +111,7 @@ def normalised() -> torch.Tensor:
             {},
             lambda found: found["out"].softmax(1)[0, 1],
             id="torchvision DeepLabV3",
+            marks=pytest.mark.slow,
         ),
     ],
 )
