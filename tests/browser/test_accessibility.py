@@ -107,6 +107,7 @@ def rgb(colour: str) -> str:
     return f"rgb({', '.join(str(int(colour[at : at + 2], 16)) for at in (1, 3, 5))})"
 
 
+@pytest.mark.slow
 def test_a_new_home_says_on_every_page_what_to_do(browser: Browser, page: Page, tmp_path: Path) -> None:
     app = AppProcess(tmp_path)
     try:

@@ -57,6 +57,7 @@ def in_status(store: RunStore, run_id: int, status: str) -> Run:
     return store.get_run(run_id)
 
 
+@pytest.mark.slow
 def test_a_run_stops_after_its_epoch_and_is_told_to_go_on(
     page: Page, app_server: AppProcess, store: RunStore, data: Path
 ) -> None:
@@ -227,6 +228,7 @@ def test_notes_and_tags_are_kept_and_found(page: Page, app_server: AppProcess, s
     expect(page.get_by_text("No run matches.")).to_be_visible()
 
 
+@pytest.mark.slow
 def test_what_is_being_typed_stays_when_the_run_ends(page: Page, app_server: AppProcess, store: RunStore, data: Path) -> None:
     run_id = add(store, data, "long", epochs=300)
     wait_until(lambda: store.get_run(run_id).epochs_done, what="a first epoch")
@@ -241,6 +243,7 @@ def test_what_is_being_typed_stays_when_the_run_ends(page: Page, app_server: App
     expect(notes).to_be_focused()
 
 
+@pytest.mark.slow
 def test_a_dialog_stays_open_while_another_run_ends(page: Page, app_server: AppProcess, store: RunStore, data: Path) -> None:
     done = add(store, data, "done")
     in_status(store, done, "finished")

@@ -57,8 +57,9 @@ def test_a_failed_change_leaves_nothing_behind(store: RunStore) -> None:
     assert store.history.epoch_metrics(run_id, 1)["train"] == VALUES
 
 
-def test_eight_processes_write_at_once_and_nothing_is_lost(store: RunStore, tmp_path: Path) -> None:
-    runs = [store.queue.add("", CONFIG, "sample").id for _ in range(8)]
+@pytest.mark.parametrize("processes", [3, pytest.param(8, marks=pytest.mark.slow)])
+def test_processes_write_at_once_and_nothing_is_lost(store: RunStore, processes: int) -> None:
+    runs = [store.queue.add("", CONFIG, "sample").id for _ in range(processes)]
     children = [in_child(store, "write", run_id, stderr=subprocess.PIPE) for run_id in runs]
     for child in children:
         _, errors = child.communicate(timeout=120)
