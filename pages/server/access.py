@@ -24,7 +24,7 @@ from urllib.parse import parse_qs, quote, urlsplit
 
 from starlette._utils import get_route_path
 from starlette.datastructures import Headers
-from starlette.requests import cookie_parser
+from starlette.requests import ClientDisconnect, cookie_parser
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.websockets import WebSocketClose
@@ -138,7 +138,7 @@ class AccessGuard:
         try:
             async with self.patience.wait():
                 form = await read_form(receive)
-        except TimeoutError:
+        except (TimeoutError, ClientDisconnect):  # no password was given, so none was wrong
             return too_slow()
         target = local_path(form.get("next", ""), base)
         account = await self.check(scope, form.get("password", ""))
@@ -240,11 +240,17 @@ async def refuse(scope: Scope, receive: Receive, send: Send, answer: Response) -
 
 
 async def read_form(receive: Receive) -> dict[str, str]:
-    """Return the fields of a posted form, of which at most about ``LONGEST_FORM`` bytes are read."""
+    """Return the fields of a posted form, of which at most about ``LONGEST_FORM`` bytes are read.
+
+    Raises:
+        ClientDisconnect: if the browser leaves before the form is complete.
+    """
     body = b""
     more = True
     while more and len(body) <= LONGEST_FORM:
         message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ClientDisconnect
         body += message.get("body", b"")
         more = message.get("more_body", False)
     return {name: values[0] for name, values in parse_qs(body.decode("latin-1")).items()}

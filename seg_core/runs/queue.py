@@ -16,6 +16,7 @@ from seg_core.runs import rows
 from seg_core.runs.annotations import clean_name, clean_tags
 from seg_core.runs.claim_protocol import RUNNING, owned_by
 from seg_core.runs.database import Database
+from seg_core.runs.database_errors import DamagedRow
 from seg_core.runs.processes import Owner
 from seg_core.runs.rows import change, find, to_run
 from seg_core.runs.run import RESUMABLE, Run
@@ -112,6 +113,8 @@ class RunQueue:
             if run.status != "queued":
                 raise InputError(f"Run {run_id} is {run.status}; only queued runs can be moved.")
             order = [each.id for each in rows.queued(connection)]
+            if run_id not in order:
+                raise DamagedRow(f"run {run_id} is missing in the queue")
             place = order.index(run_id)
             order.insert(min(max(0, place + by), len(order) - 1), order.pop(place))
             for number, each in enumerate(order, start=1):

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from seg_core.errors import InputError
+from seg_core.errors import InputError, StoreError
 from seg_core.runs.processes import Owner
 from seg_core.runs.store import RunStore
 from tests.runs.stores import CONFIG, VALUES, finished, running
@@ -163,3 +163,10 @@ def test_a_finished_run_that_cannot_be_continued_is_finished_as_it_was(store: Ru
     assert store.claims.claim(run_id)
     store.progress.add_epoch(run_id, 5, VALUES, VALUES)
     assert store.progress.finish(run_id, "failed", "The loss became nan.").status == "failed"  # an added epoch is whole
+
+
+def test_a_damaged_queue_that_lacks_a_run_is_one_sentence(store: RunStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    run_id = store.queue.add("", CONFIG, "sample").id
+    monkeypatch.setattr("seg_core.runs.rows.queued", lambda _: [])
+    with pytest.raises(StoreError, match=rf"is damaged \(run {run_id} is missing in the queue\)"):
+        store.queue.move(run_id, 1)

@@ -292,6 +292,30 @@ def test_guessing_is_slowed_down(monkeypatch: pytest.MonkeyPatch, guard: Guard) 
     assert ask(app, "/api/runs", headers={"cookie": cookie}).status_code == 200, "who is signed in does not suffer"
 
 
+def test_a_form_that_is_left_incomplete_is_no_wrong_password(guard: Guard) -> None:
+    app = guard()
+    headers = [(b"host", b"localhost"), (b"content-type", b"application/x-www-form-urlencoded")]
+    scope = {"type": "http", "method": "POST", "path": "/sign-in", "query_string": b"", "scheme": "http", "root_path": ""}
+    scope |= {"headers": headers, "client": ("127.0.0.1", 1), "server": ("localhost", 8501)}
+
+    async def send(_: Message) -> None: ...
+
+    async def leave() -> None:
+        messages: list[Message] = [
+            {"type": "http.disconnect"},
+            {"type": "http.request", "body": b"password=gue", "more_body": True},
+        ]
+
+        async def receive() -> Message:
+            return messages.pop()
+
+        await app(scope, receive, send)
+
+    for _ in range(10):
+        asyncio.run(leave())
+    assert app.guesses.wait("127.0.0.1") == 0
+
+
 def test_a_wrong_guess_keeps_nobody_else_waiting(monkeypatch: pytest.MonkeyPatch, guard: Guard) -> None:
     monkeypatch.setattr("pages.server.access.WRONG_PASSWORD_DELAY", 30)
     app = guard()
