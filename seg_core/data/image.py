@@ -78,9 +78,7 @@ def read_scaled(
             way = orientation(loaded)
             own = stored[::-1] if way in SIDEWAYS else stored
             target = _chosen(size, own)
-            if way == 1:
-                return _shrunk(loaded, target), own
-            return scaled(turned(_rgb_alone(loaded), way), target), own
+            return turned(_shrunk(loaded, target[::-1] if way in SIDEWAYS else target), way), own
 
 
 def scaled(photo: Image.Image, size: tuple[int, int]) -> Image.Image:
