@@ -53,11 +53,6 @@ def create_app(store: RunStore, settings: HostSettings = DEFAULTS, on_ready: Cal
 
     from pages import predictor
     from pages.server import api, evaluation_pictures, health, static
-    from pages.server.access import AccessGuard
-    from pages.server.accounts import accounts
-    from pages.server.capacity import Capacity
-    from pages.server.headers import SafeHeaders
-    from pages.server.request_limits import RequestLimits
     from pages.server.shell import Shell
 
     pages = streamlit.App(ROUTER)
@@ -82,12 +77,7 @@ def create_app(store: RunStore, settings: HostSettings = DEFAULTS, on_ready: Cal
         static_url="/assets/docs",
         favicon_url="../assets/mark.svg",
     )
-    # The last one sees a request first.
-    app.add_middleware(RequestLimits, room=settings.room)
-    app.add_middleware(AccessGuard, accounts=accounts(settings, home()), room=settings.room)
-    app.add_middleware(Capacity, room=settings.room)
-    app.add_middleware(BelowPath, proxies=settings.proxies, root_path=settings.root_path)
-    app.add_middleware(SafeHeaders)
+    guard(app, settings)
     app.add_exception_handler(StoreError, api.without_store)
     app.include_router(health.router)
     app.include_router(api.router)
@@ -108,6 +98,22 @@ def create_app(store: RunStore, settings: HostSettings = DEFAULTS, on_ready: Cal
     gradio.mount_gradio_app(app, predictor.build_predictor(), "/predictor", **predictor.mount_settings())
     app.mount("/", Shell(pages, Path(streamlit.__file__).parent / "static" / "index.html"))
     return app
+
+
+def guard(app: FastAPI, settings: HostSettings) -> None:
+    """Put everything in front of the app that a request passes first."""
+    from pages.server.access import AccessGuard
+    from pages.server.accounts import accounts
+    from pages.server.capacity import Capacity
+    from pages.server.headers import SafeHeaders
+    from pages.server.request_limits import RequestLimits
+
+    # The last one sees a request first.
+    app.add_middleware(RequestLimits, room=settings.room)
+    app.add_middleware(AccessGuard, accounts=accounts(settings, home()), room=settings.room)
+    app.add_middleware(Capacity, room=settings.room)
+    app.add_middleware(BelowPath, proxies=settings.proxies, root_path=settings.root_path)
+    app.add_middleware(SafeHeaders)
 
 
 def import_gradio() -> ModuleType:
