@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -178,3 +179,8 @@ def tiny_config(recipe: str = "best", **settings: Any) -> Config:
         "precision": "32-true",
     }
     return Config.of(recipe, **{**tiny, **settings})
+
+
+def forget_leaving(problems: list[str]) -> None:
+    """Drop what Gradio complains of while a page goes away: that its requests were ended."""
+    problems[:] = [each for each in problems if not re.search("AbortError: signal is aborted|Connection errored out", each)]

@@ -19,7 +19,7 @@ from seg_core.runs.store import RunStore
 from seg_core.runs.worker import work
 from tests.app_process import AppProcess
 from tests.fake_worker import fake_train
-from tests.helpers import wait_until
+from tests.helpers import forget_leaving, wait_until
 
 NGINX = shutil.which("nginx", path="/usr/sbin:/usr/local/sbin:/usr/bin:/usr/local/bin:/opt/homebrew/bin")
 
@@ -90,14 +90,16 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AppProcess]:
     assert "Traceback" not in app.stop()
 
 
-def test_every_page_works_below_a_path_that_the_proxy_cuts_off(app: AppProcess, page: Page, tmp_path: Path) -> None:
+def test_every_page_works_below_a_path_that_the_proxy_cuts_off(
+    app: AppProcess, page: Page, tmp_path: Path, problems: list[str]
+) -> None:
     address = f"{app.url.replace('localhost', '127.0.0.1')}/"
     with Nginx(tmp_path, address, "proxy_set_header X-Forwarded-Prefix /lesionlab;") as nginx:
-        use_every_page(page, nginx.url)
+        use_every_page(page, nginx.url, problems)
     assert (tmp_path / "error.log").read_text() == ""
 
 
-def use_every_page(page: Page, url: str) -> None:
+def use_every_page(page: Page, url: str, problems: list[str]) -> None:
     """Open all pages from the top of each other and by their addresses; every request has to stay below ``url``."""
     outside: list[str] = []
     page.on("request", lambda asked: outside.append(asked.url) if not asked.url.startswith((url, "data:", "blob:")) else None)
@@ -121,6 +123,7 @@ def use_every_page(page: Page, url: str) -> None:
     expect(widget.get_by_text("Lesion area").first).to_be_visible(timeout=90_000)
     page.goto(f"{url}/?clone=1")
     expect(page.get_by_text("Data and settings of")).to_be_visible(timeout=90_000)
+    forget_leaving(problems)
     expect(page).to_have_url(f"{url}/train?clone=1")
     page.goto(f"{url}/api/docs")
     expect(page.get_by_text("/api/health")).to_be_visible()

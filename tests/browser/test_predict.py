@@ -18,7 +18,7 @@ from playwright.sync_api import Page, expect
 
 from tests.app_process import AppProcess
 from tests.browser.test_journey import drop
-from tests.helpers import lesion, wait_until
+from tests.helpers import forget_leaving, lesion, wait_until
 from tests.prediction.test_foreign import Threshold, exported, smp_unet
 
 pytestmark = pytest.mark.browser
@@ -56,8 +56,7 @@ def test_photographs_and_settings_survive_a_look_at_another_page(
         expect(widget.locator("#model-1 input")).to_have_value(frozen)
         expect(threshold).to_have_value(f"{own + 0.01:.2f}")
         page.reload()
-    # A reload ends what the widget still waits for, of which Gradio complains while the page goes away.
-    problems[:] = [each for each in problems if not re.search("AbortError: signal is aborted|Connection errored out", each)]
+    forget_leaving(problems)
 
     stranger = page.context.new_page()  # a tab of its own
     stranger.goto(f"{app.url}/predict")
@@ -157,7 +156,9 @@ def test_twenty_photographs(page: Page, app: AppProcess, tmp_path: Path) -> None
     expect(widget.locator("#photographs")).to_be_visible()
 
 
-def test_a_model_of_another_program_is_added_and_predicts(page: Page, app: AppProcess, tmp_path: Path) -> None:
+def test_a_model_of_another_program_is_added_and_predicts(
+    page: Page, app: AppProcess, tmp_path: Path, problems: list[str]
+) -> None:
     page.goto(f"{app.url}/predict")
     page.get_by_text("Models of other programs").click()
     upload = page.get_by_test_id("stFileUploaderDropzoneInput")
@@ -197,5 +198,6 @@ def test_a_model_of_another_program_is_added_and_predicts(page: Page, app: AppPr
     damaged.write_bytes(b"half a file")
     page.goto(f"{app.url}/predict?model=dark-is-lesion")
     expect(page.get_by_text("best.safetensors of run 99 is no checkpoint of LesionLab")).to_be_visible()
+    forget_leaving(problems)
     expect(widget.locator("#model-1 input")).to_have_value("dark-is-lesion")  # the others are offered all the same
     shutil.rmtree(damaged.parent)
