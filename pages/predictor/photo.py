@@ -7,6 +7,7 @@ import io
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 
 from PIL import Image
@@ -61,9 +62,10 @@ class Photo:
 
     def predict(self, paths: Iterable[str], *, tta: bool = False) -> list[Prediction | InputError]:
         """Return the prediction of each model, running it once; an error takes the place of one that cannot be made."""
-        return [self._prediction(path, tta=tta) for path in paths]
+        read = shared_reader()
+        return [self._prediction(path, read, tta=tta) for path in paths]
 
-    def _prediction(self, path: str, *, tta: bool) -> Prediction | InputError:
+    def _prediction(self, path: str, read: Reader, *, tta: bool) -> Prediction | InputError:
         try:
             model = model_at(path)
         except InputError as error:
@@ -72,7 +74,7 @@ class Photo:
         if key not in self.predictions:
             try:
                 # From the file, not from the preview, so that the mask is the one that the CLI writes.
-                self.predictions[key] = predict_upload(model, self._existing_file(), self.name, tta=tta)
+                self.predictions[key] = predict_upload(model, self._existing_file(), self.name, read, tta=tta)
             except InputError as error:
                 self.predictions[key] = error
         return self.predictions[key]
@@ -98,14 +100,19 @@ class Photo:
         return self.file
 
 
-def predict_upload(model: CheckpointEntry, file: Path, name: str, *, tta: bool) -> Prediction:
-    """Predict a visitor's file, called ``name`` in errors.
+def shared_reader() -> Reader:
+    """Return a reader of one visitor's file: models that take photographs of one size share what it decodes."""
+    return lru_cache(1)(decoder().read_scaled)
+
+
+def predict_upload(model: CheckpointEntry, file: Path, name: str, read: Reader, *, tta: bool) -> Prediction:
+    """Predict a visitor's file, called ``name`` in errors, with a `shared_reader`.
 
     Raises:
         InputError: if the model cannot be loaded, or the file is no photograph that can be used.
     """
     with TURNS.turn():
-        prediction = LOADED.get(model, tta=tta).predict(file, name, decoder().read_scaled)
+        prediction = LOADED.get(model, tta=tta).predict(file, name, read)
     PREDICTIONS.observe(prediction.seconds)
     return prediction
 
