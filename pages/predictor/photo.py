@@ -7,7 +7,6 @@ import io
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
 from pathlib import Path
 
 from PIL import Image
@@ -16,7 +15,7 @@ from pages.shared.counters import PREDICTIONS
 from pages.shared.models import Key, LoadedModels, file_key, model_at
 from pages.shared.turns import TURNS
 from seg_core.data.decoder import decoder
-from seg_core.data.image import Reader
+from seg_core.data.image import Reader, read_once
 from seg_core.errors import InputError
 from seg_core.prediction.catalogue import CheckpointEntry
 from seg_core.prediction.measures import Measures, measure
@@ -62,7 +61,7 @@ class Photo:
 
     def predict(self, paths: Iterable[str], *, tta: bool = False) -> list[Prediction | InputError]:
         """Return the prediction of each model, running it once; an error takes the place of one that cannot be made."""
-        read = shared_reader()
+        read = read_once(decoder().read_scaled)
         return [self._prediction(path, read, tta=tta) for path in paths]
 
     def _prediction(self, path: str, read: Reader, *, tta: bool) -> Prediction | InputError:
@@ -100,13 +99,8 @@ class Photo:
         return self.file
 
 
-def shared_reader() -> Reader:
-    """Return a reader of one visitor's file: models that take photographs of one size share what it decodes."""
-    return lru_cache(1)(decoder().read_scaled)
-
-
 def predict_upload(model: CheckpointEntry, file: Path, name: str, read: Reader, *, tta: bool) -> Prediction:
-    """Predict a visitor's file, called ``name`` in errors, with a `shared_reader`.
+    """Predict a visitor's file, called ``name`` in errors.
 
     Raises:
         InputError: if the model cannot be loaded, or the file is no photograph that can be used.
