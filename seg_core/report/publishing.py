@@ -15,7 +15,7 @@ from seg_core.prediction.checkpoint import Checkpoint, load_checkpoint, load_mod
 from seg_core.prediction.checkpoint_file import read_metadata, save_checkpoint
 from seg_core.prediction.licences import stated_licences
 from seg_core.prediction.metadata import CheckpointMetadata, EpochValues
-from seg_core.report.by_source import other_parts, own_parts
+from seg_core.report.by_source import SourcePart, other_parts, own_parts
 from seg_core.report.measuring import Advance, measure
 from seg_core.report.model_card import EPOCH_TITLES, ORIGINALS, model_card
 
@@ -44,7 +44,7 @@ def publish(
         folder: where both files go.
         on_progress: called with (done, total) photographs of each step.
         suffix: added to the recipe in the files' names and in the label, for another model of the same recipe.
-        originals: the photographs of the validation split at their original size, to score it on too.
+        originals: the photographs of the validation split at their original size, of one source or more, to score it on too.
         beside: another published model, to compare with on the same photographs.
         also: further datasets to score it on, by name; photographs that trained it are left out.
         licences: of the photographs, by the name of their source; under an empty name, of all that trained it.
@@ -61,7 +61,8 @@ def publish(
     config = trained.config
     recipe = f"{config.recipe}-{suffix}" if suffix else config.recipe
     split = dataset.split(config.split_spec)
-    splits = _splits(split, originals)
+    own = list(own_parts(dataset, split))
+    splits = _splits(split, own, originals)
     others = also or {}
     target = folder / f"{config.variant}-{recipe}.safetensors"
     label, history = f"{config.label} ({recipe})", _whole_history(source, trained)
@@ -71,7 +72,7 @@ def publish(
     if not beside:
         metadata.pop("beside", None)  # of an earlier publication; all else is measured anew
     other = load_checkpoint(beside) if beside else None
-    parts = [*own_parts(dataset, split), *other_parts(split.train, others, on_progress)]
+    parts = [*own, *other_parts(split.train, others, on_progress)]
     model = load_model(source)
     with tempfile.TemporaryDirectory() as made:  # an earlier publication stays until everything is measured
         published = Path(made, target.name)
@@ -103,19 +104,22 @@ def _load_publishable(source: Path, dataset: Dataset) -> Checkpoint:
     return trained
 
 
-def _splits(split: Split, originals: Dataset | None) -> dict[str, list[Pair]]:
+def _splits(split: Split, own: Sequence[SourcePart], originals: Dataset | None) -> dict[str, list[Pair]]:
     """Return the pairs to score a model on, by the names that its metadata gives them."""
     splits = {"validation": split.val, "test": split.test}
     if originals:
-        splits[ORIGINALS] = _originals(split.val, originals)
+        splits[ORIGINALS] = _originals([part.pairs for part in own if part.split == "validation"], originals)
     return {name: pairs for name, pairs in splits.items() if pairs}
 
 
-def _originals(pairs: Sequence[Pair], originals: Dataset) -> list[Pair]:
+def _originals(by_source: Sequence[Sequence[Pair]], originals: Dataset) -> list[Pair]:
+    """Return the originals of the validation photographs, of all sources of which there are any."""
     by_id = {pair.id: pair for pair in originals.unique_pairs}
-    if missing := [pair.id for pair in pairs if pair.id not in by_id]:
+    some = [pairs for pairs in by_source if any(pair.id in by_id for pair in pairs)] or by_source
+    wanted = [pair.id for pairs in some for pair in pairs]
+    if missing := [id for id in wanted if id not in by_id]:
         raise InputError(f"{originals.name} lacks photographs of the validation split: {some_of(missing)}; name another folder.")
-    return [by_id[pair.id] for pair in pairs]
+    return [by_id[id] for id in wanted]
 
 
 def _whole_history(source: Path, trained: Checkpoint) -> list[EpochValues]:

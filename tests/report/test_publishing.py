@@ -20,7 +20,7 @@ from seg_core.prediction.checkpoint_file import read_metadata
 from seg_core.report.model_card import model_card
 from seg_core.report.publishing import publish
 from seg_core.training.loop import train
-from tests.helpers import make_dataset, paintings, tiny_config
+from tests.helpers import make_dataset, textured, tiny_config
 
 pytestmark = pytest.mark.usefixtures("thin_network")
 
@@ -96,13 +96,13 @@ def test_a_further_model_of_a_recipe_is_set_beside_the_first(run: Path, dataset:
 
 def test_a_model_is_scored_by_source_without_the_photographs_that_trained_it(tmp_path: Path) -> None:
     first, second = (
-        paintings(tmp_path / "first", train=5, val=2, test=1),
-        paintings(tmp_path / "second", first=20, train=4, val=3),
+        textured(tmp_path / "first", train=5, val=2, test=1),
+        textured(tmp_path / "second", first=20, train=4, val=3),
     )
     dataset = open_dataset([first, second])
     train(tiny_config(epochs=1), dataset, folder=tmp_path / "run")
-    clinic = open_dataset(paintings(tmp_path / "clinic", first=50, train=2))
-    again = open_dataset(paintings(tmp_path / "again", first=22, train=4))  # the first two trained, the others validated
+    clinic = open_dataset(textured(tmp_path / "clinic", first=50, train=2))
+    again = open_dataset(textured(tmp_path / "again", first=22, train=4))  # the first two trained, the others validated
     path, metadata = publish(
         tmp_path / "run" / "last.safetensors",
         dataset,
@@ -139,7 +139,7 @@ def test_a_model_is_scored_by_source_without_the_photographs_that_trained_it(tmp
     assert again_metadata["licences"] == metadata["licences"]
     assert len(again_metadata["by_source"]) == 3
     with pytest.raises(InputError, match="The photographs of all of it that would score the model have all trained it; leave"):
-        publish(path, dataset, tmp_path, also={"all of it": open_dataset(paintings(tmp_path / "trained", first=20, train=4))})
+        publish(path, dataset, tmp_path, also={"all of it": open_dataset(textured(tmp_path / "trained", first=20, train=4))})
 
 
 def test_what_it_was_not_trained_on_does_not_score_it(run: Path, tmp_path: Path) -> None:
