@@ -13,7 +13,7 @@ Each training is an ordinary run: it waits in the queue and shows in Monitor, an
 the recipe `report` are not trained again, only scored.
 
 With ``--scores`` nothing is trained: the models in the output folder are scored again. With ``--cards`` nothing is scored either:
-every card is written again from the metadata of its checkpoint.
+every card is written again from the metadata of its checkpoint. The table in docs/models.md follows the models in checkpoints/.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
+from scripts.models_table import write_models_table
 from scripts.ship_sources import ShippedSource, judged, lay_out
 from seg_core.common.home import SHIPPED_CHECKPOINTS
 from seg_core.config import Config, Recipe, Variant
@@ -97,6 +98,8 @@ def main() -> None:
             write_cards(options.output)
         else:
             make_models(options)
+        if options.output == SHIPPED_CHECKPOINTS:
+            write_models_table()
     except InputError as error:
         raise SystemExit(str(error)) from None
     except subprocess.CalledProcessError as error:  # the command has printed the reason
