@@ -51,13 +51,15 @@ def available_checkpoints() -> list[CheckpointEntry]:
     The newest come first in the last two. Unusable files are left out (`unusable_models` names them), and so are files that are
     deleted meanwhile.
     """
-    shipped, trained, added = ([entry for entry in _read(files) if isinstance(entry, CheckpointEntry)] for files in _files())
+    shipped, trained, added = (
+        [entry for entry in _read(files).values() if isinstance(entry, CheckpointEntry)] for files in _files()
+    )
     return shipped + [entry for found in (trained, added) for entry in sorted(found, key=lambda entry: -entry.modified)]
 
 
-def unusable_models() -> list[str]:
+def unusable_models() -> dict[Path, str]:
     """Return a sentence on each file that would be a model and cannot be used; it says no paths of this machine."""
-    return [entry for files in _files() for entry in _read(files) if isinstance(entry, str)]
+    return {path: entry for files in _files() for path, entry in _read(files).items() if isinstance(entry, str)}
 
 
 def _files() -> tuple[list[Path], list[Path], list[Path]]:
@@ -75,15 +77,15 @@ def models_folder() -> Path:
     return home() / "models"
 
 
-def _read(paths: Iterable[Path]) -> list[CheckpointEntry | str]:
-    entries: list[CheckpointEntry | str] = []
+def _read(paths: Iterable[Path]) -> dict[Path, CheckpointEntry | str]:
+    entries: dict[Path, CheckpointEntry | str] = {}
     for path in paths:
         with contextlib.suppress(FileNotFoundError):
             try:
                 facts = path.stat()
-                entries.append(_entry(path, facts.st_mtime, facts.st_size))
+                entries[path] = _entry(path, facts.st_mtime, facts.st_size)
             except PermissionError:
-                entries.append(f"{_name(path)} cannot be read; check the permissions of its folder.")
+                entries[path] = f"{_name(path)} cannot be read; check the permissions of its folder."
     return entries
 
 
