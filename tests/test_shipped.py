@@ -11,6 +11,7 @@ from huggingface_hub import ModelCard, ModelCardData
 from scripts.models_table import models_table
 from scripts.ship_models import MODELS
 from seg_core.common.home import PROJECT, SHIPPED_CHECKPOINTS
+from seg_core.config import Config
 from seg_core.prediction.catalogue import SHIPPED
 from seg_core.prediction.checkpoint import load_checkpoint
 from seg_core.prediction.checkpoint_file import read_metadata
@@ -61,6 +62,18 @@ def test_the_hugging_face_hub_reads_the_front_matter_of_a_card(name: str) -> Non
     found = {(result.dataset_split, result.metric_type): result.metric_value for result in data.eval_results}
     assert found == pytest.approx(expected, abs=5.1e-5)
     assert {(result.task_type, result.dataset_type) for result in data.eval_results} == {("image-segmentation", sources[0])}
+
+
+def test_a_card_is_whole_whatever_the_data_is_called() -> None:
+    metadata = read_metadata(SHIPPED_CHECKPOINTS / "fine-tune-best.safetensors")
+    name = 'clinic "A": 100 % {new} + #2 # – {{ x }}'
+    metadata["dataset"] |= {"name": name, "fingerprint": "0"}
+    card = ModelCard(model_card(Config(**metadata["config"]), metadata, "best"))
+    assert isinstance(card.data, ModelCardData)
+    assert card.data.datasets == ["clinic-A-100-new", "2-x"]
+    assert card.data.eval_results
+    assert card.data.eval_results[0].dataset_name == f"{name}, validation"
+    assert f"`{name}`" in card.text
 
 
 def test_the_table_of_the_models_is_that_of_the_cards() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
 from seg_core.evaluation.confidence import Interval, mean_interval
@@ -13,15 +15,23 @@ LESION_SIZES = ("below 5 %", "5 to 20 %", "above 20 %")
 """Names of the three sizes, by the lesion's share of the frame."""
 
 
-def iou_by_size(evaluation: Scored) -> dict[str, tuple[int, Interval]]:
-    """Return by lesion size the number of photographs and their mean IoU at the model's threshold; NaN where there are none.
+class SizeScore(NamedTuple):
+    """Mean IoU of the photographs whose lesion has one size."""
+
+    photographs: int
+    iou: Interval
+    """With its 95 % interval over photographs; NaN where there are none."""
+
+
+def iou_by_size(evaluation: Scored, threshold: float | None = None) -> dict[str, SizeScore]:
+    """Return the IoU by lesion size, at a threshold or the model's own.
 
     The size is that of the true lesion. Photographs without a lesion are left out: their IoU is 0 or 1.
     """
-    share, iou = evaluation.lesion / evaluation.pixels, evaluation.scores()["iou"]
+    share, iou = evaluation.lesion / evaluation.pixels, evaluation.scores(threshold)["iou"]
     size = np.where(share == 0, -1, np.where(share < SMALL, 0, np.where(share <= LARGE, 1, 2)))
     return {name: _mean(iou[size == place]) for place, name in enumerate(LESION_SIZES)}
 
 
-def _mean(values: np.ndarray) -> tuple[int, Interval]:
-    return len(values), mean_interval(values) if len(values) else Interval(np.nan, np.nan, np.nan)
+def _mean(values: np.ndarray) -> SizeScore:
+    return SizeScore(len(values), mean_interval(values) if len(values) else Interval(np.nan, np.nan, np.nan))

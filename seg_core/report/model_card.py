@@ -167,7 +167,7 @@ def _size_rows(metadata: CheckpointMetadata) -> Rows:
 
 
 def _of_size(scores: SizeScores) -> str:
-    return f"{_with_interval(scores['iou'])}, {scores['n']}" if scores["n"] else "–"
+    return f"{_with_interval(scores['iou'])}, n = {scores['n']}" if scores["n"] else "–"
 
 
 def _with_interval(interval: Sequence[Any], sign: str = "") -> str:

@@ -8,8 +8,6 @@ import numpy as np
 import pytest
 from huggingface_hub import ModelCard, ModelCardData
 
-from seg_core.common.home import SHIPPED_CHECKPOINTS
-from seg_core.config import Config
 from seg_core.data.dataset import Dataset, open_dataset
 from seg_core.errors import InputError
 from seg_core.evaluation.evaluate import evaluate
@@ -67,18 +65,6 @@ def test_a_published_model_is_scored_as_it_is_published(run: Path, dataset: Data
     assert isinstance(data, ModelCardData)
     assert data.license == "unknown"  # whoever shares the model has to choose one
     assert "No licence of the weights is stated." in card
-
-
-def test_a_card_is_whole_whatever_the_data_is_called() -> None:
-    metadata = read_metadata(SHIPPED_CHECKPOINTS / "fine-tune-best.safetensors")
-    name = 'clinic "A": 100 % {new} + #2 # – {{ x }}'
-    metadata["dataset"] |= {"name": name, "fingerprint": "0"}
-    card = ModelCard(model_card(Config(**metadata["config"]), metadata, "best"))
-    assert isinstance(card.data, ModelCardData)
-    assert card.data.datasets == ["clinic-A-100-new", "2-x"]
-    assert card.data.eval_results
-    assert card.data.eval_results[0].dataset_name == f"{name}, validation"
-    assert f"`{name}`" in card.text
 
 
 def test_a_further_model_of_a_recipe_is_set_beside_the_first(run: Path, dataset: Dataset, tmp_path: Path) -> None:
