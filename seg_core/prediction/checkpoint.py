@@ -55,9 +55,10 @@ class Checkpoint(PredictsAnyPhotograph):
         Raises:
             InputError: if the photograph cannot be read.
         """
-        started, side = time.perf_counter(), self.config.image_size
+        side = self.config.image_size
         # Decoded at twice the size or more: JPEG's own scaling is too sharp for the models.
         photo, size = read(image, (side, side), name, draft=2 * side)
+        started = time.perf_counter()
         probabilities = self.probabilities(np.asarray(photo)[None])[0]
         if part := part_to_enlarge(probabilities >= self.threshold, self.config.second_look):
             frame, _ = read(image, (ENLARGED * side, ENLARGED * side), name, draft=2 * side)
