@@ -119,7 +119,7 @@ def _publish_command(config: Config, metadata: CheckpointMetadata, recipe: str) 
     if metadata.get("beside"):
         parts += ["--beside", "OTHER"]
     for each in metadata.get("by_source", []):
-        parts += [] if each["is_own"] else ["--also", f"{each['source']}={DATA}"]
+        parts += [] if each["is_own"] else ["--also", each["source"]]
     if "licences" in metadata:
         for source, licence in metadata["licences"]["photographs"].items():
             parts += ["--licence", f"{source}={licence}"]
