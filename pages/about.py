@@ -31,7 +31,7 @@ def about() -> None:
     with right:
         st.header("License")
         st.write(
-            "MIT; the weights of each model are under the licence that its card names. The models were trained on photographs of "
+            "MIT; the weights of each model are under the license that its card names. The models were trained on photographs of "
             "the ISIC archive; *Models* says on which, and how well they do."
         )
         st.header("How to cite")

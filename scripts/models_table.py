@@ -43,4 +43,4 @@ def _scores(metadata: CheckpointMetadata) -> dict[str, str]:
 
 
 def _cell(part: SplitScores) -> str:
-    return " · ".join(f"{part['scores'][metric][0]:.3f}" for metric in ("iou", "dice"))
+    return "/".join(f"{part['scores'][metric][0]:.3f}" for metric in ("iou", "dice"))

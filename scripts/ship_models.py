@@ -143,12 +143,14 @@ def make_models(options: argparse.Namespace) -> None:
         if model.more != "none" and not options.more:
             print(f"{model.name} is left out, since it trains on further sources; name them with --more.")
             continue
-        if model.recipe == "report":  # trained on the folder as it is, which draws its validation split
-            own = [replace(laid_out[0], folder=options.data)]
-            checkpoint = options.output / f"{model.name}.safetensors"
-        else:
-            own = model.sources(laid_out)
-            checkpoint = options.output / f"{model.name}.safetensors" if options.scores else train(model, own)
+        checkpoint = options.output / f"{model.name}.safetensors"
+        is_scored = options.scores or model.recipe == "report"
+        if is_scored and not checkpoint.exists():
+            print(f"{model.name} is left out, since {checkpoint} is not there.")
+            continue
+        # The models of `report` were trained on the folder as it is, of which they drew their validation split.
+        own = [replace(laid_out[0], folder=options.data)] if model.recipe == "report" else model.sources(laid_out)
+        checkpoint = checkpoint if is_scored else train(model, own)
         held_out = [source for source in laid_out if source.name not in {each.name for each in own}]
         publish(model, checkpoint, own, [*held_out, *others], options)
 

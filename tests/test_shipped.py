@@ -83,7 +83,7 @@ def test_the_table_of_the_models_is_that_of_the_cards() -> None:
         metadata = read_metadata(SHIPPED_CHECKPOINTS / f"{name}.safetensors")
         (row,) = (line for line in table.splitlines() if f"](../checkpoints/{name}.md)" in line)
         scored: Sequence[SplitScores] = metadata.get("by_source") or [*metadata["evaluation"].values()]
-        figures = [" · ".join(f"{each['scores'][metric][0]:.3f}" for metric in ("iou", "dice")) for each in scored]
+        figures = ["/".join(f"{each['scores'][metric][0]:.3f}" for metric in ("iou", "dice")) for each in scored]
         minutes = sum(epoch["seconds"] for epoch in metadata["history"]) / 60
         assert row.endswith(f"| {' | '.join(figures)} | {minutes:.0f} | {licence_of(metadata).name} |")
 

@@ -219,7 +219,7 @@ def publish(
             originals=of_originals,
             beside=beside,
             also=others,
-            licences=dict(map(_named, licence or [])),
+            licences=dict(map(named, licence or [])),
             weights_licence=weights_licence.strip(),
         )
     result = {"checkpoint": str(path), "evaluation": metadata["evaluation"], "by_source": metadata["by_source"]}
@@ -229,7 +229,7 @@ def publish(
 def _open_also(given: list[str]) -> dict[str, Dataset]:
     """Open further datasets, by name."""
     opened: dict[str, Dataset] = {}
-    for name, source in map(_named, given):
+    for name, source in map(named, given):
         dataset = open_data([source])
         name = name or dataset.name
         if name in opened:
@@ -238,7 +238,7 @@ def _open_also(given: list[str]) -> dict[str, Dataset]:
     return opened
 
 
-def _named(text: str) -> tuple[str, str]:
+def named(text: str) -> tuple[str, str]:
     """Return name and value of ``NAME=VALUE``; the name is empty where there is none, as in ``/data/skin?images=photos``."""
     name, equals, value = text.partition("=")
     return (name.strip(), value.strip()) if equals and not {"/", "\\", "?"} & set(name) else ("", text.strip())

@@ -14,6 +14,9 @@ SMALL, LARGE = 0.05, 0.2
 LESION_SIZES = ("below 5 %", "5 to 20 %", "above 20 %")
 """Names of the three sizes, by the lesion's share of the frame."""
 
+RESAMPLES = 1999
+"""Draws for an interval: a fifth of those for other scores, since Compare makes three more intervals at every threshold."""
+
 
 class SizeScore(NamedTuple):
     """Mean IoU of the photographs whose lesion has one size."""
@@ -34,4 +37,4 @@ def iou_by_size(evaluation: Scored, threshold: float | None = None) -> dict[str,
 
 
 def _mean(values: np.ndarray) -> SizeScore:
-    return SizeScore(len(values), mean_interval(values) if len(values) else Interval(np.nan, np.nan, np.nan))
+    return SizeScore(len(values), mean_interval(values, RESAMPLES) if len(values) else Interval(np.nan, np.nan, np.nan))

@@ -119,7 +119,7 @@ def _publish_command(config: Config, metadata: CheckpointMetadata, recipe: str) 
     if metadata.get("beside"):
         parts += ["--beside", "OTHER"]
     for each in metadata.get("by_source", []):
-        parts += [] if each["is_own"] else ["--also", f"{each['source']}={DATA}"]
+        parts += [] if each["is_own"] else ["--also", each["source"]]
     if "licences" in metadata:
         for source, licence in metadata["licences"]["photographs"].items():
             parts += ["--licence", f"{source}={licence}"]
@@ -149,8 +149,8 @@ def _source_rows(metadata: CheckpointMetadata) -> Rows:
     return [
         [
             f"`{each['source']}`",
-            "yes" if each["is_own"] or each["left_out"] else "no",
-            f"{each['split']} but {each['left_out']} that trained it" if each["left_out"] else each["split"],
+            "yes" if each["is_own"] else f"{each['left_out']}, left out" if each["left_out"] else "no",
+            each["split"],
             str(each["n"]),
             licences.get(each["source"], "not stated"),
             *(_with_interval(each["scores"][metric]) for metric in BY_SOURCE),

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from seg_core.evaluation.confidence import mean_interval
-from seg_core.evaluation.lesion_size import LESION_SIZES, iou_by_size
+from seg_core.evaluation.lesion_size import LESION_SIZES, RESAMPLES, iou_by_size
 from seg_core.evaluation.result import Evaluation
 
 
@@ -26,7 +26,7 @@ def test_bounds_are_5_and_20_percent_of_the_frame() -> None:
     assert counts == (1, 2, 2)
     assert [interval.mean for interval in intervals] == pytest.approx([1 / 7, (4 / 5 + 1 / 10) / 2, (1 + 1 / 4) / 2])
     assert np.isnan(intervals[0].low)  # one photograph says nothing of others
-    assert intervals[2] == mean_interval([1, 1 / 4])
+    assert intervals[2] == mean_interval([1, 1 / 4], RESAMPLES)
 
 
 def test_where_there_is_no_lesion_of_a_size_nothing_is_known() -> None:

@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 
 from seg_core.evaluation.comparison import pairings, score_rows, scored_on, verdicts
+from seg_core.evaluation.confidence import mean_interval
+from seg_core.evaluation.lesion_size import RESAMPLES
 from seg_core.evaluation.result import Evaluation
 from seg_core.evaluation.tables import COLUMNS, best, cell, margin, size_cells, to_csv, to_latex, to_markdown
 from seg_core.prediction.cost import Cost
@@ -51,7 +53,8 @@ def test_a_row_holds_means_with_intervals() -> None:
     assert texts["boundary_iou"] == ("0.5000", "0.500–0.500")
     assert texts["hausdorff_95"] == ("2.50 %", "2.5–2.5 %")
     # Every lesion is a tenth of the frame.
-    assert size_cells(row) == [("–", ""), ("0.6950", f"{texts['iou'][1]}, n = 40"), ("–", "")]
+    _, low, high = mean_interval(np.array(list(LOWER.values())) / 100, RESAMPLES)
+    assert size_cells(row) == [("–", ""), ("0.6950", f"{low:.3f}–{high:.3f}, n = 40"), ("–", "")]
 
 
 def test_the_iou_by_lesion_size_is_that_at_the_threshold() -> None:
