@@ -12,6 +12,7 @@ from seg_core.common.home import SHIPPED_CHECKPOINTS, home, run_folders
 from seg_core.errors import InputError
 from seg_core.prediction.checkpoint_file import read_metadata
 from seg_core.prediction.foreign_file import read_settings
+from seg_core.prediction.licences import licence_of
 from seg_core.prediction.metadata import checkpoint_label
 
 SHIPPED = (
@@ -40,6 +41,8 @@ class CheckpointEntry:
     """Modification time of the file, in seconds since 1970."""
     variant: str = ""
     """Variant of the config; empty for a model of another program."""
+    is_non_commercial: bool = False
+    """True if its licence allows no commercial use."""
 
 
 def available_checkpoints() -> list[CheckpointEntry]:
@@ -48,13 +51,15 @@ def available_checkpoints() -> list[CheckpointEntry]:
     The newest come first in the last two. Unusable files are left out (`unusable_models` names them), and so are files that are
     deleted meanwhile.
     """
-    shipped, trained, added = ([entry for entry in _read(files) if isinstance(entry, CheckpointEntry)] for files in _files())
+    shipped, trained, added = (
+        [entry for entry in _read(files).values() if isinstance(entry, CheckpointEntry)] for files in _files()
+    )
     return shipped + [entry for found in (trained, added) for entry in sorted(found, key=lambda entry: -entry.modified)]
 
 
-def unusable_models() -> list[str]:
+def unusable_models() -> dict[Path, str]:
     """Return a sentence on each file that would be a model and cannot be used; it says no paths of this machine."""
-    return [entry for files in _files() for entry in _read(files) if isinstance(entry, str)]
+    return {path: entry for files in _files() for path, entry in _read(files).items() if isinstance(entry, str)}
 
 
 def _files() -> tuple[list[Path], list[Path], list[Path]]:
@@ -72,15 +77,15 @@ def models_folder() -> Path:
     return home() / "models"
 
 
-def _read(paths: Iterable[Path]) -> list[CheckpointEntry | str]:
-    entries: list[CheckpointEntry | str] = []
+def _read(paths: Iterable[Path]) -> dict[Path, CheckpointEntry | str]:
+    entries: dict[Path, CheckpointEntry | str] = {}
     for path in paths:
         with contextlib.suppress(FileNotFoundError):
             try:
                 facts = path.stat()
-                entries.append(_entry(path, facts.st_mtime, facts.st_size))
+                entries[path] = _entry(path, facts.st_mtime, facts.st_size)
             except PermissionError:
-                entries.append(f"{_name(path)} cannot be read; check the permissions of its folder.")
+                entries[path] = f"{_name(path)} cannot be read; check the permissions of its folder."
     return entries
 
 
@@ -95,7 +100,9 @@ def _entry(path: Path, modified: float, _size: int) -> CheckpointEntry | str:
     except InputError as error:
         return str(error)
     iou, config = metadata["metrics"].get("val", {}).get("iou"), metadata["config"]
-    return CheckpointEntry(path, checkpoint_label(metadata), iou, config["image_size"], modified, config["variant"])
+    licence = licence_of(metadata)
+    label, size = checkpoint_label(metadata), config["image_size"]
+    return CheckpointEntry(path, label, iou, size, modified, config["variant"], licence.is_non_commercial)
 
 
 def _name(path: Path) -> str:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
+
+from PIL import Image
 
 from seg_core.data.folders import Pair
 from seg_core.data.scan.duplicates import Duplicate, Photograph
-from seg_core.evaluation.overlap import Overlap, overlap
+from seg_core.evaluation.overlap import Overlap, overlap, seen_in_training
 from seg_core.prediction.metadata import DatasetSummary
+from tests.helpers import find_pairs, textured
 
 
 def pairs(*ids: str) -> list[Pair]:
@@ -47,3 +51,14 @@ def test_other_photographs_of_the_same_picture_are_named_whichever_comes_first()
 def test_a_checkpoint_that_names_nothing_is_unknown() -> None:
     assert overlap({**SUMMARY, "train_ids": None}, "f", pairs("a")) is None
     assert overlap(SUMMARY, "f", pairs("a")) is None
+
+
+def test_photographs_of_other_data_are_recognised_by_name_and_by_look(tmp_path: Path) -> None:
+    trained = find_pairs(textured(tmp_path / "trained", train=4))
+    scored = find_pairs(textured(tmp_path / "scored", first=2, test=5))  # two of the same name and look, three new ones
+    same_name, same_look = scored[3], scored[4]
+    with Image.open(trained[0].image) as photo:
+        photo.transpose(Image.Transpose.ROTATE_90).save(same_look.image, quality=90)
+    scored[3] = replace(same_name, id="ISIC_0000001")
+    assert seen_in_training(trained, scored) == {*scored[:2], *scored[3:]}
+    assert seen_in_training([], scored) == set()
