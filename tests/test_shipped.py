@@ -92,3 +92,10 @@ def test_the_package_names_every_licence_that_is_in_it() -> None:
     licences = {licence_of(read_metadata(SHIPPED_CHECKPOINTS / f"{name}.safetensors")).name.replace(" ", "-") for name in SHIPPED}
     project = tomllib.loads((PROJECT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     assert set(project["license"].split(" AND ")) == {"MIT", *licences}
+
+
+def test_the_card_says_what_was_averaged() -> None:
+    for epoch, said in ((80, True), (25, False), (24, False)):
+        metadata = read_metadata(SHIPPED_CHECKPOINTS / "fine-tune-best.safetensors")
+        card = model_card(Config.of("best"), {**metadata, "epoch": epoch}, "best")
+        assert ("\nIts weights are the mean of those of epochs 25 to 80.\n" in card) == said
