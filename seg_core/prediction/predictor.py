@@ -27,7 +27,7 @@ class Prediction:
     threshold: float
     """The model's own."""
     seconds: float
-    """Time that it took."""
+    """Time of the model, and of reading the photograph again where it looks twice."""
 
     def probability(self, size: tuple[int, int] | None = None) -> np.ndarray:
         """Return probabilities (H, W) float32 at the photograph's own size, or at ``size`` (width, height)."""
