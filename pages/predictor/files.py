@@ -16,7 +16,7 @@ import numpy as np
 from gradio.utils import get_upload_folder
 from PIL import Image
 
-from pages.shared.models import slug
+from seg_core.common.text import slug
 from seg_core.prediction.predictor import Prediction
 
 KEEP = 3600

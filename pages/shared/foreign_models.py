@@ -10,8 +10,8 @@ from pathlib import Path
 import streamlit as st
 
 from pages.shared.markdown import plain
-from pages.shared.models import slug
 from pages.shared.visitor import tells_viewer
+from seg_core.common.text import slug
 from seg_core.errors import InputError
 from seg_core.prediction.catalogue import models_folder, unusable_models
 from seg_core.prediction.checkpoint_file import read_metadata

@@ -1,4 +1,4 @@
-"""The models available to choose from: those that ship, the best one of every run, and those of other programs."""
+"""The models available to choose from: those that ship, the best one of every run, and those that were added."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from seg_core.common.home import SHIPPED_CHECKPOINTS, home, run_folders
+from seg_core.common.text import slug
 from seg_core.errors import InputError
 from seg_core.prediction.checkpoint_file import read_metadata
 from seg_core.prediction.foreign_file import read_settings
@@ -24,6 +25,10 @@ SHIPPED = (
     "trainable-decoder-report",
 )
 """The checkpoints that ship, in the order in which they are offered: the one trained on most photographs first."""
+
+
+LONGEST_NAME = 100
+"""Characters of the name of a file that is added, without its ending."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +48,7 @@ class CheckpointEntry:
 
 
 def available_checkpoints() -> list[CheckpointEntry]:
-    """List the models to choose from: those that ship, in the order of `SHIPPED`, the best of every run, then those of others.
+    """List the models to choose from: those that ship, in the order of `SHIPPED`, the best of every run, then those added.
 
     The newest come first in the last two. Unusable files are left out (`unusable_models` names them), and so are files that are
     deleted meanwhile.
@@ -58,18 +63,35 @@ def unusable_models() -> list[str]:
 
 
 def _files() -> tuple[list[Path], list[Path], list[Path]]:
-    """The files of the models that ship, of the runs, and of other programs."""
+    """The files of the models that ship, of the runs, and those that were added."""
     shipped = sorted(
         sorted(SHIPPED_CHECKPOINTS.glob("*.safetensors")),
         key=lambda file: SHIPPED.index(file.stem) if file.stem in SHIPPED else len(SHIPPED),
     )
     trained = [folder / "best.safetensors" for _, folder in sorted(run_folders(home()).items())]
-    return shipped, trained, sorted(models_folder().glob("*.onnx"))
+    return shipped, trained, added_models()
 
 
 def models_folder() -> Path:
-    """The folder of the ONNX models of other programs."""
+    """The folder of the models that were added: calibrated ones, and ONNX models of other programs."""
     return home() / "models"
+
+
+def added_models() -> list[Path]:
+    """Return the files of the models that were added, by name."""
+    return sorted(file for file in models_folder().glob("*") if file.suffix in (".onnx", ".safetensors"))
+
+
+def new_model_file(name: str) -> Path:
+    """Return the file that adds a checkpoint of this name.
+
+    Raises:
+        InputError: if there is a model of this name already; a link could not tell them apart.
+    """
+    file = models_folder() / f"{slug(name)[:LONGEST_NAME]}.safetensors"
+    if file.exists() or any(entry.path.stem == file.stem for entry in available_checkpoints()):
+        raise InputError(f"There is a model {name!r} already; choose another name.")
+    return file
 
 
 def _read(paths: Iterable[Path]) -> list[CheckpointEntry | str]:
@@ -95,6 +117,7 @@ def _entry(path: Path, modified: float, _size: int) -> CheckpointEntry | str:
     except InputError as error:
         return str(error)
     iou, config = metadata["metrics"].get("val", {}).get("iou"), metadata["config"]
+    iou = None if "calibration" in metadata else iou  # it was validated at another threshold
     return CheckpointEntry(path, checkpoint_label(metadata), iou, config["image_size"], modified, config["variant"])
 
 
