@@ -31,7 +31,7 @@ MOST_NAMED = 5
 
 def warn_of_unusable_models() -> None:
     """Name the files that would be models and are left out of the choices, in one box."""
-    if sentences := unusable_models():
+    if sentences := list(unusable_models().values()):
         more = [f"… and {len(sentences) - MOST_NAMED} more files."] if len(sentences) > MOST_NAMED else []
         st.warning("These models are left out:\n" + "\n".join(f"- {plain(text)}" for text in [*sentences[:MOST_NAMED], *more]))
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from pages.shared.stores import store
 from seg_core.errors import InputError
-from seg_core.prediction.catalogue import CheckpointEntry, available_checkpoints
+from seg_core.prediction.catalogue import CheckpointEntry, available_checkpoints, unusable_models
 from seg_core.prediction.foreign import load_any
 from seg_core.runs.address import Address, short_key
 
@@ -29,7 +29,7 @@ Key = tuple[str, float]
 
 def model_name(entry: CheckpointEntry) -> str:
     """Return the name of a model wherever one is chosen: ``Model 2 · fine-tuned`` or ``Model 2 · fine-tuned, run 3``."""
-    run_id = _run_id(entry)
+    run_id = _run_id(entry.path)
     try:
         run = None if run_id is None else store().get_run(run_id)
     except InputError:
@@ -40,11 +40,11 @@ def model_name(entry: CheckpointEntry) -> str:
 def model_names(entries: Sequence[CheckpointEntry]) -> dict[Path, str]:
     """Return the names of many models, as `model_name` does, by path; the store is read once."""
     runs = {run.id: run for run in store().list_runs()}
-    return {entry.path: _name(entry, runs.get(_run_id(entry) or 0)) for entry in entries}
+    return {entry.path: _name(entry, runs.get(_run_id(entry.path) or 0)) for entry in entries}
 
 
 def _name(entry: CheckpointEntry, run: Run | None) -> str:
-    run_id = _run_id(entry)
+    run_id = _run_id(entry.path)
     if run_id is None:
         return entry.label
     if run is None:
@@ -55,8 +55,12 @@ def _name(entry: CheckpointEntry, run: Run | None) -> str:
 
 def short_name(entry: CheckpointEntry) -> str:
     """Return the name of a model in links: ``fine-tune-best`` for a file that ships, ``3`` for the best model of run 3."""
-    run_id = _run_id(entry)
-    return entry.path.stem if run_id is None else Address(run_id).key
+    return _short(entry.path)
+
+
+def _short(path: Path) -> str:
+    run_id = _run_id(path)
+    return path.stem if run_id is None else Address(run_id).key
 
 
 def choices() -> list[tuple[str, str]]:
@@ -83,13 +87,16 @@ def find_model(name: str) -> CheckpointEntry:
     """Return the model that has a name as by `model_name`, a short name (``fine-tune-best``, ``3``, ``run 3``), or a listed path.
 
     Raises:
-        InputError: if there is no such model, or none at all.
+        InputError: if there is no such model, it cannot be used, or there is none at all.
     """
     entries = available_checkpoints()
     names = model_names(entries)
     for entry in entries:
         if name in (names[entry.path], str(entry.path)) or short_key(name) == short_name(entry):
             return entry
+    for path, why in unusable_models().items():
+        if short_key(name) == _short(path):
+            raise InputError(why)
     if not entries:
         raise InputError("There is no trained model yet; train one first.")
     raise InputError(f"There is no model {name!r}; choose one of: {'; '.join(names.values())}.")
@@ -101,11 +108,14 @@ def model_at(path: str) -> CheckpointEntry:
     A request may name any file of this machine; a file that is not listed is not touched, so nobody learns whether it exists.
 
     Raises:
-        InputError: if there is no such model.
+        InputError: if there is no such model, or it cannot be used.
     """
     for entry in available_checkpoints():
         if str(entry.path) == path:
             return entry
+    for file, why in unusable_models().items():
+        if str(file) == path:
+            raise InputError(why)
     raise InputError("This model is no longer there; choose another.")
 
 
@@ -140,8 +150,8 @@ class LoadedModels:
         return replace(loaded, tta=True) if tta else loaded
 
 
-def _run_id(entry: CheckpointEntry) -> int | None:
-    folder = entry.path.parent.name
+def _run_id(path: Path) -> int | None:
+    folder = path.parent.name
     return int(folder) if folder.isdecimal() else None
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
@@ -25,8 +26,6 @@ SHIPPED = (
     "trainable-decoder-report",
 )
 """The checkpoints that ship, in the order in which they are offered: the one trained on most photographs first."""
-
-
 LONGEST_NAME = 100
 """Characters of the name of a file that is added, without its ending."""
 
@@ -53,13 +52,15 @@ def available_checkpoints() -> list[CheckpointEntry]:
     The newest come first in the last two. Unusable files are left out (`unusable_models` names them), and so are files that are
     deleted meanwhile.
     """
-    shipped, trained, added = ([entry for entry in _read(files) if isinstance(entry, CheckpointEntry)] for files in _files())
+    shipped, trained, added = (
+        [entry for entry in _read(files).values() if isinstance(entry, CheckpointEntry)] for files in _files()
+    )
     return shipped + [entry for found in (trained, added) for entry in sorted(found, key=lambda entry: -entry.modified)]
 
 
-def unusable_models() -> list[str]:
+def unusable_models() -> dict[Path, str]:
     """Return a sentence on each file that would be a model and cannot be used; it says no paths of this machine."""
-    return [entry for files in _files() for entry in _read(files) if isinstance(entry, str)]
+    return {path: entry for files in _files() for path, entry in _read(files).items() if isinstance(entry, str)}
 
 
 def _files() -> tuple[list[Path], list[Path], list[Path]]:
@@ -86,23 +87,24 @@ def new_model_file(name: str) -> Path:
     """Return the file that adds a checkpoint of this name.
 
     Raises:
-        InputError: if there is a model of this name already; a link could not tell them apart.
+        InputError: if a link could not tell it from another model: one of the same name, or a run or group as ``3`` or ``g1``.
     """
     file = models_folder() / f"{slug(name)[:LONGEST_NAME]}.safetensors"
-    if file.exists() or any(entry.path.stem == file.stem for entry in available_checkpoints()):
+    taken = {path.stem for files in _files() for path in files}
+    if file.stem in taken or re.fullmatch("g?[0-9]+", file.stem):
         raise InputError(f"There is a model {name!r} already; choose another name.")
     return file
 
 
-def _read(paths: Iterable[Path]) -> list[CheckpointEntry | str]:
-    entries: list[CheckpointEntry | str] = []
+def _read(paths: Iterable[Path]) -> dict[Path, CheckpointEntry | str]:
+    entries: dict[Path, CheckpointEntry | str] = {}
     for path in paths:
         with contextlib.suppress(FileNotFoundError):
             try:
                 facts = path.stat()
-                entries.append(_entry(path, facts.st_mtime, facts.st_size))
+                entries[path] = _entry(path, facts.st_mtime, facts.st_size)
             except PermissionError:
-                entries.append(f"{_name(path)} cannot be read; check the permissions of its folder.")
+                entries[path] = f"{_name(path)} cannot be read; check the permissions of its folder."
     return entries
 
 

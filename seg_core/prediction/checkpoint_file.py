@@ -43,31 +43,35 @@ if TYPE_CHECKING:
 def read_metadata(path: str | Path, name: str = "") -> CheckpointMetadata:
     """Read and validate the metadata of a checkpoint, from the file's header alone; an error calls it ``name``, or by its path.
 
+    The weights are not read, but the file has to have their size: a copy that was cut off is refused here.
+
     Raises:
         InputError: if the file is missing, damaged, or no checkpoint of this version of LesionLab.
     """
     path, name = expanded(path), name or str(path)
-    values = _own_values(path, name)
+    header, values = _own_values(path, name)
     if CheckpointMetadata.__required_keys__ - values.keys():
         raise _no_checkpoint(name)
     try:
         metadata: CheckpointMetadata = _validator(CheckpointMetadata).validate_python(values, strict=True)
     except ValidationError as error:
         raise _damaged(name, _first_field(error)) from None
+    with damage_named(name):
+        require_shapes(path, header, tensor_shapes(metadata["config"]["decoder"]))
     return metadata
 
 
 def read_resume_metadata(path: Path) -> ResumeMetadata:
     """Read and validate what a training keeps to be resumed. Raises InputError as `read_metadata`."""
     try:
-        metadata: ResumeMetadata = _validator(ResumeMetadata).validate_python(_own_values(path, str(path)), strict=True)
+        metadata: ResumeMetadata = _validator(ResumeMetadata).validate_python(_own_values(path, str(path))[1], strict=True)
     except ValidationError as error:
         raise _damaged(str(path), _first_field(error)) from None
     return metadata
 
 
-def _own_values(path: Path, name: str) -> dict[str, Any]:
-    """Return the JSON object that LesionLab wrote into a file."""
+def _own_values(path: Path, name: str) -> tuple[Header, dict[str, Any]]:
+    """Return the header of a file, and the JSON object that LesionLab wrote into it."""
     header: Header | None = None
     require_file(path, name)
     try:
@@ -82,7 +86,7 @@ def _own_values(path: Path, name: str) -> dict[str, Any]:
         raise _no_checkpoint(name) from None
     if newer:
         raise InputError(f"{name} was written by a newer version of LesionLab; update LesionLab to use it.")
-    return values
+    return header, values
 
 
 @cache

@@ -15,6 +15,7 @@ from lightning_fabric.loggers.tensorboard import TensorBoardLogger
 
 from seg_core.config import Config
 from seg_core.data.dataset import Dataset
+from seg_core.errors import InputError
 from seg_core.network import Segmenter, build_model, count_parameters
 from seg_core.prediction.checkpoint_file import read_metadata, read_tensors, save_checkpoint
 from seg_core.training.averaging import WeightAverage
@@ -97,6 +98,8 @@ def train(
     training = _Training(config, data, fabric, folder, name)
     if resume:
         training.restore()
+        for text in training.mend():
+            on_event(Message(text))
     on_event(Message(training.description()))
     try:
         return training.run(on_event, should_stop)
@@ -140,6 +143,17 @@ class _Training:
         if len(saved_history(self._resume_file).epochs) >= self.config.averaged_from:
             self.average = WeightAverage(self.network, self.fabric)
         self.history = load_resume(self._resume_file, self.network, self.optimizer, self.average, self.data.fingerprint)
+
+    def mend(self) -> Iterator[str]:
+        """Write the checkpoints that are damaged or missing again, from the last completed epoch; yield a sentence on each."""
+        epochs, best = len(self.history.epochs), self.history.best_epoch
+        for which in ("last", "best") if epochs else ():
+            try:
+                self._require_usable(self.folder / f"{which}.safetensors")
+            except InputError:
+                self._save(which, self.average.network if self.average else self.network)
+                instead = f", since the best one, {best}, is lost" if which == "best" and best != epochs else ""
+                yield f"{which}.safetensors was damaged or missing; it now holds the model after epoch {epochs}{instead}."
 
     @property
     def _resume_file(self) -> Path:
@@ -233,10 +247,12 @@ class _Training:
 
     def _require_kept(self) -> None:
         """Read the best checkpoint again, so that no training counts as finished whose model cannot be used."""
-        checkpoint = self._result("finished").checkpoint
+        self._require_usable(self._result("finished").checkpoint)
+        forget_previous(self._resume_file)
+
+    def _require_usable(self, checkpoint: Path) -> None:
         read_metadata(checkpoint)
         read_tensors(checkpoint, self.config)
-        forget_previous(self._resume_file)
 
     def _log(self, epoch: int, **splits: dict[str, float]) -> None:
         values = {f"{name}/{split}": value for split, metrics in splits.items() for name, value in metrics.items()}

@@ -206,7 +206,7 @@ def spoil(good: bytes, folder: Path, faults: Faults, count: int) -> None:
         faults.do(f"{change.__name__} {number}", use)
         if number % 10 == 0:
             faults.do(f"list {number}", lambda: [entry.label.encode() for entry in available_checkpoints()])
-            faults.do(f"list {number}", lambda: [sentence.encode() for sentence in unusable_models()])
+            faults.do(f"list {number}", lambda: [sentence.encode() for sentence in unusable_models().values()])
 
 
 def test_hundreds_of_changed_checkpoints_are_used_or_refused(good: bytes, lab_home: Path, faults: Faults) -> None:

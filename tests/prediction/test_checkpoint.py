@@ -338,6 +338,8 @@ def test_available_checkpoints_are_the_shipped_ones_and_then_the_runs_newest_fir
     (lab_home / "0004" / "best.safetensors").write_bytes(b"half a file")
     (lab_home / "0006").mkdir()
     rewritten(made, lab_home / "0006" / "best.safetensors", {"metrics": ["a list"]})
+    (lab_home / "0007").mkdir()
+    (lab_home / "0007" / "best.safetensors").write_bytes(made.read_bytes()[:-4000])
     (lab_home / "0005").mkdir()
     shutil.copytree(lab_home / "0003", lab_home / "0003-copy")  # no run's
 
@@ -353,9 +355,12 @@ def test_available_checkpoints_are_the_shipped_ones_and_then_the_runs_newest_fir
     assert [entry.label for entry in entries] == ["Model 2 · fine-tuned (best)"] * 5 + ["run 2", "run 3", "run 1"]
     assert [entry.iou for entry in entries] == [0.75] * 8
     assert entries[5].modified == 9900
-    assert unusable_models() == [
+    size = made.stat().st_size
+    assert list(unusable_models().values()) == [
         "best.safetensors of run 4 is no checkpoint of LesionLab; choose a .safetensors file that a run or a download gave.",
         "best.safetensors of run 6 is damaged or does not fit this version (metadata: metrics); copy or train it again.",
+        f"best.safetensors of run 7 is damaged or does not fit this version (it has {size - 4000:,} bytes and should have "
+        f"{size:,}); copy or train it again.",
     ]
 
 

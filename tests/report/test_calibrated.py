@@ -81,8 +81,9 @@ def test_the_new_threshold_is_used_wherever_the_model_is(source: Path, clinic: D
     assert (entry.label, entry.iou) == (NAME, None)  # that of its metadata was measured at another threshold
     with pytest.raises(InputError, match="There is a model 'Mine, calibrated on clinic' already; choose another name"):
         new_model_file(NAME)
-    with pytest.raises(InputError, match="There is a model 'Fine-tune best' already"):
-        new_model_file("Fine-tune best")  # a link could not tell it from the one that ships
+    for name in ("Fine-tune best", "3", "G1"):  # a link could not tell it from the one that ships, a run, a group
+        with pytest.raises(InputError, match=f"There is a model '{name}' already"):
+            new_model_file(name)
 
 
 def test_its_card_says_on_what_it_was_calibrated(source: Path, clinic: Dataset, tmp_path: Path) -> None:

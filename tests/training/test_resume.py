@@ -102,12 +102,35 @@ def test_a_damaged_resume_file_costs_one_epoch(damage: str, dataset: Dataset, tm
         assert_same(weights(tmp_path / "whole", which), weights(folder, which))
 
 
-def test_no_training_is_finished_whose_best_model_is_damaged(dataset: Dataset, tmp_path: Path) -> None:
-    run(tiny_config(epochs=2), dataset, tmp_path)
-    best = tmp_path / "best.safetensors"
-    best.write_bytes(best.read_bytes()[:-1] + b"!")
-    with pytest.raises(InputError, match=r"best\.safetensors is damaged .* \(its content has changed since it was written\)"):
-        run(tiny_config(epochs=2), dataset, tmp_path, resume=True)
+@pytest.mark.parametrize("damage", ["flipped", "cut", "missing"])
+@pytest.mark.parametrize("which", ["last", "best"])
+def test_a_damaged_checkpoint_is_written_again(
+    which: str, damage: str, trained: Trained, dataset: Dataset, tmp_path: Path
+) -> None:
+    folder = shutil.copytree(trained.folder, tmp_path / "copy")
+    file = folder / f"{which}.safetensors"
+    content = file.read_bytes()
+    file.write_bytes({"flipped": content[:-1] + bytes([content[-1] ^ 8])}.get(damage, content[:-900]))
+    if damage == "missing":
+        file.unlink()
+    again, log = run(trained.config, dataset, folder, resume=True)
+    assert (again.status, again.epochs, log.of(EpochDone)) == ("finished", 2, [])
+    lost = which == "best" and trained.result.best_epoch != 2
+    instead = f", since the best one, {trained.result.best_epoch}, is lost" if lost else ""
+    said = f"{file.name} was damaged or missing; it now holds the model after epoch 2{instead}."
+    assert said in [message.text for message in log.of(Message)]
+    assert_same(weights(folder, which), weights(trained.folder, "last"))
+    assert read_metadata(file)["epoch"] == 2
+
+
+def test_the_best_model_that_is_lost_is_replaced_by_the_last_one(dataset: Dataset, tmp_path: Path) -> None:
+    config = tiny_config(epochs=3, learning_rate=0.5)  # so high that its masks get worse
+    before, _ = run(config, dataset, tmp_path)
+    assert before.best_epoch < 3
+    (tmp_path / "best.safetensors").unlink()
+    _, log = run(config, dataset, tmp_path, resume=True)
+    said = f"it now holds the model after epoch 3, since the best one, {before.best_epoch}, is lost."
+    assert [message.text for message in log.of(Message) if said in message.text]
 
 
 def invert(file: Path) -> None:

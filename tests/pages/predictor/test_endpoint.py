@@ -44,7 +44,7 @@ def test_a_damaged_model_goes_by_its_name_not_by_its_path(
     os.truncate(model, size - 1000)
     (side,) = result_of(Photo.read(photo_file, "ISIC_1.jpg"), [str(model)], [None]).sides
     lengths = f"it has {size - 1000:,} bytes and should have {size:,}"
-    sentence = f"Model 2 · fine-tuned, run 3 is damaged or does not fit this version ({lengths}); copy or train it again."
+    sentence = f"best.safetensors of run 3 is damaged or does not fit this version ({lengths}); copy or train it again."
     assert side.problem == predict(photo_file, "run 3") == sentence
 
 
