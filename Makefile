@@ -46,10 +46,10 @@ bench: dev ## measure the figures of docs/performance.md (with DATA=DIR, trainin
 	@$(IN_VENV) -m benchmarks.large_dataset
 	@test -z "$(DATA)" || $(IN_VENV) -m benchmarks.training --data "$(DATA)" $(ARGS)
 
-models: setup ## train the shipped models by `best` again, on DATA=DIR (MORE=, ORIGINALS=: see scripts/ship_models.py)
+models: setup ## make the shipped models again, from DATA=DIR (MORE=, ORIGINALS=, ALSO=, ONLY=, ARGS=: see scripts/ship_models.py)
 	@test -n "$(DATA)" || { echo "Say which data: make models DATA=DIR"; exit 2; }
-	@$(IN_VENV) -m scripts.ship_models --data "$(DATA)" \
-		$(if $(MORE),--more "$(MORE)") $(if $(ORIGINALS),--originals "$(ORIGINALS)")
+	@$(IN_VENV) -m scripts.ship_models --data "$(DATA)" $(if $(MORE),--more $(MORE)) $(if $(ORIGINALS),--originals "$(ORIGINALS)") \
+		$(if $(ALSO),--also $(ALSO)) $(if $(ONLY),--only $(ONLY)) $(ARGS)
 
 LOCK := $(IN_VENV) -m uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --custom-compile-command "make lock"
 # What requirements.txt has, requirements-cuda.txt leaves out.

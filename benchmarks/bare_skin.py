@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from scripts.ship_models import VALIDATION
+from scripts.ship_sources import VALIDATION
 from seg_core.common.home import SHIPPED_CHECKPOINTS
 from seg_core.data.dataset import open_dataset
 from seg_core.evaluation.robustness import MARKED, bare_skin, open_pair

@@ -30,7 +30,10 @@ def about() -> None:
         st.markdown(f'<a href="{address("/api/docs")}" target="_blank">The JSON API</a>', unsafe_allow_html=True)
     with right:
         st.header("License")
-        st.write("MIT. The models were trained on photographs of the ISIC archive; *Models* says on which, and how well they do.")
+        st.write(
+            "MIT; the weights of each model are under the license that its card names. The models were trained on photographs of "
+            "the ISIC archive; *Models* says on which, and how well they do."
+        )
         st.header("How to cite")
         st.write(f"The LesionLab authors. *LesionLab* (version {VERSION}), 2026.")
         with st.expander("CITATION.cff"):

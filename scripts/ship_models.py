@@ -1,63 +1,124 @@
 """Train the shipped models of the recipe `best` again, and write them with their cards into checkpoints/.
 
-    make models DATA=DIR MORE=DIR ORIGINALS=DIR
+    make models DATA=DIR MORE="DIR DIR" ORIGINALS=DIR ALSO="DIR DIR"
     python -m scripts.ship_models --cards
 
-DATA is ISIC 2016: its test split serves the cards only, the photographs named in validation.txt validate, and the others train.
-MORE holds further photographs, all to train on, for `fine-tune-best-plus`; without it that model is left out. ORIGINALS holds the
-validation photographs at their original size; with it the cards score them at that size too. A training photograph that is a
-near-duplicate of a validation or test photograph is left out.
+DATA is ISIC 2016: the photographs named in validation.txt validate, its test split serves the cards only, and the others train.
+MORE holds further sources that train some models (`MODELS`); without them these models are left out. Of each a fixed choice of
+lesions validates, and scores the models that did not train on the source. ALSO holds sources that every card gives scores on,
+and that never train. ORIGINALS holds the validation photographs of DATA at their original size; with it the cards of the models
+that validate with DATA alone score them at that size too. `scripts.ship_sources` lays the sources out and knows their licences.
 
-Each training is an ordinary run: it waits in the queue and shows in Monitor, and its command stands in its card.
+Each training is an ordinary run: it waits in the queue and shows in Monitor, and its command stands in its card. The models of
+the recipe `report` are not trained again, only scored.
 
-With ``--cards`` nothing is trained: every card is written again from the metadata of its checkpoint.
+With ``--scores`` nothing is trained: the models in the output folder are scored again. With ``--cards`` nothing is scored either:
+every card is written again from the metadata of its checkpoint. The table in docs/models.md follows the models in checkpoints/.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import shutil
+import shlex
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-from seg_core.common.home import SHIPPED_CHECKPOINTS, home
-from seg_core.config import VARIANTS, Variant
-from seg_core.data.dataset import Dataset, open_dataset
-from seg_core.data.folders import Pair
-from seg_core.data.scan.dataset_scan import scan_dataset
-from seg_core.data.scan.duplicates import near_duplicates
+from scripts.models_table import write_models_table
+from scripts.ship_sources import ShippedSource, judged, lay_out
+from seg_core.common.home import SHIPPED_CHECKPOINTS
+from seg_core.config import Config, Recipe, Variant
 from seg_core.errors import InputError, some_of
+from seg_core.prediction.catalogue import SHIPPED
 from seg_core.prediction.checkpoint import load_checkpoint
+from seg_core.prediction.licences import is_non_commercial
 from seg_core.report.publishing import write_card
+from seg_core.training.command_line import command_line
 
-VALIDATION = Path(__file__).with_name("validation.txt")
+WEIGHTS_LICENCE = "MIT"
+"""Of the weights, unless photographs that trained them allow no commercial use."""
+
+
+@dataclass(frozen=True)
+class ShippedModel:
+    """A model that ships: what it is trained on, and how."""
+
+    variant: Variant
+    recipe: Recipe = "best"
+    suffix: str = ""
+    more: Literal["none", "free", "all"] = "none"
+    """Further sources that train it: none, those whose licence allows commercial use, or all."""
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    """Where it differs from its recipe, such as ``{"epochs": 30}``."""
+
+    @property
+    def name(self) -> str:
+        """Of its file."""
+        return "-".join(filter(None, [self.variant, self.recipe, self.suffix]))
+
+    @property
+    def config(self) -> Config:
+        """The settings of its training."""
+        return Config.of(self.recipe, variant=self.variant, **self.settings)
+
+    def sources(self, laid_out: Sequence[ShippedSource]) -> list[ShippedSource]:
+        """Return the sources that train it."""
+        first, *further = laid_out
+        return [
+            first,
+            *(each for each in further if self.more == "all" or (self.more == "free" and not is_non_commercial(each.licence))),
+        ]
+
+
+MODELS = {
+    model.name: model
+    for model in (
+        ShippedModel("fine-tune"),
+        ShippedModel("trainable-decoder"),
+        ShippedModel("frozen-decoder"),
+        ShippedModel("fine-tune", suffix="plus", more="all"),
+        ShippedModel("fine-tune", suffix="plus-cc0", more="free"),
+        ShippedModel("fine-tune", "report"),
+        ShippedModel("trainable-decoder", "report"),
+        ShippedModel("frozen-decoder", "report"),
+    )
+}
+"""The models by name, in the order in which they are made: those that ship, and those that ``--only`` can name besides."""
 
 
 def main() -> None:
-    """Train and publish the models, or write their cards again."""
-    parser = argparse.ArgumentParser(description="Train the shipped models again, or write their cards again.")
-    parser.add_argument("--data", help="the dataset folder")
-    parser.add_argument("--more", help="a dataset folder with further photographs, for one more model")
-    parser.add_argument("--originals", help="a dataset folder with the validation photographs at their original size")
-    parser.add_argument("--output", type=Path, default=SHIPPED_CHECKPOINTS, help="where the models go (default: checkpoints/)")
-    parser.add_argument("--cards", action="store_true", help="train nothing: write the cards in the output folder again")
-    options = parser.parse_args()
-    if not options.cards and not options.data:
-        parser.error("name the dataset folder with --data, or give --cards")
+    """Make the models, score them again, or write their cards again."""
+    options = arguments().parse_args()
     try:
         if options.cards:
             write_cards(options.output)
         else:
-            train_models(options.data, options.more, options.originals, options.output)
+            make_models(options)
+        if options.output == SHIPPED_CHECKPOINTS:
+            write_models_table()
     except InputError as error:
         raise SystemExit(str(error)) from None
     except subprocess.CalledProcessError as error:  # the command has printed the reason
         raise SystemExit(error.returncode) from None
+
+
+def arguments() -> argparse.ArgumentParser:
+    """Return the options."""
+    parser = argparse.ArgumentParser(description="Train the shipped models again, or write their cards again.")
+    parser.add_argument("--data", help="the dataset folder")
+    parser.add_argument("--more", nargs="*", default=[], metavar="DIR", help="further sources, which train some models too")
+    parser.add_argument("--originals", metavar="DIR", help="the validation photographs at their original size")
+    parser.add_argument("--also", nargs="*", default=[], metavar="DIR", help="sources that only score the models")
+    parser.add_argument("--only", nargs="*", default=[], metavar="MODEL", help=f"the models to make, of {', '.join(MODELS)}")
+    parser.add_argument("--licence", nargs="*", default=[], metavar="NAME=LICENCE", help="licence of a source's photographs")
+    parser.add_argument("--output", type=Path, default=SHIPPED_CHECKPOINTS, help="where the models go (default: checkpoints/)")
+    parser.add_argument("--scores", action="store_true", help="train nothing: score the models in the output folder again")
+    parser.add_argument("--cards", action="store_true", help="write the cards in the output folder again, and nothing else")
+    return parser
 
 
 def write_cards(folder: Path) -> None:
@@ -68,73 +129,69 @@ def write_cards(folder: Path) -> None:
         print(file.with_suffix(".md"))
 
 
-def train_models(data: str, more: str | None, originals: str | None, output: Path) -> None:
-    """Train the three variants on a dataset and, with ``more`` photographs, one more model; publish them into ``output``."""
-    folder = home() / "cache" / "models"
-    dataset = open_dataset(data)
-    splits = splits_of(dataset)
-    linked = link(folder / dataset.name, without_leaks(folder, splits))
-    publish = ["--output", str(output), *(["--originals", originals] if originals else [])]
-    for variant in VARIANTS:
-        make(linked, variant, publish)
-    if more:
-        known = {pair.id for pairs in splits.values() for pair in pairs}
-        further = open_dataset(more)
-        added = [replace(pair, split="train") for pair in further.unique_pairs if pair.id not in known]
-        print(f"{len(added)} of the {len(further.unique_pairs)} photographs of {further.name} are further ones.")
-        both = splits | {"train": [*splits["train"], *added]}
-        wide = link(folder / f"{dataset.name}-and-{further.name}", without_leaks(folder, both))
-        beside = str(output / "fine-tune-best.safetensors")
-        make(wide, "fine-tune", [*publish, "--suffix", "plus", "--beside", beside])
+def make_models(options: argparse.Namespace) -> None:
+    """Train, or score again, the models that the options ask for, and publish them into the output folder."""
+    if not options.data:
+        raise InputError("Name the dataset folder with --data, or give --cards.")
+    if unknown := [name for name in options.only if name not in MODELS]:
+        raise InputError(f"There is no model {unknown[0]}; choose of {some_of(list(MODELS), len(MODELS))}.")
+    licences = dict(text.split("=", 1) for text in options.licence if "=" in text)
+    laid_out, others = lay_out(options.data, options.more, licences), judged(options.also, licences)
+    for model in MODELS.values():
+        if model.name not in (options.only or SHIPPED):
+            continue
+        if model.more != "none" and not options.more:
+            print(f"{model.name} is left out, since it trains on further sources; name them with --more.")
+            continue
+        checkpoint = options.output / f"{model.name}.safetensors"
+        is_scored = options.scores or model.recipe == "report"
+        if is_scored and not checkpoint.exists():
+            print(f"{model.name} is left out, since {checkpoint} is not there.")
+            continue
+        # The models of `report` were trained on the folder as it is, of which they drew their validation split.
+        own = [replace(laid_out[0], folder=options.data)] if model.recipe == "report" else model.sources(laid_out)
+        checkpoint = checkpoint if is_scored else train(model, own)
+        held_out = [source for source in laid_out if source.name not in {each.name for each in own}]
+        publish(model, checkpoint, own, [*held_out, *others], options)
 
 
-def link(folder: Path, splits: Mapping[str, Sequence[Pair]]) -> Dataset:
-    """Replace ``folder`` by a dataset of links with these splits."""
-    shutil.rmtree(folder, ignore_errors=True)
-    for split, pairs in splits.items():
-        for kind in ("images", "masks"):
-            (folder / split / kind).mkdir(parents=True)
-        for pair in pairs:
-            (folder / split / "images" / pair.image.name).symlink_to(pair.image.absolute())
-            (folder / split / "masks" / f"{pair.id}{pair.mask.suffix}").symlink_to(pair.mask.absolute())
-    return open_dataset(folder)
-
-
-def splits_of(dataset: Dataset) -> dict[str, list[Pair]]:
-    """Return the pairs that the models train on, validate on and are tested on."""
-    named = VALIDATION.read_text(encoding="utf-8").split()
-    pairs = {pair.id: pair for pair in dataset.unique_pairs if pair.split != "test"}
-    if missing := [id for id in named if id not in pairs]:
-        raise InputError(f"{dataset.name} lacks photographs that the models validate with: {some_of(missing)}; name ISIC 2016.")
-    return {
-        "train": [pair for id, pair in pairs.items() if id not in named],
-        "val": [pairs[id] for id in named],
-        "test": dataset.test,
-    }
-
-
-def without_leaks(folder: Path, splits: dict[str, list[Pair]]) -> dict[str, list[Pair]]:
-    """Return the splits without the training photographs that are near-duplicates of others."""
-    found = near_duplicates(scan_dataset(link(folder / "all", splits)))
-    leaks = {each.id for one in found if one.is_leakage for each in (one.first, one.second) if each.split == "train"}
-    if leaks:
-        print(f"Left out, since validation or test photographs show the same slide: {', '.join(sorted(leaks))}.")
-    return splits | {"train": [pair for pair in splits["train"] if pair.id not in leaks]}
-
-
-def make(dataset: Dataset, variant: Variant, publish: list[str]) -> None:
-    """Train a model and publish its last epoch.
+def train(model: ShippedModel, sources: Sequence[ShippedSource]) -> Path:
+    """Train a model and return the checkpoint of its last epoch.
 
     Which epoch is best on 60 photographs is chance, and often it is one with a high learning rate, in which masks of mirror
     images agree less. Choosing it would also bias the scores on the validation split.
     """
-    (source,) = dataset.sources
-    run = lesionlab("train", "--data", source, "--variant", variant, "--recipe", "best")
+    command = shlex.split(command_line(model.config, [source.folder for source in sources], model.name))
+    run = lesionlab(*command[command.index("train") :])
     if run["status"] != "finished":
         raise InputError(f"Run {run['run_id']} is {run['status']}; start again, or resume it and publish it by hand.")
-    last = str(Path(run["checkpoint"]).with_name("last.safetensors"))
-    published = lesionlab("publish", last, "--data", source, *publish)
-    scores = {split: of_split["scores"]["iou"] for split, of_split in published["evaluation"].items()}
+    return Path(run["checkpoint"]).with_name("last.safetensors")
+
+
+def publish(
+    model: ShippedModel,
+    checkpoint: Path,
+    own: Sequence[ShippedSource],
+    others: Sequence[ShippedSource],
+    options: argparse.Namespace,
+) -> None:
+    """Publish a checkpoint, scored on the photographs held out of its own sources, and on other sources."""
+    given = ["--output", str(options.output)]
+    for source in own:
+        given += ["--data", source.folder]
+    for source in others:
+        given += ["--also", f"{source.name}={source.folder}"]
+    for source in (*own, *others):
+        given += ["--licence", f"{source.name}={source.licence}"] if source.licence else []
+    if not any(is_non_commercial(source.licence) for source in own):
+        given += ["--weights-licence", WEIGHTS_LICENCE]
+    if options.originals and model.recipe != "report":
+        given += ["--originals", options.originals]
+    beside = options.output / f"{model.variant}-{model.recipe}.safetensors"
+    if model.suffix:
+        given += ["--suffix", model.suffix, *(["--beside", str(beside)] if beside.exists() else [])]
+    published = lesionlab("publish", str(checkpoint), *given)
+    scores = {f"{each['source']}, {each['split']}": each["scores"]["iou"][0] for each in published["by_source"]}
     print(published["checkpoint"], json.dumps(scores))
 
 

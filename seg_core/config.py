@@ -47,7 +47,7 @@ SET_BY_PROGRAM = frozenset({"schedule_from"})
 # Where a recipe differs from the defaults of `Config`. The default of a setting that was added later is what runs did before it,
 # since the configs of older runs and checkpoints lack it.
 RECIPE_SETTINGS: dict[Recipe, dict[str, Any]] = {
-    "best": {"encoder_rate": 0.3, "swa_fraction": 0.7, "threshold": 0.55, "copies": "together"},
+    "best": {"encoder_rate": 0.3, "swa_fraction": 0.7, "threshold": 0.55, "second_look": 0.05, "copies": "together"},
     "report": {
         "copies": "together",
         "decoder": "plain",
@@ -163,6 +163,12 @@ class Config(BaseModel):
         "patient, train or validate together. The file is looked for in the dataset's folder.",
     )
     threshold: float = Field(default=0.5, gt=0, lt=1, description="Lowest probability at which a pixel counts as lesion.")
+    second_look: float = Field(
+        default=0.0,
+        ge=0,
+        lt=1,
+        description="Where no more than this share of a photograph is marked, that part is predicted again, enlarged; 0: never.",
+    )
     seed: int = Field(
         default=0,
         ge=0,

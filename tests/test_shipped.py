@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import tomllib
+from collections.abc import Sequence
+
 import pytest
 from huggingface_hub import ModelCard, ModelCardData
 
+from scripts.models_table import models_table
+from scripts.ship_models import MODELS
 from seg_core.common.home import PROJECT, SHIPPED_CHECKPOINTS
 from seg_core.config import Config
 from seg_core.prediction.catalogue import SHIPPED
 from seg_core.prediction.checkpoint import load_checkpoint
 from seg_core.prediction.checkpoint_file import read_metadata
+from seg_core.prediction.licences import licence_of
+from seg_core.prediction.metadata import SplitScores, source_names
 from seg_core.report.model_card import TITLES, model_card
 
 BEST = [name for name in SHIPPED if "-best" in name]
@@ -28,8 +35,8 @@ def test_a_card_says_what_its_checkpoint_holds(name: str) -> None:
     model = load_checkpoint(file)
     recipe = name.removeprefix(f"{model.config.variant}-")
     assert file.with_suffix(".md").read_text(encoding="utf-8") == model_card(model.config, model.metadata, recipe)
-    # What ships is what the recipe is now; when it was trained, copies were not looked for, and its photographs have none.
-    assert model.config == Config.of(model.config.recipe, variant=model.config.variant, copies="anywhere")
+    # What ships is what would be made now; when some were trained, copies were not looked for, and their photographs have none.
+    assert model.config == MODELS[name].config.model_copy(update={"copies": model.config.copies})
 
 
 @pytest.mark.parametrize("name", SHIPPED)
@@ -37,8 +44,11 @@ def test_the_hugging_face_hub_reads_the_front_matter_of_a_card(name: str) -> Non
     metadata = read_metadata(SHIPPED_CHECKPOINTS / f"{name}.safetensors")
     data = ModelCard((SHIPPED_CHECKPOINTS / f"{name}.md").read_text(encoding="utf-8")).data
     assert isinstance(data, ModelCardData)
-    assert (data.license, data.library_name, data.pipeline_tag) == ("mit", "lesionlab", "image-segmentation")
-    assert (data.datasets, data.metrics) == ([metadata["dataset"]["name"]], list(TITLES))
+    assert data.license == licence_of(metadata).identifier
+    assert data.license in ("mit", "cc-by-nc-4.0")
+    assert (data.library_name, data.pipeline_tag) == ("lesionlab", "image-segmentation")
+    sources = source_names(metadata["dataset"])
+    assert (data.datasets, data.metrics) == (sources, list(TITLES))
     assert data.tags
     assert "skin-lesion-segmentation" in data.tags
     assert data.model_name == metadata["label"]
@@ -51,16 +61,34 @@ def test_the_hugging_face_hub_reads_the_front_matter_of_a_card(name: str) -> Non
     assert data.eval_results
     found = {(result.dataset_split, result.metric_type): result.metric_value for result in data.eval_results}
     assert found == pytest.approx(expected, abs=5.1e-5)
-    assert {(result.task_type, result.dataset_type) for result in data.eval_results} == {
-        ("image-segmentation", metadata["dataset"]["name"])
-    }
+    assert {(result.task_type, result.dataset_type) for result in data.eval_results} == {("image-segmentation", sources[0])}
+
+
+def test_a_card_is_whole_whatever_the_data_is_called() -> None:
+    metadata = read_metadata(SHIPPED_CHECKPOINTS / "fine-tune-best.safetensors")
+    name = 'clinic "A": 100 % {new} + #2 # – {{ x }}'
+    metadata["dataset"] |= {"name": name, "fingerprint": "0"}
+    card = ModelCard(model_card(Config(**metadata["config"]), metadata, "best"))
+    assert isinstance(card.data, ModelCardData)
+    assert card.data.datasets == ["clinic-A-100-new", "2-x"]
+    assert card.data.eval_results
+    assert card.data.eval_results[0].dataset_name == f"{name}, validation"
+    assert f"`{name}`" in card.text
 
 
 def test_the_table_of_the_models_is_that_of_the_cards() -> None:
     table = (PROJECT / "docs" / "models.md").read_text(encoding="utf-8")
+    assert models_table() in table
     for name in BEST:
         metadata = read_metadata(SHIPPED_CHECKPOINTS / f"{name}.safetensors")
-        scores = [metadata["evaluation"][split]["scores"] for split in ("validation", "validation, original size", "test")]
-        figures = [f"{of_split[metric][0]:.3f}" for of_split in scores for metric in ("iou", "dice")]
+        (row,) = (line for line in table.splitlines() if f"](../checkpoints/{name}.md)" in line)
+        scored: Sequence[SplitScores] = metadata.get("by_source") or [*metadata["evaluation"].values()]
+        figures = ["/".join(f"{each['scores'][metric][0]:.3f}" for metric in ("iou", "dice")) for each in scored]
         minutes = sum(epoch["seconds"] for epoch in metadata["history"]) / 60
-        assert f"](../checkpoints/{name}.md) | {' | '.join(figures)} | {minutes:.0f} |" in table
+        assert row.endswith(f"| {' | '.join(figures)} | {minutes:.0f} | {licence_of(metadata).name} |")
+
+
+def test_the_package_names_every_licence_that_is_in_it() -> None:
+    licences = {licence_of(read_metadata(SHIPPED_CHECKPOINTS / f"{name}.safetensors")).name.replace(" ", "-") for name in SHIPPED}
+    project = tomllib.loads((PROJECT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert set(project["license"].split(" AND ")) == {"MIT", *licences}

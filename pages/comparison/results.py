@@ -15,12 +15,12 @@ from pages.comparison.table import Table
 from pages.live.components import comparison_charts
 from pages.shared.html import render
 from pages.shared.markdown import plain
-from pages.shared.tables import SCORE_MEANINGS, pairing_table, score_table
+from pages.shared.tables import SCORE_MEANINGS, pairing_table, score_table, size_table
 from seg_core.data.dataset import ALL, SplitChoice
 from seg_core.evaluation.charts import comparison
 from seg_core.evaluation.comparison import Pairing, Row, pairings, score_rows, scored_on, verdicts
 from seg_core.evaluation.group import Scored
-from seg_core.evaluation.tables import PAIRING_NOTE
+from seg_core.evaluation.tables import PAIRING_NOTE, SIZE_NOTE
 
 SCORE_NOTE = (
     "For groups, intervals include variation between models. Boundary IoU and HD95 are known at each model's own threshold only."
@@ -63,6 +63,9 @@ def results(models: Sequence[Compared], split: SplitChoice) -> None:
         calibrate_button(models, split)
     with st.container():
         _differences(pairs)
+    st.subheader("By lesion size")
+    st.html(size_table(rows))
+    st.caption(SIZE_NOTE)
     st.header("Charts")
     comparison_charts(comparison(evaluations_of(evaluated), {model.label: model.colour for model in evaluated}, threshold))
     st.header("Photographs")

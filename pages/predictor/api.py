@@ -10,6 +10,8 @@ import gradio as gr
 from pages.predictor.files import fresh_folder, mask_name, mask_png, upload
 from pages.predictor.photo import predict_upload
 from pages.shared.models import default_pair, find_model, model_name
+from seg_core.data.decoder import decoder
+from seg_core.data.image import read_once
 from seg_core.errors import InputError
 from seg_core.prediction.measures import BOTH_EMPTY, measure
 
@@ -46,7 +48,8 @@ def _predict(
     file, name = upload(photo)
     entries = [find_model(model) for model in names or _defaults()]
     limit = _threshold(threshold)
-    predictions = [predict_upload(entry, file, name, tta=tta) for entry in entries]
+    read = read_once(decoder().read_scaled)
+    predictions = [predict_upload(entry, file, name, read, tta=tta) for entry in entries]
     thresholds = [prediction.threshold if limit is None else limit for prediction in predictions]
     files = [
         str(mask_png(prediction, value, fresh_folder(), mask_name(name, model_name(entry))))

@@ -15,7 +15,7 @@ from pages.shared.counters import PREDICTIONS
 from pages.shared.models import Key, LoadedModels, file_key, model_at
 from pages.shared.turns import TURNS
 from seg_core.data.decoder import decoder
-from seg_core.data.image import Reader
+from seg_core.data.image import Reader, read_once
 from seg_core.errors import InputError
 from seg_core.prediction.catalogue import CheckpointEntry
 from seg_core.prediction.measures import Measures, measure
@@ -61,9 +61,10 @@ class Photo:
 
     def predict(self, paths: Iterable[str], *, tta: bool = False) -> list[Prediction | InputError]:
         """Return the prediction of each model, running it once; an error takes the place of one that cannot be made."""
-        return [self._prediction(path, tta=tta) for path in paths]
+        read = read_once(decoder().read_scaled)
+        return [self._prediction(path, read, tta=tta) for path in paths]
 
-    def _prediction(self, path: str, *, tta: bool) -> Prediction | InputError:
+    def _prediction(self, path: str, read: Reader, *, tta: bool) -> Prediction | InputError:
         try:
             model = model_at(path)
         except InputError as error:
@@ -72,7 +73,7 @@ class Photo:
         if key not in self.predictions:
             try:
                 # From the file, not from the preview, so that the mask is the one that the CLI writes.
-                self.predictions[key] = predict_upload(model, self._existing_file(), self.name, tta=tta)
+                self.predictions[key] = predict_upload(model, self._existing_file(), self.name, read, tta=tta)
             except InputError as error:
                 self.predictions[key] = error
         return self.predictions[key]
@@ -98,14 +99,14 @@ class Photo:
         return self.file
 
 
-def predict_upload(model: CheckpointEntry, file: Path, name: str, *, tta: bool) -> Prediction:
+def predict_upload(model: CheckpointEntry, file: Path, name: str, read: Reader, *, tta: bool) -> Prediction:
     """Predict a visitor's file, called ``name`` in errors.
 
     Raises:
         InputError: if the model cannot be loaded, or the file is no photograph that can be used.
     """
     with TURNS.turn():
-        prediction = LOADED.get(model, tta=tta).predict(file, name, decoder().read_scaled)
+        prediction = LOADED.get(model, tta=tta).predict(file, name, read)
     PREDICTIONS.observe(prediction.seconds)
     return prediction
 

@@ -25,7 +25,7 @@ GROUPS: dict[str, tuple[str, tuple[str, ...]]] = {
         "Which ones validate, which stay together, how they vary.",
         ("val_fraction", "seed", "folds", "fold", "copies", "groups", "augmentation", "skip_problems"),
     ),
-    "Mask": ("From which probability on a pixel is lesion.", ("threshold",)),
+    "Mask": ("From which probability on a pixel is lesion, and small lesions.", ("threshold", "second_look")),
     "Machine": ("Where it trains, how exactly, and what else it writes.", ("device", "precision", "log")),
 }
 

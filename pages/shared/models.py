@@ -64,14 +64,15 @@ def _short(path: Path) -> str:
 
 
 def choices() -> list[tuple[str, str]]:
-    """Return (name with validation IoU and its resolution, path) of every model, those that ship first."""
+    """Return (name with validation IoU, its resolution and a limit of use, path) of every model, those that ship first."""
     entries = available_checkpoints()
     names = model_names(entries)
-    return [(names[entry.path] + _scored(entry), str(entry.path)) for entry in entries]
+    return [(names[entry.path] + _facts(entry), str(entry.path)) for entry in entries]
 
 
-def _scored(entry: CheckpointEntry) -> str:
-    return "" if entry.iou is None else f" · val IoU {entry.iou:.2f} at {entry.image_size} px"
+def _facts(entry: CheckpointEntry) -> str:
+    scored = "" if entry.iou is None else f" · val IoU {entry.iou:.2f} at {entry.image_size} px"
+    return f"{scored} · non-commercial" if entry.is_non_commercial else scored
 
 
 def default_pair() -> tuple[str | None, str | None]:

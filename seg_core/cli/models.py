@@ -190,6 +190,27 @@ def publish(
     beside: Annotated[
         Path | None, typer.Option(help="Another published model, to compare this one with.", metavar="CHECKPOINT")
     ] = None,
+    also: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="A further dataset to score it on, on its test split, or the validation split, or all; photographs that trained "
+            "the model are left out. NAME= before the folder names it otherwise. May be repeated.",
+            metavar="[NAME=]DIR",
+        ),
+    ] = None,
+    licence: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Licence of the photographs, such as 'CC BY 4.0', or of those of one source. May be repeated.",
+            metavar="[NAME=]LICENCE",
+        ),
+    ] = None,
+    weights_licence: Annotated[
+        str,
+        typer.Option(
+            help="Licence of the weights; where photographs allow no commercial use, theirs by default.", metavar="LICENCE"
+        ),
+    ] = "",
     images: ImagesOption = None,
     masks: MasksOption = None,
     lesion: LesionOption = None,
@@ -200,6 +221,7 @@ def publish(
 
     dataset = open_data(data, images, masks, lesion)
     of_originals = open_data([originals]) if originals else None
+    others = _open_also(also or [])
     with progress("Scoring") as advance:
         path, metadata = write(
             checkpoint,
@@ -209,8 +231,30 @@ def publish(
             suffix=suffix,
             originals=of_originals,
             beside=beside,
+            also=others,
+            licences=dict(map(named, licence or [])),
+            weights_licence=weights_licence.strip(),
         )
-    report(f"{path} and its card are written.", {"checkpoint": str(path), "evaluation": metadata["evaluation"]}, as_json)
+    result = {"checkpoint": str(path), "evaluation": metadata["evaluation"], "by_source": metadata["by_source"]}
+    report(f"{path} and its card are written.", result, as_json)
+
+
+def _open_also(given: list[str]) -> dict[str, Dataset]:
+    """Open further datasets, by name."""
+    opened: dict[str, Dataset] = {}
+    for name, source in map(named, given):
+        dataset = open_data([source])
+        name = name or dataset.name
+        if name in opened:
+            raise InputError(f"Two further datasets are called {name}; name one of them otherwise, as NAME=DIR.")
+        opened[name] = dataset
+    return opened
+
+
+def named(text: str) -> tuple[str, str]:
+    """Return name and value of ``NAME=VALUE``; the name is empty where there is none, as in ``/data/skin?images=photos``."""
+    name, equals, value = text.partition("=")
+    return (name.strip(), value.strip()) if equals and not {"/", "\\", "?"} & set(name) else ("", text.strip())
 
 
 @app.command()

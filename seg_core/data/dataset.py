@@ -16,7 +16,7 @@ from seg_core.data.folders import SPLITS, Listing, Pair, list_folder
 from seg_core.data.groups import joined, listed_groups
 from seg_core.data.masks.folder import MaskFolderRule
 from seg_core.data.sample.folder import sample_folder
-from seg_core.data.source import SAMPLE, Names, Source
+from seg_core.data.source import JOINED, SAMPLE, Names, Source
 from seg_core.errors import InputError
 
 ALL = "all"
@@ -43,7 +43,12 @@ class Dataset:
     @property
     def name(self) -> str:
         """The folders' own names, joined."""
-        return " + ".join(Source.parse(source).name for source in self.sources)
+        return JOINED.join(self.source_names)
+
+    @property
+    def source_names(self) -> list[str]:
+        """The name of each folder."""
+        return [Source.parse(source).name for source in self.sources]
 
     @cached_property
     def pairs(self) -> list[Pair]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Callable
+from functools import lru_cache
 from pathlib import Path
 from typing import BinaryIO
 
@@ -81,6 +83,11 @@ def read_scaled(
             return turned(_shrunk(loaded, target[::-1] if way in SIDEWAYS else target), way), own
 
 
+def read_once(read: Reader = read_scaled) -> Reader:
+    """Return a reader of files that keeps what it read last, so that models that take photographs of one size share it."""
+    return lru_cache(1)(read)
+
+
 def scaled(photo: Image.Image, size: tuple[int, int]) -> Image.Image:
     """Scale a photograph to (width, height), in the one way that networks and pages use."""
     return photo.resize(size, Image.Resampling.BILINEAR, reducing_gap=2.0)
@@ -94,7 +101,8 @@ def scaled_mask(mask: np.ndarray, size: tuple[int, int]) -> np.ndarray:
 
 def write_mask(mask: np.ndarray, target: Path | BinaryIO) -> None:
     """Write a boolean mask (H, W) as a PNG of 0 and 255."""
-    Image.fromarray(mask.astype(np.uint8) * 255).save(target, "PNG")
+    # As run lengths, which takes less time than zlib's default, and makes a smaller file.
+    Image.fromarray(mask.astype(np.uint8) * 255).save(target, "PNG", compress_type=zlib.Z_RLE)
 
 
 def _name_of(source: Source) -> str:

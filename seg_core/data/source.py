@@ -14,6 +14,9 @@ from seg_core.errors import InputError
 SAMPLE = "sample"
 """The dataset source that names the built-in sample instead of a folder."""
 
+JOINED = " + "
+"""Stands between the names of sources that are joined to a dataset."""
+
 Names = str | Path | Sequence[str | Path] | None
 """One folder, several, or none."""
 

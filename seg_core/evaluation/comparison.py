@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import combinations
 
@@ -19,6 +19,7 @@ from seg_core.evaluation.confidence import (
     widened,
 )
 from seg_core.evaluation.group import GroupEvaluation, Scored
+from seg_core.evaluation.lesion_size import SizeScore, iou_by_size
 from seg_core.evaluation.verdict import reaches, verdict
 from seg_core.prediction.cost import Cost
 
@@ -63,6 +64,8 @@ class Row:
     """For groups only."""
     both_empty: int = 0
     """Images where neither the truth nor the mask has a pixel; each counts 1 in the means."""
+    by_size: Mapping[str, SizeScore] = field(default_factory=dict)
+    """IoU by lesion size, as `seg_core.evaluation.lesion_size.iou_by_size`."""
 
     @property
     def notes(self) -> list[str]:
@@ -146,6 +149,7 @@ def score_rows(evaluations: Mapping[str, Scored], costs: Mapping[str, Cost | Non
             costs.get(label),
             _spread(evaluation, threshold),
             int(evaluation.both_empty(threshold).sum()),
+            _by_size(evaluation, threshold),
         )
         for label, evaluation in on_shared_images(evaluations).items()
     ]
@@ -159,6 +163,11 @@ def _intervals(evaluation: Scored, threshold: float | None) -> dict[str, Interva
         tables = evaluation.tables(threshold)
         return {name: widened(interval, models_margin([tables[name].mean(axis=1)])) for name, interval in intervals.items()}
     return intervals
+
+
+@lru_cache(maxsize=64)
+def _by_size(evaluation: Scored, threshold: float | None) -> Mapping[str, SizeScore]:
+    return iou_by_size(evaluation, threshold)
 
 
 def _spread(evaluation: Scored, threshold: float | None) -> Spread | None:

@@ -23,15 +23,15 @@ class Interval(NamedTuple):
     high: float
 
 
-def mean_interval(values: Sequence[float] | np.ndarray) -> Interval:
+def mean_interval(values: Sequence[float] | np.ndarray, resamples: int = RESAMPLES) -> Interval:
     """As `mean_intervals`, for one score: values (N,)."""
-    return mean_intervals(np.asarray(values, np.float64)[:, None])[0]
+    return mean_intervals(np.asarray(values, np.float64)[:, None], resamples)[0]
 
 
-def mean_intervals(values: np.ndarray) -> list[Interval]:
+def mean_intervals(values: np.ndarray, resamples: int = RESAMPLES) -> list[Interval]:
     """Return the means of M scores of N images, values (N, M), with their 95 % bootstrap intervals (BCa; Efron, 1987).
 
-    Images are resampled 9,999 times from a fixed seed, the same for all scores, so the same values always give the same
+    Images are resampled ``resamples`` times from a fixed seed, the same for all scores, so the same values always give the same
     intervals. Equal values have an interval of width 0; the bounds for a single image are unknown (NaN).
 
     Raises:
@@ -43,7 +43,7 @@ def mean_intervals(values: np.ndarray) -> list[Interval]:
     if not count:
         raise ValueError("there are no values to average")
     means, deviations = values.mean(axis=0), values - values.mean(axis=0)
-    resampled = _resampled_means(deviations)
+    resampled = _resampled_means(deviations, resamples)
     with np.errstate(invalid="ignore", divide="ignore"):
         bias = ndtri(((resampled < 0).mean(axis=0) + (resampled <= 0).mean(axis=0)) / 2)
         acceleration = (deviations**3).sum(axis=0) / (6 * (deviations**2).sum(axis=0) ** 1.5)
@@ -61,13 +61,13 @@ def mean_intervals(values: np.ndarray) -> list[Interval]:
     return intervals
 
 
-def _resampled_means(values: np.ndarray) -> np.ndarray:
-    """Return the means (9,999, M) of values (N, M) over images drawn with replacement, some draws at a time."""
+def _resampled_means(values: np.ndarray, resamples: int) -> np.ndarray:
+    """Return the means (resamples, M) of values (N, M) over images drawn with replacement, some draws at a time."""
     count, random = len(values), np.random.default_rng(0)
     at_once = max(1, AT_ONCE // count)
     means = []
-    for start in range(0, RESAMPLES, at_once):
-        draws = min(at_once, RESAMPLES - start)
+    for start in range(0, resamples, at_once):
+        draws = min(at_once, resamples - start)
         images = random.integers(count, size=(draws, count)) + count * np.arange(draws)[:, None]
         times = np.bincount(images.ravel(), minlength=draws * count).reshape(draws, count)
         means.append(times @ values / count)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from seg_core.data.folders import Pair
+from seg_core.data.scan.copies import find_alike
 from seg_core.data.scan.duplicates import Duplicate
 from seg_core.errors import some_of
 from seg_core.prediction.metadata import CalibrationValues, DatasetSummary
@@ -72,3 +73,21 @@ def calibration_overlap(calibrated_on: CalibrationValues | None, fingerprint: st
         return "was calibrated on this dataset"
     both = {pair.id for pair in pairs}.intersection(ids)
     return f"was calibrated on {len(both)} of these {len(pairs)} photographs" if both else ""
+
+
+def seen_in_training(
+    trained: Sequence[Pair], scored: Sequence[Pair], on_progress: Callable[[int, int], None] | None = None
+) -> set[Pair]:
+    """Return the scored photographs that trained, by their names or by their looks.
+
+    Args:
+        trained: the photographs that trained a model.
+        scored: photographs of other datasets.
+        on_progress: gets (done, total) of the photographs while they are read.
+
+    Raises:
+        InputError: if a file went away since its dataset was opened.
+    """
+    names, count = {pair.id for pair in trained}, len(trained)
+    alike = {other for one, other in find_alike([*trained, *scored], on_progress) if one < count <= other}
+    return {pair for place, pair in enumerate(scored, start=count) if place in alike or pair.id in names}

@@ -93,6 +93,21 @@ def pairing_cells(pairing: Pairing) -> list[tuple[str, str]]:
     return [(signed(mean, DIGITS), between), *((text, "") for text in plain)]
 
 
+SIZE_NOTE = (
+    "IoU of the photographs whose lesion takes up this share of the frame, with its 95 % bootstrap interval over photographs."
+)
+"""The note below a table of scores by lesion size."""
+
+
+def size_cells(row: Row) -> list[tuple[str, str]]:
+    """Return the IoU by lesion size, each with the smaller text below it; a dash where there are no photographs."""
+    cells = []
+    for photographs, (mean, low, high) in row.by_size.values():
+        between = "" if np.isnan(low) else f"{low:.3f}–{high:.3f}, "
+        cells.append((f"{mean:.{DIGITS}f}", f"{between}n = {photographs:,}") if photographs else ("–", ""))
+    return cells
+
+
 def to_csv(rows: Sequence[Row], scored_on: str) -> str:
     """Return the table as CSV, with the bounds of every interval; ``scored_on`` says which images, and at which threshold."""
     names = [f"{column.name}{end}" for column in COLUMNS for end in ("", "_low", "_high")]

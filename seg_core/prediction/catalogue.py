@@ -14,6 +14,7 @@ from seg_core.common.text import slug
 from seg_core.errors import InputError
 from seg_core.prediction.checkpoint_file import read_metadata
 from seg_core.prediction.foreign_file import read_settings
+from seg_core.prediction.licences import licence_of
 from seg_core.prediction.metadata import checkpoint_label
 
 SHIPPED = (
@@ -44,6 +45,8 @@ class CheckpointEntry:
     """Modification time of the file, in seconds since 1970."""
     variant: str = ""
     """Variant of the config; empty for a model of another program."""
+    is_non_commercial: bool = False
+    """True if its licence allows no commercial use."""
 
 
 def available_checkpoints() -> list[CheckpointEntry]:
@@ -120,7 +123,9 @@ def _entry(path: Path, modified: float, _size: int) -> CheckpointEntry | str:
         return str(error)
     iou, config = metadata["metrics"].get("val", {}).get("iou"), metadata["config"]
     iou = None if "calibration" in metadata else iou  # it was validated at another threshold
-    return CheckpointEntry(path, checkpoint_label(metadata), iou, config["image_size"], modified, config["variant"])
+    licence = licence_of(metadata)
+    label, size = checkpoint_label(metadata), config["image_size"]
+    return CheckpointEntry(path, label, iou, size, modified, config["variant"], licence.is_non_commercial)
 
 
 def _name(path: Path) -> str:

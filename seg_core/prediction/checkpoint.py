@@ -12,10 +12,11 @@ import numpy as np
 
 from seg_core.common.home import expanded
 from seg_core.config import Config
-from seg_core.data.image import Reader, Source, read_scaled
+from seg_core.data.image import Reader, Source, read_scaled, scaled
 from seg_core.prediction.checkpoint_file import damage_named, read_metadata, read_tensors
 from seg_core.prediction.metadata import CheckpointMetadata, checkpoint_label, own_threshold
 from seg_core.prediction.predictor import Prediction, PredictsAnyPhotograph, require_numbers
+from seg_core.prediction.second_look import ENLARGED, part_to_enlarge, pasted
 from seg_core.prediction.symmetry import canonical_probabilities, mean_over_symmetries
 
 if TYPE_CHECKING:
@@ -54,10 +55,15 @@ class Checkpoint(PredictsAnyPhotograph):
         Raises:
             InputError: if the photograph cannot be read.
         """
-        started, side = time.perf_counter(), self.config.image_size
+        side = self.config.image_size
         # Decoded at twice the size or more: JPEG's own scaling is too sharp for the models.
         photo, size = read(image, (side, side), name, draft=2 * side)
+        started = time.perf_counter()
         probabilities = self.probabilities(np.asarray(photo)[None])[0]
+        if part := part_to_enlarge(probabilities >= self.threshold, self.config.second_look):
+            frame, _ = read(image, (ENLARGED * side, ENLARGED * side), name, draft=2 * side)
+            again = scaled(frame.crop(part), (side, side))
+            probabilities = pasted(probabilities, self.probabilities(np.asarray(again)[None])[0], part)
         return Prediction(probabilities, size, self.threshold, time.perf_counter() - started)
 
     def probabilities(self, images: np.ndarray) -> np.ndarray:

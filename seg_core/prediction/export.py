@@ -13,6 +13,7 @@ from seg_core.config import Config
 from seg_core.errors import InputError
 from seg_core.prediction.checkpoint import load_model
 from seg_core.prediction.checkpoint_file import damage_named, read_metadata, read_tensors
+from seg_core.prediction.licences import licence_of
 from seg_core.prediction.metadata import checkpoint_label, own_threshold
 from seg_core.prediction.onnx_graph import INPUT, OUTPUT, build_graph
 
@@ -41,6 +42,8 @@ def onnx_bytes(path: Path, name: str = "") -> bytes:
         "view": "LesionLab mirrors photographs whose darker side is the right one first, and their masks after",
         "limits": "not a medical device",
     }
+    if licence := licence_of(metadata).name:
+        facts["licence"] = licence
     onnx.helper.set_model_props(model, facts)
     return bytes(model.SerializeToString())
 

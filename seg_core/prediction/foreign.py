@@ -52,11 +52,11 @@ class ForeignModel(PredictsAnyPhotograph):
         Raises:
             InputError: if the photograph cannot be read, or test-time augmentation is asked of a model whose input is no square.
         """
-        started, (width, height) = time.perf_counter(), (self.settings.width, self.settings.height)
+        width, height = self.settings.width, self.settings.height
         if self.tta and width != height:
             raise InputError(f"{self.label} takes photographs of {width} × {height}; test-time augmentation needs a square.")
         photo, size = read(image, (width, height), name, draft=2 * max(width, height))
-        pixels = np.asarray(photo)[None]
+        started, pixels = time.perf_counter(), np.asarray(photo)[None]
         probabilities = mean_over_symmetries(self.probabilities, pixels) if self.tta else self.probabilities(pixels)
         return Prediction(np.ascontiguousarray(probabilities[0]), size, self.threshold, time.perf_counter() - started)
 

@@ -12,6 +12,7 @@ from pydantic import AfterValidator, FiniteFloat, GetPydanticSchema
 from typing_extensions import TypedDict  # pydantic reads those of typing from Python 3.12 on alone
 
 from seg_core.config import LONGEST_RUN, Config
+from seg_core.data.source import JOINED
 
 METADATA_KEY = "lesionlab"
 FORMAT_VERSION = 1
@@ -66,6 +67,11 @@ class DatasetSummary(TypedDict):
     """Ids of the photographs that trained; None where they are too many."""
 
 
+def source_names(dataset: DatasetSummary) -> list[str]:
+    """Return the names of the sources that were joined to a dataset."""
+    return dataset["name"].split(JOINED)
+
+
 class SplitScores(TypedDict):
     """Scores of a published model on one split, at stored resolution."""
 
@@ -73,6 +79,37 @@ class SplitScores(TypedDict):
     scores: dict[str, Interval]
     """By metric: the mean over photographs, and the bounds of its 95 % interval, or None where there is no interval."""
     calibration_error: FiniteFloat
+
+
+class SizeScores(TypedDict):
+    """IoU of the photographs with lesions of one size; see `seg_core.evaluation.lesion_size`."""
+
+    n: Count
+    iou: Interval
+    """As in `SplitScores`; None where there are no such photographs."""
+
+
+class SourceScores(SplitScores):
+    """Scores of a published model on photographs of one source that did not train it."""
+
+    source: Label
+    split: Label
+    """``validation``, ``test`` or ``all`` of its photographs."""
+    is_own: bool
+    """True for a source of the dataset that trained the model, False for another one that it was scored on too."""
+    left_out: Count
+    """Photographs of the split that are not scored, since they trained the model."""
+    sizes: dict[str, SizeScores]
+    """By lesion size."""
+
+
+class Licences(TypedDict):
+    """Licences that a publisher stated, as people write them: ``CC BY 4.0``."""
+
+    weights: Label
+    """Of the model's weights; empty if none is stated."""
+    photographs: dict[str, Label]
+    """Of the photographs, by the name of their source."""
 
 
 class RobustnessValues(TypedDict):
@@ -97,6 +134,9 @@ class Published(TypedDict, total=False):
     """By split."""
     beside: Annotated[dict[str, Any], _as(dict[str, str | dict[str, Interval]])]
     """Difference of its scores from another model's: that model's ``label``, and by split and metric as in ``scores``."""
+    by_source: list[SourceScores]
+    """Scores on the held-out photographs of each source that trained it, then on those of other sources."""
+    licences: Licences
 
 
 class CalibrationValues(TypedDict):

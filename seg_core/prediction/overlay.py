@@ -57,11 +57,11 @@ def draw_mask(
     drawn = photograph.convert("RGB")
     drawn = drawn.copy() if drawn is photograph else drawn
     if opacity:
-        drawn.paste(colour, mask=_stencil(mask, round(opacity * 255)))
+        _paint(drawn, colour, mask, round(opacity * 255))
     if outline:
         line, halo = outline_bands(mask, width or line_width(photograph.size))
-        drawn.paste(LIGHT_HALO if _is_dark(colour) else DARK_HALO, mask=_stencil(halo, 215))
-        drawn.paste(colour, mask=_stencil(line, 255))
+        _paint(drawn, LIGHT_HALO if _is_dark(colour) else DARK_HALO, halo, 215)
+        _paint(drawn, colour, line, 255)
     return drawn
 
 
@@ -109,5 +109,9 @@ def _is_dark(colour: str) -> bool:
     return 0.2126 * red + 0.7152 * green + 0.0722 * blue < 140  # as in pages/live/drawing.js
 
 
-def _stencil(mask: np.ndarray, strength: int) -> Image.Image:
-    return Image.fromarray(mask.astype(np.uint8) * np.uint8(strength))
+def _paint(picture: Image.Image, colour: str, mask: np.ndarray, strength: int) -> None:
+    """Lay a colour over the pixels of a mask; ``strength`` is 255 where nothing shines through."""
+    stencil = Image.fromarray(mask)
+    if box := stencil.getbbox():  # the rest takes time
+        part = stencil.crop(box)
+        picture.paste(colour, box, part if strength == 255 else part.convert("L").point(lambda value: value and strength))

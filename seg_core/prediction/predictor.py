@@ -12,11 +12,8 @@ from PIL import Image
 
 from seg_core.data.folders import Pair
 from seg_core.data.image import Reader, Source, read_scaled
-from seg_core.data.strips import STRIP
 from seg_core.errors import InputError
-
-LARGE = 16_000_000
-"""Pixels from which on a mask is made in strips: the probabilities of all pixels would take many times its memory."""
+from seg_core.prediction.enlarged_mask import enlarged_mask
 
 
 @dataclass(frozen=True)
@@ -30,7 +27,7 @@ class Prediction:
     threshold: float
     """The model's own."""
     seconds: float
-    """Time that it took."""
+    """Time of the model, and of reading the photograph again where it looks twice."""
 
     def probability(self, size: tuple[int, int] | None = None) -> np.ndarray:
         """Return probabilities (H, W) float32 at the photograph's own size, or at ``size`` (width, height)."""
@@ -41,16 +38,7 @@ class Prediction:
         """Return the mask (H, W) bool: where the probability is at least ``threshold`` (the model's own by default)."""
         # A Python float is compared in float32; a NumPy float64 in float64, where 0.7 is more than the float32 nearest to it.
         cut = float(self.threshold if threshold is None else threshold)
-        width, height = size or self.size
-        if width * height <= LARGE:
-            return self.probability(size) >= cut
-        mask = np.empty((height, width), bool)
-        small, scale = Image.fromarray(self.probabilities), self.probabilities.shape[0] / height
-        for top in range(0, height, rows := max(1, STRIP // width)):
-            bottom = min(top + rows, height)
-            box = 0, top * scale, small.width, min(bottom * scale, small.height)
-            mask[top:bottom] = np.asarray(small.resize((width, bottom - top), Image.Resampling.BILINEAR, box)) >= cut
-        return mask
+        return enlarged_mask(self.probabilities, size or self.size, cut)
 
     def picture(self, longest_side: int) -> np.ndarray:
         """Return probabilities as grey (H, W) uint8, 255 standing for 1, in the photograph's proportions.

@@ -10,8 +10,8 @@ from seg_core.data.dataset import Dataset
 from seg_core.errors import InputError
 from seg_core.evaluation.calibration import Calibration
 from seg_core.prediction.checkpoint_file import copy_checkpoint, read_metadata
+from seg_core.prediction.licences import licence_of
 from seg_core.prediction.metadata import MOST_IDS, CalibrationValues, CheckpointMetadata, Published, checkpoint_label
-from seg_core.report.licences import licence_of
 from seg_core.report.templates import load_template
 
 LONGEST_NAME = 120
@@ -37,7 +37,8 @@ def save_calibrated(source: Path, found: Calibration, dataset: Dataset, target: 
     if target.resolve() == source.resolve():
         raise InputError(f"{target} is the checkpoint itself; choose another file.")
     metadata = read_metadata(source)
-    kept = {key: value for key, value in metadata.items() if key not in Published.__annotations__}
+    measured = Published.__annotations__.keys() - {"licences"}
+    kept = {key: value for key, value in metadata.items() if key not in measured}
     values: CalibrationValues = {
         "of": checkpoint_label(metadata),
         "dataset": dataset.name,
@@ -56,7 +57,7 @@ def save_calibrated(source: Path, found: Calibration, dataset: Dataset, target: 
         calibration=values,
         sentence=found.sentence,
         without_lesion=found.without_lesion,
-        licence=licence_of(metadata["dataset"]),
+        licence=licence_of(metadata),
     )
     with atomic_file(target.with_suffix(".md")) as partial:
         partial.write_text(card, encoding="utf-8")

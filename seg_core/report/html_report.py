@@ -9,7 +9,19 @@ from pathlib import Path
 from markupsafe import Markup
 
 from seg_core.common.atomic_file import atomic_file
-from seg_core.evaluation.tables import COSTS, PAIRING_NOTE, PAIRING_TITLES, best, cell, cost_cells, margin, pairing_cells
+from seg_core.evaluation.lesion_size import LESION_SIZES
+from seg_core.evaluation.tables import (
+    COSTS,
+    PAIRING_NOTE,
+    PAIRING_TITLES,
+    SIZE_NOTE,
+    best,
+    cell,
+    cost_cells,
+    margin,
+    pairing_cells,
+    size_cells,
+)
 from seg_core.report.content import gather
 from seg_core.report.scoring import Advance, FindEvaluation, find_nothing
 from seg_core.report.templates import load_template
@@ -47,6 +59,9 @@ def write_report(
         pairing_cells=pairing_cells,
         pairing_titles=PAIRING_TITLES,
         pairing_note=PAIRING_NOTE,
+        sizes=LESION_SIZES,
+        size_cells=size_cells,
+        size_note=SIZE_NOTE,
     )
     with atomic_file(target) as partial:
         partial.write_text(text, encoding="utf-8", errors="replace")  # a file name may contain bytes that are no text

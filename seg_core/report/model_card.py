@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
@@ -10,8 +11,8 @@ from seg_core.config import Config
 from seg_core.evaluation.result import BOUNDARY_METRICS, METRICS
 from seg_core.evaluation.robustness import MARKED
 from seg_core.evaluation.tables import COLUMNS
-from seg_core.prediction.metadata import CheckpointMetadata, SplitScores
-from seg_core.report.licences import licence_of
+from seg_core.prediction.licences import licence_of
+from seg_core.prediction.metadata import CheckpointMetadata, SizeScores, SplitScores, source_names
 from seg_core.report.templates import load_template
 from seg_core.training.command_line import command_line
 
@@ -20,6 +21,8 @@ ORIGINALS = "validation, original size"
 """Key of the validation split at its original size, among the splits that a model is scored on."""
 TITLES = {name: column.title for name in (*METRICS, *BOUNDARY_METRICS) for column in COLUMNS if column.name == name}
 """Titles of the scores, by metric."""
+BY_SOURCE = ("iou", "dice", "boundary_iou")
+"""Scores that the card gives for each source."""
 EPOCH_TITLES = {
     "loss": "Loss",
     "accuracy": "Accuracy",
@@ -44,18 +47,24 @@ def model_card(config: Config, metadata: CheckpointMetadata, recipe: str) -> str
         recipe: the recipe as the file's name has it.
     """
     epoch = metadata["history"][metadata["epoch"] - 1]
+    names = source_names(metadata["dataset"])
     return load_template("model_card.md.jinja").render(
         config=config,
         metadata=metadata,
-        licence=licence_of(metadata["dataset"]),
-        datasets=_dataset_names(metadata["dataset"]["name"]),
+        licence=licence_of(metadata),
+        datasets=[_hub_name(name) for name in names],
         results=_results(metadata["evaluation"]),
         titles=TITLES,
         minutes=sum(each["seconds"] for each in metadata["history"]) / 60,
-        train_command=command_line(config, [DATA], ""),
+        folders=_folders(names),
+        train_command=command_line(config, _folders(names), ""),
         publish_command=_publish_command(config, metadata, recipe),
         score_rows=_score_rows,
         gain_rows=_gain_rows(metadata.get("beside")),
+        source_titles=[TITLES[metric] for metric in BY_SOURCE],
+        source_rows=_source_rows(metadata),
+        sizes=next((list(each["sizes"]) for each in metadata.get("by_source", [])), []),
+        size_rows=_size_rows(metadata),
         epoch_titles=EPOCH_TITLES,
         epoch_rows=[[name, *(f"{epoch[key][metric]:.4f}" for metric in EPOCH_TITLES)] for name, key in EPOCH_SPLITS.items()],
         bins=_bins(metadata["reliability"]),
@@ -88,20 +97,34 @@ def _results(evaluation: Mapping[str, SplitScores]) -> list[Result]:
     ]
 
 
-def _dataset_names(name: str) -> list[str]:
-    """Return the names of joined datasets, in characters that the Hub takes."""
-    return [re.sub(r"[^\w.-]+", "-", one, flags=re.ASCII).strip("-.") or "dataset" for one in name.split(" + ")]
+def _hub_name(name: str) -> str:
+    """Return the name of a dataset in characters that the Hub takes."""
+    return re.sub(r"[^\w.-]+", "-", name, flags=re.ASCII).strip("-.") or "dataset"
+
+
+def _folders(names: Sequence[str]) -> list[str]:
+    """Return what stands for the dataset's folders in commands: ``DIR``, or ``DIR1`` and so on."""
+    return [DATA] if len(names) == 1 else [f"{DATA}{number}" for number, _ in enumerate(names, start=1)]
 
 
 def _publish_command(config: Config, metadata: CheckpointMetadata, recipe: str) -> str:
-    suffix = recipe.removeprefix(config.recipe).removeprefix("-")
-    options = {
-        f"--suffix {suffix}": suffix,
-        "--originals ORIGINALS": ORIGINALS in metadata["evaluation"],
-        "--beside OTHER": metadata.get("beside"),
-    }
-    given = [option for option, is_given in options.items() if is_given]
-    return " ".join([f"python -m seg_core publish CHECKPOINT --data {DATA} --output checkpoints", *given])
+    parts = ["python", "-m", "seg_core", "publish", "CHECKPOINT"]
+    for folder in _folders(source_names(metadata["dataset"])):
+        parts += ["--data", folder]
+    parts += ["--output", "checkpoints"]
+    if suffix := recipe.removeprefix(config.recipe).removeprefix("-"):
+        parts += ["--suffix", suffix]
+    if ORIGINALS in metadata["evaluation"]:
+        parts += ["--originals", "ORIGINALS"]
+    if metadata.get("beside"):
+        parts += ["--beside", "OTHER"]
+    for each in metadata.get("by_source", []):
+        parts += [] if each["is_own"] else ["--also", each["source"]]
+    if "licences" in metadata:
+        for source, licence in metadata["licences"]["photographs"].items():
+            parts += ["--licence", f"{source}={licence}"]
+        parts += ["--weights-licence", metadata["licences"]["weights"]] if metadata["licences"]["weights"] else []
+    return shlex.join(parts)
 
 
 def _score_rows(evaluation: Mapping[str, SplitScores]) -> Rows:
@@ -118,6 +141,33 @@ def _gain_rows(beside: Mapping[str, Any] | None) -> Rows:
         for split, gains in (beside or {}).items()
         if split != "label"
     ]
+
+
+def _source_rows(metadata: CheckpointMetadata) -> Rows:
+    """Return the scores by source, with the licence of its photographs; none where the metadata has none."""
+    licences = metadata["licences"]["photographs"] if "licences" in metadata else {}
+    return [
+        [
+            f"`{each['source']}`",
+            "yes" if each["is_own"] else f"{each['left_out']}, left out" if each["left_out"] else "no",
+            each["split"],
+            str(each["n"]),
+            licences.get(each["source"], "not stated"),
+            *(_with_interval(each["scores"][metric]) for metric in BY_SOURCE),
+        ]
+        for each in metadata.get("by_source", [])
+    ]
+
+
+def _size_rows(metadata: CheckpointMetadata) -> Rows:
+    """Return the IoU by lesion size of every source."""
+    return [
+        [f"`{each['source']}`", each["split"], *map(_of_size, each["sizes"].values())] for each in metadata.get("by_source", [])
+    ]
+
+
+def _of_size(scores: SizeScores) -> str:
+    return f"{_with_interval(scores['iou'])}, n = {scores['n']}" if scores["n"] else "–"
 
 
 def _with_interval(interval: Sequence[Any], sign: str = "") -> str:

@@ -174,6 +174,7 @@ def test_what_is_open_stays_open_when_another_model_comes(page: Page, app_server
     models_file(page).set_input_files(SHIPPED_CHECKPOINTS / "frozen-decoder-report.safetensors")
     page.get_by_role("button", name="Evaluate 1 model").click()
     expect(page.get_by_role("heading", name="Differences")).to_be_visible(timeout=SLOW)
+    expect(page.get_by_role("region", name="IoU by lesion size").get_by_role("row")).to_have_count(3)
     expect(page.get_by_test_id("stDataFrame")).to_be_visible()
     expect(page.locator("input[type=file]")).to_have_count(2)  # what is elsewhere is still open
     expect(page.get_by_role("radio", name="Largest difference")).to_be_visible()

@@ -19,6 +19,7 @@ import torch
 from PIL import Image
 
 from seg_core import cli
+from seg_core.cli.models import named
 from seg_core.common.home import PROJECT
 from seg_core.config import SET_BY_PROGRAM, Config, option_name
 from seg_core.data.dataset import open_dataset
@@ -372,6 +373,8 @@ def test_data_check_warns_of_a_photograph_in_two_parts(tmp_path: Path, lab: Lab)
         ("calibrate {data} --data {data}", "The checkpoint {data} cannot be read"),
         ("export .", "The checkpoint . cannot be read"),
         ("predict {model} {data}/gone.jpg --output {data}/masks", "gone.jpg does not exist; check the path."),
+        ("publish {model} --data {data} --output out --also A={data}/gone", "There is no folder {data}/gone; check the path."),
+        ("publish {model} --data {data} --output out --also {data} --also data={data}", "Two further datasets are called data;"),
         ("data check {data}/gone", "There is no folder {data}/gone; check the path."),
         ("data check {data}a", "There is no folder {data}a; check the path. Did you mean {data}?"),
         ("runs show 7", "7"),
@@ -564,6 +567,20 @@ def test_export_writes_beside_the_checkpoint_or_where_it_is_told_and_says_what_w
 def test_export_refuses_what_it_cannot_do(places: dict[str, Path], lab: Lab) -> None:
     assert "tflite" in lab.refuses("export", places["model"], "--format", "tflite")
     assert "is no checkpoint of LesionLab" in lab.refuses("export", places["data"] / "train" / "images" / "ISIC_0000000.jpg")
+
+
+@pytest.mark.parametrize(
+    ("text", "parts"),
+    [
+        ("Clinic 7=~/data/clinic", ("Clinic 7", "~/data/clinic")),
+        ("skin=/data?images=photos&lesion=2", ("skin", "/data?images=photos&lesion=2")),
+        ("/data/skin?images=photos", ("", "/data/skin?images=photos")),
+        ("skin?images=photos", ("", "skin?images=photos")),
+        ("CC BY 4.0", ("", "CC BY 4.0")),
+    ],
+)
+def test_a_name_stands_before_a_folder_or_a_licence(text: str, parts: tuple[str, str]) -> None:
+    assert named(text) == parts
 
 
 def test_folders_of_photographs_and_masks_can_be_named(tmp_path: Path, lab: Lab) -> None:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from seg_core.data.folders import Pair
 from seg_core.data.scan.duplicates import Duplicate, Photograph
-from seg_core.evaluation.overlap import Overlap, calibration_overlap, overlap
+from seg_core.evaluation.overlap import Overlap, calibration_overlap, overlap, seen_in_training
 from seg_core.prediction.metadata import CalibrationValues, DatasetSummary
+from tests.helpers import find_pairs, textured
 
 
 def pairs(*ids: str) -> list[Pair]:
@@ -78,3 +81,14 @@ def test_photographs_that_the_threshold_was_chosen_on_are_named(
     values: CalibrationValues | None, fingerprint: str, warning: str
 ) -> None:
     assert calibration_overlap(values, fingerprint, pairs("a", "x", "c")) == warning
+
+
+def test_photographs_of_other_data_are_recognised_by_name_and_by_look(tmp_path: Path) -> None:
+    trained = find_pairs(textured(tmp_path / "trained", train=4))
+    scored = find_pairs(textured(tmp_path / "scored", first=2, test=5))  # two of the same name and look, three new ones
+    same_name, same_look = scored[3], scored[4]
+    with Image.open(trained[0].image) as photo:
+        photo.transpose(Image.Transpose.ROTATE_90).save(same_look.image, quality=90)
+    scored[3] = replace(same_name, id="ISIC_0000001")
+    assert seen_in_training(trained, scored) == {*scored[:2], *scored[3:]}
+    assert seen_in_training([], scored) == set()

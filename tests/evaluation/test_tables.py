@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import csv
 import io
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from seg_core.evaluation.comparison import pairings, score_rows, scored_on, verdicts
+from seg_core.evaluation.confidence import mean_interval
+from seg_core.evaluation.lesion_size import RESAMPLES
 from seg_core.evaluation.result import Evaluation
-from seg_core.evaluation.tables import COLUMNS, best, cell, margin, to_csv, to_latex, to_markdown
+from seg_core.evaluation.tables import COLUMNS, best, cell, margin, size_cells, to_csv, to_latex, to_markdown
 from seg_core.prediction.cost import Cost
 
 ON = "my_data, test split, at threshold 0.50"
@@ -49,6 +52,18 @@ def test_a_row_holds_means_with_intervals() -> None:
     assert texts["iou"][0] == "0.6950"
     assert texts["boundary_iou"] == ("0.5000", "0.500–0.500")
     assert texts["hausdorff_95"] == ("2.50 %", "2.5–2.5 %")
+    # Every lesion is a tenth of the frame.
+    _, low, high = mean_interval(np.array(list(LOWER.values())) / 100, RESAMPLES)
+    assert size_cells(row) == [("–", ""), ("0.6950", f"{low:.3f}–{high:.3f}, n = 40"), ("–", "")]
+
+
+def test_the_iou_by_lesion_size_is_that_at_the_threshold() -> None:
+    found = np.hstack([FIRST.true_positive, FIRST.true_positive // 2])
+    two = replace(
+        FIRST, thresholds=np.array([0.5, 0.6]), true_positive=found, false_positive=0 * found, probability=np.zeros((40, 3))
+    )
+    (row,) = score_rows({"A": two}, {}, 0.6)
+    assert size_cells(row)[1][0] == f"{np.mean(FIRST.true_positive // 2) / 100:.4f}"
 
 
 def test_boundary_scores_are_known_at_the_models_threshold_only() -> None:

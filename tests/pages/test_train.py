@@ -36,6 +36,7 @@ CHANGED: dict[str, Any] = {
     "copies": "anywhere",
     "groups": "lesions.csv:lesion_id",
     "threshold": 0.4,
+    "second_look": 0.1,
     "seed": 11,
     "device": "cpu",
     "precision": "32-true",

@@ -56,7 +56,8 @@ def expected(model: Segmenter, photos: np.ndarray) -> np.ndarray:
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("made") / "made.safetensors"
     config = tiny_config(threshold=0.4)
-    save_checkpoint(path, trained_like("pyramid"), metadata_of(config))
+    licences = {"weights": "CC BY-NC 4.0", "photographs": {}}
+    save_checkpoint(path, trained_like("pyramid"), metadata_of(config, licences=licences))
     return path
 
 
@@ -89,7 +90,7 @@ def test_the_file_is_valid_says_what_it_is_and_another_program_computes_the_same
     onnx.checker.check_model(model, full_check=True)
     facts = {entry.key: entry.value for entry in model.metadata_props}
     assert (facts["label"], facts["threshold"], facts["image_size"]) == ("Model 2 · fine-tuned (best)", "0.4", "64")
-    assert facts["limits"] == "not a medical device"
+    assert (facts["limits"], facts["licence"]) == ("not a medical device", "CC BY-NC 4.0")
     photos = photographs(1, 32, 32)
     (probabilities,) = ReferenceEvaluator(model).run(None, {"photographs": photos})
     np.testing.assert_allclose(np.asarray(probabilities), expected(load_model(made), photos), atol=1e-4)

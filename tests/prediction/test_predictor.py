@@ -7,7 +7,6 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from seg_core.prediction import predictor
 from seg_core.prediction.predictor import Prediction
 
 
@@ -58,14 +57,32 @@ def test_the_lesion_of_a_picture_is_that_of_the_mask_but_for_rounding() -> None:
     assert ((predicted.picture(100) >= 127.5) == predicted.mask(0.5)).all()
 
 
-@pytest.mark.parametrize("size", [(701, 467), (64, 48), (30, 4001)])
-def test_a_large_mask_is_made_in_strips_and_is_the_same(size: tuple[int, int], monkeypatch: pytest.MonkeyPatch) -> None:
-    probabilities = np.random.default_rng(0).random((48, 64), np.float32)
-    prediction = Prediction(probabilities, size, 0.5, 0.0)
-    whole = prediction.mask()
-    monkeypatch.setattr(predictor, "LARGE", 0)
-    monkeypatch.setattr(predictor, "STRIP", 3 * size[0])
-    in_strips = prediction.mask()
-    assert in_strips.shape == whole.shape
-    # The edges of a strip are float32 numbers to Pillow, so a probability may differ in its last digits.
-    assert np.count_nonzero(in_strips != whole) <= whole.size / 10_000
+@pytest.mark.parametrize("size", [(701, 467), (64, 48), (30, 4001), (4001, 30), (48, 64), (1, 1), (128, 96)])
+@pytest.mark.parametrize("threshold", [0.0, 0.25, 0.5, 1.0])
+def test_a_mask_is_where_the_probability_reaches_the_threshold_to_the_bit(size: tuple[int, int], threshold: float) -> None:
+    random = np.random.default_rng(0)
+    rows, columns = np.mgrid[:48, :64]
+    disc = np.hypot(rows - 20, columns - 25) < 15
+    kinds = random.random((48, 64)), random.integers(0, 5, (48, 64)) / 4, disc, np.full((48, 64), threshold)
+    for probabilities in kinds:
+        prediction = Prediction(probabilities.astype(np.float32), size, threshold, 0.0)
+        np.testing.assert_array_equal(prediction.mask(), prediction.probability() >= threshold)
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 3), (3, 1)])
+def test_a_mask_of_few_probabilities_is_enlarged_too(shape: tuple[int, int]) -> None:
+    prediction = Prediction(np.linspace(1, 0, shape[0] * shape[1], dtype=np.float32).reshape(shape), (90, 70), 0.5, 0.0)
+    np.testing.assert_array_equal(prediction.mask(), prediction.probability() >= 0.5)
+
+
+def test_between_two_rows_the_mask_ends_where_the_probability_falls_below_the_threshold() -> None:
+    # Eight rows of one and zero: 1, 1, 7/8, 5/8, 3/8, 1/8, 0, 0.
+    rows = prediction([[1], [0]], (1, 8))
+    assert rows.mask(0.625).ravel().tolist() == [True] * 4 + [False] * 4
+    assert rows.mask(0.626).ravel().tolist() == [True] * 3 + [False] * 5
+
+
+def test_what_is_no_number_is_no_lesion() -> None:
+    nan = np.float32(np.nan)
+    assert not prediction([[0.9, nan], [nan, nan]], (2, 2)).mask().tolist()[1][1]
+    assert prediction([[nan, nan], [nan, nan]], (3, 5)).mask().sum() == 0

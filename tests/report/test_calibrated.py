@@ -32,7 +32,9 @@ NAME = "Mine, calibrated on clinic"
 
 @pytest.fixture
 def source(tmp_path: Path) -> Path:
-    metadata = metadata_of(tiny_config(), name="Mine", metrics={"val": {"iou": 0.9}}, evaluation={}, reliability={})
+    licences = {"weights": "CC BY-NC 4.0", "photographs": {}}
+    measured = {"metrics": {"val": {"iou": 0.9}}, "evaluation": {}, "reliability": {}}
+    metadata = metadata_of(tiny_config(), name="Mine", licences=licences, **measured)
     save_checkpoint(tmp_path / "mine.safetensors", build_model(tiny_config()), metadata, half=True)
     return tmp_path / "mine.safetensors"
 
@@ -79,6 +81,7 @@ def test_the_new_threshold_is_used_wherever_the_model_is(source: Path, clinic: D
     assert (facts["label"], facts["threshold"]) == (NAME, "0.8")
     (entry,) = [entry for entry in available_checkpoints() if entry.path == target]
     assert (entry.label, entry.iou) == (NAME, None)  # that of its metadata was measured at another threshold
+    assert facts["licence"] == "CC BY-NC 4.0"
     with pytest.raises(InputError, match="There is a model 'Mine, calibrated on clinic' already; choose another name"):
         new_model_file(NAME)
     for name in ("Fine-tune best", "3", "G1"):  # a link could not tell it from the one that ships, a run, a group
@@ -89,14 +92,14 @@ def test_the_new_threshold_is_used_wherever_the_model_is(source: Path, clinic: D
 def test_its_card_says_on_what_it_was_calibrated(source: Path, clinic: Dataset, tmp_path: Path) -> None:
     save_calibrated(source, FOUND, clinic, tmp_path / "new" / "copy.safetensors", NAME)
     card = ModelCard.load(tmp_path / "new" / "copy.md")
-    assert card.data.license == "unknown"
+    assert card.data.license == "cc-by-nc-4.0"
     for part in (
         f"# {NAME}",
         "A copy of Mine with the same weights, which calls a pixel lesion from a probability of 0.80\ninstead of 0.55.",
         f"The threshold was chosen on 10 photographs of `clinic` (fingerprint `{clinic.fingerprint}`)",
         "2 more have no lesion in their mask, and were left out.",
         "0.55 → 0.80 gains 0.021 (0.012 to 0.031) IoU; worth it: better on 8, worse on 1, equal on 1",
-        "No licence of the weights is stated.",
+        "The weights are under CC BY-NC 4.0, for non-commercial use only.",
     ):
         assert part in card.text
 

@@ -8,18 +8,17 @@ import numpy as np
 import pytest
 from huggingface_hub import ModelCard, ModelCardData
 
-from seg_core.common.home import SHIPPED_CHECKPOINTS
-from seg_core.config import Config
 from seg_core.data.dataset import Dataset, open_dataset
 from seg_core.errors import InputError
 from seg_core.evaluation.evaluate import evaluate
+from seg_core.evaluation.lesion_size import iou_by_size
 from seg_core.evaluation.result import METRICS
 from seg_core.prediction.checkpoint import load_checkpoint
 from seg_core.prediction.checkpoint_file import read_metadata
 from seg_core.report.model_card import model_card
 from seg_core.report.publishing import publish
 from seg_core.training.loop import train
-from tests.helpers import make_dataset, tiny_config
+from tests.helpers import make_dataset, textured, tiny_config
 
 pytestmark = pytest.mark.usefixtures("thin_network")
 
@@ -68,18 +67,6 @@ def test_a_published_model_is_scored_as_it_is_published(run: Path, dataset: Data
     assert "No licence of the weights is stated." in card
 
 
-def test_a_card_is_whole_whatever_the_data_is_called() -> None:
-    metadata = read_metadata(SHIPPED_CHECKPOINTS / "fine-tune-best.safetensors")
-    name = 'clinic "A": 100 % {new} + #2 # – {{ x }}'
-    metadata["dataset"] |= {"name": name, "fingerprint": "0"}
-    card = ModelCard(model_card(Config(**metadata["config"]), metadata, "best"))
-    assert isinstance(card.data, ModelCardData)
-    assert card.data.datasets == ["clinic-A-100-new", "2-x"]
-    assert card.data.eval_results
-    assert card.data.eval_results[0].dataset_name == f"{name}, validation"
-    assert f"`{name}`" in card.text
-
-
 def test_a_further_model_of_a_recipe_is_set_beside_the_first(run: Path, dataset: Dataset, tmp_path: Path) -> None:
     first, _ = publish(run / "best.safetensors", dataset, tmp_path)
     path, metadata = publish(run / "last.safetensors", dataset, tmp_path, suffix="plus", originals=dataset, beside=first)
@@ -91,6 +78,52 @@ def test_a_further_model_of_a_recipe_is_set_beside_the_first(run: Path, dataset:
     card = path.with_suffix(".md").read_text(encoding="utf-8")
     assert "Paired differences from Model 2 · fine-tuned (best), on the same photographs" in card
     assert "--suffix plus" in card
+
+
+def test_a_model_is_scored_by_source_without_the_photographs_that_trained_it(tmp_path: Path) -> None:
+    first, second = (
+        textured(tmp_path / "first", train=5, val=2, test=1),
+        textured(tmp_path / "second", first=20, train=4, val=3),
+    )
+    dataset = open_dataset([first, second])
+    train(tiny_config(epochs=1), dataset, folder=tmp_path / "run")
+    clinic = open_dataset(textured(tmp_path / "clinic", first=50, train=2))
+    again = open_dataset(textured(tmp_path / "again", first=22, train=4))  # the first two trained, the others validated
+    path, metadata = publish(
+        tmp_path / "run" / "last.safetensors",
+        dataset,
+        tmp_path,
+        also={"Clinic | 7": clinic, "again": again},
+        licences={"": "CC0 1.0", "second": "CC BY-NC 4.0", "Clinic | 7": "CC BY 4.0"},
+    )
+    found = [(each["source"], each["split"], each["n"], each["left_out"], each["is_own"]) for each in metadata["by_source"]]
+    assert found == [
+        ("first", "validation", 2, 0, True),
+        ("first", "test", 1, 0, True),
+        ("second", "validation", 3, 0, True),
+        ("Clinic | 7", "all", 2, 0, False),
+        ("again", "all", 2, 2, False),
+    ]
+    model, of_second = load_checkpoint(path), metadata["by_source"][2]
+    evaluation = evaluate(model, [pair for pair in dataset.unique_pairs if pair.split == "val" and int(pair.id[5:]) >= 20])
+    assert of_second["scores"]["iou"][0] == pytest.approx(evaluation.means["iou"])
+    sizes = iou_by_size(evaluation)
+    assert {name: size["n"] for name, size in of_second["sizes"].items()} == {name: count for name, (count, _) in sizes.items()}
+
+    card = path.with_suffix(".md").read_text(encoding="utf-8")
+    assert 'license: "cc-by-nc-4.0"' in card
+    assert "They were trained on photographs under CC0 1.0 (`first`) and CC BY-NC 4.0 (`second`)." in card
+    assert "| `second` | yes | validation | 3 | CC BY-NC 4.0 | " in card
+    assert "| `Clinic \\| 7` | no | all | 2 | CC BY 4.0 | " in card
+    assert "| `again` | 2, left out | all | 2 | not stated | " in card
+    assert "--data DIR1 --data DIR2 --output checkpoints --also 'Clinic | 7' --also again --licence 'first=CC0 1.0'" in card
+    assert card == model_card(model.config, read_metadata(path), "best")
+    # Published again without a comparison or licences, it keeps its licences.
+    _, again_metadata = publish(path, dataset, tmp_path)
+    assert again_metadata["licences"] == metadata["licences"]
+    assert len(again_metadata["by_source"]) == 3
+    with pytest.raises(InputError, match="The photographs of all of it that would score the model have all trained it; leave"):
+        publish(path, dataset, tmp_path, also={"all of it": open_dataset(textured(tmp_path / "trained", first=20, train=4))})
 
 
 def test_what_it_was_not_trained_on_does_not_score_it(run: Path, tmp_path: Path) -> None:

@@ -56,6 +56,7 @@ def test_it_says_what_the_runs_were_and_what_they_score(store: RunStore, report_
     assert re.search(r"better on \d, worse on \d, equal on \d; |score the same on every photograph", text)
     assert "python -m seg_core train --data" in text
     assert "MobileNetV2 (Sandler et al., 2018)" in text
+    assert "<th>below 5 %</th><th>5 to 20 %</th><th>above 20 %</th>" in text
     assert "fingerprint " + model.metadata["dataset"]["fingerprint"] in text
     assert text.count("data:image/jpeg;base64,") == 5  # as many samples as there are photographs
 

@@ -43,7 +43,8 @@ class Display:
         else:
             frame, models = self._frame(session, controls), controls.models()
             yield frame if photo.knows(models, tta=controls.tta) else frame | self._waiting(photo, len(models))
-            if drawn := self._draw(session, controls, photo, turn):
+            drawn = self._draw(session, controls, photo, turn)
+            if drawn := drawn | self._row_updates(session, filling):  # together: each update takes the page a while
                 yield drawn
             yield from self._fill(session, filling)
         yield {self.components.session: session}  # Gradio sends the last update of a generator again when it has ended
@@ -111,14 +112,17 @@ class Display:
 
     def _fill(self, session: Session, filling: int) -> Iterator[Update]:
         """Predict the photographs that are not shown, and fill the table as they come, until a later request does so."""
-        for photo in [None, *session.photos]:
-            if photo:
-                models, tta = session.controls.models(), session.controls.tta
-                if session.filling != filling or photo.knows(models, tta=tta):
-                    continue
-                photo.predict(models, tta=tta)
-            if session.filling == filling and session.photos:
-                yield {self.components.rows: self._rows(session)}
+        for photo in list(session.photos):
+            models, tta = session.controls.models(), session.controls.tta
+            if session.filling != filling or photo.knows(models, tta=tta):
+                continue
+            photo.predict(models, tta=tta)
+            if rows := self._row_updates(session, filling):
+                yield rows
+
+    def _row_updates(self, session: Session, filling: int) -> Update:
+        """The table as it is now; nothing if a later request fills it."""
+        return {self.components.rows: self._rows(session)} if session.filling == filling and session.photos else {}
 
     def _rows(self, session: Session) -> str:
         photos, controls = list(session.photos), session.controls

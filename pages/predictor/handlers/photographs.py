@@ -65,8 +65,9 @@ class Photographs:
         session = self._session(values)
         session.begin_request(Controls.of(values, self.components, session.controls))
         problems = session.add(files)
-        yield {self.components.message: markup.problem(problems)}
-        yield from self.display.answer(session, session.controls)  # they may have changed while the files were read
+        answer = self.display.answer(session, session.controls)  # they may have changed while the files were read
+        yield next(answer) | {self.components.message: markup.problem(problems)}
+        yield from answer
 
     def _session(self, values: Values) -> Session:
         session: Session = values[self.components.session]

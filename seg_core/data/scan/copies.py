@@ -45,9 +45,22 @@ def find_copies(dataset: Dataset, on_progress: Callable[[int, int], None] | None
     try:
         kept: list[list[str]] = json.loads(place.read_text(encoding="utf-8"))
     except (OSError, ValueError):  # not looked for yet, or a damaged file
-        kept = _same_content(pairs) if len(pairs) > MOST_COMPARED else _same_look(pairs, on_progress)
+        kept = sorted(sorted((pairs[one].id, pairs[other].id)) for one, other in find_alike(pairs, on_progress))
         _keep(place, kept)
     return kept
+
+
+def find_alike(pairs: Sequence[Pair], on_progress: Callable[[int, int], None] | None = None) -> list[tuple[int, int]]:
+    """Return the places of photographs, two at a time, that look the same; of more than `MOST_COMPARED`, of the same content.
+
+    Args:
+        pairs: of any datasets.
+        on_progress: gets (done, total) of the photographs while they are read.
+
+    Raises:
+        InputError: if a file went away since the dataset was opened.
+    """
+    return _same_content(pairs) if len(pairs) > MOST_COMPARED else _same_look(pairs, on_progress)
 
 
 def keep_copies(dataset: Dataset, duplicates: Sequence[Duplicate]) -> None:
@@ -87,28 +100,29 @@ def _keep(place: Path, copies: list[list[str]]) -> None:
         partial.write_text(json.dumps(copies), encoding="utf-8")
 
 
-def _same_look(pairs: Sequence[Pair], on_progress: Callable[[int, int], None] | None) -> list[list[str]]:
+def _same_look(pairs: Sequence[Pair], on_progress: Callable[[int, int], None] | None) -> list[tuple[int, int]]:
     fingerprints = np.zeros((len(pairs), FINGERPRINT_SIZE, FINGERPRINT_SIZE), np.uint8)
     readable = np.zeros(len(pairs), bool)
     for row, loaded in enumerate(load_pairs(list(pairs), FINGERPRINT_SIZE, on_progress)):
         fingerprints[row] = fingerprint_of(loaded)
         readable[row] = not np.isnan(loaded.lesion_area)
-    found = [
-        (one, two) for matches in similar(fingerprints, readable) for one, two in zip(matches.first, matches.second, strict=True)
+    return [
+        (int(one), int(other))
+        for matches in similar(fingerprints, readable)
+        for one, other in zip(matches.first, matches.second, strict=True)
     ]
-    return sorted(sorted((pairs[one].id, pairs[two].id)) for one, two in found)
 
 
-def _same_content(pairs: Sequence[Pair]) -> list[list[str]]:
+def _same_content(pairs: Sequence[Pair]) -> list[tuple[int, int]]:
     """Find photographs whose files are the same to the byte; only those of the same size are read."""
-    by_size: dict[int, list[Pair]] = defaultdict(list)
-    by_content: dict[bytes, list[str]] = defaultdict(list)
+    by_size: dict[int, list[int]] = defaultdict(list)
+    by_content: dict[bytes, list[int]] = defaultdict(list)
     try:
-        for pair in pairs:
-            by_size[pair.image.stat().st_size].append(pair)
-        for pair in (pair for same in by_size.values() if len(same) > 1 for pair in same):
-            with pair.image.open("rb") as file:
-                by_content[hashlib.file_digest(file, "sha256").digest()].append(pair.id)
+        for place, pair in enumerate(pairs):
+            by_size[pair.image.stat().st_size].append(place)
+        for place in (place for same in by_size.values() if len(same) > 1 for place in same):
+            with pairs[place].image.open("rb") as file:
+                by_content[hashlib.file_digest(file, "sha256").digest()].append(place)
     except OSError as error:
         raise InputError(f"{error.filename} cannot be read ({error.strerror}); put it back or open the dataset again.") from None
-    return [sorted((same[0], other)) for same in by_content.values() for other in same[1:]]
+    return [(same[0], other) for same in by_content.values() for other in same[1:]]

@@ -278,6 +278,19 @@ def test_an_answer_that_took_long_is_not_shown_over_a_later_one(
     assert list(other) == [{parts.session: session}]
 
 
+def test_a_drop_is_answered_in_few_updates(widget: Widget, make_model: MakeModel, photo_file: Path) -> None:
+    session, parts, one = Session(), widget.components, str(make_model(run=1))
+    files = [{"path": str(photo_file), "orig_name": name} for name in ("a.jpg", "b.jpg")]
+    files.append({"path": __file__, "orig_name": "c.jpg"})
+    first, drawn, filled, last = widget.photographs.add_uploads(widget.values(session, one, uploads=files))
+    assert first[parts.uploads] is None
+    assert "c.jpg is not an image" in first[parts.message]
+    assert "Computing" in first[parts.sides[0].measures]
+    assert "area" in drawn[parts.sides[0].measures]
+    assert [drawn[parts.rows].count("%"), filled[parts.rows].count("%")] == [1, 2]  # areas
+    assert [filled.keys(), last.keys()] == [{parts.rows}, {parts.session}]
+
+
 def test_what_is_asked_for_while_photographs_are_read_is_shown(
     widget: Widget, make_model: MakeModel, photo_file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -17,14 +17,16 @@ from tests.pages.predictor.helpers import MakeModel
 
 
 def test_names_and_choices(make_model: MakeModel) -> None:
-    shipped, run = make_model(stem="fine-tune-best"), make_model(run=3, label="Mine")
+    shipped, run = make_model(stem="fine-tune-best", licence="MIT"), make_model(run=3, label="Mine")
+    limited = make_model(stem="limited", label="Limited", licence="CC BY-NC 4.0")
     assert choices() == [
         ("Model 2 · fine-tuned · val IoU 0.50 at 64 px", str(shipped)),
+        ("Limited · val IoU 0.50 at 64 px · non-commercial", str(limited)),
         ("Mine, run 3 · val IoU 0.50 at 64 px", str(run)),
     ]
     assert find_model("fine-tune-best").path == find_model("Model 2 · fine-tuned").path == shipped
     assert find_model("3").path == find_model("run 3").path == find_model("Mine, run 3").path == find_model(str(run)).path == run
-    with pytest.raises(InputError, match=r"no model 'best'; choose one of: Model 2 · fine-tuned; Mine, run 3\."):
+    with pytest.raises(InputError, match=r"no model 'best'; choose one of: Model 2 · fine-tuned; Limited; Mine, run 3\."):
         find_model("best")
 
 

@@ -15,6 +15,8 @@ from pages.predictor.markup import duration, percent
 from pages.predictor.photo import Photo
 from pages.predictor.session import MOST_PHOTOS, Session
 from pages.predictor.view import result_of
+from seg_core.data.image import read_scaled
+from seg_core.prediction.checkpoint import load_checkpoint
 from seg_core.prediction.predictor import Prediction
 from tests.pages.predictor.helpers import BAD, NO_LONGER, MakeModel, halves
 
@@ -67,6 +69,21 @@ def test_model_runs_once_for_each_photograph(make_model: MakeModel, photo_file: 
     assert np.abs(averaged.probabilities - first.probabilities).max() > 0
     assert photo.predict([model], tta=True)[0] is averaged
     assert photo.predict([model])[0] is first
+
+
+def test_models_of_one_size_share_what_is_decoded(
+    make_model: MakeModel, photo_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    models, photo = [make_model(run=1), make_model(run=2)], Photo.read(photo_file, "ISIC_1.jpg")
+    read = Mock(side_effect=read_scaled)
+    monkeypatch.setattr("pages.predictor.photo.decoder", lambda: Mock(read_scaled=read))
+    for model, prediction in zip(models, photo.predict(map(str, models)), strict=True):
+        assert isinstance(prediction, Prediction)
+        alone = load_checkpoint(model).predict(photo_file)
+        np.testing.assert_array_equal(prediction.probabilities, alone.probabilities)
+    assert read.call_count == 1
+    photo.predict(map(str, models), tta=True)
+    assert read.call_count == 2  # nothing of the photograph is kept in memory
 
 
 def test_deleted_upload_is_said_in_a_sentence(make_model: MakeModel, photo_file: Path) -> None:
