@@ -22,6 +22,16 @@ from seg_core.prediction.checkpoint import load_checkpoint
 
 SIZES = 10, 20, 50
 DRAWS = 200
+COLUMNS = (
+    "photographs",
+    "new threshold",
+    "gain on the others",
+    "worst draw",
+    "lose more than their interval",
+    "worth it",
+    "gain of these",
+    "worst of these",
+)
 
 
 def main() -> None:
@@ -41,11 +51,7 @@ def main() -> None:
     found, gains = drawn(evaluation, lesions, 20, seed=0)
     mean, low, high = mean_interval(gains)
     print(f"20 photographs: {found.sentence}\nOn {len(gains):,} others: {mean:+.3f} ({low:+.3f} to {high:+.3f})\n", flush=True)
-    print(
-        "| photographs | new threshold | gain on the others | worst | worth it | of these, gain | worst |",
-        "|" + " --- |" * 7,
-        sep="\n",
-    )
+    print(f"| {' | '.join(COLUMNS)} |", "|" + " --- |" * len(COLUMNS), sep="\n")
     for size in SIZES:
         print(row(size, [drawn(evaluation, lesions, size, seed) for seed in range(DRAWS)]), flush=True)
 
@@ -60,10 +66,11 @@ def drawn(evaluation: Evaluation, lesions: dict[str, int], size: int, seed: int)
 
 
 def row(size: int, draws: list[tuple[Calibration, np.ndarray]]) -> str:
-    """Row of the table: how often there is a new threshold, its gain, and the same of those that are said to be worth it."""
+    """Row of the table: how often there is a new threshold, what it gains and loses, and the gain of those called worth it."""
     gains = np.array([gain.mean() for _, gain in draws])
     new, worth = (np.array(flags) for flags in zip(*((found.is_new, found.is_worth_it) for found, _ in draws), strict=True))
-    cells = [str(size), f"{new.mean():.0%}", f"{gains.mean():+.4f}", f"{gains.min():+.4f}", f"{worth.mean():.0%}"]
+    lost = np.mean([found.is_new and gain.mean() < min(found.gain.interval.low, 0) for found, gain in draws])
+    cells = [str(size), f"{new.mean():.0%}", f"{gains.mean():+.4f}", f"{gains.min():+.4f}", f"{lost:.1%}", f"{worth.mean():.0%}"]
     of_these = [f"{gains[worth].mean():+.4f}", f"{gains[worth].min():+.4f}"] if worth.any() else ["–", "–"]
     return f"| {' | '.join([*cells, *of_these])} |"
 
