@@ -84,8 +84,11 @@ def read_scaled(
 
 
 def read_once(read: Reader = read_scaled) -> Reader:
-    """Return a reader of files that keeps what it read last, so that models that take photographs of one size share it."""
-    return lru_cache(1)(read)
+    """Return a reader of files that keeps what it read last, so that models that take photographs of one size share it.
+
+    It keeps two: a model may look at a photograph twice.
+    """
+    return lru_cache(2)(read)
 
 
 def scaled(photo: Image.Image, size: tuple[int, int]) -> Image.Image:
