@@ -27,6 +27,8 @@ from seg_core.evaluation.evaluate import evaluate
 from seg_core.network import build_model
 from seg_core.prediction.checkpoint import Checkpoint, load_checkpoint
 from seg_core.prediction.checkpoint_file import read_metadata, save_checkpoint
+from seg_core.prediction.metadata import METADATA_KEY
+from seg_core.prediction.tensor_file import read_header
 from seg_core.runs.store import RunStore
 from tests.archive_server import TRAINING_DATA, Server, answers, breaks_after
 from tests.helpers import make_dataset, metadata_of, read_mask, tiny_config, write_pair
@@ -125,7 +127,7 @@ def test_train_from_start_to_json(data: Path, lab: Lab) -> None:
     assert "Traceback" not in done.err
     assert "Warning" not in done.err
 
-    metadata = read_metadata(result["checkpoint"])
+    metadata = json.loads(read_header(Path(result["checkpoint"])).metadata[METADATA_KEY])  # of a network of full size
     assert {name: metadata["metrics"]["val"][name] for name in result["val"]} == result["val"]
     assert (metadata["name"], metadata["config"]["seed"], metadata["config"]["recipe"]) == ("first try", 3, "report")
 
