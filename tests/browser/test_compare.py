@@ -239,7 +239,7 @@ def test_a_model_is_calibrated_to_narrow_outlines_and_kept_as_one_of_its_own(
     remove = page.get_by_role("button", name="Remove", exact=True)
     remove.click()
     expect(remove).to_have_count(0)
-    assert list((app_server.home / "models").iterdir()) == []  # the card goes with it
+    wait_until(lambda: not list((app_server.home / "models").iterdir()), what="the model is deleted, and its card with it")
 
 
 POINT = """
