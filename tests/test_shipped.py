@@ -19,6 +19,8 @@ from seg_core.prediction.licences import licence_of
 from seg_core.prediction.metadata import SplitScores, source_names
 from seg_core.report.model_card import TITLES, model_card
 
+LATER_SETTINGS = ("copies", "second_look")
+"""Settings that came after some of the models were trained; these have what runs did before."""
 BEST = [name for name in SHIPPED if "-best" in name]
 
 
@@ -35,8 +37,8 @@ def test_a_card_says_what_its_checkpoint_holds(name: str) -> None:
     model = load_checkpoint(file)
     recipe = name.removeprefix(f"{model.config.variant}-")
     assert file.with_suffix(".md").read_text(encoding="utf-8") == model_card(model.config, model.metadata, recipe)
-    # What ships is what would be made now; when some were trained, copies were not looked for, and their photographs have none.
-    assert model.config == MODELS[name].config.model_copy(update={"copies": model.config.copies})
+    later = {setting: getattr(model.config, setting) for setting in LATER_SETTINGS}
+    assert model.config == MODELS[name].config.model_copy(update=later)  # what ships is what would be made now
 
 
 @pytest.mark.parametrize("name", SHIPPED)
@@ -92,3 +94,10 @@ def test_the_package_names_every_licence_that_is_in_it() -> None:
     licences = {licence_of(read_metadata(SHIPPED_CHECKPOINTS / f"{name}.safetensors")).name.replace(" ", "-") for name in SHIPPED}
     project = tomllib.loads((PROJECT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     assert set(project["license"].split(" AND ")) == {"MIT", *licences}
+
+
+def test_the_card_says_what_was_averaged() -> None:
+    for epoch, said in ((80, True), (25, False), (24, False)):
+        metadata = read_metadata(SHIPPED_CHECKPOINTS / "fine-tune-best.safetensors")
+        card = model_card(Config.of("best"), {**metadata, "epoch": epoch}, "best")
+        assert ("\nIts weights are the mean of those of epochs 25 to 80.\n" in card) == said

@@ -9,7 +9,7 @@ import streamlit as st
 from pages.comparison.compared import Compared
 from pages.comparison.table import Table, scores_csv
 from pages.shared.downloads import made_file
-from pages.shared.models import slug
+from seg_core.common.text import slug
 from seg_core.data.folders import is_mask_folder
 from seg_core.evaluation.comparison import Row
 from seg_core.evaluation.tables import to_csv, to_latex, to_markdown

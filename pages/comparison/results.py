@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import streamlit as st
 
+from pages.comparison.calibrating import calibrate_button
 from pages.comparison.choices import SPLIT_TITLES
 from pages.comparison.compared import Compared, evaluations_of, on_shared_photographs
 from pages.comparison.downloads import download_scores
@@ -59,6 +60,7 @@ def results(models: Sequence[Compared], split: SplitChoice) -> None:
         download_scores(rows, _where(found, split, at), evaluated, table)
         with st.popover("What the columns mean", icon=":material/help:"):
             st.markdown("\n".join(f"- **{title}**: {meaning}" for title, meaning in SCORE_MEANINGS.items()))
+        calibrate_button(models, split)
     with st.container():
         _differences(pairs)
     st.subheader("By lesion size")

@@ -12,10 +12,10 @@ from pathlib import Path
 import streamlit as st
 
 from pages.shared.markdown import plain
-from pages.shared.models import slug
 from pages.shared.visitor import tells_viewer
 from seg_core.common.atomic_file import partial_suffix, remove_partials
 from seg_core.common.home import home
+from seg_core.common.text import slug
 from seg_core.errors import InputError
 from seg_core.prediction.checkpoint import load_checkpoint
 from seg_core.prediction.checkpoint_file import read_metadata

@@ -15,7 +15,7 @@ from seg_core.data.dataset import ALL, SplitChoice
 from seg_core.data.folders import is_mask_folder
 from seg_core.data.scan.duplicates import Duplicate
 from seg_core.errors import InputError
-from seg_core.evaluation.overlap import overlap
+from seg_core.evaluation.overlap import calibration_overlap, overlap
 from seg_core.prediction.checkpoint_file import read_metadata
 from seg_core.prediction.metadata import CheckpointMetadata
 from seg_core.runs.groups import Group
@@ -41,9 +41,10 @@ def _sentences(checkpoint: Path, split: SplitChoice, duplicates: list[Duplicate]
         found = overlap(metadata["dataset"], split.dataset.fingerprint, split.pairs, duplicates)
     except InputError:
         return []  # deleted meanwhile; the page says so in place of its scores
-    if found is None:  # it does not name the photographs that it trained on
-        return list(filter(None, [_may_have_trained(metadata, split)]))
-    return list(found.sentences)
+    # Without the names of the photographs that it trained on, less can be said.
+    trained = [_may_have_trained(metadata, split)] if found is None else found.sentences
+    calibrated = calibration_overlap(metadata.get("calibration"), split.dataset.fingerprint, split.pairs)
+    return list(filter(None, [*trained, calibrated]))
 
 
 def _may_have_trained(metadata: CheckpointMetadata, split: SplitChoice) -> str:

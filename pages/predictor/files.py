@@ -14,7 +14,7 @@ from typing import Any
 
 from gradio.utils import get_upload_folder
 
-from pages.shared.models import slug
+from seg_core.common.text import slug
 from seg_core.data.image import write_mask
 from seg_core.prediction.predictor import Prediction
 

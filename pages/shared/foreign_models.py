@@ -10,10 +10,10 @@ from pathlib import Path
 import streamlit as st
 
 from pages.shared.markdown import plain
-from pages.shared.models import slug
 from pages.shared.visitor import tells_viewer
+from seg_core.common.text import slug
 from seg_core.errors import InputError
-from seg_core.prediction.catalogue import models_folder, unusable_models
+from seg_core.prediction.catalogue import added_models, models_folder, unusable_models
 from seg_core.prediction.checkpoint_file import read_metadata
 from seg_core.prediction.foreign import SUFFIX, keep_foreign
 from seg_core.prediction.foreign_file import LARGEST_SIDE, LONGEST_LABEL, OUTPUTS, SCALINGS, ForeignFacts, ForeignSettings
@@ -37,15 +37,16 @@ def warn_of_unusable_models() -> None:
 
 
 def add_foreign_models() -> None:
-    """Let the visitor add ONNX models and remove those that were added."""
+    """Let the visitor add ONNX models, and remove these and calibrated ones."""
     looks_only = tells_viewer()
     if not looks_only:
         _choose_file()
-    for path in sorted(models_folder().glob(f"*{SUFFIX}")):
+    for path in added_models():
         name, remove = st.columns([5, 1], vertical_alignment="center")
         name.markdown(plain(path.stem))
         if not looks_only and remove.button("Remove", key=f"remove-{path.name}"):
-            path.unlink(missing_ok=True)
+            for file in (path, path.with_suffix(".md")):  # the card of a calibrated one
+                file.unlink(missing_ok=True)
             st.rerun()
 
 

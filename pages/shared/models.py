@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import threading
 from collections import OrderedDict
 from collections.abc import Sequence
@@ -124,11 +123,6 @@ def model_at(path: str) -> CheckpointEntry:
 def file_key(entry: CheckpointEntry) -> Key:
     """Return what tells one version of a checkpoint file from the next."""
     return str(entry.path), entry.modified
-
-
-def slug(name: str) -> str:
-    """Return a model's name as part of a file name: ``model-2-fine-tuned-run-3``."""
-    return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-") or "model"
 
 
 class LoadedModels:

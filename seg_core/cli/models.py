@@ -27,9 +27,12 @@ from seg_core.common.home import expanded
 from seg_core.errors import InputError, some_of
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import numpy as np
 
     from seg_core.data.dataset import Dataset
+    from seg_core.data.folders import Pair
     from seg_core.prediction.checkpoint import Checkpoint
 
 app = typer.Typer()
@@ -80,8 +83,8 @@ def evaluate(
     pairs = dataset.pairs_of(chosen, spec)
     if checkpoint is None and chosen in ("train", "val") and not dataset.counts["val"]:
         screen.print(f"Validation is {spec.words}.")
-    if checkpoint and (warning := _warning(checkpoint, dataset, chosen)):
-        screen.print(warning)
+    if checkpoint:
+        warn_of_overlap(checkpoint, dataset, chosen, pairs)
     predictor = loaded or open_predicted_masks(model, pairs, predicted_lesion)
     with progress(f"Evaluating on {chosen}") as advance:
         found = score(predictor, pairs, advance, allow_missing=True)
@@ -102,7 +105,17 @@ def evaluate(
             output.print(f"  {name.replace('_', ' '):<16} {value:.4f}")
 
 
-def _warning(checkpoint: Checkpoint, dataset: Dataset, split: str) -> str:
+def warn_of_overlap(checkpoint: Checkpoint, dataset: Dataset, split: str, pairs: Sequence[Pair]) -> None:
+    """Name the photographs of a split that trained or calibrated the model, or may have."""
+    from seg_core.evaluation.overlap import calibration_overlap
+
+    if warning := _trained_on(checkpoint, dataset, split):
+        screen.print(warning)
+    if calibrated := calibration_overlap(checkpoint.metadata.get("calibration"), dataset.fingerprint, pairs):
+        screen.print(f"This model {calibrated}; its scores there say little about new photographs.")
+
+
+def _trained_on(checkpoint: Checkpoint, dataset: Dataset, split: str) -> str:
     """Return a sentence on photographs of a split that may have trained the model; empty if there are none."""
     from seg_core.evaluation.overlap import overlap
 

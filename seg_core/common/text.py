@@ -1,4 +1,4 @@
-"""Names from the file system as text."""
+"""Names from the file system as text, and texts as names of files."""
 
 from __future__ import annotations
 
@@ -15,3 +15,8 @@ def legible(text: str) -> str:
 def on_one_line(text: str) -> str:
     """Escape control characters for a terminal: the name of a file may hold line ends and what moves the cursor."""
     return _CONTROL.sub(lambda found: repr(found[0])[1:-1], text)
+
+
+def slug(name: str) -> str:
+    """Return a model's name as part of a file name: ``model-2-fine-tuned-run-3``."""
+    return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-") or "model"

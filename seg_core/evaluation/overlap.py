@@ -9,7 +9,7 @@ from seg_core.data.folders import Pair
 from seg_core.data.scan.copies import find_alike
 from seg_core.data.scan.duplicates import Duplicate
 from seg_core.errors import some_of
-from seg_core.prediction.metadata import DatasetSummary
+from seg_core.prediction.metadata import CalibrationValues, DatasetSummary
 
 
 @dataclass(frozen=True)
@@ -57,6 +57,22 @@ def overlap(
     near_duplicates = {id for id, other in twins if id in scored - seen and other in seen}
     same_data = trained_on["fingerprint"] == fingerprint
     return Overlap(len(scored), tuple(sorted(scored & seen)), tuple(sorted(near_duplicates)), same_data)
+
+
+def calibration_overlap(calibrated_on: CalibrationValues | None, fingerprint: str, pairs: Sequence[Pair]) -> str:
+    """Return a warning to set behind the name of a model whose threshold was chosen on some of these pairs; empty if on none.
+
+    Args:
+        calibrated_on: from the checkpoint's metadata.
+        fingerprint: of the dataset that the pairs are from.
+        pairs: photographs and their truth.
+    """
+    if calibrated_on is None or calibrated_on["fingerprint"] != fingerprint:
+        return ""
+    if (ids := calibrated_on["ids"]) is None:
+        return "was calibrated on this dataset"
+    both = {pair.id for pair in pairs}.intersection(ids)
+    return f"was calibrated on {len(both)} of these {len(pairs)} photographs" if both else ""
 
 
 def seen_in_training(

@@ -37,6 +37,27 @@ def verdict(ours: str, theirs: str, difference: Difference, p: float) -> str:
     )
 
 
+def calibration_verdict(before: float, threshold: float, photographs: int, gain: Difference) -> str:
+    """Return what a calibration found, and whether it is worth it.
+
+    Args:
+        before: the model's own threshold.
+        threshold: the one that fits; the same where none gains anything.
+        photographs: number of photographs that it was chosen on.
+        gain: in IoU, on photographs that the threshold was not chosen on.
+    """
+    if threshold == before:
+        return f"{before:.2f} fits: in cross-validation on {photographs:,} photographs, no other threshold gains IoU."
+    mean, low, high = gain.interval
+    change = f"{before:.2f} → {threshold:.2f}"
+    counts = f"better on {gain.wins}, worse on {gain.losses}, equal on {gain.ties}"
+    if gain.is_significant(gain.p):
+        return f"{change} gains {_size(mean)} ({low:.3f} to {high:.3f}) IoU; worth it: {counts}; statistically significant."
+    bounds = f"it may lie between {signed(low)} and {signed(high)}"
+    why = _disagreement(gain, gain.p)
+    return f"{change}: no gain shown; {bounds} IoU, {signed(mean)} on average; {counts}; not statistically significant{why}."
+
+
 def _disagreement(difference: Difference, p: float) -> str:
     """Return why a difference that one of the two methods finds is not called significant; empty where neither finds one."""
     _, low, high = difference.interval

@@ -1,14 +1,16 @@
-"""The models available to choose from: those that ship, the best one of every run, and those of other programs."""
+"""The models available to choose from: those that ship, the best one of every run, and those that were added."""
 
 from __future__ import annotations
 
 import contextlib
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
 from seg_core.common.home import SHIPPED_CHECKPOINTS, home, run_folders
+from seg_core.common.text import slug
 from seg_core.errors import InputError
 from seg_core.prediction.checkpoint_file import read_metadata
 from seg_core.prediction.foreign_file import read_settings
@@ -25,6 +27,8 @@ SHIPPED = (
     "trainable-decoder-report",
 )
 """The checkpoints that ship, in the order in which they are offered: the one trained on most photographs first."""
+LONGEST_NAME = 100
+"""Characters of the name of a file that is added, without its ending."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +50,7 @@ class CheckpointEntry:
 
 
 def available_checkpoints() -> list[CheckpointEntry]:
-    """List the models to choose from: those that ship, in the order of `SHIPPED`, the best of every run, then those of others.
+    """List the models to choose from: those that ship, in the order of `SHIPPED`, the best of every run, then those added.
 
     The newest come first in the last two. Unusable files are left out (`unusable_models` names them), and so are files that are
     deleted meanwhile.
@@ -63,18 +67,36 @@ def unusable_models() -> dict[Path, str]:
 
 
 def _files() -> tuple[list[Path], list[Path], list[Path]]:
-    """The files of the models that ship, of the runs, and of other programs."""
+    """The files of the models that ship, of the runs, and those that were added."""
     shipped = sorted(
         sorted(SHIPPED_CHECKPOINTS.glob("*.safetensors")),
         key=lambda file: SHIPPED.index(file.stem) if file.stem in SHIPPED else len(SHIPPED),
     )
     trained = [folder / "best.safetensors" for _, folder in sorted(run_folders(home()).items())]
-    return shipped, trained, sorted(models_folder().glob("*.onnx"))
+    return shipped, trained, added_models()
 
 
 def models_folder() -> Path:
-    """The folder of the ONNX models of other programs."""
+    """The folder of the models that were added: calibrated ones, and ONNX models of other programs."""
     return home() / "models"
+
+
+def added_models() -> list[Path]:
+    """Return the files of the models that were added, by name."""
+    return sorted(file for file in models_folder().glob("*") if file.suffix in (".onnx", ".safetensors"))
+
+
+def new_model_file(name: str) -> Path:
+    """Return the file that adds a checkpoint of this name.
+
+    Raises:
+        InputError: if a link could not tell it from another model: one of the same name, or a run or group as ``3`` or ``g1``.
+    """
+    file = models_folder() / f"{slug(name)[:LONGEST_NAME]}.safetensors"
+    taken = {path.stem for files in _files() for path in files}
+    if file.stem in taken or re.fullmatch("g?[0-9]+", file.stem):
+        raise InputError(f"There is a model {name!r} already; choose another name.")
+    return file
 
 
 def _read(paths: Iterable[Path]) -> dict[Path, CheckpointEntry | str]:
@@ -100,6 +122,7 @@ def _entry(path: Path, modified: float, _size: int) -> CheckpointEntry | str:
     except InputError as error:
         return str(error)
     iou, config = metadata["metrics"].get("val", {}).get("iou"), metadata["config"]
+    iou = None if "calibration" in metadata else iou  # it was validated at another threshold
     licence = licence_of(metadata)
     label, size = checkpoint_label(metadata), config["image_size"]
     return CheckpointEntry(path, label, iou, size, modified, config["variant"], licence.is_non_commercial)

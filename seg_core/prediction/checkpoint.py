@@ -14,7 +14,7 @@ from seg_core.common.home import expanded
 from seg_core.config import Config
 from seg_core.data.image import Reader, Source, read_scaled, scaled
 from seg_core.prediction.checkpoint_file import damage_named, read_metadata, read_tensors
-from seg_core.prediction.metadata import CheckpointMetadata, checkpoint_label
+from seg_core.prediction.metadata import CheckpointMetadata, checkpoint_label, own_threshold
 from seg_core.prediction.predictor import Prediction, PredictsAnyPhotograph, require_numbers
 from seg_core.prediction.second_look import ENLARGED, part_to_enlarge, pasted
 from seg_core.prediction.symmetry import canonical_probabilities, mean_over_symmetries
@@ -47,7 +47,7 @@ class Checkpoint(PredictsAnyPhotograph):
     @property
     def threshold(self) -> float:
         """The probability from which it calls a pixel lesion."""
-        return self.config.threshold
+        return own_threshold(self.metadata)
 
     def predict(self, image: Source, name: str = "", read: Reader = read_scaled) -> Prediction:
         """Predict the lesion of one photograph of any size and kind (see `seg_core.data.image.read_image`).

@@ -27,6 +27,7 @@ from seg_core.prediction.state_dict import weights_of
 from seg_core.prediction.tensor_file import (
     Damaged,
     Header,
+    copy_with_metadata,
     parsed,
     read_header,
     require_shapes,
@@ -159,6 +160,21 @@ def save_checkpoint(path: Path, model: Segmenter, metadata: Mapping[str, object]
     if half:
         tensors = {name: tensor.half() if tensor.dtype == torch.float32 else tensor for name, tensor in tensors.items()}
     write_tensors(path, tensors, {**metadata, "format": FORMAT_VERSION})
+
+
+def copy_checkpoint(source: Path, target: Path, metadata: Mapping[str, object]) -> None:
+    """Write a copy of a checkpoint with other metadata, whole or not at all; its tensors stay the same bit for bit.
+
+    Raises:
+        InputError: if it cannot be read, is damaged, or the copy cannot be written.
+    """
+    with damage_named(str(source)):
+        require_whole(source)
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        copy_with_metadata(source, target, metadata)
+    except OSError as error:
+        raise InputError(f"{target} cannot be written ({error.strerror}); choose another file.") from None
 
 
 def _unreadable(name: str, error: OSError) -> InputError:

@@ -14,7 +14,7 @@ from seg_core.errors import InputError
 from seg_core.prediction.checkpoint import load_model
 from seg_core.prediction.checkpoint_file import damage_named, read_metadata, read_tensors
 from seg_core.prediction.licences import licence_of
-from seg_core.prediction.metadata import checkpoint_label
+from seg_core.prediction.metadata import checkpoint_label, own_threshold
 from seg_core.prediction.onnx_graph import INPUT, OUTPUT, build_graph
 
 TOLERANCE = 1e-4
@@ -35,7 +35,7 @@ def onnx_bytes(path: Path, name: str = "") -> bytes:
     size = config.image_size
     facts = {
         "label": checkpoint_label(metadata),
-        "threshold": f"{config.threshold:g}",
+        "threshold": f"{own_threshold(metadata):g}",
         "image_size": str(size),
         "input": f"{INPUT}: (batch, height, width, 3) uint8, RGB, resized to {size} x {size}; other multiples of 32 are possible",
         "output": f"{OUTPUT}: (batch, height, width) float32, the probability that a pixel is lesion",

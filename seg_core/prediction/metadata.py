@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, NotRequired
 
-from annotated_types import Ge, Le, Len, MaxLen
+from annotated_types import Ge, Gt, Le, Len, Lt, MaxLen
 from pydantic import AfterValidator, FiniteFloat, GetPydanticSchema
 from typing_extensions import TypedDict  # pydantic reads those of typing from Python 3.12 on alone
 
@@ -16,6 +16,8 @@ from seg_core.data.source import JOINED
 
 METADATA_KEY = "lesionlab"
 FORMAT_VERSION = 1
+MOST_IDS = 10_000
+"""Most ids of photographs that a checkpoint names: they are read whenever models are listed."""
 
 
 def _complete(config: dict[str, Any]) -> dict[str, Any]:
@@ -137,7 +139,35 @@ class Published(TypedDict, total=False):
     licences: Licences
 
 
-class CheckpointMetadata(Published):
+class CalibrationValues(TypedDict):
+    """What `seg_core.evaluation.calibration` found, in a copy of a model that predicts with another threshold."""
+
+    of: Label
+    """Name of the model that it is a copy of."""
+    dataset: Label
+    """Name of the dataset that the threshold was chosen on."""
+    fingerprint: str
+    """Of that dataset."""
+    photographs: Count
+    """Number of photographs that it was chosen on."""
+    ids: list[str] | None
+    """Ids of these; None where they are too many."""
+    before: FiniteFloat
+    """The threshold of the model that it is a copy of."""
+    threshold: Annotated[FiniteFloat, Gt(0), Lt(1)]
+    gain: Interval
+    """In IoU, by cross-validation: the mean over photographs, and the bounds of its 95 % interval."""
+    worth_it: bool
+    """True if the gain is statistically significant."""
+
+
+class Calibrated(TypedDict, total=False):
+    """Metadata that `seg_core.report.calibrated.save_calibrated` adds."""
+
+    calibration: CalibrationValues
+
+
+class CheckpointMetadata(Published, Calibrated):
     """Everything needed to rebuild a model and to judge it."""
 
     format: Count
@@ -182,3 +212,9 @@ class ResumeMetadata(TypedDict):
 def checkpoint_label(metadata: CheckpointMetadata) -> str:
     """Return the name of a checkpoint in the app: that of its run, or its variant and recipe."""
     return metadata["name"] or metadata["label"]
+
+
+def own_threshold(metadata: CheckpointMetadata) -> float:
+    """Return the probability from which a model calls a pixel lesion: as calibrated, or as it was trained with."""
+    calibration = metadata.get("calibration")
+    return calibration["threshold"] if calibration else float(metadata["config"]["threshold"])

@@ -157,10 +157,28 @@ def write_tensors(path: Path, tensors: Mapping[str, torch.Tensor], metadata: Map
     from safetensors.torch import save
 
     contiguous = {name: tensor.contiguous() for name, tensor in tensors.items()}
-    content = save(contiguous, {METADATA_KEY: json.dumps(metadata, allow_nan=False), CHECKSUM_KEY: _BLANK})
+    content = save(contiguous, _own_fields(metadata))
     start = 8 + struct.unpack("<Q", content[:8])[0]
-    header = _with_checksum(content[:start], _BLANK, hashlib.sha256(content).hexdigest())
+    _write(path, content[:start], memoryview(content)[start:])
+
+
+def copy_with_metadata(source: Path, path: Path, metadata: Mapping[str, object]) -> None:
+    """Copy a whole file with other JSON metadata and a checksum anew, as `write_tensors`; tensors stay the same bit for bit."""
+    before = read_header(source)
+    text = json.dumps({"__metadata__": _own_fields(metadata), **before.tensors}, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 8)  # the tensors begin at a multiple of eight bytes
+    _write(path, struct.pack("<Q", len(text)) + text, memoryview(source.read_bytes())[len(before.content) :])
+
+
+def _own_fields(metadata: Mapping[str, object]) -> dict[str, str]:
+    return {METADATA_KEY: json.dumps(metadata, allow_nan=False), CHECKSUM_KEY: _BLANK}
+
+
+def _write(path: Path, header: bytes, tensors: memoryview) -> None:
+    """Write header and tensors with their checksum, whole or not at all."""
+    digest = hashlib.sha256(header)
+    digest.update(tensors)
     # save_file would make a file that only its owner may read, whatever the umask
     with atomic_file(path, sync=True) as partial, partial.open("wb") as file:
-        file.write(header)
-        file.write(memoryview(content)[start:])
+        file.write(_with_checksum(header, _BLANK, digest.hexdigest()))
+        file.write(tensors)

@@ -94,6 +94,8 @@ def write_card(checkpoint: Path, config: Config, metadata: CheckpointMetadata, r
 
 def _load_publishable(source: Path, dataset: Dataset) -> Checkpoint:
     trained = load_checkpoint(source)
+    if calibration := trained.metadata.get("calibration"):
+        raise InputError(f"{source} is a calibrated copy of {calibration['of']}; publish that one, and calibrate it then.")
     if trained.metadata["dataset"]["fingerprint"] != dataset.fingerprint:
         raise InputError(f"{source} was trained on other data than {dataset.name}; name the data it was trained on.")
     if not trained.metadata["epoch_is_whole"]:

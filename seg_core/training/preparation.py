@@ -16,11 +16,8 @@ from seg_core.data.dataset import Dataset
 from seg_core.data.fingerprint import dataset_fingerprint, pair_facts
 from seg_core.data.scan.copies import find_copies
 from seg_core.errors import InputError
-from seg_core.prediction.metadata import DatasetSummary
+from seg_core.prediction.metadata import MOST_IDS, DatasetSummary
 from seg_core.training.contents import Contents, contents, require_same
-
-MOST_IDS = 10_000
-"""Most ids of training photographs that a checkpoint names: they are read whenever models are listed."""
 
 WARM_UP_SECONDS = 60
 """Longest time to decode before the training begins. Two cores decode several thousand photographs of 256 pixels in it, or some

@@ -8,7 +8,7 @@ from urllib.request import urlopen
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from PIL import Image
+from PIL import Image, ImageFilter
 from playwright.sync_api import Locator, Page, expect
 
 from seg_core.common.home import SHIPPED_CHECKPOINTS
@@ -199,6 +199,47 @@ def test_an_uploaded_model_is_compared_and_what_is_none_is_refused(page: Page, a
     page.get_by_role("button", name="Evaluate 2 models on 2 photographs").click()
     table = page.get_by_role("region", name="Mean scores of each model")
     expect(table.get_by_role("row", name="frozen-decoder-report.safetensors")).to_be_visible(timeout=SLOW)
+
+
+def test_a_model_is_calibrated_to_narrow_outlines_and_kept_as_one_of_its_own(
+    page: Page, app_server: AppProcess, tmp_path: Path
+) -> None:
+    data = make_dataset(tmp_path / "clinic", size=(80, 60), train=2, test=12)
+    for mask in (data / "test" / "masks").iterdir():
+        with Image.open(mask) as picture:
+            narrow = picture.filter(ImageFilter.MinFilter(5))  # two pixels off all around
+        narrow.save(mask)
+    page.goto(f"{app_server.url}/compare?data={data}&model=fine-tune-report")
+    page.get_by_role("button", name="Evaluate").click(timeout=SLOW)
+    page.get_by_role("button", name="Calibrate the threshold").click(timeout=SLOW)
+    dialog = page.get_by_role("dialog", name="Calibrate the threshold")
+    found = dialog.get_by_text("worth it: better on 12, worse on 0, equal on 0; statistically significant.")
+    threshold = float(found.inner_text().split("0.50 → ")[1].split()[0])
+    assert threshold > 0.5
+    name = dialog.get_by_role("textbox", name="Name of the new model")
+    expect(name).to_have_value("Model 2 · fine-tuned (report), calibrated on clinic")
+    name.fill("fine-tune report")
+    name.press("Tab")
+    save = dialog.get_by_role("button", name="Save as a new model")
+    save.click()
+    expect(dialog.get_by_text("There is a model 'fine-tune report' already; choose another name.")).to_be_visible()
+    name.fill("Narrow")
+    name.press("Tab")
+    save.click()
+    expect(dialog.get_by_text("Narrow is now among the models of Predict and Compare.")).to_be_visible()
+    assert [each["id"] for each in Axe().run(page).response["violations"] if each["impact"] in ("serious", "critical")] == []
+    dialog.get_by_role("button", name="Close").click()
+    expect(dialog).to_be_hidden()
+
+    page.goto(f"{app_server.url}/compare?data={data}&model=fine-tune-report&model=narrow")
+    expect(page.get_by_text("Narrow was calibrated on 12 of these 12 photographs")).to_be_visible(timeout=SLOW)
+    page.get_by_role("button", name="Evaluate 1 model on 12 photographs").click()
+    expect(page.locator(".answer")).to_contain_text("Narrow is better than Model 2", timeout=SLOW)
+    page.get_by_text("Models and masks from elsewhere").click()
+    remove = page.get_by_role("button", name="Remove", exact=True)
+    remove.click()
+    expect(remove).to_have_count(0)
+    assert list((app_server.home / "models").iterdir()) == []  # the card goes with it
 
 
 POINT = """

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from seg_core import cli
@@ -28,7 +29,7 @@ from seg_core.prediction.checkpoint import Checkpoint, load_checkpoint
 from seg_core.prediction.checkpoint_file import read_metadata, save_checkpoint
 from seg_core.runs.store import RunStore
 from tests.archive_server import TRAINING_DATA, Server, answers, breaks_after
-from tests.helpers import make_dataset, metadata_of, tiny_config, write_pair
+from tests.helpers import make_dataset, metadata_of, read_mask, tiny_config, write_pair
 
 pytestmark = pytest.mark.usefixtures("thin_network")
 
@@ -195,6 +196,44 @@ def test_evaluate_counts_photographs_in_which_nothing_is_marked_on_nothing(tmp_p
     assert "In 1 of the 2 photographs there is no lesion and none is marked: each counts as 1" in " ".join(done.err.split())
 
 
+def test_calibrate_writes_a_model_with_the_threshold_that_fits(tmp_path: Path, lab: Lab) -> None:
+    data, path = make_dataset(tmp_path / "clinic", train=12), tmp_path / "half.safetensors"
+    model = build_model(CONFIG)
+    head = model.get_submodule("decoder.head")
+    assert isinstance(head, torch.nn.Conv2d)
+    assert head.bias is not None
+    with torch.no_grad():  # a probability of 0.5025 everywhere, so that from 0.51 on nothing is marked
+        head.weight *= 1e-9
+        head.bias.fill_(0.01)
+    save_checkpoint(path, model, metadata_of(CONFIG, name="Half"))
+    done = lab("calibrate", path, "--data", data, "--json")
+    marked = [read_mask(pair.mask)[0].mean() for pair in open_dataset(data).pairs]
+    gain = done.json.pop("gain")
+    assert gain["mean"] == pytest.approx(np.mean(marked), abs=1e-6)
+    assert 0 < gain["low"] < gain["mean"] < gain["high"]
+    written = Path(done.json["checkpoint"])
+    assert {name: done.json[name] for name in ("n", "before", "threshold", "better", "worse", "worth_it")} == {
+        "n": 12,
+        "before": 0.55,
+        "threshold": 0.5,
+        "better": 12,
+        "worse": 0,
+        "worth_it": True,
+    }
+    assert (load_checkpoint(written).label, load_checkpoint(written).threshold) == ("Half, calibrated on clinic", 0.5)
+    known = lab("evaluate", written, "--data", data, "--split", "all", "--json")
+    assert known.json["iou"] == pytest.approx(gain["mean"])
+    assert "was calibrated on 12 of these 12 photographs" in " ".join(known.err.split())
+
+    assert "There is a model 'Half, calibrated on clinic' already" in lab.refuses("calibrate", path, "--data", data)
+    mine = tmp_path / "mine.safetensors"
+    text = lab("calibrate", path, "--data", data, "--output", mine, "--name", "Mine").out
+    assert "Half on 12 photographs of clinic (all): 0.55 → 0.50 gains 0." in text
+    assert f"{mine} is written: Mine." in text
+    again = lab("calibrate", mine, "--data", data, "--output", tmp_path / "no.safetensors", "--json").json
+    assert (again["threshold"], again["checkpoint"], (tmp_path / "no.safetensors").exists()) == (0.5, None, False)
+
+
 def test_evaluate_scores_masks_of_another_program(data: Path, tmp_path: Path, lab: Lab) -> None:
     first, second = open_dataset(data).test
     masks = tmp_path / "theirs"
@@ -330,6 +369,8 @@ def test_data_check_warns_of_a_photograph_in_two_parts(tmp_path: Path, lab: Lab)
         ("evaluate {data}/train/images/ISIC_0000000.jpg --data {data}", "ISIC_0000000.jpg is no checkpoint of LesionLab"),
         ("evaluate {model} --data {data} --split dev", "There is no split 'dev'; choose train, val, test or all."),
         ("evaluate ~nobody-of-this-name/x.safetensors --data {data}", "~nobody-of-this-name/x.safetensors cannot be read"),
+        ("calibrate {model} --data {data}", "at least 10 photographs whose mask has a lesion, and there are 1; outline more."),
+        ("calibrate {data} --data {data}", "The checkpoint {data} cannot be read"),
         ("export .", "The checkpoint . cannot be read"),
         ("predict {model} {data}/gone.jpg --output {data}/masks", "gone.jpg does not exist; check the path."),
         ("publish {model} --data {data} --output out --also A={data}/gone", "There is no folder {data}/gone; check the path."),

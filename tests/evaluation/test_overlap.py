@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
 from PIL import Image
 
 from seg_core.data.folders import Pair
 from seg_core.data.scan.duplicates import Duplicate, Photograph
-from seg_core.evaluation.overlap import Overlap, overlap, seen_in_training
-from seg_core.prediction.metadata import DatasetSummary
+from seg_core.evaluation.overlap import Overlap, calibration_overlap, overlap, seen_in_training
+from seg_core.prediction.metadata import CalibrationValues, DatasetSummary
 from tests.helpers import find_pairs, textured
 
 
@@ -51,6 +52,35 @@ def test_other_photographs_of_the_same_picture_are_named_whichever_comes_first()
 def test_a_checkpoint_that_names_nothing_is_unknown() -> None:
     assert overlap({**SUMMARY, "train_ids": None}, "f", pairs("a")) is None
     assert overlap(SUMMARY, "f", pairs("a")) is None
+
+
+CALIBRATED_ON: CalibrationValues = {
+    "of": "Model",
+    "dataset": "data",
+    "fingerprint": "f",
+    "photographs": 10,
+    "ids": list("abcdefghij"),
+    "before": 0.5,
+    "threshold": 0.8,
+    "gain": [0.02, 0.01, 0.03],
+    "worth_it": True,
+}
+
+
+@pytest.mark.parametrize(
+    ("values", "fingerprint", "warning"),
+    [
+        (CALIBRATED_ON, "f", "was calibrated on 2 of these 3 photographs"),
+        (CALIBRATED_ON, "g", ""),
+        ({**CALIBRATED_ON, "ids": list("mn")}, "f", ""),
+        ({**CALIBRATED_ON, "ids": None}, "f", "was calibrated on this dataset"),
+        (None, "f", ""),
+    ],
+)
+def test_photographs_that_the_threshold_was_chosen_on_are_named(
+    values: CalibrationValues | None, fingerprint: str, warning: str
+) -> None:
+    assert calibration_overlap(values, fingerprint, pairs("a", "x", "c")) == warning
 
 
 def test_photographs_of_other_data_are_recognised_by_name_and_by_look(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from seg_core.evaluation.confidence import Difference, Interval, paired_difference
-from seg_core.evaluation.verdict import reaches, signed, verdict
+from seg_core.evaluation.verdict import calibration_verdict, reaches, signed, verdict
 
 BETTER = Difference(Interval(0.013, 0.006, 0.0203), 0.0001, 91, 15, 40, 0.4)
 UNCLEAR = Difference(Interval(0.0031, -0.0042, 0.0114), 0.2, 70, 16, 60, 0.1)
@@ -94,3 +94,25 @@ def test_one_model_alone_has_an_answer() -> None:
 
 def test_signs() -> None:
     assert [signed(-0.0042), signed(0.0114), signed(0.25, 2)] == ["−0.004", "+0.011", "+0.25"]
+
+
+@pytest.mark.parametrize(
+    ("threshold", "gain", "sentence"),
+    [
+        (
+            0.8,
+            BETTER,
+            "0.55 → 0.80 gains 0.013 (0.006 to 0.020) IoU; worth it: better on 91, worse on 40, equal on 15; "
+            "statistically significant.",
+        ),
+        (
+            0.6,
+            UNCLEAR,
+            f"0.55 → 0.60: no gain shown; it may lie between −0.004 and +0.011 IoU, +0.003 on average; {COUNTS}; "
+            "not statistically significant.",
+        ),
+        (0.55, UNCLEAR, "0.55 fits: in cross-validation on 1,146 photographs, no other threshold gains IoU."),
+    ],
+)
+def test_a_calibration_says_whether_it_is_worth_it(threshold: float, gain: Difference, sentence: str) -> None:
+    assert calibration_verdict(0.55, threshold, 1146, gain) == sentence

@@ -17,6 +17,7 @@ from pages.comparison.compared import Compared, on_shared_photographs
 from pages.comparison.models import colour_key, members_of
 from pages.comparison.pictures import mask_photos, viewed_photos
 from pages.comparison.table import Table, scores_csv
+from pages.shared.markdown import plain
 from pages.shared.tables import pairing_table, score_table
 from seg_core.common.home import PROJECT, SHIPPED_CHECKPOINTS
 from seg_core.config import SplitSpec
@@ -242,3 +243,48 @@ def test_a_link_to_masks_fills_the_fields_and_says_what_is_wrong(linked: str, fi
     assert not app.exception
     assert [field.value for field in app.text_input] == fields
     assert [error in each.value for each in app.error] == ([True] if error else [])
+
+
+def calibrate_page() -> None:
+    from pages.comparison.calibrating import calibrate_button
+    from tests.pages.test_comparison import CALIBRATED
+
+    calibrate_button(CALIBRATED, None)  # type: ignore[arg-type]
+
+
+CALIBRATED: list[Compared] = []
+
+
+def of(name: str, tta: bool = False) -> Compared:
+    return replace(ONE, requests=(Request("evaluate", "", {"model": name, "tta": tta}),))
+
+
+@pytest.mark.parametrize(
+    ("model", "offered"),
+    [
+        (of("/runs/0001/best.safetensors"), True),
+        (of("/runs/0001/best.safetensors", tta=True), False),
+        (of("/models/of another program.onnx"), False),
+        (of("/masks"), False),
+        (replace(of("/runs/0001/best.safetensors"), evaluation=None), False),
+        (replace(of("a.safetensors"), requests=of("a.safetensors").requests * 2), False),
+    ],
+)
+def test_evaluated_checkpoints_can_be_calibrated_by_those_who_may_change_something(
+    model: Compared, offered: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tests.pages.test_comparison.CALIBRATED", [model])
+    assert [button.label for button in AppTest.from_function(calibrate_page).run().button] == [
+        "Calibrate the threshold"
+    ] * offered
+    monkeypatch.setenv("LESIONLAB_VIEWER_PASSWORD", "looks only")
+    assert not AppTest.from_function(calibrate_page).run().button
+
+
+def test_few_photographs_are_told_and_nothing_is_saved(lab_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tests.pages.test_comparison.CALIBRATED", [of(str(SHIPPED_CHECKPOINTS / "fine-tune-best.safetensors"))])
+    page = AppTest.from_function(calibrate_page).run()
+    page.button[0].click().run()
+    few = "A calibration needs at least 10 photographs whose mask has a lesion, and there are 3; outline more."
+    assert [info.value for info in page.info] == [plain(few)]
+    assert len(page.button) == 1

@@ -231,13 +231,14 @@ def damaged(kind: str, good: Path, folder: Path) -> Path:
     elif kind == "changed threshold":
         bad.write_bytes(content.replace(b'\\"threshold\\": 0.4', b'\\"threshold\\": 0.5'))
         assert bad.read_bytes() != content
-    elif kind in ("newer", "other settings", "no settings", "other model", "metrics in a list", "endless"):
+    elif kind in ("newer", "other settings", "no settings", "other model", "metrics in a list", "endless", "half calibrated"):
         changes: dict[str, dict[str, Any]] = {
             "newer": {"format": 2},
             "other settings": {"config": CONFIG.model_dump() | {"momentum": 0.9}},
             "no settings": {"config": None},
             "metrics in a list": {"metrics": [1, 2]},
             "endless": {"seconds": 1e999},
+            "half calibrated": {"calibration": {"of": "another", "threshold": 7.0}},
             "other model": {"config": CONFIG.model_dump() | {"decoder": "plain"}},
         }
         rewritten(good, bad, changes[kind])
@@ -277,6 +278,7 @@ def damaged(kind: str, good: Path, folder: Path) -> Path:
         ("nested header", "is no checkpoint of LesionLab"),
         ("metrics in a list", "is damaged or does not fit this version (metadata: metrics)"),
         ("endless", "is damaged or does not fit this version (metadata: seconds)"),
+        ("half calibrated", "is damaged or does not fit this version (metadata: calibration "),
         ("a flipped bit", "is damaged or does not fit this version (its content has changed since it was written)"),
         ("zeroed at its end", "is damaged or does not fit this version (its content has changed since it was written)"),
         ("changed threshold", "is damaged or does not fit this version (its content has changed since it was written)"),

@@ -9,13 +9,11 @@ import torch
 from lightning_fabric import Fabric
 from safetensors.torch import load_file
 
-from seg_core.common.home import SHIPPED_CHECKPOINTS
-from seg_core.config import VARIANTS, Config
+from seg_core.config import VARIANTS
 from seg_core.data.dataset import Dataset, open_dataset
 from seg_core.errors import InputError
 from seg_core.network import build_model
 from seg_core.prediction.checkpoint_file import read_metadata
-from seg_core.report.model_card import model_card
 from seg_core.training.averaging import WeightAverage
 from seg_core.training.events import BatchDone, EpochDone, Event
 from seg_core.training.loop import train
@@ -143,10 +141,3 @@ def test_a_resume_file_without_the_mean_that_it_should_hold_is_refused(dataset: 
     train(config, dataset, folder=tmp_path)
     with pytest.raises(InputError, match="is damaged, or belongs to another model or version"):
         train(config.model_copy(update={"epochs": 3, "swa_fraction": 0.7}), dataset, folder=tmp_path, resume=True)
-
-
-def test_the_card_says_what_was_averaged() -> None:
-    for epoch, said in ((80, True), (25, False), (24, False)):
-        metadata = read_metadata(SHIPPED_CHECKPOINTS / "fine-tune-best.safetensors")
-        card = model_card(Config.of("best"), {**metadata, "epoch": epoch}, "best")
-        assert ("\nIts weights are the mean of those of epochs 25 to 80.\n" in card) == said

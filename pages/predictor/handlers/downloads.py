@@ -14,7 +14,8 @@ from pages.predictor.handlers.display import IDLE
 from pages.predictor.layout import ALL_MASKS
 from pages.predictor.photo import Photo
 from pages.predictor.session import Session
-from pages.shared.models import model_at, model_name, slug
+from pages.shared.models import model_at, model_name
+from seg_core.common.text import slug
 from seg_core.errors import InputError
 
 
