@@ -20,7 +20,7 @@ from seg_core.errors import InputError, some_of
 
 VALIDATION = Path(__file__).with_name("validation.txt")
 """Ids of the photographs of the first source that validate."""
-HELD_OUT = 60
+HELD_OUT = 150
 """Lesions of every further source that validate, where it has no validation split of its own."""
 LICENCES = {"isic2016": "CC0 1.0", "isic2017": "CC0 1.0", "ham10000": "CC BY-NC 4.0", "padufes20": "CC BY 4.0"}
 """Licences of the photographs, by the letters and digits with which the names of their folders begin."""
