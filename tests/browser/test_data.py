@@ -82,6 +82,7 @@ def test_a_pasted_folder_is_checked_at_once_and_pairs_with_errors_are_skipped(
     expect(page.locator("code")).to_contain_text("--skip-problems")
 
 
+@pytest.mark.slow
 def test_datasets_that_are_known_are_chosen_one_after_the_other(page: Page, app: AppProcess, leaky_dataset: Path) -> None:
     for query, said in (
         (f"?data={leaky_dataset}", "9 pairs"),
