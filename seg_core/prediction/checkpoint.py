@@ -60,7 +60,8 @@ class Checkpoint(PredictsAnyPhotograph):
         photo, size = read(image, (side, side), name, draft=2 * side)
         started = time.perf_counter()
         probabilities = self.probabilities(np.asarray(photo)[None])[0]
-        if part := part_to_enlarge(probabilities >= self.threshold, self.config.second_look):
+        # By the threshold of the training: a calibrated copy has the probabilities that its threshold was chosen on.
+        if part := part_to_enlarge(probabilities >= self.config.threshold, self.config.second_look):
             frame, _ = read(image, (ENLARGED * side, ENLARGED * side), name, draft=2 * side)
             again = scaled(frame.crop(part), (side, side))
             probabilities = pasted(probabilities, self.probabilities(np.asarray(again)[None])[0], part)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import cast
 
@@ -13,6 +14,7 @@ from seg_core.config import Config
 from seg_core.metrics import iou
 from seg_core.prediction.checkpoint import Checkpoint
 from seg_core.prediction.engine import Engine
+from seg_core.prediction.metadata import CheckpointMetadata
 from seg_core.prediction.second_look import part_to_enlarge, pasted
 from tests.helpers import metadata_of
 
@@ -73,6 +75,22 @@ def test_a_small_lesion_gets_a_finer_outline_and_others_stay_as_they_are() -> No
             assert iou(twice.mask(), truth) > 0.95 > 0.94 > iou(once.mask(), truth)
         else:
             np.testing.assert_array_equal(twice.probabilities, once.probabilities)
+
+
+def test_a_calibrated_copy_looks_at_the_same_part() -> None:
+    def graded(photos: np.ndarray) -> np.ndarray:
+        return cast(np.ndarray, 1 - photos.mean(axis=3, dtype=np.float32) / 255)
+
+    pixels = np.full((512, 512), 250, np.uint8)
+    pixels[200:290, 200:290] = 90  # a probability of 0.65, between the two thresholds
+    pixels[230:250, 230:250] = 10
+    trained = replace(model(0.05), engine=cast(Engine, graded))
+    calibration = {"threshold": 0.9}
+    copy = replace(trained, metadata=cast(CheckpointMetadata, {**trained.metadata, "calibration": calibration}))
+    assert (trained.threshold, copy.threshold) == (0.55, 0.9)
+    first, second = (each.predict(Image.fromarray(pixels)) for each in (trained, copy))
+    np.testing.assert_array_equal(second.probabilities, first.probabilities)
+    assert second.mask().sum() < first.mask().sum()
 
 
 def test_mirror_images_get_mirrored_masks_after_a_second_look() -> None:
