@@ -218,6 +218,9 @@ def test_notes_and_tags_are_kept_and_found(page: Page, app_server: AppProcess, s
         "data-test-script-state", "notRunning"
     )  # else it may fill the fields again
     page.get_by_role("textbox", name="Tags").fill("night")
+    page.get_by_role("textbox", name="Tags").press("Tab")
+    expect(page.get_by_test_id("stApp")).to_have_attribute("data-test-script-state", "notRunning")
+    expect(page.get_by_role("textbox", name="Tags")).to_have_value("night")
     page.get_by_role("button", name="Save").click()
     expect(row(page, runs[2]).locator(".run-tag")).to_have_text(["night"])
     assert store.get_run(runs[2]).notes == "Seed 4 next."
