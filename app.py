@@ -52,7 +52,7 @@ def create_app(store: RunStore, settings: HostSettings = DEFAULTS, on_ready: Cal
     from fastapi_offline import FastAPIOffline
 
     from pages import predictor
-    from pages.server import api, evaluation_pictures, health, static
+    from pages.server import api, collections, evaluation_pictures, health, static
     from pages.server.shell import Shell
 
     pages = streamlit.App(ROUTER)
@@ -82,6 +82,7 @@ def create_app(store: RunStore, settings: HostSettings = DEFAULTS, on_ready: Cal
     app.include_router(health.router)
     app.include_router(api.router)
     app.include_router(evaluation_pictures.router)
+    app.include_router(collections.router)
     app.include_router(static.router)
 
     def add_slash(request: Request) -> RedirectResponse:

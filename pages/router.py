@@ -30,6 +30,7 @@ pages = [
     st.Page("report.py", title="Report", icon=":material/description:", url_path="report"),
     st.Page("compare.py", title="Compare", icon=":material/compare:", url_path="compare"),
     st.Page("predict.py", title="Predict", icon=":material/image_search:", url_path="predict"),
+    st.Page("correct.py", title="Correct", icon=":material/brush:", url_path="correct"),
     st.Page("about.py", title="About", icon=":material/info:", url_path="about"),
 ]
 if os.environ.get("LESIONLAB_PASSWORD"):

@@ -44,6 +44,7 @@ _compare = _component("elements", "drawing", "photograph", "compare_view")
 _wipe = _component("elements", "drawing", "wipe")
 _now = _component("elements", "live", "runs_now")
 _viewer = _component("elements", "drawing", "photograph", "image_viewer")
+_editor = _component("elements", "drawing", "drawn_mask", "mask_canvas", "mask_editor")
 _comparison = _component("elements", "plotly", "photograph", "comparison_charts")
 
 
@@ -233,3 +234,53 @@ def image_viewer(models: Sequence[MaskModel], photos: ViewedPhotos, threshold: f
     """
     data = {"models": [asdict(model) for model in models], "photos": asdict(photos), "threshold": threshold}
     _viewer(data=data, key="image-viewer")
+
+
+@dataclass(frozen=True)
+class EditedPhoto:
+    """A photograph of a collection; ``state`` says of its mask: saved, proposed, empty, or excluded."""
+
+    id: str
+    state: str
+
+
+@dataclass(frozen=True)
+class ProposingModel:
+    """A model whose mask an edit may begin with: its short name, and its own threshold."""
+
+    key: str
+    threshold: float
+
+
+def mask_editor(
+    collection: str,
+    photos: Sequence[EditedPhoto],
+    model: ProposingModel | None,
+    *,
+    author: str,
+    opened: str | None,
+    may_save: bool,
+) -> str | None:
+    """Show the masks of a collection to correct; return the photograph that is open.
+
+    Masks are loaded and saved through ``/api/collections``; the page is redrawn when another photograph opens, and after a save.
+
+    Args:
+        collection: its name.
+        photos: its photographs, in the order in which the visitor goes through them.
+        model: proposes masks; None if there is no model.
+        author: saved with each version.
+        opened: the photograph that the address names.
+        may_save: False for viewers.
+    """
+    data = {
+        "name": collection,
+        "items": [asdict(photo) for photo in photos],
+        "model": asdict(model) if model else None,
+        "author": author,
+        "opened": opened,
+        "viewer": not may_save,
+    }
+    shown = _editor(data=data, on_at_change=lambda: None, on_saved_change=lambda: None, key=f"mask-editor-{collection}")
+    at: str | None = shown.at
+    return at

@@ -14,8 +14,10 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 UPLOADS = ("/predictor/gradio_api/upload", "/_stcore/upload_file/")
 """Where files are uploaded, to the predictor several at once. It and Streamlit limit each file to 200 MB themselves."""
-MOST_MB = {True: 1024, False: 1}
-"""Megabytes of the body of an upload, and of any other request, such as a form or the JSON of a prediction."""
+MASKS = "/api/collections/"
+"""Where masks are saved."""
+MOST_MB = {"uploads": 1024, "masks": 16, "others": 1}
+"""Megabytes of a body; others are forms and the JSON of a prediction. A mask of 150 megapixels, as PNG, has less than one."""
 SECONDS = 10.0
 """Seconds that the whole body of a request may take, or the next part of an upload."""
 
@@ -74,11 +76,11 @@ class RequestLimits:
 
     async def limit(self, headers: Headers, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass on a request that has a body."""
-        is_upload = get_route_path(scope).startswith(UPLOADS)
-        most = MOST_MB[is_upload] * 2**20
+        kind = kind_of(get_route_path(scope))
+        most = MOST_MB[kind] * 2**20
         if int(headers.get("content-length", 0)) > most:
             await too_large(most)(scope, receive, send)
-        elif is_upload:
+        elif kind == "uploads":
             await self.stream(most, scope, receive, send)
         else:
             await self.collect(most, scope, receive, send)
@@ -137,6 +139,11 @@ class RequestLimits:
 
         with suppress(ClientDisconnect):
             await self.app(scope, receive_some, send_unless_over)
+
+
+def kind_of(path: str) -> str:
+    """Return what a body that is sent to a path is, a key of `MOST_MB`."""
+    return "uploads" if path.startswith(UPLOADS) else "masks" if path.startswith(MASKS) else "others"
 
 
 def is_too_long(path: str) -> bool:

@@ -15,7 +15,7 @@ from seg_core.errors import InputError
 from seg_core.prediction.checkpoint_file import read_metadata
 from seg_core.prediction.foreign_file import read_settings
 from seg_core.prediction.licences import licence_of
-from seg_core.prediction.metadata import checkpoint_label
+from seg_core.prediction.metadata import checkpoint_label, own_threshold
 
 SHIPPED = (
     "fine-tune-best-plus",
@@ -43,6 +43,8 @@ class CheckpointEntry:
     """Side of the network's input, in pixels."""
     modified: float
     """Modification time of the file, in seconds since 1970."""
+    threshold: float
+    """The probability from which it calls a pixel lesion."""
     variant: str = ""
     """Variant of the config; empty for a model of another program."""
     is_non_commercial: bool = False
@@ -117,7 +119,7 @@ def _entry(path: Path, modified: float, _size: int) -> CheckpointEntry | str:
     try:
         if path.suffix == ".onnx":
             settings = read_settings(path)
-            return CheckpointEntry(path, settings.label, None, max(settings.width, settings.height), modified)
+            return CheckpointEntry(path, settings.label, None, max(settings.width, settings.height), modified, settings.threshold)
         metadata = read_metadata(path, _name(path))
     except InputError as error:
         return str(error)
@@ -125,7 +127,8 @@ def _entry(path: Path, modified: float, _size: int) -> CheckpointEntry | str:
     iou = None if "calibration" in metadata else iou  # it was validated at another threshold
     licence = licence_of(metadata)
     label, size = checkpoint_label(metadata), config["image_size"]
-    return CheckpointEntry(path, label, iou, size, modified, config["variant"], licence.is_non_commercial)
+    threshold = own_threshold(metadata)
+    return CheckpointEntry(path, label, iou, size, modified, threshold, config["variant"], licence.is_non_commercial)
 
 
 def _name(path: Path) -> str:

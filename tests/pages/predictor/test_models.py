@@ -56,7 +56,7 @@ def test_models_used_last_stay_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
         return object()
 
     monkeypatch.setattr(models, "load_any", load)
-    a, b, c = (CheckpointEntry(Path(name), "Model", None, 64, modified=1) for name in "abc")
+    a, b, c = (CheckpointEntry(Path(name), "Model", None, 64, modified=1, threshold=0.5) for name in "abc")
     loaded = LoadedModels(capacity=2)
     first = loaded.get(a)
     loaded.get(b)

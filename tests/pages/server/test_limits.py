@@ -76,7 +76,7 @@ def port(tiny: TinyApp, monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
     """The port of a server with room for eight requests, which waits half a second for headers and bodies."""
     monkeypatch.setattr(connections, "HEADER_SECONDS", 0.5)
     monkeypatch.setattr(request_limits, "SECONDS", 0.5)
-    monkeypatch.setitem(request_limits.MOST_MB, True, 2)
+    monkeypatch.setitem(request_limits.MOST_MB, "uploads", 2)
     limited = RequestLimits(tiny, ROOM)
     limited.patience = request_limits.Patience(ROOM // 4, 0.5)
     server = Server(From(Capacity(limited, ROOM)), ROOM)

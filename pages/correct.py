@@ -1,0 +1,44 @@
+"""The page Correct: the masks of a collection, photograph by photograph, to correct by hand."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from pages.correction.choose import choose_collection
+from pages.correction.kept import uses, versions_panel
+from pages.live.components import EditedPhoto, ProposingModel, mask_editor
+from pages.server.collections import state_of
+from pages.shared.models import choices, short_name
+from pages.shared.visitor import is_viewer
+from seg_core.prediction.catalogue import available_checkpoints
+
+st.title("Correct")
+collection = choose_collection()
+if collection is None:
+    st.stop()
+items = collection.items()
+if not items:
+    st.info("It has no photographs yet; add some above.", icon=":material/add_photo_alternate:")
+    st.stop()
+proposing, name = st.columns(2)
+entries = {short_name(entry): entry for entry in available_checkpoints()}
+labels = {path: label for label, path in choices()}
+chosen = proposing.selectbox(
+    "Model that proposes",
+    list(entries),
+    format_func=lambda key: labels[str(entries[key].path)],
+    key="proposes",
+    persist_state="session",
+)
+author = name.text_input("Your name", max_chars=60, key="author", persist_state="session", help="It is saved with each version.")
+opened = mask_editor(
+    collection.name,
+    [EditedPhoto(item.id, state_of(item)) for item in items],
+    ProposingModel(chosen, entries[chosen].threshold) if chosen else None,
+    author=author,
+    opened=st.query_params.get("photograph"),
+    may_save=not is_viewer(),
+)
+if opened:
+    versions_panel(collection, opened, author)
+uses(collection)
