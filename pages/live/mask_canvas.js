@@ -37,6 +37,7 @@ class MaskCanvas {
   async open(photo, mask) {
     for (const old of this.photos ?? []) old.close();
     Object.assign(this, { mask, preview: null, corners: [], at: null, photos: [photo] });
+    this.frame.style.aspectRatio = `${mask.width} / ${mask.height}`;
     this.radius = Math.min(this.mostRadius, Math.max(1, Math.round(mask.width / 60)));
     this.resize();
     this.fit();
@@ -308,6 +309,7 @@ class MaskCanvas {
   // Changes the size of the brush by a factor, at least by a pixel.
   size(factor) {
     const next = Math.round(this.radius * factor) || 1;
+    this.frame.style.aspectRatio = `${mask.width} / ${mask.height}`;
     this.radius = Math.min(this.mostRadius, Math.max(1, next === this.radius ? next + Math.sign(factor - 1) : next));
     this.resized(this.radius);
     this.drawMarks();

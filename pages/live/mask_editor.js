@@ -57,10 +57,6 @@ class MaskEditor {
     this.tools = Object.entries(TOOLS).map((
       [tool, [text, key]],
     ) => [tool, this.button(tools, text, key, () => this.choose(tool))]);
-    [this.slider, this.sizeSays] = maskSlider(bar, { min: 0, max: 1, step: "any" }, "Size of the brush", (share) => {
-      this.canvas.radius = Math.max(1, Math.round(this.canvas.mostRadius ** share));
-      this.sized(this.canvas.radius);
-    });
     for (const [edit, [text, key]] of Object.entries(EDITS)) {
       this.button(edits, text, key, () => this.canvas.edit((mask) => mask[edit]()));
     }
@@ -79,6 +75,10 @@ class MaskEditor {
       start,
       this.button(from, { empty: "Empty", saved: "As saved", model: "The model's mask" }[start], "", () => this.begin(start)),
     ]);
+    [this.slider, this.sizeSays] = maskSlider(begin, { min: 0, max: 1, step: "any" }, "Size of the brush", (share) => {
+      this.canvas.radius = Math.max(1, Math.round(this.canvas.mostRadius ** share));
+      this.sized(this.canvas.radius);
+    });
     [this.level, this.levelSays] = maskSlider(begin, { min: 0.01, max: 0.99, step: 0.01 }, "Threshold of the model", (level) => {
       this.snap(level);
     });
@@ -217,7 +217,9 @@ class MaskEditor {
     const done = items.filter((each) => each.state === "saved").length;
     setText(
       this.says,
-      `${id} · ${this.at + 1} of ${items.length} · ${done} with a saved mask · ${STATES[state]}${this.isChanged ? ", changed" : ""}`,
+      `${id} · ${this.at + 1} of ${items.length} · ${done} with a saved mask · ${STATES[state]}${
+        this.isChanged ? ", changed" : ""
+      }`,
     );
     const off = (button, isOff) => button.setAttribute("aria-disabled", String(Boolean(isOff)));
     off(this.back, this.at === 0);
