@@ -50,8 +50,8 @@ def atomic_file(path: Path, *, sync: bool = False) -> Iterator[Path]:
             partial.replace(path)
         else:
             shutil.copyfile(partial, path)
-        if sync and os.name == "posix":  # Windows opens no folders
-            _flush(path.parent, os.O_RDONLY)
+        if sync:
+            flush_folder(path.parent)
     finally:
         partial.unlink(missing_ok=True)
 
@@ -92,6 +92,12 @@ def _pass_on_owner(before: os.stat_result, file: Path) -> bool:
             return False
     file.chmod(stat.S_IMODE(before.st_mode))
     return True
+
+
+def flush_folder(folder: Path) -> None:
+    """Have the names of the files in a folder on the disk, also after a power failure. Windows opens no folders."""
+    if os.name == "posix":
+        _flush(folder, os.O_RDONLY)
 
 
 def _flush(path: Path, access: int) -> None:

@@ -21,3 +21,8 @@ def _cell(text: str) -> str:
     if text.startswith(_FORMULA) and not _NUMBER.fullmatch(text):
         text = f"'{text}"
     return '"' + text.replace('"', '""') + '"' if _QUOTED.search(text) else text
+
+
+def plain_cell(cell: str) -> str:
+    """Return a cell of `csv_text` as it was before it got an apostrophe."""
+    return cell[1:] if cell.startswith("'") and cell[1:].startswith(_FORMULA) else cell

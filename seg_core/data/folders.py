@@ -12,13 +12,14 @@ from typing import Any
 from seg_core.common.text import legible
 from seg_core.data.annotations.drawn import annotation_files
 from seg_core.data.archive import archives_in, is_archive, unpacked, unpacked_together
+from seg_core.data.excluded import EXCLUDED, read_excluded
 from seg_core.data.image_file import MASK_ENDINGS, PHOTO_ENDINGS
 from seg_core.data.layouts import Part, find_parts
 from seg_core.data.masks.folder import MaskFolderRule
 from seg_core.data.masks.rule import MaskRule
 from seg_core.data.pairing import Name, Rule, match_names
 from seg_core.data.source import Source
-from seg_core.data.tree import TEXT_ENDINGS, ending, is_dead_link, read_tree, stem
+from seg_core.data.tree import COLLECTION, TEXT_ENDINGS, ending, is_dead_link, read_tree, stem
 from seg_core.data.words import PHOTOS, SPLITS, SplitName
 from seg_core.errors import InputError, some_of
 
@@ -105,7 +106,8 @@ def list_folder(source: Source | str | Path) -> Listing:
     """
     source = source if isinstance(source, Source) else Source.parse(source)
     try:
-        parts = find_parts(source, _opened(source))
+        top = _opened(source)
+        parts = find_parts(source, top)
     except OSError as error:
         raise InputError(f"The folder {source.folder} cannot be read ({error.strerror}); check the path.") from None
     listing = Listing([], [], [], notes=list(parts.notes), lesion=None if parts.are_drawn else source.lesion)
@@ -119,11 +121,30 @@ def list_folder(source: Source | str | Path) -> Listing:
     for split, files in photos.items():
         (listing.untested if split == "test" else listing.without_mask).extend(file.path for file in files)
     listing.without_photo.extend(file.path for files in masks.values() for file in files)
+    _leave_out(listing, top)
     listing.pairs.sort(key=lambda pair: (SPLITS.index(pair.split), stem(pair.image.name)))
     joined = [pair.id for pair in listing.pairs if pair.more_masks]
     if joined:
         listing.notes.append(f"Several masks of one photograph are joined, for {len(joined):,}: {some_of(joined)}.")
     return listing
+
+
+def _leave_out(listing: Listing, top: Path) -> None:
+    """Leave out the photographs that the dataset's list excludes, and of a collection those that have no mask yet.
+
+    Raises:
+        InputError: if the list cannot be read.
+    """
+    if excluded := read_excluded(top):
+        before = len(listing.pairs) + len(listing.without_mask) + len(listing.untested)
+        listing.pairs[:] = [pair for pair in listing.pairs if pair.id not in excluded]
+        for files in (listing.without_mask, listing.untested):
+            files[:] = [file for file in files if legible(stem(file.name)) not in excluded]
+        if left_out := before - len(listing.pairs) - len(listing.without_mask) - len(listing.untested):
+            listing.notes.append(f"Photographs that {EXCLUDED} lists are left out: {left_out:,}.")
+    if (top / COLLECTION).is_file() and listing.without_mask:
+        listing.notes.append(f"Photographs of the collection without a mask yet are not used: {len(listing.without_mask):,}.")
+        listing.without_mask.clear()
 
 
 def image_folders(source: Source, most: int = 200) -> dict[str, int]:
@@ -151,7 +172,7 @@ def _opened(source: Source) -> Path:
     """Return the folder of a source; archives, also several in a folder without images, are unpacked."""
     folder, images = Path(source.folder), PHOTO_ENDINGS | MASK_ENDINGS
     if is_archive(folder):
-        return unpacked(folder, images | TEXT_ENDINGS)
+        return unpacked(folder, images | TEXT_ENDINGS | {EXCLUDED})
     if not folder.is_dir():
         raise InputError(f"There is no folder {folder}; check the path.")
     archives = archives_in(folder, images)

@@ -17,6 +17,11 @@ MOST_FOLDERS = 50_000
 TEXT_ENDINGS = {".json", ".xml", ".txt"}
 """Of files that may be annotations of images."""
 
+COLLECTION = "collection.json"
+"""The file that makes a folder a collection: see `seg_core.data.collection`."""
+_KEPT_BESIDE = ("history", "proposed")
+"""Folders of a collection that hold no masks of the dataset."""
+
 _SYSTEM = ("__MACOSX", "lost+found", "System Volume Information", "$RECYCLE.BIN", "@eaDir")
 
 
@@ -115,6 +120,7 @@ def _sorted_out(
     path: Path, parts: tuple[str, ...], entries: Iterator[os.DirEntry[str]], endings: Collection[str]
 ) -> tuple[Folder, list[str]]:
     images, others, texts, subfolders, dead_links = [], Counter[str](), [], [], []
+    is_collection = False
     for entry in entries:
         if entry.name.startswith(".") or entry.name in _SYSTEM:
             continue
@@ -124,9 +130,13 @@ def _sorted_out(
             subfolders.append(entry.name)
         elif ending(entry.name) in endings and entry.is_file():
             images.append(entry.name)
+        elif entry.name == COLLECTION:
+            is_collection = True
         else:
             others[ending(entry.name)] += 1
             texts += [entry.name] if ending(entry.name) in TEXT_ENDINGS else []
+    if is_collection:
+        subfolders = [name for name in subfolders if name not in _KEPT_BESIDE]
     return Folder(path, parts, sorted(images), others, sorted(texts), sorted(dead_links)), sorted(subfolders)
 
 
