@@ -10,11 +10,11 @@ import numpy as np
 from fastapi import APIRouter, Body, HTTPException, Path, Query
 from fastapi.responses import FileResponse, Response
 from PIL import Image
-from seg_core.data.collection.collection import Collection, Item
-from seg_core.data.collection.store import open_collection
 
 from pages.shared.models import LoadedModels, find_model
 from pages.shared.turns import Turns
+from seg_core.data.collection.collection import Collection, Item
+from seg_core.data.collection.store import find_collection
 from seg_core.data.decoder import decoder
 from seg_core.data.image import Size, read_scaled
 from seg_core.errors import InputError
@@ -37,7 +37,7 @@ _turns = Turns(at_once=1)
 @router.get("")
 def list_photographs(name: Name) -> dict[str, Any]:
     """The photographs of a collection, each with the state of its mask: saved, proposed, empty, or excluded."""
-    items = _or_missing(lambda: open_collection(name).items())
+    items = _or_missing(lambda: find_collection(name).items())
     return {"name": name, "items": [{"id": item.id, "state": state_of(item), "versions": item.versions} for item in items]}
 
 
@@ -106,7 +106,7 @@ def probability(name: Name, photograph: Id, model: Annotated[str, Query(descript
 def save(
     name: Name,
     photograph: Id,
-    body: Annotated[bytes, Body(media_type="image/png", description="The mask as PNG, of the photograph's own size.")],
+    body: Annotated[bytes, Body(media_type="image/png", description="The mask as PNG, of the photograph's own size.")] = b"",
     base: Annotated[int, Query(description="The newest version that you know; 0 if there was none.", ge=0)] = 0,
     began_as: Annotated[str, Query(description="What the mask was before it was changed.", max_length=200)] = "",
     seconds: Annotated[float, Query(description="The time spent on it.", ge=0, le=1e6)] = 0.0,
@@ -152,7 +152,7 @@ def state_of(item: Item) -> str:
 
 def _item(name: str, photograph: str) -> tuple[Collection, Item]:
     def look() -> tuple[Collection, Item]:
-        collection = open_collection(name)
+        collection = find_collection(name)
         return collection, collection.item(photograph)
 
     return _or_missing(look)

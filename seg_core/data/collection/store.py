@@ -53,6 +53,17 @@ def open_collection(name: str) -> Collection:
     It reads its files whenever it is asked, so it may be kept open and shared by threads.
 
     Raises:
+        InputError: as `find_collection`.
+    """
+    collection = find_collection(name)
+    collection.repair()
+    return collection
+
+
+def find_collection(name: str) -> Collection:
+    """Open a collection as `open_collection`, without looking at every photograph of it.
+
+    Raises:
         InputError: if there is none of this name, or it cannot be read.
     """
     name = _checked(name)
@@ -66,9 +77,7 @@ def open_collection(name: str) -> Collection:
         raise InputError(f"{folder / COLLECTION} cannot be read ({error}); put it back from a backup.") from None
     if made_by != _FORMAT:
         raise InputError(f"The collection {name} was made by another version of LesionLab; open it with that one.")
-    collection = Collection(folder)
-    collection.repair()
-    return collection
+    return Collection(folder)
 
 
 def _top() -> Path:

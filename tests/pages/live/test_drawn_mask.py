@@ -9,7 +9,7 @@ from pathlib import Path
 
 
 def test_the_edits_of_a_mask(tmp_path: Path) -> None:
-    deno = Path(sys.executable).with_name("deno")
+    deno = str(Path(sys.executable).with_name("deno"))
     command = [deno, "test", "--allow-read", "--no-remote", "--no-lock", str(Path(__file__).with_name("drawn_mask_test.js"))]
     done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, "DENO_DIR": str(tmp_path), "NO_COLOR": "1"})
     assert done.returncode == 0, done.stdout + done.stderr
