@@ -7,7 +7,7 @@ import io
 
 import pytest
 
-from seg_core.common.csv_text import csv_text
+from seg_core.common.csv_text import csv_text, plain_cell
 
 
 @pytest.mark.parametrize(
@@ -34,7 +34,10 @@ from seg_core.common.csv_text import csv_text
     ],
 )
 def test_a_cell_is_shown_and_never_computed(cell: object, written: str) -> None:
-    assert csv_text([["first", cell]]) == f"first,{written}\n"
+    text = csv_text([["first", cell]])
+    assert text == f"first,{written}\n"
+    (row,) = csv.reader(io.StringIO(text, newline=""))
+    assert plain_cell(row[1]) == str(cell)
 
 
 def test_what_is_written_is_read_again() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,12 +12,11 @@ import numpy as np
 from filelock import FileLock
 
 from seg_core.data import excluded
-from seg_core.data.collection.photographs import Adding
-from seg_core.data.collection.versions import History, Version
+from seg_core.data.collection.photographs import Adding, safe_id
+from seg_core.data.collection.versions import History, Version, read_saved_mask
 from seg_core.data.folders import list_images
 from seg_core.data.image_file import PHOTO_ENDINGS, open_image, upright_size
 from seg_core.data.masks.folder import MaskFolderRule
-from seg_core.data.masks.rule import MaskRule
 from seg_core.data.tree import ending, stem
 from seg_core.errors import InputError
 
@@ -220,9 +220,7 @@ class Collection:
         Raises:
             InputError: as `save`, or if there is no such version.
         """
-        file = self.version_mask(id, number)
-        mask, _ = MaskFolderRule.known(MaskRule()).mask(file)
-        base = self._history(id).latest
+        mask, base = read_saved_mask(self.version_mask(id, number)), self._history(id).latest
         return self.save(id, mask, author=author, began_as=f"version {number}", seconds=0, base=base)
 
     def exclude(self, id: str, reason: str, author: str) -> None:
@@ -280,6 +278,10 @@ class Collection:
         return {stem(photo.name): photo for photo in found if ending(photo.name) in PHOTO_ENDINGS}
 
     def _photo(self, id: str) -> Path:
+        if safe_id(id) == id:  # which is no path: thousands of photographs are not listed for each
+            for each in sorted(PHOTO_ENDINGS, reverse=True):
+                if os.path.lexists(photo := self.folder / IMAGES / f"{id}{each}"):  # a link may lead nowhere
+                    return photo
         if id not in (photos := self._photos()):
             raise InputError(f"There is no photograph {id} in the collection {self.name}.")
         return photos[id]

@@ -17,6 +17,8 @@ import numpy as np
 
 from seg_core.common.atomic_file import atomic_file, flush_folder, partial_suffix, remove_partials
 from seg_core.data.image import write_mask
+from seg_core.data.masks.folder import MaskFolderRule
+from seg_core.data.masks.rule import MaskRule
 from seg_core.errors import InputError
 
 _MASK, _RECORD = "mask.png", "version.json"
@@ -63,6 +65,15 @@ class Version:
             "conflict": self.is_conflict,
             "meanwhile": list(self.meanwhile),
         }
+
+
+def read_saved_mask(file: Path) -> np.ndarray:
+    """Read a mask that was written here: (H, W) bool.
+
+    Raises:
+        InputError: if it cannot be read.
+    """
+    return MaskFolderRule.known(MaskRule()).mask(file)[0]
 
 
 class History:
