@@ -20,22 +20,19 @@ items = collection.items()
 if not items:
     st.info("It has no photographs yet; add some above.", icon=":material/add_photo_alternate:")
     st.stop()
-proposing, name = st.columns(2)
 entries = {short_name(entry): entry for entry in available_checkpoints()}
 labels = {path: label for label, path in choices()}
-chosen = proposing.selectbox(
+chosen = st.selectbox(
     "Model that proposes",
     list(entries),
     format_func=lambda key: labels[str(entries[key].path)],
     key="proposes",
     persist_state="session",
 )
-author = name.text_input("Your name", max_chars=60, key="author", persist_state="session", help="It is saved with each version.")
-opened = mask_editor(
+opened, author = mask_editor(
     collection.name,
-    [EditedPhoto(item.id, state_of(item)) for item in items],
+    [EditedPhoto(item.id, state_of(item), item.versions) for item in items],
     ProposingModel(chosen, entries[chosen].threshold) if chosen else None,
-    author=author,
     opened=st.query_params.get("photograph"),
     may_save=not is_viewer(),
 )

@@ -5,37 +5,37 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import streamlit as st
-from seg_core.data.collection.collection import Collection
-from seg_core.data.collection.sources import add_from
-from seg_core.data.collection.store import LONGEST_NAME, create_collection, list_collections, open_collection
 
 from pages.shared.markdown import plain
 from pages.shared.visitor import tells_viewer
+from seg_core.data.collection.collection import Collection
+from seg_core.data.collection.sources import Added, add_dataset, add_folder, photographs_in
+from seg_core.data.collection.store import LONGEST_NAME, create_collection, list_collections, open_collection
+from seg_core.data.dataset import open_dataset
 from seg_core.errors import InputError
 
+PHOTOS, PAIRS = "Photographs", "Photographs with masks"
 FOLDER_HELP = (
-    "Photographs, with or without masks, in any layout that the page Data understands. Masks that are there become the first "
-    "versions; the folder itself stays as it is."
+    "A folder or a zip archive. Masks may be in any layout that the page Data understands, and become the first versions. "
+    "The folder itself stays as it is."
 )
 
 
 def choose_collection() -> Collection | None:
-    """Let the visitor choose a collection or make one; the address names the choice. Return None while there is none."""
-    names = list_collections()
-    linked = st.query_params.get("collection")
+    """Let the visitor choose a collection, make one, or add to it; the address names the choice. Return None if there is none."""
+    names, linked = list_collections(), st.query_params.get("collection")
     if linked in names and st.session_state.get("collection-linked") != linked:
-        st.session_state["collection"] = linked
-    st.session_state["collection-linked"] = linked
-    if names:
-        name = st.selectbox("Collection", names, key="collection", persist_state="session")
+        st.session_state["collection"] = st.session_state["collection-linked"] = linked
+    name = st.selectbox("Collection", names, key="collection", persist_state="session") if names else None
+    _say_what_was_added()
     with st.expander("New collection", icon=":material/add:", expanded=not names):
         _make()
-    if not names:
+    if name is None:
         return None
     if linked != name:
         st.query_params["collection"] = st.session_state["collection-linked"] = name
-    with st.expander("Add photographs", icon=":material/add_photo_alternate:"):
-        _add(name)
+    with st.expander(f"Add photographs to {plain(name)}", icon=":material/add_photo_alternate:"):
+        _extend(name)
     try:
         return open_collection(name)
     except InputError as error:
@@ -44,38 +44,39 @@ def choose_collection() -> Collection | None:
 
 
 def _make() -> None:
-    st.write("A collection keeps photographs with the masks that you correct, and every version of them.")
+    st.write("A collection keeps photographs with the masks that you correct, and every version of these.")
     if tells_viewer():
         return
     with st.form("new-collection", border=False):
-        name = st.text_input("Name", max_chars=LONGEST_NAME, placeholder="Clinic, spring")
-        folder, copy = _folder_fields("new")
-        made = st.form_submit_button("Make the collection", icon=":material/add:", type="primary")
-    if made and _fill(lambda: create_collection(name), folder, copy=copy):
-        st.session_state["collection-linked"] = None
+        name = st.text_input("Name", max_chars=LONGEST_NAME, placeholder="Clinic in spring")
+        kind, folder, copy = _folder_fields("new")
+        if not st.form_submit_button("Make the collection", icon=":material/add:", type="primary"):
+            return
+    if _add(lambda: create_collection(name), kind, folder, copy=copy):
         st.query_params["collection"] = name.strip()
         st.rerun()
 
 
-def _add(name: str) -> None:
+def _extend(name: str) -> None:
     if tells_viewer():
         return
     with st.form(f"add-{name}", border=False):
-        folder, copy = _folder_fields(name)
-        if st.form_submit_button("Add", icon=":material/add:") and _fill(lambda: open_collection(name), folder, copy=copy):
-            st.rerun()
+        kind, folder, copy = _folder_fields(name)
+        if not st.form_submit_button("Add", icon=":material/add:"):
+            return
+    if _add(lambda: open_collection(name), kind, folder, copy=copy):
+        st.rerun()
 
 
-def _folder_fields(key: str) -> tuple[str, bool]:
+def _folder_fields(key: str) -> tuple[str, str, bool]:
+    kind = st.segmented_control("What it holds", [PHOTOS, PAIRS], default=PHOTOS, required=True, key=f"kind-{key}")
     folder = st.text_input("Folder", placeholder="~/photographs", help=FOLDER_HELP, key=f"folder-{key}")
-    copy = st.checkbox(
-        "Copy the photographs", value=True, help="Without, they are referred to where they lie.", key=f"copy-{key}"
-    )
-    return folder.strip(), copy
+    copy = st.checkbox("Copy the photographs", value=True, help="Else they are referred to where they are.", key=f"copy-{key}")
+    return kind, folder.strip(), copy
 
 
-def _fill(opened: Callable[[], Collection], folder: str, *, copy: bool) -> bool:
-    """Add the photographs of a folder to a collection, with a progress bar; return True if all went well."""
+def _add(opened: Callable[[], Collection], kind: str, folder: str, *, copy: bool) -> bool:
+    """Add the photographs of a folder to a collection, which is opened once the folder was read; return True if all went well."""
     bar = st.empty()
 
     def advance(done: int, total: int) -> None:
@@ -84,10 +85,24 @@ def _fill(opened: Callable[[], Collection], folder: str, *, copy: bool) -> bool:
     try:
         if not folder:
             raise InputError("Name a folder of photographs.")
-        add_from(opened, folder, copy=copy, on_progress=advance)
+        if kind == PAIRS:
+            dataset = open_dataset(folder)
+            added = add_dataset(opened(), dataset, copy=copy, on_progress=advance)
+        else:
+            photographs_in(folder)
+            added = add_folder(opened(), folder, copy=copy, on_progress=advance)
     except InputError as error:
         st.error(plain(str(error)))
         return False
     finally:
         bar.empty()
+    st.session_state["collection-added"] = added
     return True
+
+
+def _say_what_was_added() -> None:
+    added: Added | None = st.session_state.pop("collection-added", None)
+    if added is None:
+        return
+    notes = "".join(f"\n- {plain(note)}" for note in added.notes)
+    (st.warning if added.notes else st.success)(f"{len(added.ids):,} photographs were added.{notes}")

@@ -238,10 +238,11 @@ def image_viewer(models: Sequence[MaskModel], photos: ViewedPhotos, threshold: f
 
 @dataclass(frozen=True)
 class EditedPhoto:
-    """A photograph of a collection; ``state`` says of its mask: saved, proposed, empty, or excluded."""
+    """A photograph of a collection, and the state of its mask: saved, proposed, empty, or excluded; and its newest version."""
 
     id: str
     state: str
+    versions: int
 
 
 @dataclass(frozen=True)
@@ -253,15 +254,9 @@ class ProposingModel:
 
 
 def mask_editor(
-    collection: str,
-    photos: Sequence[EditedPhoto],
-    model: ProposingModel | None,
-    *,
-    author: str,
-    opened: str | None,
-    may_save: bool,
-) -> str | None:
-    """Show the masks of a collection to correct; return the photograph that is open.
+    collection: str, photos: Sequence[EditedPhoto], model: ProposingModel | None, *, opened: str | None, may_save: bool
+) -> tuple[str | None, str]:
+    """Show the masks of a collection to correct; return the photograph that is open, and the name that the visitor typed.
 
     Masks are loaded and saved through ``/api/collections``; the page is redrawn when another photograph opens, and after a save.
 
@@ -269,7 +264,6 @@ def mask_editor(
         collection: its name.
         photos: its photographs, in the order in which the visitor goes through them.
         model: proposes masks; None if there is no model.
-        author: saved with each version.
         opened: the photograph that the address names.
         may_save: False for viewers.
     """
@@ -277,10 +271,9 @@ def mask_editor(
         "name": collection,
         "items": [asdict(photo) for photo in photos],
         "model": asdict(model) if model else None,
-        "author": author,
         "opened": opened,
         "viewer": not may_save,
     }
-    shown = _editor(data=data, on_at_change=lambda: None, on_saved_change=lambda: None, key=f"mask-editor-{collection}")
-    at: str | None = shown.at
-    return at
+    told = {f"on_{name}_change": lambda: None for name in ("at", "author", "saved")}
+    shown = _editor(data=data, **told, key=f"mask-editor-{collection}")
+    return shown.at, shown.author or ""

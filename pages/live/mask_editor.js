@@ -25,6 +25,7 @@ class MaskEditor {
     this.back = this.button(this.top, "Previous", "Page Up", () => this.step(-1));
     this.next = this.button(this.top, "Next", "Page Down", () => this.step(1));
     this.says = this.top.appendChild(element("span", "mask-says editor-name"));
+    this.author = this.field(this.top, "Your name");
     this.saver = this.button(this.top, "Save", "s", () => this.save());
     this.nexter = this.button(this.top, "Save and next", "Enter", () => this.step(1, true));
     this.nexter.classList.add("editor-main");
@@ -97,6 +98,18 @@ class MaskEditor {
     return button;
   }
 
+  // A text that this browser remembers.
+  field(bar, name) {
+    const label = bar.appendChild(element("label", "editor-field", name)), key = "lesionlab-author";
+    const input = label.appendChild(Object.assign(document.createElement("input"), { type: "text", maxLength: 60 }));
+    input.value = localStorage.getItem(key) ?? "";
+    input.addEventListener("change", () => {
+      localStorage.setItem(key, input.value);
+      this.tell("author", input.value);
+    });
+    return input;
+  }
+
   // `data` holds the collection's name, its items in the order to go through them, and the model that proposes.
   show(data, setStateValue) {
     this.data = data;
@@ -106,7 +119,11 @@ class MaskEditor {
     const at = ids.indexOf(data.opened !== this.opened ? data.opened ?? this.id : this.id);
     this.opened = data.opened;
     if (ids[Math.max(0, at)] !== this.id) this.open(Math.max(0, at));
-    else [this.at, this.id] = [Math.max(0, at), ids[Math.max(0, at)]];
+    else {
+      this.at = Math.max(0, at); // others may have been added before it
+      const isOlder = this.isReady && this.item.versions > this.facts.version; // someone saved it, or went back to a version
+      if (isOlder && !this.isChanged) this.open(this.at);
+    }
     this.label();
   }
 
@@ -143,6 +160,7 @@ class MaskEditor {
     this.sized(this.canvas.radius);
     this.label();
     this.canvas.frame.dataset.opened = id;
+    this.tell("author", this.author.value);
     this.tell("at", id);
   }
 
@@ -221,6 +239,7 @@ class MaskEditor {
         this.isChanged ? ", changed" : ""
       }`,
     );
+    this.says.dataset.version = this.isReady ? this.facts.version : "";
     const off = (button, isOff) => button.setAttribute("aria-disabled", String(Boolean(isOff)));
     off(this.back, this.at === 0);
     off(this.next, this.at === items.length - 1);
@@ -257,7 +276,7 @@ class MaskEditor {
       base: facts.version,
       began_as: this.beganAs,
       seconds: (this.spent.ms / 1000).toFixed(1),
-      author: this.data.author,
+      author: this.author.value,
     });
     const address = `${this.base}/${encodeURIComponent(item.id)}?${query}`;
     let version;

@@ -33,6 +33,12 @@ def app(home: Path) -> Iterator[AppProcess]:
     assert "Traceback" not in errors, errors
 
 
+@pytest.fixture(autouse=True)
+def same_home(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the test read the app's collections."""
+    monkeypatch.setenv("LESIONLAB_HOME", str(home))
+
+
 @pytest.fixture
 def photographs(tmp_path: Path) -> Path:
     """Three photographs of 64 × 64 pixels without masks."""
@@ -48,6 +54,7 @@ def canvas(page: Page, photograph: str) -> Locator:
 
 def drag(page: Page, shown: Locator, *points: tuple[float, float]) -> None:
     """Draw a line through points of the photograph, in pixels of it."""
+    shown.scroll_into_view_if_needed()
     box = shown.bounding_box()
     assert box
     scale = min(box["width"], box["height"]) / SIDE
@@ -67,10 +74,10 @@ def saved(collection: Collection, photograph: str) -> np.ndarray:
 
 def make(page: Page, app: AppProcess, name: str, folder: Path) -> None:
     page.goto(f"{app.url}/correct")
-    new = page.get_by_text("New collection")
+    new = page.locator("details", has_text="New collection")
     expect(new).to_be_visible(timeout=SLOW)
-    if not page.get_by_role("textbox", name="Name", exact=True).is_visible():
-        new.click()
+    if new.get_attribute("open") is None:  # there are other collections
+        new.locator("summary").click()
     page.get_by_role("textbox", name="Name", exact=True).fill(name)
     page.get_by_role("textbox", name="Folder").first.fill(str(folder))
     page.get_by_role("button", name="Make the collection").click()
@@ -125,6 +132,7 @@ def test_masks_are_drawn_saved_and_gone_back_to(page: Page, app: AppProcess, pho
     page.get_by_role("button", name="Go back to it").click()
     expect(page.get_by_text(f"Versions of {first}: 3")).to_be_visible()
     np.testing.assert_array_equal(saved(collection, first), drawn)
+    expect(says).to_have_attribute("data-version", "3")
     shown = canvas(page, first)
     shown.press("e")  # what is erased now is erased from the version that was gone back to
     drag(page, shown, (0, 20), (64, 20))

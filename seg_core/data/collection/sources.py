@@ -53,16 +53,25 @@ def add_dataset(collection: Collection, dataset: Dataset, *, copy: bool, on_prog
 
 
 def add_folder(collection: Collection, folder: str | Path, *, copy: bool, on_progress: Progress | None = None) -> Added:
-    """Add the photographs in a folder or zip archive, without masks: those directly in it or, without any, in folders below.
+    """Add `photographs_in` a folder or zip archive, without masks.
 
     Raises:
-        InputError: if there is no such folder, it holds no photographs, or the collection cannot be written.
+        InputError: as there, or if the collection cannot be written.
+    """
+    return _add(collection, [(photo, None) for photo in photographs_in(folder)], copy, on_progress)
+
+
+def photographs_in(folder: str | Path) -> list[Path]:
+    """Return the photographs in a folder or zip archive: those directly in it or, without any, in folders below.
+
+    Raises:
+        InputError: if there is no such folder, or it holds no photographs.
     """
     source = Source.parse(folder)
     photos = [file for file in list_masks(source) if ending(file.name) in PHOTO_ENDINGS]
     if not photos:
         raise InputError(f"{source.folder} holds no photographs; name a folder with JPEG, PNG, TIFF, BMP, WebP or HEIC files.")
-    return _add(collection, [(photo, None) for photo in photos], copy, on_progress)
+    return photos
 
 
 def _add(collection: Collection, photos: list[tuple[Path, Pair | None]], copy: bool, on_progress: Progress | None) -> Added:
