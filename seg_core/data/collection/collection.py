@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 from filelock import FileLock
 
-from seg_core.data import excluded
 from seg_core.data.collection.photographs import Adding, safe_id
 from seg_core.data.collection.versions import History, Version, read_saved_mask
+from seg_core.data.excluded import Exclusion, exclude, include, read_excluded
 from seg_core.data.folders import list_images
 from seg_core.data.image_file import PHOTO_ENDINGS, open_image, upright_size
 from seg_core.data.masks.folder import MaskFolderRule
@@ -66,8 +66,9 @@ class Collection:
         Raises:
             InputError: if the folder or its list of exclusions cannot be read.
         """
-        left_out = excluded.read_excluded(self.folder)
-        return [self._item(id, photo, left_out) for id, photo in sorted(self._photos().items())]
+        left_out = read_excluded(self.folder)
+        saved, proposed = self._names(_HISTORY), self._names(_PROPOSED)  # else thousands of folders are looked for in vain
+        return [self._item(id, photo, left_out, id in saved, id in proposed) for id, photo in sorted(self._photos().items())]
 
     def item(self, id: str) -> Item:
         """One photograph.
@@ -75,7 +76,7 @@ class Collection:
         Raises:
             InputError: if there is none of this id.
         """
-        return self._item(id, self._photo(id), excluded.read_excluded(self.folder))
+        return self._item(id, self._photo(id), read_excluded(self.folder))
 
     def photograph(self, id: str) -> Path:
         """The file of a photograph.
@@ -229,7 +230,7 @@ class Collection:
         Raises:
             InputError: if there is no such photograph, no reason, or the list cannot be written.
         """
-        excluded.exclude(self.folder, [self._known(id)], reason, author)
+        exclude(self.folder, [self._known(id)], reason, author)
 
     def include(self, id: str) -> None:
         """Take a photograph into the dataset again.
@@ -237,7 +238,7 @@ class Collection:
         Raises:
             InputError: if there is no such photograph, or the list cannot be written.
         """
-        excluded.include(self.folder, [self._known(id)])
+        include(self.folder, [self._known(id)])
 
     def repair(self) -> None:
         """Make each current mask that of the newest version, where a process was killed between the two.
@@ -247,8 +248,9 @@ class Collection:
         Raises:
             InputError: if the folder cannot be read or written.
         """
+        saved = self._names(_HISTORY) | {stem(name) for name in self._names(MASKS)}
         with self._writing():
-            for id in self._photos():
+            for id in saved & self._photos().keys():
                 self._repair(id)
 
     def _repair(self, id: str) -> None:
@@ -267,11 +269,20 @@ class Collection:
         except InputError:
             return None
 
-    def _item(self, id: str, photo: Path, left_out: Mapping[str, excluded.Exclusion]) -> Item:
+    def _item(
+        self, id: str, photo: Path, left_out: Mapping[str, Exclusion], is_saved: bool = True, is_proposed: bool = True
+    ) -> Item:
         current, proposals = self._current(id), self._proposals(id)
-        proposal = proposals.mask(latest) if (latest := proposals.latest) else None
+        proposal = proposals.mask(latest) if is_proposed and (latest := proposals.latest) else None
+        versions = self._history(id).latest if is_saved else 0
         reason = left_out[id].reason if id in left_out else None
-        return Item(id, photo, current if current.is_file() else None, proposal, self._history(id).latest, reason)
+        return Item(id, photo, current if current.is_file() else None, proposal, versions, reason)
+
+    def _names(self, folder: str) -> set[str]:
+        try:
+            return set(os.listdir(self.folder / folder))  # noqa: PTH208 - of thousands
+        except FileNotFoundError:
+            return set()
 
     def _photos(self) -> dict[str, Path]:
         found = list_images(self.folder / IMAGES, dead_links=True)

@@ -85,8 +85,7 @@ class History:
     def numbers(self) -> list[int]:
         """The numbers of all versions, oldest first."""
         try:
-            with os.scandir(self.folder) as entries:
-                return sorted(int(entry.name) for entry in entries if _NUMBER.fullmatch(entry.name))
+            return sorted(int(name) for name in os.listdir(self.folder) if _NUMBER.fullmatch(name))  # noqa: PTH208 - of thousands
         except FileNotFoundError:
             return []
 
@@ -171,8 +170,8 @@ class History:
     def is_settled(self, current: Path) -> bool:
         """True if size and time of the current mask are those of the newest version."""
         try:
-            there, newest = current.stat(), self.mask(self.latest).stat()
-        except (FileNotFoundError, InputError):
+            there, newest = current.stat(), (self._place(self.latest) / _MASK).stat()
+        except FileNotFoundError:
             return False
         return (there.st_size, there.st_mtime_ns) == (newest.st_size, newest.st_mtime_ns)
 

@@ -31,7 +31,7 @@ def clinic(tmp_path: Path) -> Collection:
     for seed, id in enumerate("abcdef"):
         pixels, mask = lesion((40, 30), seed)
         file = tmp_path / f"{id}.{'png' if id == 'c' else 'jpg'}"
-        Image.fromarray(pixels).save(file, **({"exif": exif} if id == SIDEWAYS else {}))
+        Image.fromarray(pixels).save(file, exif=exif if id == SIDEWAYS else Image.Exif())
         mask = np.rot90(mask, -1) if id == SIDEWAYS else mask & (id != "d")
         collection.add_photographs([file], copy=True, masks={} if id == "f" else {file: mask})
     collection.exclude("e", "blurred", "Ada")

@@ -24,8 +24,7 @@ def truths(dataset: Dataset) -> dict[str, bytes]:
 
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_a_dataset_of_any_layout_is_read_with_its_masks(tmp_path: Path, layout: str) -> None:
-    splits = {"train": 2} if layout == "flat" else {"train": 2, "test": 1}
-    data = open_dataset(make_dataset(tmp_path / "data", layout=layout, **splits))
+    data = open_dataset(make_dataset(tmp_path / "data", layout=layout, train=2, test=layout != "flat"))
     before = {file: file.stat().st_mtime_ns for file in tmp_path.rglob("*.*")}
     collection = create_collection("Clinic")
     added = add_dataset(collection, data, copy=True)
