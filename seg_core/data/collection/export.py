@@ -16,7 +16,8 @@ from pycocotools import mask as coco_mask
 
 from seg_core.common.atomic_file import partial_suffix
 from seg_core.common.home import expanded
-from seg_core.data.collection.collection import IMAGES, MASKS, Collection, Item
+from seg_core.data.collection.collection import Collection
+from seg_core.data.collection.contents import IMAGES, MASKS, Item
 from seg_core.data.collection.versions import read_saved_mask
 from seg_core.data.image import read_image
 from seg_core.data.image_file import open_image, orientation

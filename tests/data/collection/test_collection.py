@@ -17,7 +17,8 @@ from PIL import Image
 from seg_core.common.home import PROJECT
 from seg_core.config import SplitSpec
 from seg_core.data.check import check_names
-from seg_core.data.collection.collection import Collection, Item
+from seg_core.data.collection.collection import Collection
+from seg_core.data.collection.contents import Item
 from seg_core.data.collection.store import create_collection, list_collections, open_collection
 from seg_core.data.collection.versions import Version
 from seg_core.data.dataset import open_dataset
