@@ -120,7 +120,7 @@ class History:
         """
         file = self._mask(number)
         if not file.is_file():
-            there = f"it has the versions 1 to {latest}" if (latest := self.latest) else "it has none yet"
+            there = f"the newest is {latest}" if (latest := self.latest) else "it has none yet"
             raise InputError(f"There is no version {number} of the mask of {self.folder.name}; {there}.")
         return file
 
