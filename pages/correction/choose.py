@@ -9,7 +9,7 @@ import streamlit as st
 from pages.shared.markdown import plain
 from pages.shared.visitor import tells_viewer
 from seg_core.data.collection.collection import Collection
-from seg_core.data.collection.sources import Added, add_dataset, add_folder, photographs_in
+from seg_core.data.collection.sources import Added, add_dataset, add_files, photographs_in
 from seg_core.data.collection.store import LONGEST_NAME, create_collection, list_collections, open_collection
 from seg_core.data.dataset import open_dataset
 from seg_core.errors import InputError
@@ -89,8 +89,8 @@ def _add(opened: Callable[[], Collection], kind: str, folder: str, *, copy: bool
             dataset = open_dataset(folder)
             added = add_dataset(opened(), dataset, copy=copy, on_progress=advance)
         else:
-            photographs_in(folder)
-            added = add_folder(opened(), folder, copy=copy, on_progress=advance)
+            photographs = photographs_in(folder)
+            added = add_files(opened(), photographs, copy=copy, on_progress=advance)
     except InputError as error:
         st.error(plain(str(error)))
         return False

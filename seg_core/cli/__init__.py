@@ -15,7 +15,7 @@ from typing import NoReturn
 import typer
 from typer.exceptions import TyperException
 
-from seg_core.cli import calibration, data, host, models, reporting, runs, training
+from seg_core.cli import calibration, collections, data, host, models, reporting, runs, training
 from seg_core.common.text import on_one_line
 from seg_core.errors import InputError
 
@@ -32,6 +32,7 @@ app.add_typer(calibration.app)
 app.add_typer(reporting.app)
 app.add_typer(runs.app, name="runs")
 app.add_typer(data.app, name="data")
+app.add_typer(collections.app, name="collection")
 
 
 def main() -> NoReturn:

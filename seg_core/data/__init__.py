@@ -4,6 +4,6 @@ This room knows `seg_core.common`, `config` and `errors`, and never torch. Begin
 pairs of some folders: `source` reads what the user typed, `words` and `layouts` tell folders of photographs from folders of
 masks, `pairing` matches their names, and `folders` puts the pairs together. `image` reads files, and `check` names their
 problems. The rooms inside are the rule for masks (`masks`), annotation files as masks (`annotations`), the
-image cache (`cache`), the scan of a dataset (`scan`), the built-in sample (`sample`) and the download of the official data
-(`isic2016`).
+image cache (`cache`), the scan of a dataset (`scan`), collections of corrected masks (`collection`), the built-in sample
+(`sample`) and the download of the official data (`isic2016`).
 """

@@ -14,7 +14,7 @@ from seg_core.data.annotations.drawn import annotation_files
 from seg_core.data.archive import archives_in, is_archive, unpacked, unpacked_together
 from seg_core.data.excluded import EXCLUDED, read_excluded
 from seg_core.data.image_file import MASK_ENDINGS, PHOTO_ENDINGS
-from seg_core.data.layouts import Part, find_parts
+from seg_core.data.layouts import Part, Parts, find_parts
 from seg_core.data.masks.folder import MaskFolderRule
 from seg_core.data.masks.rule import MaskRule
 from seg_core.data.pairing import Name, Rule, match_names
@@ -110,6 +110,8 @@ def list_folder(source: Source | str | Path) -> Listing:
         parts = find_parts(source, top)
     except OSError as error:
         raise InputError(f"The folder {source.folder} cannot be read ({error.strerror}); check the path.") from None
+    is_collection = (top / COLLECTION).is_file()
+    parts = _without_orphans(parts) if is_collection else parts
     listing = Listing([], [], [], notes=list(parts.notes), lesion=None if parts.are_drawn else source.lesion)
     photos, masks = _by_split(parts.photos), _by_split(parts.masks)
     rules: list[Rule] = []
@@ -121,7 +123,10 @@ def list_folder(source: Source | str | Path) -> Listing:
     for split, files in photos.items():
         (listing.untested if split == "test" else listing.without_mask).extend(file.path for file in files)
     listing.without_photo.extend(file.path for files in masks.values() for file in files)
-    _leave_out(listing, top)
+    _leave_out_excluded(listing, top)
+    if is_collection and listing.without_mask:
+        listing.notes.append(f"Photographs of the collection without a mask yet are not used: {len(listing.without_mask):,}.")
+        listing.without_mask.clear()
     listing.pairs.sort(key=lambda pair: (SPLITS.index(pair.split), stem(pair.image.name)))
     joined = [pair.id for pair in listing.pairs if pair.more_masks]
     if joined:
@@ -129,22 +134,27 @@ def list_folder(source: Source | str | Path) -> Listing:
     return listing
 
 
-def _leave_out(listing: Listing, top: Path) -> None:
-    """Leave out the photographs that the dataset's list excludes, and of a collection those that have no mask yet.
+def _without_orphans(parts: Parts) -> Parts:
+    """Leave out the masks of a collection whose photographs are gone, so that none is matched to another of a similar name."""
+    own = {stem(name) for part in parts.photos for name in part.names}
+    return replace(parts, masks=[replace(part, names=[each for each in part.names if stem(each) in own]) for part in parts.masks])
+
+
+def _leave_out_excluded(listing: Listing, top: Path) -> None:
+    """Leave out the photographs that the list in the dataset's folder excludes.
 
     Raises:
         InputError: if the list cannot be read.
     """
-    if excluded := read_excluded(top):
-        before = len(listing.pairs) + len(listing.without_mask) + len(listing.untested)
-        listing.pairs[:] = [pair for pair in listing.pairs if pair.id not in excluded]
-        for files in (listing.without_mask, listing.untested):
-            files[:] = [file for file in files if legible(stem(file.name)) not in excluded]
-        if left_out := before - len(listing.pairs) - len(listing.without_mask) - len(listing.untested):
-            listing.notes.append(f"Photographs that {EXCLUDED} lists are left out: {left_out:,}.")
-    if (top / COLLECTION).is_file() and listing.without_mask:
-        listing.notes.append(f"Photographs of the collection without a mask yet are not used: {len(listing.without_mask):,}.")
-        listing.without_mask.clear()
+    excluded = read_excluded(top)
+    if not excluded:
+        return
+    before = len(listing.pairs) + len(listing.without_mask) + len(listing.untested)
+    listing.pairs[:] = [pair for pair in listing.pairs if pair.id not in excluded]
+    for files in (listing.without_mask, listing.untested):
+        files[:] = [file for file in files if legible(stem(file.name)) not in excluded]
+    if left_out := before - len(listing.pairs) - len(listing.without_mask) - len(listing.untested):
+        listing.notes.append(f"Photographs that {EXCLUDED} lists are left out: {left_out:,}.")
 
 
 def image_folders(source: Source, most: int = 200) -> dict[str, int]:

@@ -1,8 +1,7 @@
-"""A collection: its photographs, their masks with all versions, proposals of models, and what is excluded."""
+"""A collection that is worked on: photographs are added, masks saved, proposed and restored, photographs excluded."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,93 +10,20 @@ from pathlib import Path
 import numpy as np
 from filelock import FileLock
 
-from seg_core.data import excluded
-from seg_core.data.collection.photographs import Adding, safe_id
-from seg_core.data.collection.versions import History, Version, read_saved_mask
-from seg_core.data.folders import list_images
-from seg_core.data.image_file import PHOTO_ENDINGS, open_image, upright_size
+from seg_core.data.collection.contents import HISTORY, IMAGES, MASKS, Contents
+from seg_core.data.collection.photographs import Adding
+from seg_core.data.collection.versions import Version, read_saved_mask
+from seg_core.data.excluded import exclude, include
 from seg_core.data.masks.folder import MaskFolderRule
-from seg_core.data.tree import ending, stem
+from seg_core.data.tree import stem
 from seg_core.errors import InputError
 
-IMAGES, MASKS = "images", "masks"
-_HISTORY, _PROPOSED = "history", "proposed"
 _LONGEST_TEXT = 200
 
 
 @dataclass(frozen=True)
-class Item:
-    """A photograph of a collection.
-
-    Attributes:
-        photo: its file; a link may lead nowhere (`Collection.photograph` says so).
-        mask: the current mask, which a person saved or a dataset brought as truth; None if there is none yet.
-        proposal: the newest mask by a model, whether a person has looked at it or not; None if there is none.
-        versions: the number of the newest version, which a save states as its ``base``; 0 without any.
-        excluded: why it is left out of the dataset; None if it is not.
-    """
-
-    id: str
-    photo: Path
-    mask: Path | None
-    proposal: Path | None
-    versions: int
-    excluded: str | None
-
-
-@dataclass(frozen=True)
-class Collection:
-    """A collection in a folder; `seg_core.data.collection.store` opens it by name."""
-
-    folder: Path
-
-    @property
-    def name(self) -> str:
-        """The name of its folder."""
-        return self.folder.name
-
-    def source(self) -> str:
-        """The dataset source for `open_dataset`, a training or a comparison."""
-        return str(self.folder)
-
-    def items(self) -> list[Item]:
-        """All photographs, by id.
-
-        Raises:
-            InputError: if the folder or its list of exclusions cannot be read.
-        """
-        left_out = excluded.read_excluded(self.folder)
-        return [self._item(id, photo, left_out) for id, photo in sorted(self._photos().items())]
-
-    def item(self, id: str) -> Item:
-        """One photograph.
-
-        Raises:
-            InputError: if there is none of this id.
-        """
-        return self._item(id, self._photo(id), excluded.read_excluded(self.folder))
-
-    def photograph(self, id: str) -> Path:
-        """The file of a photograph.
-
-        Raises:
-            InputError: if there is none of this id, or it was only referred to and is gone.
-        """
-        photo = self._photo(id)
-        if not photo.is_file():
-            where = photo.readlink() if photo.is_symlink() else photo
-            raise InputError(f"The photograph {id} of {self.name} is gone from {where}; put it back there.")
-        return photo
-
-    def size(self, id: str) -> tuple[int, int]:
-        """Width and height of a photograph once it is upright, which are those of its masks.
-
-        Raises:
-            InputError: as `photograph`, or if it cannot be read.
-        """
-        photo = self.photograph(id)
-        with open_image(photo, photo.name) as image:
-            return upright_size(image)
+class Collection(Contents):
+    """A collection in a folder, and all that changes it; `seg_core.data.collection.store` opens it by name."""
 
     def add_photographs(
         self,
@@ -189,31 +115,6 @@ class Collection:
         with self._writing():
             return history.add(mask, author=_line(model), began_as="empty", base=history.latest, sync=False)
 
-    def proposal(self, id: str) -> Version | None:
-        """The newest proposal, whose author is the model; None if there is none.
-
-        Raises:
-            InputError: if there is no such photograph, or the record cannot be read.
-        """
-        proposals = self._proposals(self._known(id))
-        return proposals.version(latest) if (latest := proposals.latest) else None
-
-    def history(self, id: str) -> list[Version]:
-        """All versions of a mask, oldest first.
-
-        Raises:
-            InputError: if there is no such photograph, or a record cannot be read.
-        """
-        return self._history(self._known(id)).versions()
-
-    def version_mask(self, id: str, number: int) -> Path:
-        """The mask of a version, a PNG of 0 and 255.
-
-        Raises:
-            InputError: if there is no such photograph or version.
-        """
-        return self._history(self._known(id)).mask(number)
-
     def restore(self, id: str, number: int, author: str) -> Version:
         """Go back to a version, by saving it as a new one.
 
@@ -229,7 +130,7 @@ class Collection:
         Raises:
             InputError: if there is no such photograph, no reason, or the list cannot be written.
         """
-        excluded.exclude(self.folder, [self._known(id)], reason, author)
+        exclude(self.folder, [self._known(id)], reason, author)
 
     def include(self, id: str) -> None:
         """Take a photograph into the dataset again.
@@ -237,7 +138,7 @@ class Collection:
         Raises:
             InputError: if there is no such photograph, or the list cannot be written.
         """
-        excluded.include(self.folder, [self._known(id)])
+        include(self.folder, [self._known(id)])
 
     def repair(self) -> None:
         """Make each current mask that of the newest version, where a process was killed between the two.
@@ -247,8 +148,9 @@ class Collection:
         Raises:
             InputError: if the folder cannot be read or written.
         """
+        saved = self._names(HISTORY) | {stem(name) for name in self._names(MASKS)}
         with self._writing():
-            for id in self._photos():
+            for id in saved & self._photos().keys():
                 self._repair(id)
 
     def _repair(self, id: str) -> None:
@@ -267,44 +169,12 @@ class Collection:
         except InputError:
             return None
 
-    def _item(self, id: str, photo: Path, left_out: Mapping[str, excluded.Exclusion]) -> Item:
-        current, proposals = self._current(id), self._proposals(id)
-        proposal = proposals.mask(latest) if (latest := proposals.latest) else None
-        reason = left_out[id].reason if id in left_out else None
-        return Item(id, photo, current if current.is_file() else None, proposal, self._history(id).latest, reason)
-
-    def _photos(self) -> dict[str, Path]:
-        found = list_images(self.folder / IMAGES, dead_links=True)
-        return {stem(photo.name): photo for photo in found if ending(photo.name) in PHOTO_ENDINGS}
-
-    def _photo(self, id: str) -> Path:
-        if safe_id(id) == id:  # which is no path: thousands of photographs are not listed for each
-            for each in sorted(PHOTO_ENDINGS, reverse=True):
-                if os.path.lexists(photo := self.folder / IMAGES / f"{id}{each}"):  # a link may lead nowhere
-                    return photo
-        if id not in (photos := self._photos()):
-            raise InputError(f"There is no photograph {id} in the collection {self.name}.")
-        return photos[id]
-
-    def _known(self, id: str) -> str:
-        self._photo(id)
-        return id
-
     def _fitting(self, id: str, mask: np.ndarray) -> np.ndarray:
         width, height = self.size(id)
         if mask.shape != (height, width):
             of = " × ".join(map(str, mask.shape[::-1]))
             raise InputError(f"The mask of {id} is {of} pixels and its photograph {width} × {height}; give both one size.")
         return mask.astype(bool)
-
-    def _current(self, id: str) -> Path:
-        return self.folder / MASKS / f"{id}.png"
-
-    def _history(self, id: str) -> History:
-        return History(self.folder / _HISTORY / id)
-
-    def _proposals(self, id: str) -> History:
-        return History(self.folder / _PROPOSED / id)
 
     @contextmanager
     def _writing(self) -> Iterator[None]:

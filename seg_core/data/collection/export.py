@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -16,21 +16,19 @@ from pycocotools import mask as coco_mask
 
 from seg_core.common.atomic_file import partial_suffix
 from seg_core.common.home import expanded
-from seg_core.data.collection.collection import IMAGES, MASKS, Collection, Item
+from seg_core.data.collection.collection import Collection
+from seg_core.data.collection.contents import IMAGES, MASKS, Item
 from seg_core.data.collection.versions import read_saved_mask
 from seg_core.data.image import read_image
 from seg_core.data.image_file import open_image, orientation
 from seg_core.data.tree import ending
 from seg_core.errors import InputError
 
-Layout = Literal["isic", "images-masks", "coco", "nnunet"]
-LAYOUTS: tuple[Layout, ...] = get_args(Layout)
-
 _ISIC = "ISBI2016_ISIC_Part1_Training_Data", "ISBI2016_ISIC_Part1_Training_GroundTruth"
 
 
 def export_collection(
-    collection: Collection, layout: Layout, target: str | Path, on_progress: Callable[[int, int], None] | None = None
+    collection: Collection, layout: str, target: str | Path, on_progress: Callable[[int, int], None] | None = None
 ) -> int:
     """Write a collection into a new folder, which appears whole or not at all; return the number of photographs.
 
@@ -116,12 +114,13 @@ def _write_nnunet(collection: Collection, items: Sequence[Item], folder: Path) -
     _write_json(folder / "dataset.json", facts)
 
 
-_WRITERS: dict[Layout, Callable[[Collection, Sequence[Item], Path], Iterator[None]]] = {
+_WRITERS: dict[str, Callable[[Collection, Sequence[Item], Path], Iterator[None]]] = {
     "isic": _write_isic,
     "images-masks": _write_plain,
     "coco": _write_coco,
     "nnunet": _write_nnunet,
 }
+LAYOUTS = tuple(_WRITERS)
 
 
 def _write_photo(collection: Collection, item: Item, folder: Path) -> Path:

@@ -40,6 +40,7 @@ class Adding:
         self._folder = folder
         self._ids: set[str] = set()
         self._by_size: dict[int, list[Path]] = {}
+        self._digests: dict[Path, str] = {}
         for photo in photos:
             self._ids.add(stem(photo.name).casefold())
             if photo.is_file():  # a link may lead nowhere
@@ -62,7 +63,7 @@ class Adding:
         open_image(path, path.name).close()
         alike = self._by_size.setdefault(path.stat().st_size, [])
         content = _digest(path) if alike else ""
-        if same := next((photo for photo in alike if _digest(photo) == content), None):
+        if same := next((photo for photo in alike if self._digest(photo) == content), None):
             return stem(same.name)
         own = self._free(safe_id(id or stem(path.name)))
         target = self._folder / f"{own}{ending(path.name)}"
@@ -75,6 +76,11 @@ class Adding:
         self._ids.add(own.casefold())
         alike.append(target)
         return own
+
+    def _digest(self, photo: Path) -> str:
+        if photo not in self._digests:
+            self._digests[photo] = _digest(photo)
+        return self._digests[photo]
 
     def _free(self, wanted: str) -> str:
         """Return an id that none has, in any case: many file systems ignore it."""

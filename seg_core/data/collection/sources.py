@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -47,25 +47,16 @@ def add_dataset(collection: Collection, dataset: Dataset, *, copy: bool, on_prog
     )
     if dataset.test:
         found.notes.append(
-            f"A collection has no splits: the {len(dataset.test):,} photographs to test are in it like the others."
+            f"A collection has no splits; photographs of the test split are among the others: {len(dataset.test):,}."
         )
     return found
-
-
-def add_folder(collection: Collection, folder: str | Path, *, copy: bool, on_progress: Progress | None = None) -> Added:
-    """Add `photographs_in` a folder or zip archive, without masks.
-
-    Raises:
-        InputError: as there, or if the collection cannot be written.
-    """
-    return _add(collection, [(photo, None) for photo in photographs_in(folder)], copy, on_progress)
 
 
 def photographs_in(folder: str | Path) -> list[Path]:
     """Return the photographs in a folder or zip archive: those directly in it or, without any, in folders below.
 
     Raises:
-        InputError: if there is no such folder, or it holds no photographs.
+        InputError: if there is no such folder, or it holds none.
     """
     source = Source.parse(folder)
     photos = [file for file in list_masks(source) if ending(file.name) in PHOTO_ENDINGS]
@@ -74,7 +65,16 @@ def photographs_in(folder: str | Path) -> list[Path]:
     return photos
 
 
-def _add(collection: Collection, photos: list[tuple[Path, Pair | None]], copy: bool, on_progress: Progress | None) -> Added:
+def add_files(collection: Collection, photos: Sequence[Path], *, copy: bool, on_progress: Progress | None = None) -> Added:
+    """Add photographs without masks. What is no photograph is left out, and noted.
+
+    Raises:
+        InputError: if the collection cannot be written.
+    """
+    return _add(collection, [(photo, None) for photo in photos], copy, on_progress)
+
+
+def _add(collection: Collection, photos: Sequence[tuple[Path, Pair | None]], copy: bool, on_progress: Progress | None) -> Added:
     known, found = {item.id for item in collection.items()}, Added()
     again = 0
     with collection.adding() as adding:

@@ -10,7 +10,8 @@ from pathlib import Path
 
 from seg_core.common.atomic_file import partial_suffix, remove_partials
 from seg_core.common.home import home
-from seg_core.data.collection.collection import IMAGES, MASKS, Collection
+from seg_core.data.collection.collection import Collection
+from seg_core.data.collection.contents import IMAGES, MASKS
 from seg_core.data.tree import COLLECTION
 from seg_core.errors import InputError, some_of
 

@@ -85,8 +85,7 @@ class History:
     def numbers(self) -> list[int]:
         """The numbers of all versions, oldest first."""
         try:
-            with os.scandir(self.folder) as entries:
-                return sorted(int(entry.name) for entry in entries if _NUMBER.fullmatch(entry.name))
+            return sorted(int(name) for name in os.listdir(self.folder) if _NUMBER.fullmatch(name))  # noqa: PTH208 - of thousands
         except FileNotFoundError:
             return []
 
@@ -119,9 +118,9 @@ class History:
         Raises:
             InputError: if there is none of this number.
         """
-        file = self._place(number) / _MASK
+        file = self._mask(number)
         if not file.is_file():
-            there = f"it has the versions 1 to {latest}" if (latest := self.latest) else "it has none yet"
+            there = f"the newest is {latest}" if (latest := self.latest) else "it has none yet"
             raise InputError(f"There is no version {number} of the mask of {self.folder.name}; {there}.")
         return file
 
@@ -171,8 +170,8 @@ class History:
     def is_settled(self, current: Path) -> bool:
         """True if size and time of the current mask are those of the newest version."""
         try:
-            there, newest = current.stat(), self.mask(self.latest).stat()
-        except (FileNotFoundError, InputError):
+            there, newest = current.stat(), self._mask(self.latest).stat()
+        except FileNotFoundError:
             return False
         return (there.st_size, there.st_mtime_ns) == (newest.st_size, newest.st_mtime_ns)
 
@@ -195,6 +194,9 @@ class History:
 
     def _place(self, number: int) -> Path:
         return self.folder / f"{number:04d}"
+
+    def _mask(self, number: int) -> Path:
+        return Path(self.folder, f"{number:04d}", _MASK)
 
     def _record(self, number: int) -> dict[str, Any]:
         self.mask(number)

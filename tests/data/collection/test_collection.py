@@ -17,7 +17,8 @@ from PIL import Image
 from seg_core.common.home import PROJECT
 from seg_core.config import SplitSpec
 from seg_core.data.check import check_names
-from seg_core.data.collection.collection import Collection, Item
+from seg_core.data.collection.collection import Collection
+from seg_core.data.collection.contents import Item
 from seg_core.data.collection.store import create_collection, list_collections, open_collection
 from seg_core.data.collection.versions import Version
 from seg_core.data.dataset import open_dataset
@@ -274,6 +275,17 @@ def test_a_photograph_that_is_referred_to_stays_where_it_is_and_is_missed_when_g
     dataset = open_dataset(collection.source())
     assert [pair.id for pair in dataset.pairs] == ["b"]
     assert any("lead nowhere" in note and "a.png" in note for note in dataset.notes)
+
+
+def test_the_mask_of_a_photograph_that_is_gone_goes_to_no_other_of_a_similar_name(tmp_path: Path) -> None:
+    collection = create_collection("Linked")
+    photos = [photograph(tmp_path / f"{name}.png", colour) for colour, name in enumerate(("x", "x_1", "x_mask", "y"))]
+    collection.add_photographs(photos, copy=False, masks=dict.fromkeys(photos[1:], marked(1)))
+    for photo in photos[1:3]:
+        photo.unlink()
+    dataset = open_dataset(collection.source())
+    assert [pair.id for pair in dataset.pairs] == ["y"]
+    assert any("lead nowhere" in note and "images/x_1.png, images/x_mask.png" in note for note in dataset.notes)
 
 
 def test_a_mask_has_the_size_of_the_upright_photograph(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from seg_core.data.collection.sources import add_dataset, add_folder
+from seg_core.data.collection.sources import add_dataset, add_files, photographs_in
 from seg_core.data.collection.store import create_collection, open_collection
 from seg_core.data.dataset import Dataset, open_dataset
 from seg_core.data.truth import read_truth
@@ -24,13 +24,12 @@ def truths(dataset: Dataset) -> dict[str, bytes]:
 
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_a_dataset_of_any_layout_is_read_with_its_masks(tmp_path: Path, layout: str) -> None:
-    splits = {"train": 2} if layout == "flat" else {"train": 2, "test": 1}
-    data = open_dataset(make_dataset(tmp_path / "data", layout=layout, **splits))
+    data = open_dataset(make_dataset(tmp_path / "data", layout=layout, train=2, test=layout != "flat"))
     before = {file: file.stat().st_mtime_ns for file in tmp_path.rglob("*.*")}
     collection = create_collection("Clinic")
     added = add_dataset(collection, data, copy=True)
     assert added.ids == [pair.id for pair in data.unique_pairs]
-    split = "A collection has no splits: the 1 photographs to test are in it like the others."
+    split = "A collection has no splits; photographs of the test split are among the others: 1."
     assert added.notes == ([] if layout == "flat" else [split])
     made = open_dataset(collection.source())
     assert truths(made) == truths(data)
@@ -90,7 +89,7 @@ def test_a_folder_of_photographs_begins_without_masks(tmp_path: Path) -> None:
     (photos / "notes.txt").write_text("x")
     collection = create_collection("Clinic")
     seen: list[tuple[int, int]] = []
-    assert add_folder(collection, photos, copy=False, on_progress=lambda *now: seen.append(now)).ids == [
+    assert add_files(collection, photographs_in(photos), copy=False, on_progress=lambda *now: seen.append(now)).ids == [
         f"ISIC_000000{number}" for number in range(3)
     ]
     assert seen == [(1, 3), (2, 3), (3, 3)]
@@ -98,6 +97,6 @@ def test_a_folder_of_photographs_begins_without_masks(tmp_path: Path) -> None:
     empty = tmp_path / "empty"
     empty.mkdir()
     with pytest.raises(InputError, match="empty holds no photographs"):
-        add_folder(collection, empty, copy=True)
+        photographs_in(empty)
     with pytest.raises(InputError, match="There is no folder"):
-        add_folder(collection, tmp_path / "nowhere", copy=True)
+        photographs_in(tmp_path / "nowhere")
