@@ -13,7 +13,8 @@ from PIL import Image
 
 from pages.shared.models import LoadedModels, find_model
 from pages.shared.turns import Turns
-from seg_core.data.collection.collection import Collection, Item
+from seg_core.data.collection.collection import Collection
+from seg_core.data.collection.contents import Item
 from seg_core.data.collection.store import find_collection
 from seg_core.data.decoder import decoder
 from seg_core.data.image import Size, read_scaled
