@@ -171,7 +171,7 @@ class MaskEditor {
   }
 
   nameOf(start, level = this.data.model?.threshold) {
-    if (start === "saved") return this.facts.version ? `version ${this.facts.version}` : "proposal";
+    if (start === "saved") return this.facts.version ? `version ${this.facts.version}` : `model ${this.facts.proposal}`;
     return start === "model" ? `model ${this.data.model.key} at ${level.toFixed(2)}` : "empty";
   }
 
@@ -246,7 +246,9 @@ class MaskEditor {
     const mayNot = !this.isReady || this.data.viewer;
     off(this.saver, mayNot);
     off(this.nexter, mayNot);
-    setText(this.saver, this.isReady && !this.isChanged && state !== "saved" ? "Accept" : "Save");
+    const saves = this.isReady && !this.isChanged && state !== "saved" ? "Accept" : "Save";
+    setText(this.saver, saves);
+    this.saver.setAttribute("aria-label", saves);
     const mask = this.canvas.mask;
     off(this.undo, !mask?.done.length);
     off(this.redo, !mask?.undone.length);

@@ -28,6 +28,9 @@ class Side:
     threshold: gr.Slider
     download: gr.Button
     mask: gr.File
+    correct: gr.Button
+    corrected: gr.Textbox
+    """The query of the page Correct, for the script that goes there."""
     export: gr.Button
     onnx: gr.File
 

@@ -118,6 +118,8 @@ def _side(place: int, ordinal: str) -> Side:
             )
             download = gr.Button("Download this mask (PNG)", size="sm", elem_id=f"download-{number}")
             mask = gr.File(label=f"Mask of the {ordinal} model", interactive=False, elem_classes="unseen")
+            correct = gr.Button("Correct this mask", size="sm", elem_id=f"correct-{number}")
+            corrected = gr.Textbox(show_label=False, elem_classes="unseen")
             export = gr.Button("Download this model (ONNX)", size="sm", elem_id=f"export-{number}")
             onnx = gr.File(label=f"The {ordinal} model as ONNX", interactive=False, elem_classes="unseen")
     return Side(
@@ -129,6 +131,8 @@ def _side(place: int, ordinal: str) -> Side:
         threshold=threshold,
         download=download,
         mask=mask,
+        correct=correct,
+        corrected=corrected,
         export=export,
         onnx=onnx,
     )

@@ -73,7 +73,7 @@ class Photo:
         if key not in self.predictions:
             try:
                 # From the file, not from the preview, so that the mask is the one that the CLI writes.
-                self.predictions[key] = predict_upload(model, self._existing_file(), self.name, read, tta=tta)
+                self.predictions[key] = predict_upload(model, self.existing_file(), self.name, read, tta=tta)
             except InputError as error:
                 self.predictions[key] = error
         return self.predictions[key]
@@ -93,7 +93,12 @@ class Photo:
             self._measured = last
         return last[1]
 
-    def _existing_file(self) -> Path:
+    def existing_file(self) -> Path:
+        """Return the file.
+
+        Raises:
+            InputError: if it was deleted meanwhile.
+        """
         if not self.file.exists():
             raise InputError(f"{self.name} was deleted from this machine after an hour; drop it again.")
         return self.file

@@ -12,6 +12,7 @@ from pages.predictor.api import predict
 from pages.predictor.blocks import Widget
 from pages.predictor.components import Components
 from pages.predictor.files import KEEP, sweeper
+from pages.predictor.handlers.correction import MaskCorrection
 from pages.predictor.handlers.display import Display
 from pages.predictor.handlers.downloads import MaskDownload, TableDownload, model_file
 from pages.predictor.handlers.models import ModelChoice, warm_up
@@ -36,6 +37,11 @@ START_DOWNLOAD = """(file) => {
   const link = document.createElement("a");
   link.href = file.url; link.download = file.orig_name;
   document.body.append(link); link.click(); link.remove();
+}"""
+OPEN_CORRECT = """(query) => {
+  const page = window.parent.document, link = page.createElement("a");  // the frame itself may not leave the page
+  link.href = `${window.location.pathname.split("/predictor/")[0]}/correct?${query}`;
+  page.body.append(link); link.click(); link.remove();
 }"""
 
 VISITORS_AT_ONCE = 8
@@ -123,6 +129,8 @@ def _connect_downloads(components: Components) -> None:
         shown: set[Any] = {components.session, side.choice, components.tta}
         written = side.download.click(MaskDownload(components, side).mask_file, shown, side.mask, **PRIVATE)
         written.success(None, side.mask, None, js=START_DOWNLOAD)
+        taken = side.correct.click(MaskCorrection(components, side).begin, shown, side.corrected, **PRIVATE)
+        taken.success(None, side.corrected, None, js=OPEN_CORRECT)
         exported = side.export.click(model_file, side.choice, side.onnx, **PRIVATE)
         exported.success(None, side.onnx, None, js=START_DOWNLOAD)
 

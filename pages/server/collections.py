@@ -17,7 +17,7 @@ from seg_core.data.collection.collection import Collection
 from seg_core.data.collection.contents import Item
 from seg_core.data.collection.store import find_collection
 from seg_core.data.decoder import decoder
-from seg_core.data.image import Size, read_scaled
+from seg_core.data.image import Size
 from seg_core.errors import InputError
 
 T = TypeVar("T")
@@ -44,10 +44,11 @@ def list_photographs(name: Name) -> dict[str, Any]:
 
 @router.get("/{photograph}")
 def show_photograph(name: Name, photograph: Id) -> dict[str, Any]:
-    """One photograph: its size, the state of its mask, and the versions of that, the oldest first."""
+    """One photograph: its size, the state of its mask, the versions of that, the oldest first, and which model proposed one."""
     collection, item = _item(name, photograph)
     width, height = _or_missing(lambda: collection.size(photograph))
     versions = [version.to_json() for version in _or_missing(lambda: collection.history(photograph))]
+    proposal = _or_missing(lambda: collection.proposal(photograph))
     return {
         "id": item.id,
         "width": width,
@@ -56,7 +57,7 @@ def show_photograph(name: Name, photograph: Id) -> dict[str, Any]:
         "excluded": item.excluded,
         "version": item.versions,
         "versions": versions,
-        "proposal": item.proposal is not None,
+        "proposal": proposal.author if proposal else None,
     }
 
 
@@ -64,7 +65,7 @@ def show_photograph(name: Name, photograph: Id) -> dict[str, Any]:
 def photo(name: Name, photograph: Id) -> Response:
     """The photograph, upright; one of more than 16 megapixels is made smaller."""
     collection, _ = _item(name, photograph)
-    shown, _ = _or_missing(lambda: read_scaled(collection.photograph(photograph), _shown_size))
+    shown, _ = _or_missing(lambda: decoder().read_scaled(collection.photograph(photograph), _shown_size))
     file = io.BytesIO()
     shown.save(file, "JPEG", quality=92)
     return Response(file.getvalue(), media_type="image/jpeg", headers={"Cache-Control": "private, max-age=3600"})
@@ -94,7 +95,8 @@ def probability(name: Name, photograph: Id, model: Annotated[str, Query(descript
     entry = _or_missing(lambda: find_model(model))
 
     def predicted() -> np.ndarray:
-        return _models.get(entry).predict(collection.photograph(photograph)).picture(LONGEST_PROBABILITY)
+        file = collection.photograph(photograph)
+        return _models.get(entry).predict(file, file.name, decoder().read_scaled).picture(LONGEST_PROBABILITY)
 
     with _turns.turn():
         grey = _or_missing(predicted)

@@ -12,7 +12,8 @@ from playwright.sync_api import Locator, Page, expect
 from seg_core.data.collection.collection import Collection
 from seg_core.data.collection.store import list_collections, open_collection
 from tests.app_process import AppProcess
-from tests.helpers import make_dataset, read_mask
+from tests.browser.test_journey import drop
+from tests.helpers import forget_leaving, make_dataset, read_mask
 
 pytestmark = pytest.mark.browser
 
@@ -169,3 +170,22 @@ def test_what_cannot_be_a_collection_is_one_sentence(page: Page, app: AppProcess
     page.get_by_role("button", name="Make the collection").click()
     expect(page.get_by_test_id("stAlert")).to_contain_text("/no/such/folder")
     assert "Nowhere" not in list_collections()
+
+
+def test_a_mask_on_predict_is_taken_to_be_corrected(page: Page, app: AppProcess, tmp_path: Path, problems: list[str]) -> None:
+    page.goto(f"{app.url}/predict?model=fine-tune-best")
+    widget = page.frame_locator("iframe")
+    drop(page, tmp_path)
+    expect(widget.locator("#measures-1")).to_contain_text("esion", timeout=SLOW)
+    widget.locator("#correct-1").click()
+    page.wait_for_url("**/correct?collection=From+Predict&photograph=lesion")
+    forget_leaving(problems)
+    canvas(page, "lesion")
+    expect(page.locator(".editor-name")).to_have_text("lesion · 1 of 1 · 0 with a saved mask · proposed by a model")
+    page.get_by_role("button", name="Accept", exact=True).click()
+    expect(page.locator(".mask-note")).to_have_text("lesion: saved as version 1.")
+    collection = open_collection("From Predict")
+    proposal, (version,) = collection.item("lesion").proposal, collection.history("lesion")
+    assert proposal
+    assert version.began_as.startswith("model fine-tune-best at 0.")
+    np.testing.assert_array_equal(saved(collection, "lesion"), read_mask(proposal)[0])

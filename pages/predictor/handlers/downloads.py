@@ -17,6 +17,7 @@ from pages.predictor.session import Session
 from pages.shared.models import model_at, model_name
 from seg_core.common.text import slug
 from seg_core.errors import InputError
+from seg_core.prediction.predictor import Prediction
 
 
 @dataclass(frozen=True)
@@ -28,18 +29,23 @@ class MaskDownload:
 
     def mask_file(self, values: Values) -> str:
         """Write the mask of the photograph that is shown as a PNG file of its own size, at the threshold of the picture."""
-        session: Session = values[self.components.session]
-        model: str | None = values[self.side.choice]
-        if session.photo is None or not model:
-            raise gr.Error(IDLE, print_exception=False)
-        (prediction,) = session.photo.predict([model], tta=values[self.components.tta])
-        if isinstance(prediction, InputError):
-            raise gr.Error(str(prediction), print_exception=False)
-        name = mask_name(session.photo.name, model_name(model_at(model)))
-        # Before the answer for a newly chosen model has come, the slider still stands for the model before.
-        drawn = session.controls.sides[self.side.place]
-        threshold = drawn.threshold if drawn.threshold_of == model else prediction.threshold
+        photo, prediction, threshold = shown_mask(self.components, self.side, values)
+        name = mask_name(photo.name, model_name(model_at(values[self.side.choice])))
         return str(mask_png(prediction, threshold, fresh_folder(), name))
+
+
+def shown_mask(components: Components, side: Side, values: Values) -> tuple[Photo, Prediction, float]:
+    """Return the photograph that is shown, the prediction of a side's model, and the threshold of its picture."""
+    session: Session = values[components.session]
+    model: str | None = values[side.choice]
+    if session.photo is None or not model:
+        raise gr.Error(IDLE, print_exception=False)
+    (prediction,) = session.photo.predict([model], tta=values[components.tta])
+    if isinstance(prediction, InputError):
+        raise gr.Error(str(prediction), print_exception=False)
+    # Before the answer for a newly chosen model has come, the slider still stands for the model before.
+    drawn = session.controls.sides[side.place]
+    return session.photo, prediction, drawn.threshold if drawn.threshold_of == model else prediction.threshold
 
 
 @dataclass(frozen=True)

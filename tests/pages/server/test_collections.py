@@ -52,7 +52,7 @@ def save(client: TestClient, body: bytes, **query: Any) -> dict[str, Any]:
 def test_a_mask_is_saved_read_and_gone_back_to(client: TestClient) -> None:
     assert client.get(BASE).json()["items"] == [{"id": "mole", "state": "empty", "versions": 0}]
     facts = client.get(f"{BASE}/mole").json()
-    assert [facts[name] for name in ("width", "height", "version", "proposal")] == [12, 8, 0, False]
+    assert [facts[name] for name in ("width", "height", "version", "proposal")] == [12, 8, 0, None]
     with Image.open(io.BytesIO(client.get(f"{BASE}/mole/photo.jpg").content)) as photo:
         assert photo.size == SIZE
 
