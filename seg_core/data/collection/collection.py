@@ -19,6 +19,8 @@ from seg_core.data.tree import stem
 from seg_core.errors import InputError
 
 _LONGEST_TEXT = 200
+_MOST_SECONDS = 86_400.0
+"""A day, so that infinity is no time."""
 
 
 @dataclass(frozen=True)
@@ -101,7 +103,8 @@ class Collection(Contents):
             self._repair(id)
             if not 0 <= base <= history.latest:
                 raise InputError(f"There is no version {base} of the mask of {id} to go on from; load it again.")
-            version = history.add(mask, author=_line(author), began_as=_line(began_as), seconds=max(0.0, seconds), base=base)
+            spent = min(max(0.0, seconds), _MOST_SECONDS)
+            version = history.add(mask, author=_line(author), began_as=_line(began_as), seconds=spent, base=base)
             history.settle(self._current(id))
         return version
 

@@ -24,7 +24,7 @@ from seg_core.data.collection.versions import Version
 from seg_core.data.dataset import open_dataset
 from seg_core.data.truth import read_truth
 from seg_core.errors import InputError
-from tests.helpers import lesion, read_mask
+from tests.helpers import lesion, read_mask, wait_until
 
 SIZE = (12, 8)
 
@@ -191,6 +191,17 @@ def test_of_two_processes_that_save_at_once_none_loses_a_version(clinic: Collect
         assert [int(mask.argmax(axis=1)[0]) for mask in masks] == list(range(12))
     assert (clinic.folder / "masks" / "a.png").read_bytes() == clinic.version_mask("a", 24).read_bytes()
     assert [path.name for path in (clinic.folder / "history" / "a").iterdir() if path.name.startswith(".")] == []
+
+
+def test_a_process_that_is_killed_while_it_saves_leaves_whole_versions_alone(clinic: Collection) -> None:
+    with subprocess.Popen([sys.executable, "-c", SAVES.replace("range(12)", "[3, 4] * 5_000"), "Ada"], cwd=PROJECT) as saving:
+        wait_until(lambda: clinic.item("a").versions >= 20)
+        saving.kill()
+    collection = open_collection("Clinic")
+    history = collection.history("a")
+    assert [version.number for version in history] == list(range(1, len(history) + 1))
+    assert np.array_equal(current(collection), read_mask(collection.version_mask("a", len(history)))[0])
+    assert save(collection, marked(4), base=len(history)).number == len(history) + 1
 
 
 @pytest.mark.parametrize("before", ["the version before", "nothing"])
