@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from filelock import FileLock
 
+from seg_core.common.atomic_file import remove_partials
 from seg_core.data.collection.contents import HISTORY, IMAGES, MASKS, Contents
 from seg_core.data.collection.photographs import Adding
 from seg_core.data.collection.versions import Version, read_saved_mask
@@ -153,6 +154,8 @@ class Collection(Contents):
         """
         saved = self._names(HISTORY) | {stem(name) for name in self._names(MASKS)}
         with self._writing():
+            remove_partials(self.folder / IMAGES)
+            remove_partials(self.folder / MASKS)
             for id in saved & self._photos().keys():
                 self._repair(id)
 

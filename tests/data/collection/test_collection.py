@@ -214,8 +214,11 @@ def test_a_kill_between_version_and_current_mask_is_repaired_by_the_next_open(cl
         shutil.copy(clinic.version_mask("a", 1), clinic.folder / "masks" / "a.png")
     unfinished = clinic.folder / "history" / "a" / ".x.999999999.partial"
     (unfinished / "version").mkdir(parents=True)
+    partial = clinic.folder / "masks" / ".a.png.999999999.partial"
+    partial.touch()
     assert np.array_equal(current(open_collection("Clinic")), marked(2))
     assert len(clinic.history("a")) == 2
+    assert not partial.exists()
     save(clinic, marked(3), base=2)
     assert not unfinished.exists()
 
