@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from filelock import FileLock
 
+from seg_core.common.atomic_file import remove_partials
 from seg_core.data.collection.contents import HISTORY, IMAGES, MASKS, Contents
 from seg_core.data.collection.photographs import Adding
 from seg_core.data.collection.versions import Version, read_saved_mask
@@ -19,6 +20,8 @@ from seg_core.data.tree import stem
 from seg_core.errors import InputError
 
 _LONGEST_TEXT = 200
+_MOST_SECONDS = 86_400.0
+"""A day, so that infinity is no time."""
 
 
 @dataclass(frozen=True)
@@ -101,7 +104,8 @@ class Collection(Contents):
             self._repair(id)
             if not 0 <= base <= history.latest:
                 raise InputError(f"There is no version {base} of the mask of {id} to go on from; load it again.")
-            version = history.add(mask, author=_line(author), began_as=_line(began_as), seconds=max(0.0, seconds), base=base)
+            spent = min(max(0.0, seconds), _MOST_SECONDS)
+            version = history.add(mask, author=_line(author), began_as=_line(began_as), seconds=spent, base=base)
             history.settle(self._current(id))
         return version
 
@@ -150,6 +154,8 @@ class Collection(Contents):
         """
         saved = self._names(HISTORY) | {stem(name) for name in self._names(MASKS)}
         with self._writing():
+            remove_partials(self.folder / IMAGES)
+            remove_partials(self.folder / MASKS)
             for id in saved & self._photos().keys():
                 self._repair(id)
 

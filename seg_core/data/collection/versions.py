@@ -177,7 +177,8 @@ class History:
 
     def holds(self, current: Path) -> bool:
         """True if the current mask is that of any version."""
-        return any(_same(current, self.mask(number)) for number in reversed(self.numbers()))
+        content = current.read_bytes()  # before the versions are listed: what was current then is among them
+        return any(self.mask(number).read_bytes() == content for number in reversed(self.numbers()))
 
     def _publish(self, building: Path) -> int:
         """Move a whole version to the next free number; a folder is never moved onto one that holds files."""

@@ -24,7 +24,7 @@ from seg_core.data.collection.versions import Version
 from seg_core.data.dataset import open_dataset
 from seg_core.data.truth import read_truth
 from seg_core.errors import InputError
-from tests.helpers import lesion, read_mask
+from tests.helpers import lesion, read_mask, wait_until
 
 SIZE = (12, 8)
 
@@ -193,6 +193,17 @@ def test_of_two_processes_that_save_at_once_none_loses_a_version(clinic: Collect
     assert [path.name for path in (clinic.folder / "history" / "a").iterdir() if path.name.startswith(".")] == []
 
 
+def test_a_process_that_is_killed_while_it_saves_leaves_whole_versions_alone(clinic: Collection) -> None:
+    with subprocess.Popen([sys.executable, "-c", SAVES.replace("range(12)", "[3, 4] * 5_000"), "Ada"], cwd=PROJECT) as saving:
+        wait_until(lambda: clinic.item("a").versions >= 20)
+        saving.kill()
+    collection = open_collection("Clinic")
+    history = collection.history("a")
+    assert [version.number for version in history] == list(range(1, len(history) + 1))
+    assert np.array_equal(current(collection), read_mask(collection.version_mask("a", len(history)))[0])
+    assert save(collection, marked(4), base=len(history)).number == len(history) + 1
+
+
 @pytest.mark.parametrize("before", ["the version before", "nothing"])
 def test_a_kill_between_version_and_current_mask_is_repaired_by_the_next_open(clinic: Collection, before: str) -> None:
     save(clinic, marked(1), base=0)
@@ -203,8 +214,11 @@ def test_a_kill_between_version_and_current_mask_is_repaired_by_the_next_open(cl
         shutil.copy(clinic.version_mask("a", 1), clinic.folder / "masks" / "a.png")
     unfinished = clinic.folder / "history" / "a" / ".x.999999999.partial"
     (unfinished / "version").mkdir(parents=True)
+    partial = clinic.folder / "masks" / ".a.png.999999999.partial"
+    partial.touch()
     assert np.array_equal(current(open_collection("Clinic")), marked(2))
     assert len(clinic.history("a")) == 2
+    assert not partial.exists()
     save(clinic, marked(3), base=2)
     assert not unfinished.exists()
 
