@@ -10,7 +10,7 @@ from pages.comparison.downloads import download_masks
 from pages.comparison.evaluating import evaluate_panel
 from pages.comparison.results import forget_threshold, results
 from pages.comparison.warnings import warn_of_overlap
-from pages.dataset.choose import choose_dataset
+from pages.dataset.choose import choose_dataset, correct_link
 from seg_core.data.source import SAMPLE
 from seg_core.runs.groups import Group
 
@@ -42,4 +42,5 @@ with models_column:
     evaluate_panel(models, split, same_split=same_split)
 if any(model.evaluation for model in models):
     results(models, split)
+    correct_link(dataset.sources)
     download_masks(models)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from pages.dataset.browse import browse, distributions, summary
-from pages.dataset.choose import choose_by_address
+from pages.dataset.choose import choose_by_address, correct_link
 from pages.dataset.duplicates import duplicates_panel
 from pages.dataset.fetch import fetch_panel
 from pages.dataset.panel import counted, preview_panel, show_problems
@@ -32,6 +32,7 @@ if not view.pairs:
 duplicates_panel(view)
 distributions(view)
 st.header("Photographs")
+correct_link(dataset.sources)
 browse(view)
 st.header("Augmentation")
 recipe = st.segmented_control("Recipe", list(RECIPES), default="best", required=True)

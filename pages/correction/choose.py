@@ -26,13 +26,16 @@ def choose_collection() -> Collection | None:
     names, linked = list_collections(), st.query_params.get("collection")
     if linked in names and st.session_state.get("collection-linked") != linked:
         st.session_state["collection"] = st.session_state["collection-linked"] = linked
+    if linked and linked not in names:
+        st.warning(plain(f"There is no collection {linked[:LONGEST_NAME]}; choose another, or make it."))
     name = st.selectbox("Collection", names, key="collection", persist_state="session") if names else None
     _say_what_was_added()
-    with st.expander("New collection", icon=":material/add:", expanded=not names):
-        _make()
+    data = st.query_params.get("data", "")
+    with st.expander("New collection", icon=":material/add:", expanded=bool(data) or not names):
+        _make(data)
     if name is None:
         return None
-    if linked != name:
+    if linked != name and not data:
         st.query_params["collection"] = st.session_state["collection-linked"] = name
     with st.expander(f"Add photographs to {plain(name)}", icon=":material/add_photo_alternate:"):
         _extend(name)
@@ -43,17 +46,18 @@ def choose_collection() -> Collection | None:
         return None
 
 
-def _make() -> None:
+def _make(data: str) -> None:
+    """Let the visitor make a collection, of the masks of the dataset ``data`` where a link names one."""
     st.write("A collection keeps photographs with the masks that you correct, and every version of these.")
     if tells_viewer():
         return
     with st.form("new-collection", border=False):
         name = st.text_input("Name", max_chars=LONGEST_NAME, placeholder="Clinic in spring")
-        kind, folder, copy = _folder_fields("new")
+        kind, folder, copy = _folder_fields(f"new-{data}", data)
         if not st.form_submit_button("Make the collection", icon=":material/add:", type="primary"):
             return
     if _add(lambda: create_collection(name), kind, folder, copy=copy):
-        st.query_params["collection"] = name.strip()
+        st.query_params.from_dict({"collection": name.strip()})
         st.rerun()
 
 
@@ -68,9 +72,11 @@ def _extend(name: str) -> None:
         st.rerun()
 
 
-def _folder_fields(key: str) -> tuple[str, str, bool]:
-    kind = st.segmented_control("What it holds", [PHOTOS, PAIRS], default=PHOTOS, required=True, key=f"kind-{key}")
-    folder = st.text_input("Folder", placeholder="~/photographs", help=FOLDER_HELP, key=f"folder-{key}")
+def _folder_fields(key: str, data: str = "") -> tuple[str, str, bool]:
+    kind = st.segmented_control(
+        "What it holds", [PHOTOS, PAIRS], default=PAIRS if data else PHOTOS, required=True, key=f"kind-{key}"
+    )
+    folder = st.text_input("Folder", data, placeholder="~/photographs", help=FOLDER_HELP, key=f"folder-{key}")
     copy = st.checkbox("Copy the photographs", value=True, help="Else they are referred to where they are.", key=f"copy-{key}")
     return kind, folder.strip(), copy
 

@@ -14,6 +14,7 @@ from pages.shared.markdown import plain
 from pages.shared.scripts import run_script
 from pages.shared.stores import store
 from pages.shared.visit import begin_visit, opened_dataset
+from seg_core.data.collection.store import collection_at
 from seg_core.data.dataset import Dataset
 from seg_core.data.source import SAMPLE, Source
 from seg_core.data.suggest import suggest_folders
@@ -73,6 +74,15 @@ def choose_by_address() -> Dataset | None:
         if linked != shown:
             st.query_params["data"] = shown
     return dataset
+
+
+def correct_link(sources: Sequence[str]) -> None:
+    """Show a link to the page Correct: to the collection that a dataset is, or to a new one of its photographs."""
+    if len(sources) != 1 or SAMPLE in sources:
+        return
+    name = collection_at(sources[0])
+    query = {"collection": name} if name else {"data": sources[0]}
+    st.page_link("correct.py", label="Correct its masks", icon=":material/brush:", query_params=query)
 
 
 def _typed_folders(start: str, key: str, kept: bool) -> list[str]:

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from playwright.sync_api import Locator, Page, expect
+from scipy import ndimage
 
 from seg_core.data.collection.collection import Collection
 from seg_core.data.collection.store import list_collections, open_collection
@@ -160,6 +161,30 @@ def test_two_people_lose_nothing(page: Page, app: AppProcess, photographs: Path)
     collection = open_collection("Shared")
     rows = [np.flatnonzero(read_mask(collection.version_mask(first, number))[0][:, 30]).mean() for number in (1, 2)]
     assert rows == pytest.approx([9.5, 49.5], abs=1)
+
+
+def test_the_masks_of_a_dataset_begin_as_its_truth(page: Page, app: AppProcess, tmp_path: Path) -> None:
+    folder = make_dataset(tmp_path / "ward", size=(SIDE, SIDE), train=2)
+    page.goto(f"{app.url}/data?data={folder}")
+    page.get_by_role("link", name="Correct its masks").click()
+    page.get_by_role("textbox", name="Name", exact=True).fill("Ward")
+    expect(page.get_by_role("textbox", name="Folder").first).to_have_value(str(folder))
+    page.get_by_role("button", name="Make the collection").click()
+    photograph = min(file.stem for file in (folder / "train" / "images").glob("*.jpg"))
+    canvas(page, photograph)
+    expect(page.locator(".editor-name")).to_have_text(f"{photograph} · 1 of 2 · 2 with a saved mask · saved")
+    page.get_by_role("button", name="Fill holes").click()
+    page.get_by_role("button", name="Grow").click()
+    page.get_by_role("button", name="Save", exact=True).click()
+    expect(page.locator(".mask-note")).to_have_text(f"{photograph}: saved as version 2.")
+    collection = open_collection("Ward")
+    truth = read_mask(collection.version_mask(photograph, 1))[0]
+    np.testing.assert_array_equal(saved(collection, photograph), ndimage.binary_dilation(ndimage.binary_fill_holes(truth)))
+
+    page.get_by_role("link", name="Look through it").click()
+    expect(page.get_by_text("2 of 2 pairs")).to_be_visible(timeout=SLOW)
+    page.get_by_role("link", name="Correct its masks").click()
+    canvas(page, photograph)  # it is a collection already
 
 
 def test_what_cannot_be_a_collection_is_one_sentence(page: Page, app: AppProcess, photographs: Path) -> None:

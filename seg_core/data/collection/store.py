@@ -81,6 +81,12 @@ def find_collection(name: str) -> Collection:
     return Collection(folder)
 
 
+def collection_at(source: str) -> str | None:
+    """Return the name of the collection whose folder a dataset's source names; None if it names no collection."""
+    folder = Path(source)
+    return folder.name if folder.parent == _top() and folder.name in list_collections() else None
+
+
 def _top() -> Path:
     return home() / "collections"
 
