@@ -12,6 +12,7 @@ from playwright.sync_api import Browser, Page
 
 from pages.shared.theme import DARK, LIGHT
 from seg_core.config import Config
+from seg_core.data.collection.store import create_collection
 from seg_core.runs.store import RunStore
 from seg_core.runs.worker import work
 from tests.app_process import AppProcess
@@ -29,6 +30,7 @@ PAGES = {
     "report": ("/report", ".live-charts .main-svg"),
     "compare": ("/compare?data={data}", "text=Evaluate"),
     "predict": ("/predict", "iframe"),
+    "correct": ("/correct?collection=Clinic", ".mask-canvas[data-opened]"),
     "about": ("/about?doc=docs/models.md", "text=The models that ship"),
 }
 
@@ -56,7 +58,7 @@ def violations(page: Page) -> list[Any]:
 
 @pytest.fixture(scope="module")
 def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AppProcess]:
-    """The app with eight runs, one of each way to end among them."""
+    """The app with eight runs, one of each way to end among them, and a collection."""
     home = tmp_path_factory.mktemp("accessible-home")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("seg_core.runs.worker.dispatch", lambda store: [])
@@ -65,6 +67,9 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AppProcess]:
             work(store.queue.add(f"run {number}", Config.of("report", epochs=3), "sample", tags=["night"]).id, store, fake_train)
         store.queue.stop(store.queue.add("", Config.of("best"), "sample").id)
         store.close()
+        patch.setenv("LESIONLAB_HOME", str(home))
+        photographs = make_dataset(tmp_path_factory.mktemp("clinic") / "tiny", train=2) / "train" / "images"
+        create_collection("Clinic").add_photographs(sorted(photographs.iterdir()), copy=True)
     app = AppProcess(home)
     yield app
     errors = app.stop()
