@@ -14,10 +14,12 @@ from filelock import FileLock
 
 from seg_core.common.atomic_file import atomic_file
 from seg_core.common.csv_text import csv_text, plain_cell
+from seg_core.common.text import legible
 from seg_core.errors import InputError
 
 EXCLUDED = "excluded.csv"
 _COLUMNS = ("id", "reason", "who", "when")
+_LONGEST_TEXT = 500
 
 
 @dataclass(frozen=True)
@@ -59,7 +61,7 @@ def exclude(folder: Path, ids: Sequence[str], reason: str, who: str) -> None:
     Raises:
         InputError: if no reason is given, or the list cannot be read or written.
     """
-    reason, who = (" ".join(text.split()) for text in (reason, who))
+    reason, who = (legible(" ".join(text.split()))[:_LONGEST_TEXT] for text in (reason, who))
     if not reason:
         raise InputError("Nothing says why the photograph is excluded; give a reason.")
     when = datetime.now(UTC).isoformat(timespec="seconds")
@@ -86,6 +88,6 @@ def _changing(folder: Path) -> Iterator[dict[str, Exclusion]]:
             listed = read_excluded(folder)
             yield listed
             with atomic_file(folder / EXCLUDED, sync=True) as file:
-                file.write_text(csv_text([_COLUMNS, *map(astuple, listed.values())]), encoding="utf-8")
+                file.write_text(legible(csv_text([_COLUMNS, *map(astuple, listed.values())])), encoding="utf-8")
     except OSError as error:
         raise InputError(f"{folder / EXCLUDED} cannot be written ({error.strerror}); allow it, or copy the dataset.") from None

@@ -40,14 +40,17 @@ def test_listed_photographs_are_left_out_of_every_split_and_nothing_is_deleted(d
 
 def test_the_list_is_a_table_for_people(data: Path) -> None:
     exclude(data, ["a"], '  =SUM(1;2)\n "twice" ', "Ada, B.")
-    exclude(data, ["-b"], "blurred", "")
+    exclude(data, ["-b"], "blurred" + 200_000 * "!", "\udcff")
     exclude(data, ["a"], "=again", "Cleo")
     header, first, second = (data / EXCLUDED).read_text(encoding="utf-8").splitlines()
     assert header == "id,reason,who,when"
     assert first.startswith("a,'=again,Cleo,20")
-    assert second.startswith("'-b,blurred,,20")
+    assert second.startswith("'-b,blurred!!!")
     read = read_excluded(data)
-    assert [(each.id, each.reason, each.who) for each in read.values()] == [("a", "=again", "Cleo"), ("-b", "blurred", "")]
+    assert [(each.id, each.reason, each.who) for each in read.values()] == [
+        ("a", "=again", "Cleo"),
+        ("-b", "blurred" + 493 * "!", "?"),
+    ]
 
 
 def test_a_list_that_was_written_by_hand_is_read(data: Path) -> None:

@@ -15,6 +15,7 @@ import pytest
 
 from seg_core.cli import training
 from seg_core.common.home import PROJECT
+from seg_core.data.collection.store import create_collection
 from seg_core.data.isic2016 import download
 from seg_core.network import build_model
 from seg_core.prediction import foreign
@@ -43,6 +44,7 @@ class Places:
         self.model = folder / "model.safetensors"
         save_checkpoint(self.model, build_model(tiny_config()), metadata_of(tiny_config()))
         self.photo = next(iter(sorted(self.data.rglob("*.jpg"))))
+        create_collection("c").add_photographs([self.photo], copy=True)
         self.out = folder / "out"
         self.out.mkdir()
         self._socket = socket.socket(socket.AF_UNIX)
@@ -120,7 +122,7 @@ def arguments(places: Places, random: Random) -> list[str]:
     photo, out, text = either(places.photo, places.inputs), random.choice(places.outputs), random.choice(TEXTS)
     other, another = random.choice(places.inputs), random.choice(places.inputs)
     folders = some(["--images", other], ["--masks", another], ["--lesion-value", text])
-    json = some(["--json"])
+    name, id, json = either("c", TEXTS), either(places.photo.stem, TEXTS), some(["--json"])
     settings = [part for name in random.sample(SETTINGS, 2) for part in (name, random.choice([*NUMBERS, *WORDS, *TEXTS]))]
     return random.choice(
         [
@@ -148,6 +150,11 @@ def arguments(places: Places, random: Random) -> list[str]:
             ],
             ["report", number, "--output", out],
             ["train", "--data", data, *settings, *folders, *json],
+            ["collection", random.choice(["create", "add"]), name, *some(["--data", data], ["--photos", photo], ["--link"])],
+            ["collection", random.choice(["history", "include", "show"]), name, *some([id]), *json],
+            ["collection", "restore", name, id, number],
+            ["collection", "exclude", name, id, "--reason", text],
+            ["collection", "export", name, "--format", random.choice(["coco", *WORDS]), "--output", out],
             [random.choice([*TEXTS, *WORDS, "work", "job"]), random.choice([*TEXTS, *NUMBERS[2:]])],
         ]
     )

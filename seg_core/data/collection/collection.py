@@ -11,6 +11,7 @@ import numpy as np
 from filelock import FileLock
 
 from seg_core.common.atomic_file import remove_partials
+from seg_core.common.text import legible
 from seg_core.data.collection.contents import HISTORY, IMAGES, MASKS, Contents
 from seg_core.data.collection.photographs import Adding
 from seg_core.data.collection.versions import Version, read_saved_mask
@@ -192,4 +193,4 @@ class Collection(Contents):
 
 
 def _line(text: str) -> str:
-    return " ".join(text.split())[:_LONGEST_TEXT]
+    return legible(" ".join(text.split()))[:_LONGEST_TEXT]
