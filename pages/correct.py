@@ -6,6 +6,7 @@ import streamlit as st
 
 from pages.correction.choose import choose_collection
 from pages.correction.kept import uses, versions_panel
+from pages.correction.proposing import in_order
 from pages.live.components import EditedPhoto, ProposingModel, mask_editor
 from pages.server.collections import state_of
 from pages.shared.markdown import plain
@@ -33,6 +34,8 @@ chosen = st.selectbox(
     key="proposes",
     persist_state="session",
 )
+if chosen:
+    items = in_order(collection, items, entries[chosen])
 opened, author = mask_editor(
     collection.name,
     [EditedPhoto(item.id, state_of(item), item.versions) for item in items],

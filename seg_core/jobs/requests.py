@@ -8,6 +8,7 @@ from pathlib import Path
 
 from seg_core.common.versions import VERSION
 from seg_core.config import SplitSpec
+from seg_core.data.collection.collection import Collection
 from seg_core.data.dataset import Dataset, SplitChoice, open_dataset
 from seg_core.data.fingerprint import digest
 from seg_core.data.folders import is_mask_folder
@@ -120,6 +121,29 @@ def report_request(runs: Sequence[Run], store: RunStore) -> Request:
 def _state(run: Run, store: RunStore) -> str:
     """State of a run in a key. Pages compute it each time they are drawn, so it does not depend on its 100,000 photographs."""
     return f"{run.id} {run.label} {run.epochs_done} {checkpoint_digest(store.folder(run.id) / 'best.safetensors')}"
+
+
+def proposals_request(collection: Collection, model: Path, name: str) -> Request:
+    """Request for a model's masks of all photographs of a collection, as proposals by ``name``. `load_doubt` reads the result.
+
+    Raises:
+        InputError: if a file is gone.
+    """
+    ids = [item.id for item in collection.items()]
+    key = digest([str(collection.folder), checkpoint_digest(model), *ids], KEY_DIGITS)
+    return Request("propose", key, {"collection": collection.name, "model": str(model), "name": name})
+
+
+def load_doubt(folder: Path) -> dict[str, float]:
+    """Read the result of `proposals_request`: of each photograph, the IoU that the model expects of its mask.
+
+    Raises:
+        InputError: if it is damaged.
+    """
+    try:
+        return {str(id): float(iou) for id, iou in json.loads((folder / "doubt.json").read_text(encoding="utf-8")).items()}
+    except (OSError, ValueError, TypeError, AttributeError):
+        raise InputError("The order of these photographs is damaged; propose masks again.") from None
 
 
 def fetch_request(folder: str) -> Request:

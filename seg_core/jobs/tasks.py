@@ -22,9 +22,18 @@ from seg_core.data.scan.duplicates import near_duplicates
 from seg_core.errors import InputError
 from seg_core.jobs.job import Job, Kind, Request
 from seg_core.jobs.progress import Advance, Cancelled, Work
-from seg_core.jobs.requests import card_request, evaluation_request, masks_request, report_request, scan_request, split_of
+from seg_core.jobs.requests import (
+    card_request,
+    evaluation_request,
+    masks_request,
+    proposals_request,
+    report_request,
+    scan_request,
+    split_of,
+)
 from seg_core.jobs.results import new_result
 from seg_core.prediction.checkpoint import Checkpoint
+from seg_core.prediction.doubt import soft_iou
 from seg_core.prediction.foreign import load_any
 from seg_core.prediction.predictor import Prediction, Predictor
 
@@ -144,6 +153,28 @@ def _report(job: Job, advance: Advance) -> str:
     return f"The report on {len(runs)} run{'s' if len(runs) > 1 else ''} is written."
 
 
+def _propose(job: Job, advance: Advance) -> str:
+    from seg_core.data.collection.store import find_collection
+
+    collection, model, name = find_collection(job.arguments["collection"]), Path(job.arguments["model"]), job.arguments["name"]
+    items, predictor = collection.items(), load_any(model)
+    expected = {}
+    with new_result(job.request) as folder:
+        for done, item in enumerate(items, start=1):
+            try:
+                prediction = predictor.predict(collection.photograph(item.id))
+                if item.mask is None:
+                    collection.propose(item.id, prediction.mask(), model=f"{name} at {prediction.threshold:.2f}")
+                expected[item.id] = soft_iou(prediction.probabilities, prediction.threshold)
+            except InputError:
+                continue  # the page says it of each photograph that cannot be read
+            finally:
+                advance(done, len(items), "Proposing masks")
+        (folder / "doubt.json").write_text(json.dumps(expected), encoding="utf-8")
+        _require_same(job.request, proposals_request(collection, model, name))
+    return f"{len(expected)} masks are proposed."
+
+
 TASKS: Mapping[Kind, Work] = {
     "scan": _scan,
     "evaluate": _evaluate,
@@ -151,4 +182,5 @@ TASKS: Mapping[Kind, Work] = {
     "report": _report,
     "masks": _masks,
     "card": _card,
+    "propose": _propose,
 }

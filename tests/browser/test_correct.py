@@ -10,8 +10,11 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 from scipy import ndimage
 
+from seg_core.common.home import SHIPPED_CHECKPOINTS
 from seg_core.data.collection.collection import Collection
 from seg_core.data.collection.store import list_collections, open_collection
+from seg_core.prediction.checkpoint import load_checkpoint
+from seg_core.prediction.doubt import soft_iou
 from tests.app_process import AppProcess
 from tests.browser.test_journey import drop
 from tests.helpers import forget_leaving, make_dataset, read_mask
@@ -161,6 +164,26 @@ def test_two_people_lose_nothing(page: Page, app: AppProcess, photographs: Path)
     collection = open_collection("Shared")
     rows = [np.flatnonzero(read_mask(collection.version_mask(first, number))[0][:, 30]).mean() for number in (1, 2)]
     assert rows == pytest.approx([9.5, 49.5], abs=1)
+
+
+def test_the_most_doubtful_masks_come_first(page: Page, app: AppProcess, photographs: Path) -> None:
+    make(page, app, "Doubtful", photographs)
+    model = load_checkpoint(SHIPPED_CHECKPOINTS / "fine-tune-best-plus.safetensors")
+    expected = {file.stem: soft_iou(model.predict(file).probabilities, model.threshold) for file in photographs.glob("*.jpg")}
+    first, second, *_ = sorted(expected, key=lambda photograph: expected[photograph])
+    canvas(page, min(expected))
+    page.get_by_role("button", name="Propose masks for 3 photographs").click()
+    says, order = page.locator(".editor-name"), page.get_by_test_id("stButtonGroup").filter(has_text="Order")
+    expect(order).to_be_visible(timeout=SLOW)
+    page.goto(f"{app.url}/correct?collection=Doubtful&photograph={first}")
+    canvas(page, first)
+    expect(says).to_have_text(f"{first} · 1 of 3 · 0 with a saved mask · proposed by a model")
+    page.get_by_role("button", name="Save and next").click()
+    canvas(page, second)
+    expect(says).to_contain_text("1 of 3 · 1 with a saved mask")  # what is saved goes to the end
+    order.get_by_text("By name").click()
+    place = sorted(expected).index(second) + 1
+    expect(says).to_contain_text(f"{second} · {place} of 3")
 
 
 def test_the_masks_of_a_dataset_begin_as_its_truth(page: Page, app: AppProcess, tmp_path: Path) -> None:
