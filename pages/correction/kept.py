@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import streamlit as st
-from seg_core.data.collection.collection import Collection
 
 from pages.shared.markdown import plain
 from pages.shared.visitor import is_viewer, tells_viewer
+from seg_core.data.collection.collection import Collection
 from seg_core.errors import InputError
 
 
