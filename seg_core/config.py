@@ -134,9 +134,10 @@ class Config(BaseModel):
         default="bce-lovasz",
         description="Binary cross-entropy alone, with soft Dice, or with the Lovász loss (IoU).",
     )
-    augmentation: Literal["report", "standard"] = Field(
+    augmentation: Literal["report", "standard", "strong"] = Field(
         default="standard",
-        description="report: the four kinds that the student report names. standard: those, quarter turns, blur, and bare skin.",
+        description="report: the four kinds that the student report names. standard: those, quarter turns, blur, and bare skin. "
+        "strong: those, other light, noise, and lesions from farther away.",
     )
     val_fraction: float = Field(
         title="Validation share",

@@ -21,6 +21,9 @@ AUGMENTATION = {
     "saturation and hue jittered",
     "standard": "random crops of at least 60 % of the area, mirror images, quarter turns and rotations by up to 20° more, and "
     "brightness, contrast, saturation and hue jittered; some photographs show bare skin only, and some lose fine detail",
+    "strong": "random crops of half to twice the area, with the photograph's own skin beyond its edge, mirror images, quarter "
+    "turns and rotations by up to 20° more, and changed brightness, contrast, saturation, hue, white balance, gamma and light "
+    "from one side; some photographs show bare skin only, have dark corners or noise, are out of focus, or lose fine detail",
 }
 
 
