@@ -13,6 +13,7 @@ from fastapi.testclient import TestClient
 from PIL import Image
 
 from pages.server import collections
+from pages.server.request_limits import RequestLimits
 from seg_core.data.collection.store import create_collection
 from tests.helpers import read_mask
 
@@ -123,3 +124,11 @@ def test_what_is_no_mask_of_the_photograph_is_one_sentence(client: TestClient, b
 def test_what_is_not_there_is_one_sentence(client: TestClient, path: str, said: str) -> None:
     answer = client.get(path)
     assert (answer.status_code, said in answer.text) == (404, True), answer.text
+
+
+def test_a_body_that_is_too_large_for_a_mask_is_refused(client: TestClient) -> None:
+    limited = TestClient(RequestLimits(client.app, room=8))
+    answer = limited.post(f"{BASE}/mole", content=mask_of(3))
+    assert answer.status_code == 200
+    answer = limited.post(f"{BASE}/mole", content=b" " * (17 << 20))
+    assert (answer.status_code, answer.json()["detail"]) == (413, "This request is too large: at most 16 MB are read here.")
