@@ -47,7 +47,14 @@ SET_BY_PROGRAM = frozenset({"schedule_from"})
 # Where a recipe differs from the defaults of `Config`. The default of a setting that was added later is what runs did before it,
 # since the configs of older runs and checkpoints lack it.
 RECIPE_SETTINGS: dict[Recipe, dict[str, Any]] = {
-    "best": {"encoder_rate": 0.3, "swa_fraction": 0.7, "threshold": 0.55, "second_look": 0.05, "copies": "together"},
+    "best": {
+        "augmentation": "strong",
+        "encoder_rate": 0.3,
+        "swa_fraction": 0.7,
+        "threshold": 0.55,
+        "second_look": 0.05,
+        "copies": "together",
+    },
     "report": {
         "copies": "together",
         "decoder": "plain",

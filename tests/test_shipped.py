@@ -19,7 +19,7 @@ from seg_core.prediction.licences import licence_of
 from seg_core.prediction.metadata import SplitScores, source_names
 from seg_core.report.model_card import TITLES, model_card
 
-LATER_SETTINGS = ("copies", "second_look")
+LATER_SETTINGS = ("augmentation", "copies", "second_look")
 """Settings that came after some of the models were trained; these have what runs did before."""
 BEST = [name for name in SHIPPED if "-best" in name]
 
