@@ -44,10 +44,14 @@ def add_foreign_models() -> None:
     for path in added_models():
         name, remove = st.columns([5, 1], vertical_alignment="center")
         name.markdown(plain(path.stem))
-        if not looks_only and remove.button("Remove", key=f"remove-{path.name}"):
-            for file in (path, path.with_suffix(".md")):  # the card of a calibrated one
-                file.unlink(missing_ok=True)
-            st.rerun()
+        if not looks_only:
+            # A callback, so that a page that is drawn again meanwhile does not lose the click.
+            remove.button("Remove", key=f"remove-{path.name}", on_click=_remove, args=(path,))
+
+
+def _remove(model: Path) -> None:
+    for file in (model, model.with_suffix(".md")):  # the card of a calibrated one
+        file.unlink(missing_ok=True)
 
 
 def _choose_file() -> None:

@@ -88,8 +88,14 @@ def make(page: Page, app: AppProcess, name: str, folder: Path) -> None:
     page.get_by_role("button", name="Make the collection").click()
 
 
+def shows(page: Page, name: str) -> None:
+    """Wait until a collection that was made is shown, and not the one before."""
+    page.wait_for_url(f"**/correct?collection={name}", timeout=SLOW)
+
+
 def test_masks_are_drawn_saved_and_gone_back_to(page: Page, app: AppProcess, photographs: Path, home: Path) -> None:
     make(page, app, "Clinic", photographs)
+    shows(page, "Clinic")
     first, second, third = sorted(file.stem for file in photographs.glob("*.jpg"))
     shown = canvas(page, first)
     says, note = page.locator(".editor-name"), page.locator(".mask-note")
@@ -148,6 +154,7 @@ def test_masks_are_drawn_saved_and_gone_back_to(page: Page, app: AppProcess, pho
 
 def test_two_people_lose_nothing(page: Page, app: AppProcess, photographs: Path) -> None:
     make(page, app, "Shared", photographs)
+    shows(page, "Shared")
     first = min(file.stem for file in photographs.glob("*.jpg"))
     canvas(page, first)
     other = page.context.new_page()
@@ -168,6 +175,7 @@ def test_two_people_lose_nothing(page: Page, app: AppProcess, photographs: Path)
 
 def test_the_most_doubtful_masks_come_first(page: Page, app: AppProcess, photographs: Path) -> None:
     make(page, app, "Doubtful", photographs)
+    shows(page, "Doubtful")
     model = load_checkpoint(SHIPPED_CHECKPOINTS / "fine-tune-best-plus.safetensors")
     expected = {file.stem: soft_iou(model.predict(file).probabilities, model.threshold) for file in photographs.glob("*.jpg")}
     first, second, *_ = sorted(expected, key=lambda photograph: expected[photograph])
@@ -193,6 +201,7 @@ def test_the_masks_of_a_dataset_begin_as_its_truth(page: Page, app: AppProcess, 
     page.get_by_role("textbox", name="Name", exact=True).fill("Ward")
     expect(page.get_by_role("textbox", name="Folder").first).to_have_value(str(folder))
     page.get_by_role("button", name="Make the collection").click()
+    shows(page, "Ward")
     photograph = min(file.stem for file in (folder / "train" / "images").glob("*.jpg"))
     canvas(page, photograph)
     expect(page.locator(".editor-name")).to_have_text(f"{photograph} · 1 of 2 · 2 with a saved mask · saved")
