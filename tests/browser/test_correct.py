@@ -152,6 +152,7 @@ def test_masks_are_drawn_saved_and_gone_back_to(page: Page, app: AppProcess, pho
     assert not saved(collection, first)[20].any()
 
 
+@pytest.mark.slow
 def test_two_people_lose_nothing(page: Page, app: AppProcess, photographs: Path) -> None:
     make(page, app, "Shared", photographs)
     shows(page, "Shared")
@@ -194,6 +195,7 @@ def test_the_most_doubtful_masks_come_first(page: Page, app: AppProcess, photogr
     expect(says).to_contain_text(f"{second} · {place} of 3")
 
 
+@pytest.mark.slow
 def test_the_masks_of_a_dataset_begin_as_its_truth(page: Page, app: AppProcess, tmp_path: Path) -> None:
     folder = make_dataset(tmp_path / "ward", size=(SIDE, SIDE), train=2)
     page.goto(f"{app.url}/data?data={folder}")
