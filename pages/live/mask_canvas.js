@@ -49,6 +49,12 @@ class MaskCanvas {
     }
   }
 
+  // Shows nothing, and takes no edits, until another photograph is opened.
+  empty() {
+    Object.assign(this, { mask: null, stroke: null, isDown: false, moving: null, pinched: null, corners: [], at: null });
+    for (const layer of this.layers) layer.getContext("2d").clearRect(0, 0, layer.width, layer.height);
+  }
+
   get mostRadius() {
     return Math.max(this.mask.width, this.mask.height) / 4;
   }
@@ -76,11 +82,13 @@ class MaskCanvas {
   }
 
   fit() {
+    if (!this.mask) return;
     this.move({ scale: this.whole, x: 0, y: 0 });
   }
 
   // Zooms by a factor around a point of the screen.
   zoom(factor, x = this.width / 2, y = this.height / 2) {
+    if (!this.mask) return;
     const scale = Math.min(CLOSEST, Math.max(this.whole, this.view.scale * factor)), ratio = scale / this.view.scale;
     this.move({ scale, x: x - (x - this.view.x) * ratio, y: y - (y - this.view.y) * ratio });
   }
@@ -317,6 +325,7 @@ class MaskCanvas {
 
   // Changes the mask by a function that returns the box it changed.
   edit(act) {
+    if (!this.mask) return;
     this.preview = null;
     const box = act(this.mask);
     if (!box) return;
@@ -332,7 +341,7 @@ class MaskCanvas {
 
   show(isShown) {
     this.isShown = isShown;
-    this.draw();
+    if (this.mask) this.draw();
   }
 
   // The keys: arrows move the cursor, with the brush down they draw; Space puts it down and lifts it.

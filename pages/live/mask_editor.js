@@ -77,6 +77,7 @@ class MaskEditor {
       this.button(from, { empty: "Empty", saved: "As saved", model: "The model's mask" }[start], "", () => this.begin(start)),
     ]);
     [this.slider, this.sizeSays] = maskSlider(begin, { min: 0, max: 1, step: "any" }, "Size of the brush", (share) => {
+      if (!this.canvas.mask) return;
       this.canvas.radius = Math.max(1, Math.round(this.canvas.mostRadius ** share));
       this.sized(this.canvas.radius);
     });
@@ -136,7 +137,8 @@ class MaskEditor {
       { items, model } = this.data,
       { id } = items[at],
       item = `${this.base}/${encodeURIComponent(id)}`;
-    Object.assign(this, { at, id, isChanged: false, isReady: false, level0: null, spent: { ms: 0, last: null } });
+    Object.assign(this, { at, id, isChanged: false, isReady: false, spent: { ms: 0, last: null } });
+    this.canvas.empty(); // what is drawn meanwhile would belong to the photograph before
     this.label();
     try {
       const [facts, photo, probability] = await Promise.all([
@@ -183,6 +185,7 @@ class MaskEditor {
 
   // Shows the mask of a threshold while the slider moves; when it is let go, that is an edit.
   snap(level) {
+    if (!this.canvas.mask) return;
     const { width, height } = this.canvas.mask, shrink = Math.min(1, 1000 / Math.max(width, height));
     const size = [width, height].map((side) => Math.max(1, Math.round(side * shrink)));
     this.canvas.showPreview({ width: size[0], height: size[1], data: maskAtLevel(this.probability, ...size, level * 255) });
@@ -190,6 +193,7 @@ class MaskEditor {
   }
 
   snapped() {
+    if (!this.canvas.mask) return;
     const level = Number(this.level.value);
     this.canvas.edit((mask) => mask.replace(this.startOf("model", level)));
     this.canvas.draw();
