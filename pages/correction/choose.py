@@ -7,7 +7,7 @@ from collections.abc import Callable
 import streamlit as st
 
 from pages.shared.markdown import plain
-from pages.shared.visitor import tells_viewer
+from pages.shared.visitor import may_change, tells_viewer
 from seg_core.data.collection.collection import Collection
 from seg_core.data.collection.sources import Added, add_dataset, add_files, photographs_in
 from seg_core.data.collection.store import LONGEST_NAME, create_collection, list_collections, open_collection
@@ -89,6 +89,7 @@ def _add(opened: Callable[[], Collection], kind: str, folder: str, *, copy: bool
         bar.progress(done / total, f"Adding photographs, {done:,} of {total:,}")
 
     try:
+        may_change()
         if not folder:
             raise InputError("Name a folder of photographs.")
         if kind == PAIRS:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from pages.shared.markdown import plain
-from pages.shared.visitor import is_viewer, tells_viewer
+from pages.shared.visitor import is_viewer, may_change, tells_viewer
 from seg_core.data.collection.collection import Collection
 from seg_core.errors import InputError
 
@@ -36,8 +36,19 @@ def versions_panel(collection: Collection, photograph: str, author: str) -> None
 
 
 def _restore(collection: Collection, photograph: str, number: int, author: str) -> None:
-    version = collection.restore(photograph, number, author)
-    st.session_state["editor-again"] = f"{photograph} {version.number}"
+    try:
+        may_change()
+        collection.restore(photograph, number, author)
+    except InputError as error:
+        st.toast(plain(str(error)), icon=":material/error:")
+
+
+def _include(collection: Collection, photograph: str) -> None:
+    try:
+        may_change()
+        collection.include(photograph)
+    except InputError as error:
+        st.toast(plain(str(error)), icon=":material/error:")
 
 
 def _exclusion(collection: Collection, photograph: str, reason: str | None, author: str) -> None:
@@ -45,13 +56,14 @@ def _exclusion(collection: Collection, photograph: str, reason: str | None, auth
         return
     if reason is not None:
         st.warning(f"It is left out of the dataset: {plain(reason)}")
-        st.button("Take it in again", on_click=collection.include, args=(photograph,), key=f"include-{photograph}")
+        st.button("Take it in again", on_click=_include, args=(collection, photograph), key=f"include-{photograph}")
         return
     with st.form(f"exclude-{photograph}", border=False):
         why, press = st.columns([5, 1], vertical_alignment="bottom")
         typed = why.text_input("Leave it out of the dataset, because", placeholder="no lesion in focus", max_chars=200)
         if press.form_submit_button("Leave out"):
             try:
+                may_change()
                 collection.exclude(photograph, typed, author)
             except InputError as error:
                 st.error(plain(str(error)))
