@@ -137,6 +137,7 @@ class MaskEditor {
       { items, model } = this.data,
       { id } = items[at],
       item = `${this.base}/${encodeURIComponent(id)}`;
+    if (!this.isReady) this.tellUser(""); // the one before could not be shown
     Object.assign(this, { at, id, isChanged: false, isReady: false, spent: { ms: 0, last: null } });
     this.canvas.empty(); // what is drawn meanwhile would belong to the photograph before
     this.label();
@@ -156,6 +157,7 @@ class MaskEditor {
     } catch (error) {
       if (turn !== this.turn) return;
       this.tellUser(`${id} cannot be shown: ${error.message}`);
+      this.tell("at", id); // below, it can be left out
       return;
     }
     this.setLevel(model?.threshold ?? 0.5);
@@ -313,8 +315,8 @@ class MaskEditor {
   }
 
   press(event) {
-    const { key, shiftKey } = event, canvas = this.canvas, inCanvas = event.target === canvas.frame;
-    if (!canvas.mask || event.altKey || event.target.matches("input")) return;
+    const { key, shiftKey } = event, canvas = this.canvas, inCanvas = canvas.mask && event.target === canvas.frame;
+    if (event.altKey || event.target.matches("input")) return;
     const withControl = { z: () => (shiftKey ? this.redo : this.undo).click(), y: () => this.redo.click(), s: () => this.save() };
     const onCanvas = {
       ArrowLeft: () => canvas.step(-1, 0, shiftKey),

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, Route, expect
 from scipy import ndimage
 
 from seg_core.common.home import SHIPPED_CHECKPOINTS
@@ -17,7 +17,7 @@ from seg_core.prediction.checkpoint import load_checkpoint
 from seg_core.prediction.doubt import soft_iou
 from tests.app_process import AppProcess
 from tests.browser.test_journey import drop
-from tests.helpers import forget_leaving, make_dataset, read_mask
+from tests.helpers import forget_leaving, make_dataset, read_mask, wait_until
 
 pytestmark = pytest.mark.browser
 
@@ -150,6 +150,52 @@ def test_masks_are_drawn_saved_and_gone_back_to(page: Page, app: AppProcess, pho
     shown.press("s")
     expect(note).to_have_text(f"{first}: saved as version 4.")
     assert not saved(collection, first)[20].any()
+
+
+def test_what_is_not_shown_takes_no_edits_and_is_stepped_over(
+    page: Page, app: AppProcess, photographs: Path, home: Path, problems: list[str]
+) -> None:
+    make(page, app, "Slow", photographs)
+    shows(page, "Slow")
+    first, second, third = sorted(file.stem for file in photographs.glob("*.jpg"))
+    (home / "collections" / "Slow" / "images" / f"{third}.jpg").write_bytes(b"damaged")
+    says, size = page.locator(".editor-name"), page.locator(".mask-says", has_text="Size ")
+    shown = canvas(page, first)
+    shown.focus()
+    for key, pixels in (("]", 4), ("]", 6), ("[", 4)):
+        shown.press(key)
+        expect(size).to_have_text(f"Size {pixels} px")
+    shown.hover()
+    page.mouse.wheel(0, -100)
+    expect(size).to_have_text("Size 6 px")
+
+    held: list[Route] = []
+    page.route(f"**/{second}/photo.jpg", lambda route: held.append(route))
+    with page.expect_request(f"**/{second}/photo.jpg"):
+        shown.press("PageDown")
+    expect(says).to_contain_text(f"{second} · 2 of 3")
+    drag(page, shown, (10, 20), (30, 20))
+    for key in ("Space", "ArrowRight", "Space", "f", "]", "h", "h", "s", "Enter"):
+        shown.press(key)
+    page.get_by_role("button", name="Empty").click()
+    page.get_by_role("slider", name="Threshold of the model").fill("0.3")
+    expect(says).to_have_text(f"{second} · 2 of 3 · 0 with a saved mask · no mask yet")
+    held[0].continue_()
+    shown = canvas(page, second)
+    expect(says).to_have_text(f"{second} · 2 of 3 · 0 with a saved mask · no mask yet")
+    expect(page.get_by_role("button", name="Undo")).to_have_attribute("aria-disabled", "true")
+
+    note = page.locator(".mask-note")
+    shown.press("PageDown")
+    expect(note).to_contain_text(f"{third} cannot be shown: {third}.jpg is not an image that can be read; use JPEG")
+    expect(page.get_by_text(f"Versions of {third}: 0")).to_be_visible()  # where it can be left out
+    shown.press("PageUp")
+    canvas(page, second)
+    expect(note).to_have_text("")
+    assert not any(open_collection("Slow").history(each) for each in (first, second, third))
+    wait_until(lambda: page.evaluate("true") and len(problems) == 3)  # its facts, the photograph and the model's mask
+    assert all(f"/{third}" in each for each in problems)
+    problems.clear()
 
 
 @pytest.mark.slow
