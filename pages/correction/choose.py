@@ -22,14 +22,21 @@ FOLDER_HELP = (
 
 
 def choose_collection() -> Collection | None:
-    """Let the visitor choose a collection, make one, or add to it; the address names the choice. Return None if there is none."""
+    """Let the visitor choose a collection, make one, or add to it; the address names the choice. Return None if there is none.
+
+    Raises:
+        InputError: as `open_collection`.
+    """
     names, linked = list_collections(), st.query_params.get("collection")
+    for state, kept in (("collection", st.session_state.get("collection")), ("collection-linked", linked)):
+        if kept not in names:  # it was deleted
+            st.session_state.pop(state, None)
     if linked in names and st.session_state.get("collection-linked") != linked:
         st.session_state["collection"] = st.session_state["collection-linked"] = linked
     if linked and linked not in names:
         st.warning(plain(f"There is no collection {linked[:LONGEST_NAME]}; choose another, or make it."))
     name = st.selectbox("Collection", names, key="collection", persist_state="session") if names else None
-    _say_what_was_added()
+    _say_what_was_done()
     data = st.query_params.get("data", "")
     with st.expander("New collection", icon=":material/add:", expanded=bool(data) or not names):
         _make(data)
@@ -39,11 +46,7 @@ def choose_collection() -> Collection | None:
         st.query_params["collection"] = st.session_state["collection-linked"] = name
     with st.expander(f"Add photographs to {plain(name)}", icon=":material/add_photo_alternate:"):
         _extend(name)
-    try:
-        return open_collection(name)
-    except InputError as error:
-        st.error(plain(str(error)))
-        return None
+    return open_collection(name)
 
 
 def _make(data: str) -> None:
@@ -107,7 +110,9 @@ def _add(opened: Callable[[], Collection], kind: str, folder: str, *, copy: bool
     return True
 
 
-def _say_what_was_added() -> None:
+def _say_what_was_done() -> None:
+    if deleted := st.session_state.pop("collection-deleted", None):
+        st.success(plain(deleted))
     added: Added | None = st.session_state.pop("collection-added", None)
     if added is None:
         return

@@ -13,6 +13,7 @@ from scipy import ndimage
 from seg_core.common.home import SHIPPED_CHECKPOINTS
 from seg_core.data.collection.collection import Collection
 from seg_core.data.collection.store import list_collections, open_collection
+from seg_core.data.dataset import open_dataset
 from seg_core.prediction.checkpoint import load_checkpoint
 from seg_core.prediction.doubt import soft_iou
 from tests.app_process import AppProcess
@@ -265,6 +266,46 @@ def test_the_masks_of_a_dataset_begin_as_its_truth(page: Page, app: AppProcess, 
     expect(page.get_by_text("2 of 2 pairs")).to_be_visible(timeout=SLOW)
     page.get_by_role("link", name="Correct its masks").click()
     canvas(page, photograph)  # it is a collection already
+
+
+def test_a_collection_is_exported_and_deleted_while_another_has_it_open(
+    page: Page, app: AppProcess, photographs: Path, tmp_path: Path, problems: list[str]
+) -> None:
+    make(page, app, "Brief", photographs)
+    shows(page, "Brief")
+    first = min(file.stem for file in photographs.glob("*.jpg"))
+    canvas(page, first)
+    page.get_by_text("Export", exact=True).click()
+    expect(page.get_by_text("No photograph has a saved mask yet")).to_be_visible()
+    page.get_by_role("button", name="Accept", exact=True).click()
+    with page.expect_download() as download:
+        page.get_by_role("link", name="COCO").click()
+    download.value.save_as(tmp_path / "brief.zip")
+    assert download.value.suggested_filename == "brief-coco.zip"
+    assert [pair.id for pair in open_dataset(tmp_path / "brief.zip").pairs] == [first]
+
+    other = page.context.new_page()
+    other.goto(f"{app.url}/correct?collection=Brief")
+    shown = canvas(other, first)
+    page.get_by_role("button", name="Delete the collection").click()
+    expect(page.get_by_role("dialog")).to_contain_text("This deletes Brief with 3 photographs and 1 version of masks.")
+    page.get_by_role("dialog").get_by_role("button", name="Delete", exact=True).click()
+    expect(page.get_by_text("Brief is deleted.")).to_be_visible()
+    assert "Brief" not in list_collections()
+
+    other.bring_to_front()
+    shown.press("f")
+    shown.press("ArrowRight")
+    other.get_by_role("button", name="Empty").click()
+    shown.press("s")
+    expect(other.locator(".mask-note")).to_contain_text(f"{first} is not saved: There is no collection Brief")
+    assert "Brief" not in list_collections()
+    for key in ("ArrowDown", "ArrowDown", "Enter"):  # as whatever draws the page again, and tries once more to save
+        other.get_by_role("combobox", name="Model that proposes").press(key)
+    expect(other.get_by_text("There is no collection Brief; choose another, or make it.")).to_be_visible()
+    wait_until(lambda: page.evaluate("true") and len(problems) == 2)
+    assert all(f"/Brief/{first}?base=1" in each for each in problems)
+    problems.clear()
 
 
 def test_what_cannot_be_a_collection_is_one_sentence(page: Page, app: AppProcess, photographs: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,7 +10,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from seg_core.data.collection.collection import Collection
-from seg_core.data.collection.store import create_collection
+from seg_core.data.collection.store import create_collection, delete_collection
 from tests.helpers import VIEWER_PASSWORD, write_pair
 
 REFUSED = "You are signed in as a viewer: you see everything, and change nothing."
@@ -61,20 +60,20 @@ def state(collection: Collection) -> list[tuple[int, str | None]]:
     return [(item.versions, item.excluded) for item in collection.items()]
 
 
-def delete(collection: Collection, tmp_path: Path) -> None:
-    shutil.rmtree(collection.folder)
+def delete(collection: Collection, _: Path) -> None:
+    delete_collection(collection.name)
 
 
-def lose_photographs(collection: Collection, tmp_path: Path) -> None:
+def lose_photographs(_: Collection, tmp_path: Path) -> None:
     for each in "ab":
         (tmp_path / f"{each}.jpg").unlink()
 
 
-def damage_list(collection: Collection, tmp_path: Path) -> None:
+def damage_list(collection: Collection, _: Path) -> None:
     (collection.folder / "excluded.csv").write_text("name\na\n")
 
 
-GONE = "There is no folder {folder}/images; check the path."
+GONE = "The collection Clinic is gone: it was deleted or renamed. Choose another."
 NO_ID = "{folder}/excluded.csv has no column id, which names the photographs to leave out; add it or move the file away."
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -37,6 +37,13 @@ class Item:
     proposal: Path | None
     versions: int
     excluded: str | None
+
+
+def contents_in_words(items: Sequence[Item]) -> str:
+    """Return how much there is, as ``3 photographs and 7 versions of masks``."""
+    photographs, versions = len(items), sum(item.versions for item in items)
+    of_masks = f"{versions:,} version{'' if versions == 1 else 's'} of masks"
+    return f"{photographs:,} photograph{'' if photographs == 1 else 's'} and {of_masks}"
 
 
 @dataclass(frozen=True)
@@ -135,6 +142,8 @@ class Contents:
             return set()
 
     def _photos(self) -> dict[str, Path]:
+        if not self.folder.is_dir():
+            raise InputError(f"The collection {self.name} is gone: it was deleted or renamed. Choose another.")
         found = list_images(self.folder / IMAGES, dead_links=True)
         return {stem(photo.name): photo for photo in found if ending(photo.name) in PHOTO_ENDINGS}
 
