@@ -40,7 +40,7 @@ def export_panel(collection: Collection, items: Sequence[Item]) -> None:
         if not count:
             st.write("No photograph has a saved mask yet; save one first.")
             return
-        st.write(f"Photographs with their masks, as zip archives: {count:,}. What is left out of the dataset is not among them.")
+        st.write(f"Zip archives of the photographs that have a saved mask: {count:,}. Those that are left out are not in them.")
         with st.container(horizontal=True):
             for layout, (label, help) in LAYOUTS.items():
                 link = address(f"/api/collections/{quote(collection.name)}/export/{layout}.zip")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -58,15 +58,20 @@ def canvas(page: Page, photograph: str) -> Locator:
     return shown
 
 
-def drag(page: Page, shown: Locator, *points: tuple[float, float]) -> None:
-    """Draw a line through points of the photograph, in pixels of it."""
+def on_screen(shown: Locator, *points: tuple[float, float]) -> list[tuple[float, float]]:
+    """Where points of the photograph, in pixels of it, are on the screen."""
     shown.scroll_into_view_if_needed()
     box = shown.bounding_box()
     assert box
     scale = min(box["width"], box["height"]) / SIDE
     left, top = box["x"] + (box["width"] - scale * SIDE) / 2, box["y"] + (box["height"] - scale * SIDE) / 2
-    for at, (x, y) in enumerate(points):
-        page.mouse.move(left + x * scale, top + y * scale)
+    return [(left + x * scale, top + y * scale) for x, y in points]
+
+
+def drag(page: Page, shown: Locator, *points: tuple[float, float]) -> None:
+    """Draw a line through points of the photograph, in pixels of it."""
+    for at, (x, y) in enumerate(on_screen(shown, *points)):
+        page.mouse.move(x, y)
         if not at:
             page.mouse.down()
     page.mouse.up()
@@ -197,6 +202,57 @@ def test_what_is_not_shown_takes_no_edits_and_is_stepped_over(
     wait_until(lambda: page.evaluate("true") and len(problems) == 3)  # its facts, the photograph and the model's mask
     assert all(f"/{third}" in each for each in problems)
     problems.clear()
+
+
+def test_a_finger_draws_two_zoom_and_beside_a_pen_they_move(page: Page, app: AppProcess, photographs: Path) -> None:
+    make(page, app, "Touched", photographs)
+    shows(page, "Touched")
+    first = min(file.stem for file in photographs.glob("*.jpg"))
+    shown, devtools = canvas(page, first), page.context.new_cdp_session(page)
+    collection, note = open_collection("Touched"), page.locator(".mask-note")
+
+    def fingers(*steps: Sequence[tuple[float, float]]) -> None:
+        """Put fingers down and move them, from step to step, in pixels of the photograph; lift them at the end."""
+        for at, step in enumerate(steps):
+            points = [{"x": x, "y": y, "id": id} for id, (x, y) in enumerate(on_screen(shown, *step))]
+            for count in range(1, len(points) + 1) if not at else [len(points)]:  # one after the other
+                kind = "touchMove" if at else "touchStart"
+                devtools.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points[:count]})
+        devtools.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+
+    def pen(kind: str, place: tuple[float, float]) -> None:
+        ((x, y),) = on_screen(shown, place)
+        event = {"type": kind, "x": x, "y": y, "button": "left", "buttons": 1, "clickCount": 1, "pointerType": "pen"}
+        devtools.send("Input.dispatchMouseEvent", event)
+
+    def mask(version: int) -> np.ndarray:
+        shown.press("s")
+        expect(note).to_have_text(f"{first}: saved as version {version}.")
+        return saved(collection, first)
+
+    page.get_by_role("button", name="Empty").click()
+    page.get_by_role("slider", name="Size of the brush").fill("0.5")  # 4 pixels
+    fingers([(10, 20)], [(30, 20)])
+    drawn = mask(1)
+    assert drawn[20, 8:33].all()
+    assert not drawn[25:].any()
+
+    fingers([(28, 40), (36, 40)], [(20, 40), (44, 40)])  # three times as near, and the first finger's dab is taken back
+    fingers([(26, 40)], [(38, 40)])  # 12 pixels of the photograph on the screen are 4 now
+    zoomed = mask(2)
+    added = np.flatnonzero((zoomed & ~drawn).any(axis=0))
+    assert (zoomed & drawn).sum() == drawn.sum()
+    assert 10 <= np.ptp(added) <= 13  # 4 pixels and the brush
+
+    shown.press("0")
+    pen("mousePressed", (10, 55))
+    pen("mouseMoved", (50, 55))
+    pen("mouseReleased", (50, 55))
+    by_pen = mask(3)
+    assert by_pen[55, 10:50].all()
+    fingers([(10, 10)], [(40, 10)])
+    shown.press("s")
+    expect(note).to_have_text("Nothing has changed since it was saved.")
 
 
 @pytest.mark.slow
