@@ -12,7 +12,7 @@ from pages.live.components import EditedPhoto, ProposingModel, mask_editor
 from pages.server.collections import state_of
 from pages.shared.markdown import plain
 from pages.shared.models import short_name
-from pages.shared.visitor import is_viewer
+from pages.shared.visitor import VIEWERS_CHANGE_NOTHING, is_viewer
 from seg_core.data.collection.collection import Collection
 from seg_core.errors import InputError
 
@@ -33,7 +33,7 @@ def correct(collection: Collection) -> None:
         [EditedPhoto(item.id, state_of(item), item.versions) for item in ordered],
         ProposingModel(short_name(model), model.threshold) if model else None,
         opened=photograph,
-        may_save=not is_viewer(),
+        refusal=VIEWERS_CHANGE_NOTHING if is_viewer() else "",
     )
     if opened:
         versions_panel(collection, opened, author)

@@ -8,6 +8,7 @@ import streamlit as st
 
 from pages.shared.markdown import plain
 from pages.shared.visitor import may_change, tells_viewer
+from seg_core.common.text import counted
 from seg_core.data.collection.collection import Collection
 from seg_core.data.collection.sources import Added, add_dataset, add_files, photographs_in
 from seg_core.data.collection.store import LONGEST_NAME, create_collection, list_collections, open_collection
@@ -117,4 +118,4 @@ def _say_what_was_done() -> None:
     if added is None:
         return
     notes = "".join(f"\n- {plain(note)}" for note in added.notes)
-    (st.warning if added.notes else st.success)(f"{len(added.ids):,} photographs were added.{notes}")
+    (st.warning if added.notes else st.success)(f"Added {counted(len(added.ids), 'photograph')}.{notes}")

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from seg_core.common.text import counted
 from seg_core.data.collection.photographs import safe_id
 from seg_core.data.collection.versions import History, Version
 from seg_core.data.excluded import Exclusion, read_excluded
@@ -41,9 +42,7 @@ class Item:
 
 def contents_in_words(items: Sequence[Item]) -> str:
     """Return how much there is, as ``3 photographs and 7 versions of masks``."""
-    photographs, versions = len(items), sum(item.versions for item in items)
-    of_masks = f"{versions:,} version{'' if versions == 1 else 's'} of masks"
-    return f"{photographs:,} photograph{'' if photographs == 1 else 's'} and {of_masks}"
+    return f"{counted(len(items), 'photograph')} and {counted(sum(item.versions for item in items), 'version')} of masks"
 
 
 @dataclass(frozen=True)
