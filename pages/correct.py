@@ -27,7 +27,8 @@ def correct(collection: Collection) -> None:
     if photograph and photograph not in {item.id for item in items}:
         st.warning(plain(f"There is no photograph {photograph[:100]} in {collection.name}."))
     model = choose_model()
-    ordered = in_order(collection, items, model) if model else items
+    with st.container():  # always there, as below, so that what follows keeps its state
+        ordered = in_order(collection, items, model) if model else items
     opened, author = mask_editor(
         collection.name,
         [EditedPhoto(item.id, state_of(item), item.versions) for item in ordered],
@@ -35,8 +36,9 @@ def correct(collection: Collection) -> None:
         opened=photograph,
         refusal=VIEWERS_CHANGE_NOTHING if is_viewer() else "",
     )
-    if opened:
-        versions_panel(collection, opened, author)
+    with st.container():
+        if opened:
+            versions_panel(collection, opened, author)
     uses(collection)
     export_panel(collection, items)
     delete_button(collection, items)

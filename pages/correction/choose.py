@@ -34,10 +34,12 @@ def choose_collection() -> Collection | None:
             st.session_state.pop(state, None)
     if linked in names and st.session_state.get("collection-linked") != linked:
         st.session_state["collection"] = st.session_state["collection-linked"] = linked
+    says = st.container()  # always there, so that what follows keeps its state
     if linked and linked not in names:
-        st.warning(plain(f"There is no collection {linked[:LONGEST_NAME]}; choose another, or make it."))
+        says.warning(plain(f"There is no collection {linked[:LONGEST_NAME]}; choose another, or make it."))
     name = st.selectbox("Collection", names, key="collection", persist_state="session") if names else None
-    _say_what_was_done()
+    with says:
+        _say_what_was_done()
     data = st.query_params.get("data", "")
     with st.expander("New collection", icon=":material/add:", expanded=bool(data) or not names):
         _make(data)
