@@ -331,6 +331,7 @@ def test_a_collection_is_exported_and_deleted_while_another_has_it_open(
     shows(page, "Brief")
     first = min(file.stem for file in photographs.glob("*.jpg"))
     canvas(page, first)
+    expect(page.get_by_text(f"Versions of {first}: 0")).to_be_visible()
     page.get_by_text("Export", exact=True).click()
     expect(page.get_by_text("No photograph has a saved mask yet")).to_be_visible()
     page.get_by_role("button", name="Accept", exact=True).click()

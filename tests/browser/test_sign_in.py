@@ -122,6 +122,7 @@ def test_a_viewer_may_try_the_tools_of_correct_and_export(
     expect(second).to_be_visible()
     expect(note).to_be_hidden()
     assert [item.versions for item in collection.items()] == [1, 1]
+    expect(page.get_by_text("Versions of ISIC_0000001: 1")).to_be_visible()
     page.get_by_text("Export", exact=True).click()
     with page.expect_download() as download:
         page.get_by_role("link", name="nnU-Net").click()
