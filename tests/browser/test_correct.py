@@ -15,7 +15,7 @@ from seg_core.data.collection.collection import Collection
 from seg_core.data.collection.store import list_collections, open_collection
 from seg_core.data.dataset import open_dataset
 from seg_core.prediction.checkpoint import load_checkpoint
-from seg_core.prediction.doubt import soft_iou
+from seg_core.prediction.expected_iou import soft_iou
 from tests.app_process import AppProcess
 from tests.browser.test_journey import drop
 from tests.helpers import forget_leaving, make_dataset, read_mask, wait_until
