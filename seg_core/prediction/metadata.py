@@ -139,6 +139,16 @@ class ExpectedIouValues(TypedDict):
     """The bound, which 90 % of such photographs reach."""
 
 
+class FamiliarityValues(TypedDict):
+    """What `seg_core.prediction.familiarity.learn` learnt."""
+
+    photographs: Count
+    """Training photographs that it was learnt on."""
+    numbers: Annotated[str, MaxLen(100_000)]
+    """Mean, standard deviation and directions of the features, row by row as float16, little endian, in Base64."""
+    limit: FiniteFloat
+
+
 class Published(TypedDict, total=False):
     """Metadata that `seg_core.report.publishing.publish` adds."""
 
@@ -188,7 +198,13 @@ class Calibrated(TypedDict, total=False):
     calibration: CalibrationValues
 
 
-class CheckpointMetadata(Published, Calibrated):
+class Trained(TypedDict, total=False):
+    """Metadata that a training adds when it ends."""
+
+    familiarity: FamiliarityValues
+
+
+class CheckpointMetadata(Published, Calibrated, Trained):
     """Everything needed to rebuild a model and to judge it."""
 
     format: Count
