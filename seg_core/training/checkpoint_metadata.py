@@ -11,7 +11,7 @@ from seg_core.common.versions import versions
 from seg_core.config import Config
 from seg_core.data.image import MEAN, STD
 from seg_core.network import Segmenter, count_parameters
-from seg_core.prediction.metadata import FORMAT_VERSION, CheckpointMetadata, DatasetSummary
+from seg_core.prediction.metadata import FORMAT_VERSION, Beginning, CheckpointMetadata, DatasetSummary
 from seg_core.training.device import choose_precision
 from seg_core.training.history import History
 
@@ -24,15 +24,16 @@ def checkpoint_metadata(
     *,
     name: str,
     device: torch.device,
+    began_from: Beginning | None = None,
     stopped_in: int | None = None,
 ) -> CheckpointMetadata:
     """Describe the weights after the last epoch of ``history`` or, with ``stopped_in``, within that epoch."""
     epochs = history.epochs
-    return {
+    metadata: CheckpointMetadata = {
         "format": FORMAT_VERSION,
         "name": name,
         "label": f"{config.label} ({config.recipe})",
-        "config": config.model_dump() | {"groups": _without_folders(config.groups)},
+        "config": config.model_dump() | {each: _without_folders(getattr(config, each)) for each in ("groups", "begin_from")},
         "parameters": count_parameters(network),
         "normalisation": {"mean": list(MEAN), "std": list(STD)},
         "dataset": dataset,
@@ -47,8 +48,11 @@ def checkpoint_metadata(
         "versions": versions(),
         "created": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
     }
+    if began_from:
+        metadata["began_from"] = began_from
+    return metadata
 
 
-def _without_folders(groups: str) -> str:
-    """Return ``FILE.csv:COLUMN`` without a path that is private to this machine; one within the dataset stays."""
-    return PurePath(groups).name if PurePath(groups).is_absolute() else groups
+def _without_folders(file: str) -> str:
+    """Return a file's name without a path that is private to this machine; one within the dataset stays."""
+    return PurePath(file).name if PurePath(file).is_absolute() else file
