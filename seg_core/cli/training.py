@@ -118,10 +118,15 @@ def _train_in_turn(name: str, configs: Sequence[Config], sources: Sequence[str],
 @app.command(hidden=True)
 def work(run_id: RunArgument) -> None:
     """Train a queued run; the app starts one such process for each run."""
+    from seg_core.runs.store import RunStore
     from seg_core.runs.worker import work as work_on
 
     with _bounded_output():
-        work_on(run_id)
+        store = RunStore()
+        work_on(run_id, store)
+        from seg_core.jobs.proof import prove  # only now, so that the run begins at once
+
+        prove(store, run_id)
 
 
 @app.command(hidden=True)
