@@ -7,6 +7,7 @@ import streamlit as st
 from pages.correction.choose import choose_collection
 from pages.correction.kept import uses, versions_panel
 from pages.correction.proposing import choose_model, in_order
+from pages.correction.retraining import retraining_panel
 from pages.live.components import EditedPhoto, ProposingModel, mask_editor
 from pages.server.collections import state_of
 from pages.shared.markdown import plain
@@ -36,6 +37,7 @@ def correct(collection: Collection) -> None:
     if opened:
         versions_panel(collection, opened, author)
     uses(collection)
+    retraining_panel(collection)
 
 
 st.title("Correct")

@@ -65,13 +65,14 @@ def improvement_verdict(outcome: str, before: float, after: float, difference: D
         outcome: as `seg_core.evaluation.improvement.Outcome`.
         before: mean IoU before.
         after: mean IoU after.
-        difference: of after from before, on photographs that trained neither.
+        difference: of after from before, on photographs that were held out.
         margin: the loss in IoU that counts as none.
     """
     mean, low, high = difference.interval
-    photographs = difference.wins + difference.ties + difference.losses
+    count = difference.wins + difference.ties + difference.losses
+    photographs = f"{count:,} held-out photograph{'' if count == 1 else 's'}"
+    means = f"mean IoU {before:.3f} before and {after:.3f} after on {photographs}"
     counts = f"better on {difference.wins}, worse on {difference.losses}, equal on {difference.ties}"
-    means = f"mean IoU {before:.3f} before and {after:.3f} after on {photographs:,} held-out photographs"
     change = signed(mean) if np.isnan(low) else f"{signed(mean)} ({signed(low)} to {signed(high)})"
     is_lower = mean < 0 and difference.is_significant(difference.p)
     found = {
@@ -80,7 +81,8 @@ def improvement_verdict(outcome: str, before: float, after: float, difference: D
         "worse": "Worse",
         "not shown": f"Not shown to be better, nor to be no worse within {margin:g}",
     }[outcome]
-    return f"{found}: {means}, {change}; {counts}."
+    significant = "; statistically significant" if outcome in ("better", "worse") else ""
+    return f"{found}: {means}, {change}; {counts}{significant}."
 
 
 def _disagreement(difference: Difference, p: float) -> str:

@@ -75,7 +75,7 @@ class Retraining:
         seen = overlap(read_metadata(self.before)["dataset"], split.dataset.fingerprint, split.pairs)
         if not (seen and seen.trained):
             return ""
-        return f"{self.before_name} was {'; '.join(seen.sentences)}. It has an advantage there over the model after."
+        return f"{self.before_name} was {'; '.join(seen.sentences)}. It has an advantage on these."
 
 
 def add_retraining(

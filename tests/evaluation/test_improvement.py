@@ -68,7 +68,7 @@ def test_the_sentence_and_its_values() -> None:
     _, low, high = found.difference.interval
     assert found.sentence == (
         f"Better: mean IoU 0.800 before and 0.823 after on 10 held-out photographs, +0.023 (+{low:.3f} to +{high:.3f}); "
-        "better on 10, worse on 0, equal on 0."
+        "better on 10, worse on 0, equal on 0; statistically significant."
     )
     values = found.to_json()
     assert values["outcome"] == "better"
@@ -80,7 +80,7 @@ def test_a_single_photograph_shows_nothing() -> None:
     found = improvement_of([0.5], [0.9], 0.01)
     assert found.sentence == (
         "Not shown to be better, nor to be no worse within 0.01: mean IoU 0.500 before and 0.900 after on 1 held-out "
-        "photographs, +0.400; better on 1, worse on 0, equal on 0."
+        "photograph, +0.400; better on 1, worse on 0, equal on 0."
     )
     assert found.to_json()["difference"] == {"mean": pytest.approx(0.4), "low": None, "high": None}
 

@@ -137,7 +137,7 @@ def test_a_model_that_has_seen_what_judges_it_is_named(clinic: Collection, befor
     assert retraining
     note = retraining.note(retraining.judged())
     assert note.startswith("skin was trained on photographs with the names of these: 6 of 6 (ISIC_00000")
-    assert note.endswith("). It has an advantage there over the model after.")
+    assert note.endswith("). It has an advantage on these.")
 
 
 def test_a_model_that_changed_since_is_not_compared(clinic: Collection, before: Path) -> None:
