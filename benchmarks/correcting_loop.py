@@ -27,6 +27,7 @@ from seg_core.data.links import link_pairs
 from seg_core.evaluation.confidence import paired_difference
 from seg_core.evaluation.evaluate import evaluate
 from seg_core.prediction.checkpoint import load_checkpoint
+from seg_core.prediction.checkpoint_file import checkpoint_digest
 from seg_core.prediction.doubt import soft_iou
 from seg_core.runs.retraining import VALIDATION
 from seg_core.training.beginning import settings_of
@@ -69,7 +70,8 @@ def main() -> None:
     parts = lesions[: options.held_out], lesions[options.held_out :]
     held_out, others = ([pair for lesion in part for pair in lesion] for part in parts)
     print(f"{dataset.name}: {len(held_out):,} photographs of {options.held_out} lesions are held out, {len(others):,} are not.")
-    results = _kept(options.kept, {"checkpoint": options.checkpoint.name, "data": dataset.fingerprint, "more": options.more})
+    about = {name: getattr(options, name) for name in ("more", "held_out", "pool", "epochs")}
+    results = _kept(options.kept, {"checkpoint": checkpoint_digest(options.checkpoint), "data": dataset.fingerprint, **about})
     for trial in _trials(options):
         if trial not in results:
             results[trial] = _iou(trial, options, held_out, others)
@@ -85,7 +87,7 @@ def _kept(file: Path, about: dict[str, object]) -> Results:
         file.write_text(json.dumps(about) + "\n", encoding="utf-8")
     first, *lines = (json.loads(line) for line in file.read_text(encoding="utf-8").splitlines())
     if first != about:
-        raise SystemExit(f"{file} holds results of another checkpoint or other data; name another file.")
+        raise SystemExit(f"{file} holds results of another checkpoint, other data or other settings; name another file.")
     return {Trial(**{name: line[name] for name in Trial.__annotations__}): line["iou"] for line in lines}
 
 
