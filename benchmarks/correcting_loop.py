@@ -28,7 +28,7 @@ from seg_core.evaluation.confidence import paired_difference
 from seg_core.evaluation.evaluate import evaluate
 from seg_core.prediction.checkpoint import load_checkpoint
 from seg_core.prediction.checkpoint_file import checkpoint_digest
-from seg_core.prediction.doubt import soft_iou
+from seg_core.prediction.expected_iou import soft_iou
 from seg_core.runs.retraining import VALIDATION
 from seg_core.training.beginning import settings_of
 

@@ -11,11 +11,8 @@ import numpy as np
 from scipy.stats import spearmanr
 
 from seg_core.data.dataset import open_dataset
-from seg_core.data.folders import Pair
 from seg_core.evaluation.evaluate import evaluate
 from seg_core.prediction.checkpoint import load_checkpoint
-from seg_core.prediction.doubt import soft_iou
-from seg_core.prediction.predictor import Prediction
 
 BAD = 0.5
 """A mask of a lower IoU is bad."""
@@ -29,13 +26,9 @@ def main() -> None:
     parser.add_argument("--split", default="all")
     options = parser.parse_args()
     model, dataset = load_checkpoint(options.checkpoint), open_dataset(options.data)
-    expected: list[float] = []
-
-    def keep(_pair: Pair, prediction: Prediction) -> None:
-        expected.append(soft_iou(prediction.probabilities, prediction.threshold))
-
     pairs = dataset.pairs_of(options.split, model.config.split_spec)
-    iou = evaluate(model, pairs, on_prediction=keep).all_scores["iou"]
+    evaluation = evaluate(model, pairs)
+    iou, expected = evaluation.scores()["iou"], evaluation.soft_iou()
     first = np.argsort(expected)[: round(len(pairs) / 4)]
     others = np.setdiff1d(np.arange(len(pairs)), first)
     rank = spearmanr(expected, iou).statistic

@@ -23,7 +23,9 @@ from seg_core.evaluation.result import Evaluation
 from seg_core.jobs.job import Request
 from seg_core.jobs.requests import evaluation_request
 from seg_core.jobs.results import delete_result, result_folder
+from seg_core.prediction.checkpoint_file import read_metadata
 from seg_core.prediction.cost import Cost
+from seg_core.prediction.metadata import ExpectedIouValues
 
 
 @dataclass(frozen=True)
@@ -82,6 +84,25 @@ def on_shared_photographs(models: Sequence[Compared]) -> list[Compared]:
 def evaluations_of(models: Iterable[Compared]) -> dict[str, Scored]:
     """Return the evaluations that are there, by the models' labels."""
     return {model.label: model.evaluation for model in models if model.evaluation}
+
+
+def checkpoint_of(model: Compared) -> Path | None:
+    """Return the checkpoint of a model; None for a group, masks, models of other programs, and test-time augmentation."""
+    request, *others = model.requests
+    path = Path(request.arguments.get("model", ""))
+    return None if others or path.suffix != ".safetensors" or request.arguments["tta"] else path
+
+
+def expected_iou_of(model: Compared, split: SplitChoice) -> ExpectedIouValues | None:
+    """Return what a model has learnt to expect of its masks; None where it cannot tell, or learnt it on these photographs."""
+    path = checkpoint_of(model)
+    try:
+        metadata = read_metadata(path) if path else None
+    except InputError:  # it is gone, and its scores are still there
+        return None
+    if metadata is None or (split.name == "val" and metadata["dataset"]["fingerprint"] == split.dataset.fingerprint):
+        return None
+    return metadata.get("expected_iou")
 
 
 def _request(model: Path, split: SplitChoice, tta: bool) -> Request:

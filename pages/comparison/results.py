@@ -8,7 +8,7 @@ import streamlit as st
 
 from pages.comparison.calibrating import calibrate_button
 from pages.comparison.choices import SPLIT_TITLES
-from pages.comparison.compared import Compared, evaluations_of, on_shared_photographs
+from pages.comparison.compared import Compared, evaluations_of, expected_iou_of, on_shared_photographs
 from pages.comparison.downloads import download_scores
 from pages.comparison.pictures import THRESHOLD, pictures
 from pages.comparison.table import Table
@@ -21,9 +21,14 @@ from seg_core.evaluation.charts import comparison
 from seg_core.evaluation.comparison import Pairing, Row, pairings, score_rows, scored_on, verdicts
 from seg_core.evaluation.group import Scored
 from seg_core.evaluation.tables import PAIRING_NOTE, SIZE_NOTE
+from seg_core.evaluation.trust import bound_held
 
 SCORE_NOTE = (
     "For groups, intervals include variation between models. Boundary IoU and HD95 are known at each model's own threshold only."
+)
+TRUST_NOTE = (
+    "With every mask a model says which IoU to expect, and a bound that 90 % of its masks reach. It learnt both on photographs "
+    "that did not train it, and they hold for photographs like those. How far they hold for others is seen here."
 )
 ANSWER = """
 <div class="answer" role="status">
@@ -67,6 +72,7 @@ def results(models: Sequence[Compared], split: SplitChoice) -> None:
     st.html(size_table(rows))
     st.caption(SIZE_NOTE)
     st.header("Charts")
+    _trust(evaluated, split)
     comparison_charts(comparison(evaluations_of(evaluated), {model.label: model.colour for model in evaluated}, threshold))
     st.header("Photographs")
     pictures(evaluated, table, threshold)
@@ -105,6 +111,13 @@ def _differences(found: Sequence[Pairing]) -> None:
     st.subheader("Differences")
     st.html(pairing_table(found))
     st.caption("Statistically significant where p < 0.05 and the 95 % interval excludes 0.", help=PAIRING_NOTE)
+
+
+def _trust(models: Sequence[Compared], split: SplitChoice) -> None:
+    """Say how often the IoU reached the bound of what each model expects of its masks."""
+    for model in models:
+        if model.evaluation and (held := bound_held(model.evaluation, expected_iou_of(model, split))):
+            st.markdown(plain(f"{model.label}: {held.sentence}."), help=TRUST_NOTE)
 
 
 def _scores_of_photographs(models: Sequence[Compared], table: Table) -> None:

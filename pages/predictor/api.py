@@ -32,7 +32,9 @@ def predict(
     Gives the masks as PNG files of 0 and 255 at the photograph's own size (the second is None for one model), and a JSON object:
     "models" (names), "thresholds", "lesion_area" (shares of the photograph, 0 to 1), "lesion_pixels" (the same in pixels),
     "agreement" (IoU of the masks; null for one mask, and where both are empty), "note" (says that both are empty, else ""),
-    "seconds" (of each model), "size" ([width, height]).
+    "expected_iou" and "expected_iou_at_least" (of each mask, the latter a bound that 90 % of such masks reach; null where the
+    model cannot tell, at another threshold than its own, and with test-time augmentation), "seconds" (of each model), "size"
+    ([width, height]).
     """
     try:
         return _predict(photo, [str(name) for name in (model, second_model) if name], threshold, bool(tta))
@@ -56,6 +58,7 @@ def _predict(
         for prediction, value, entry in zip(predictions, thresholds, entries, strict=True)
     ]
     measured = measure([prediction.mask(value) for prediction, value in zip(predictions, thresholds, strict=True)])
+    expected = [prediction.expected_iou if limit in (None, prediction.threshold) else None for prediction in predictions]
     measures = {
         "models": [model_name(entry) for entry in entries],
         "thresholds": thresholds,
@@ -63,6 +66,8 @@ def _predict(
         "lesion_pixels": list(measured.areas),
         "agreement": measured.agreement,
         "note": BOTH_EMPTY if measured.both_empty else "",
+        "expected_iou": [each and round(each.mean, 4) for each in expected],
+        "expected_iou_at_least": [each and round(each.low, 4) for each in expected],
         "seconds": [round(prediction.seconds, 3) for prediction in predictions],
         "size": list(predictions[0].size),
     }

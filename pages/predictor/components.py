@@ -63,6 +63,7 @@ class Components:
     tta: gr.Checkbox
     scale: gr.Number
     scale_unit: gr.Radio
+    look_below: gr.Slider
     rows_box: gr.Column
     rows: gr.HTML
     download_csv: gr.Button
@@ -75,7 +76,7 @@ class Components:
     def settings(self) -> list[Any]:
         """The components whose values a session keeps (see `pages.predictor.controls.Controls`)."""
         of_sides = [component for side in self.sides for component in (side.choice, side.threshold)]
-        return [*of_sides, self.opacity, self.outline, self.tta, self.view, self.scale, self.scale_unit]
+        return [*of_sides, self.opacity, self.outline, self.tta, self.view, self.scale, self.scale_unit, self.look_below]
 
     @property
     def controls(self) -> set[Any]:

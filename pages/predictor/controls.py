@@ -8,6 +8,7 @@ import gradio as gr
 
 from pages.predictor.components import Components, Update, Values
 from pages.shared.models import default_pair
+from seg_core.prediction.expected_iou import LOOK_BELOW
 
 SIDE_BY_SIDE, WIPE = "Side by side", "Wipe"
 VIEWS = SIDE_BY_SIDE, WIPE
@@ -51,6 +52,8 @@ class Controls:
     """In the unit `scale_unit`, or 0 where it is not known."""
     scale_unit: str = MM_PER_PIXEL
     """One of `SCALE_UNITS`."""
+    look_below: float = LOOK_BELOW
+    """Masks whose IoU may be lower are to be looked at."""
 
     @classmethod
     def of(cls, values: Values, components: Components, before: Controls) -> Controls:
@@ -76,6 +79,7 @@ class Controls:
             values[components.view] if values[components.view] in VIEWS else before.view,
             scale if isinstance(scale, (int, float)) and scale > 0 else 0,
             values[components.scale_unit] if values[components.scale_unit] in SCALE_UNITS else before.scale_unit,
+            number(components.look_below, before.look_below),
         )
 
     def values(self, components: Components) -> Update:
@@ -89,6 +93,7 @@ class Controls:
             components.view: self.view,
             components.scale: self.scale or None,
             components.scale_unit: self.scale_unit,
+            components.look_below: self.look_below,
         }
 
     def square_mm(self, area: int, width: int) -> float | None:

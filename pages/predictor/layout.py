@@ -17,6 +17,7 @@ from pages.predictor.session import MOST_PHOTOS, Session
 NO_MODEL = "There is no trained model yet. Train one on the Train page; it appears here by itself."
 ALL_MASKS = "Download all masks (ZIP)"
 TTA = "Test-time augmentation"
+LOOK_LABEL = "“Look at this one” if the IoU may be below"
 
 
 def lay_out(examples: list[Photo]) -> Components:
@@ -68,6 +69,9 @@ def _drawing(start: Controls) -> dict[str, Any]:
         )
         parts["scale_unit"] = gr.Radio(
             list(SCALE_UNITS), value=start.scale_unit, label="Unit of the scale", show_label=False, elem_id="scale-unit"
+        )
+        parts["look_below"] = gr.Slider(
+            0, 1, start.look_below, step=0.05, label=LOOK_LABEL, elem_id="look-below", min_width=240, buttons=[]
         )
         parts["tta"] = gr.Checkbox(start.tta, label=TTA, container=False, elem_id="tta", min_width=200)
     return parts

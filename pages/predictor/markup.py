@@ -12,6 +12,7 @@ from pages.predictor.controls import Controls
 from pages.predictor.photo import Photo
 from pages.predictor.view import Result
 from pages.shared.html import environment
+from seg_core.prediction.expected_iou import ExpectedIou
 from seg_core.prediction.measures import BOTH_EMPTY, Measures
 
 CLICK = """
@@ -48,6 +49,11 @@ def measures(area: int, size: tuple[int, int], seconds: float, colour: str, squa
     return _render("measures", share, _amounts(area, square_mm), duration(seconds), colour)
 
 
+def trust(expected: ExpectedIou | None, look_below: float) -> str:
+    """The expected IoU of a mask and its bound, and whether to look at it; nothing where the model cannot tell."""
+    return _render("trust", expected.mean, expected.at_least, expected.low < look_below) if expected else ""
+
+
 def rows(results: Sequence[Result | None], photos: Sequence[Photo], models: Sequence[str], controls: Controls, shown: int) -> str:
     """The table of all photographs, with their progress: areas and agreement, and buttons that show or remove one of them."""
     lines = []
@@ -56,7 +62,9 @@ def rows(results: Sequence[Result | None], photos: Sequence[Photo], models: Sequ
         for side in result.sides if result else ():
             share = percent(side.area / (photo.size[0] * photo.size[1]))
             amounts = _amounts(side.area, controls.square_mm(side.area, photo.size[0]))
-            cells.append((share if side.area else "no lesion", amounts if side.area else "", side.problem))
+            expected = side.expected_iou
+            doubtful = expected is not None and expected.low < controls.look_below
+            cells.append((share if side.area else "no lesion", amounts if side.area else "", side.problem, doubtful))
         if result and result.measures:
             number = result.measures.agreement
             agreement = BOTH_EMPTY if result.measures.both_empty else "" if number is None else f"{number:.2f}"

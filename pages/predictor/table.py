@@ -36,7 +36,8 @@ def names_of(models: Sequence[str]) -> list[str]:
 def write_csv(photos: Sequence[Photo], controls: Controls) -> str:
     """Write one line for each photograph: areas, agreement, and what went wrong; returns the file's path."""
     names = names_of(controls.models())
-    units = ["threshold", "area in pixels", "area as share", *(["area in mm²"] if controls.scale else []), "problem"]
+    in_mm = ["area in mm²"] if controls.scale else []
+    units = ["threshold", "area in pixels", "area as share", *in_mm, "expected IoU", "IoU at least", "look at it", "problem"]
     head = ["photograph", "width", "height", *(f"{name}: {unit}" for name in names for unit in units), "agreement (IoU)", "note"]
     rows: list[list[object]] = [[*head]]
     for photo in photos:
@@ -48,7 +49,13 @@ def write_csv(photos: Sequence[Photo], controls: Controls) -> str:
                 continue
             square_mm = controls.square_mm(side.area, photo.size[0])
             share = side.area / (photo.size[0] * photo.size[1])
-            cells += [side.threshold, side.area, f"{share:.6f}", *([] if square_mm is None else [f"{square_mm:.3f}"]), ""]
+            cells += [side.threshold, side.area, f"{share:.6f}", *([] if square_mm is None else [f"{square_mm:.3f}"])]
+            expected = side.expected_iou
+            if expected is None:
+                cells += ["", "", "", ""]
+            else:
+                look = "yes" if expected.low < controls.look_below else "no"
+                cells += [f"{expected.mean:.2f}", expected.at_least, look, ""]
         measures = result.measures
         cells.append("" if measures is None or measures.agreement is None else f"{measures.agreement:.6f}")
         cells.append(BOTH_EMPTY if measures is not None and measures.both_empty else "")

@@ -13,9 +13,13 @@ from pages.predictor.photo import Photo
 from pages.shared.models import path_key
 from seg_core.common.colours import RUN_COLOURS, colours_of
 from seg_core.errors import InputError
+from seg_core.prediction.expected_iou import ExpectedIou
 from seg_core.prediction.measures import Measures
 from seg_core.prediction.overlay import draw_mask
 from seg_core.prediction.predictor import Prediction
+
+_SAME = 1e-6
+"""Sliders add up hundredths."""
 
 
 @dataclass(frozen=True)
@@ -29,6 +33,12 @@ class Marked:
     problem: str = ""
     colour: str = RUN_COLOURS[0]
     """That of the model's run, as on the other pages."""
+
+    @property
+    def expected_iou(self) -> ExpectedIou | None:
+        """Of the mask; None where the model cannot tell, and at another threshold than its own."""
+        made = self.prediction
+        return made.expected_iou if made is not None and abs(self.threshold - made.threshold) < _SAME else None
 
 
 @dataclass(frozen=True)

@@ -99,7 +99,8 @@ def _connect_photographs(components: Components, examples: list[Photo]) -> None:
     runs_again = [*(side.choice.change for side in components.sides), components.tta.input]
     gr.on(runs_again, display.show, controls, shown, **RUNS_MODELS)
     drawn_with: tuple[Any, ...] = (components.opacity, components.outline, components.view)
-    measured_with: tuple[Any, ...] = (*(side.threshold for side in components.sides), components.scale, components.scale_unit)
+    of_masks = components.scale, components.scale_unit, components.look_below
+    measured_with: tuple[Any, ...] = (*(side.threshold for side in components.sides), *of_masks)
     gr.on([each.input for each in drawn_with], display.redraw, controls, shown, trigger_mode="always_last", **QUICK)
     gr.on([each.input for each in measured_with], display.redraw, controls, shown, trigger_mode="always_last", **QUICK).then(
         display.tabulate, components.session, components.rows, trigger_mode="always_last", **QUICK

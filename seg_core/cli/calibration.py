@@ -36,6 +36,10 @@ def calibrate(
         Path | None, typer.Option("--output", help="The file; by default one among the models of the app.", metavar="FILE")
     ] = None,
     name: Annotated[str, typer.Option(help="The new model's name; by default it says on what it was calibrated.")] = "",
+    bound: Annotated[
+        bool,
+        typer.Option("--bound", help="Write it even where the threshold fits, for an expected IoU learnt on your photographs."),
+    ] = False,
     images: ImagesOption = None,
     masks: MasksOption = None,
     lesion: LesionOption = None,
@@ -43,10 +47,12 @@ def calibrate(
 ) -> None:
     """Find the threshold that fits your own outlines, from 10 photographs on, and write a model that predicts with it.
 
-    The gain in IoU is by cross-validation. Nothing is written where the model's own threshold fits.
+    The gain in IoU is by cross-validation. Nothing is written where the model's own threshold fits, but with --bound. From 20
+    photographs on, the new model has learnt on them which IoU to expect of its masks.
     """
     from seg_core.evaluation.calibration import calibrate as find_threshold
     from seg_core.evaluation.evaluate import evaluate
+    from seg_core.evaluation.trust import learn_expected_iou
     from seg_core.prediction.catalogue import new_model_file
     from seg_core.prediction.checkpoint import load_checkpoint
     from seg_core.report.calibrated import calibrated_name, save_calibrated
@@ -66,8 +72,10 @@ def calibrate(
     if found.without_lesion:
         screen.print(f"{found.without_lesion} of the {len(pairs)} photographs have no lesion in their mask; they are left out.")
     text = f"{model.label} on {len(found.ids)} photographs of {dataset.name} ({chosen}): {found.sentence}"
-    if found.is_new:
-        save_calibrated(source, found, dataset, file, name)
+    learnt = learn_expected_iou(evaluation, dataset.name, found.threshold)
+    is_written = found.is_new or bool(learnt and bound)
+    if is_written:
+        save_calibrated(source, found, dataset, file, name, learnt)
         text += f"\n{file} is written: {name}."
     gain = found.gain
     result = {
@@ -79,6 +87,6 @@ def calibrate(
         "better": gain.wins,
         "worse": gain.losses,
         "worth_it": found.is_worth_it,
-        "checkpoint": str(file) if found.is_new else None,
+        "checkpoint": str(file) if is_written else None,
     }
     report(text, result, as_json)

@@ -25,6 +25,7 @@ from seg_core.cli.common import (
 from seg_core.common.atomic_file import atomic_file
 from seg_core.common.home import expanded
 from seg_core.errors import InputError, some_of
+from seg_core.prediction.expected_iou import LOOK_BELOW
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -135,8 +136,15 @@ def predict(
     photographs: Annotated[list[Path], typer.Argument(help="Photographs, or folders of them.", metavar="IMAGE...")],
     output_folder: Annotated[Path, typer.Option("--output", help="Folder for the masks.", metavar="DIR")],
     tta: TtaOption = False,
+    look_below: Annotated[
+        float,
+        typer.Option(help="Say 'look at this one' of masks whose IoU may be lower: 90 % reach the bound.", min=0, max=1),
+    ] = LOOK_BELOW,
 ) -> None:
-    """Write the mask of each photograph as STEM_mask.png, with values 0 and 255 and the size of the photograph."""
+    """Write the mask of each photograph as STEM_mask.png, with values 0 and 255 and the size of the photograph.
+
+    Models that have learnt it say which IoU to expect of each mask, and a bound that 90 % of such masks reach.
+    """
     from seg_core.common.parallel import ordered_map
     from seg_core.data.folders import list_images
     from seg_core.prediction.foreign import load_any
@@ -156,14 +164,15 @@ def predict(
     except OSError as error:
         raise InputError(f"The folder {output_folder} cannot be made ({error.strerror}); choose another --output.") from None
 
-    def write_mask(image: Path) -> tuple[Path, float] | InputError:
+    def write_mask(image: Path) -> str | InputError:
         try:
-            mask = loaded.predict(image).mask()
+            prediction = loaded.predict(image)
         except InputError as error:
             return error
-        target = output_folder / f"{image.stem}_mask.png"
+        target, mask = output_folder / f"{image.stem}_mask.png", prediction.mask()
         _write(mask, target)
-        return target, mask.mean()
+        trust = f"  {prediction.expected_iou.words(look_below)}" if prediction.expected_iou else ""
+        return f"{target}  lesion area {mask.mean():.1%}{trust}"
 
     failed = []
     with progress("Predicting") as advance, closing(ordered_map(write_mask, images)) as results:
@@ -171,8 +180,7 @@ def predict(
             if isinstance(result, InputError):
                 failed.append(str(result))
             else:
-                target, lesion_area = result
-                output.print(f"{target}  lesion area {lesion_area:.1%}")
+                output.print(result)
             advance(done, len(images))
     if failed:
         raise InputError(" ".join(failed))

@@ -15,6 +15,7 @@ import numpy as np
 
 from seg_core.evaluation.confidence import TIE
 from seg_core.evaluation.group import Scored
+from seg_core.evaluation.trust import risk_coverage
 from seg_core.training.history import EPOCH_METRICS
 
 SPLIT_STYLES = {"train": (", training", "dash"), "val": ("", "solid")}
@@ -72,7 +73,8 @@ def comparison(evaluations: Evaluations, colours: Colours, threshold: float | No
     scores = {label: evaluation.scores(threshold)["iou"] for label, evaluation in evaluations.items()}
     several = [_against(evaluations, scores, colours)] if len(evaluations) > 1 else []
     each = [_distribution(evaluations, scores, colours), _by_size(evaluations, scores, colours)]
-    return [*several, *each, _by_threshold(evaluations, colours), _reliability(evaluations, colours)]
+    of_all = [_by_threshold(evaluations, colours), _reliability(evaluations, colours), _risk(evaluations, colours, threshold)]
+    return [*several, *each, *of_all]
 
 
 def _against(evaluations: Evaluations, scores: Mapping[str, np.ndarray], colours: Colours) -> Chart:
@@ -180,6 +182,29 @@ def _reliability(evaluations: Evaluations, colours: Colours) -> Chart:
         "ECE, the expected calibration error, is the mean distance from that line; every photograph counts the same."
     )
     return Chart("Calibration", caption, _figure(traces, "predicted probability", "share that is lesion"))
+
+
+def _risk(evaluations: Evaluations, colours: Colours, threshold: float | None) -> Chart:
+    traces = []
+    for label, evaluation in evaluations.items():
+        taken, iou = risk_coverage(evaluation, threshold)
+        traces.append(
+            {
+                "x": _numbers(taken),
+                "y": _numbers(iou),
+                "mode": "lines" if len(taken) > 1 else "markers",
+                "name": escape(label),
+                "line": {"color": colours[label]},
+                "hovertemplate": "the surest %{x:.0%}: mean IoU %{y:.3f}<extra>%{fullData.name}</extra>",
+            }
+        )
+    figure = _figure(traces, "share of the masks that is taken, the surest first", "mean IoU of these")
+    figure["layout"]["xaxis"] |= {"range": _SHARES, "tickformat": ".0%"}
+    caption = (
+        "Mean IoU of the masks that the model is surest of: what may be taken unseen, if somebody looks at the others. A flat "
+        "line says that the model does not know which of its masks are poor."
+    )
+    return Chart("Trust", caption, figure)
 
 
 def _points(label: str, colours: Colours, x: list[Any], y: list[Any], ids: list[str]) -> dict[str, Any]:

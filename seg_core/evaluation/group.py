@@ -84,6 +84,10 @@ class GroupEvaluation:
         """As `Evaluation.both_empty`: True where that is so for any model that was scored on the image."""
         return self._mean([member.both_empty(threshold) for member in self.members]) > 0
 
+    def soft_iou(self, threshold: float | None = None) -> np.ndarray:
+        """As `Evaluation.soft_iou`."""
+        return self._mean([member.soft_iou(threshold) for member in self.members])
+
     def only(self, ids: Container[str]) -> GroupEvaluation:
         """As `Evaluation.only`; a model that was scored on none of these images drops out."""
         members = (member.only(ids) for member in self.members)

@@ -114,6 +114,14 @@ class Evaluation:
         empty: np.ndarray = self.lesion + self.true_positive[:, column] + self.false_positive[:, column] == 0
         return empty
 
+    def soft_iou(self, threshold: float | None = None) -> np.ndarray:
+        """(N,) IoU to expect of each mask at a threshold by its probabilities: `seg_core.prediction.expected_iou.soft_iou`."""
+        column = self.index(threshold)
+        both = self.probability[:, column + 1 :].sum(axis=1)
+        either = self.probability.sum(axis=1) + self.true_positive[:, column] + self.false_positive[:, column] - both
+        soft: np.ndarray = np.divide(both, either, out=np.zeros_like(both), where=either > 0)
+        return soft
+
     def only(self, ids: Container[str]) -> Evaluation:
         """Return the evaluation of some of the images; the others leave no trace."""
         rows = [row for row, id in enumerate(self.ids) if id in ids]

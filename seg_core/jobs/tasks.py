@@ -33,7 +33,6 @@ from seg_core.jobs.requests import (
 )
 from seg_core.jobs.results import new_result
 from seg_core.prediction.checkpoint import Checkpoint
-from seg_core.prediction.doubt import soft_iou
 from seg_core.prediction.foreign import load_any
 from seg_core.prediction.predictor import Prediction, Predictor
 
@@ -165,7 +164,7 @@ def _propose(job: Job, advance: Advance) -> str:
                 prediction = predictor.predict(collection.photograph(item.id))
                 if item.mask is None:
                     collection.propose(item.id, prediction.mask(), model=f"{name} at {prediction.threshold:.2f}")
-                expected[item.id] = soft_iou(prediction.probabilities, prediction.threshold)
+                expected[item.id] = prediction.soft_iou
             except InputError:
                 continue  # the page says it of each photograph that cannot be read
             finally:

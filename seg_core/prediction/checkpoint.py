@@ -14,6 +14,7 @@ from seg_core.common.home import expanded
 from seg_core.config import Config
 from seg_core.data.image import Reader, Source, read_scaled, scaled
 from seg_core.prediction.checkpoint_file import damage_named, read_metadata, read_tensors
+from seg_core.prediction.expected_iou import ExpectedIou, expected_iou, soft_iou
 from seg_core.prediction.metadata import CheckpointMetadata, checkpoint_label, own_threshold
 from seg_core.prediction.predictor import Prediction, PredictsAnyPhotograph, require_numbers
 from seg_core.prediction.second_look import ENLARGED, part_to_enlarge, pasted
@@ -65,7 +66,12 @@ class Checkpoint(PredictsAnyPhotograph):
             frame, _ = read(image, (ENLARGED * side, ENLARGED * side), name, draft=2 * side)
             again = scaled(frame.crop(part), (side, side))
             probabilities = pasted(probabilities, self.probabilities(np.asarray(again)[None])[0], part)
-        return Prediction(probabilities, size, self.threshold, time.perf_counter() - started)
+        expected = self._expected_iou(probabilities)
+        return Prediction(probabilities, size, self.threshold, time.perf_counter() - started, expected)
+
+    def _expected_iou(self, probabilities: np.ndarray) -> ExpectedIou | None:
+        learnt = self.metadata.get("expected_iou")  # without test-time augmentation, which makes probabilities softer
+        return expected_iou(learnt, soft_iou(probabilities, self.threshold)) if learnt and not self.tta else None
 
     def probabilities(self, images: np.ndarray) -> np.ndarray:
         """Predict the probabilities (B, S, S) float32 of photographs (B, S, S, 3) uint8 at the network's resolution."""

@@ -13,6 +13,7 @@ from typing_extensions import TypedDict  # pydantic reads those of typing from P
 
 from seg_core.config import LONGEST_RUN, Config
 from seg_core.data.source import JOINED
+from seg_core.prediction.expected_iou import STEPS
 
 METADATA_KEY = "lesionlab"
 FORMAT_VERSION = 1
@@ -41,6 +42,8 @@ Settings = Annotated[dict[str, Any], AfterValidator(_complete)]
 Metrics = dict[str, FiniteFloat]
 Numbers = Annotated[list[Any], _as(list[FiniteFloat | None])]
 Interval = Annotated[list[Any], _as(Annotated[list[FiniteFloat | None], Len(3, 3)])]
+Share = Annotated[FiniteFloat, Ge(0), Le(1)]
+Curve = Annotated[list[Any], _as(Annotated[list[Share], Len(STEPS, STEPS)])]
 
 
 class EpochValues(TypedDict):
@@ -101,6 +104,8 @@ class SourceScores(SplitScores):
     """Photographs of the split that are not scored, since they trained the model."""
     sizes: dict[str, SizeScores]
     """By lesion size."""
+    bound_held: NotRequired[FiniteFloat | None]
+    """Share of the photographs on which the bound of the expected IoU held; None where it was learnt on them, or is not known."""
 
 
 class Licences(TypedDict):
@@ -121,8 +126,24 @@ class RobustnessValues(TypedDict):
     unmarked: FiniteFloat | None
 
 
+class ExpectedIouValues(TypedDict):
+    """What `seg_core.prediction.expected_iou.fit` learnt."""
+
+    dataset: Label
+    """Name of the dataset that it was learnt on."""
+    photographs: Count
+    """Number of its photographs, which did not train the model."""
+    mean: Curve
+    """The expected IoU, by soft IoU."""
+    low: Curve
+    """The bound, which 90 % of such photographs reach."""
+
+
 class Published(TypedDict, total=False):
     """Metadata that `seg_core.report.publishing.publish` adds."""
+
+    expected_iou: ExpectedIouValues
+    """Learnt on the validation split; a training learns it too, at network resolution."""
 
     evaluation: dict[str, SplitScores]
     """By split."""

@@ -14,6 +14,7 @@ from seg_core.data.folders import Pair
 from seg_core.data.image import Reader, Source, read_scaled
 from seg_core.errors import InputError
 from seg_core.prediction.enlarged_mask import enlarged_mask
+from seg_core.prediction.expected_iou import ExpectedIou, soft_iou
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,13 @@ class Prediction:
     """The model's own."""
     seconds: float
     """Time of the model, and of reading the photograph again where it looks twice."""
+    expected_iou: ExpectedIou | None = None
+    """Of the mask at the model's own threshold; None if the model cannot tell."""
+
+    @property
+    def soft_iou(self) -> float:
+        """Of the mask at the model's own threshold; see `seg_core.prediction.expected_iou.soft_iou`."""
+        return soft_iou(self.probabilities, self.threshold)
 
     def probability(self, size: tuple[int, int] | None = None) -> np.ndarray:
         """Return probabilities (H, W) float32 at the photograph's own size, or at ``size`` (width, height)."""

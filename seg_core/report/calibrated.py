@@ -11,7 +11,14 @@ from seg_core.errors import InputError
 from seg_core.evaluation.calibration import Calibration
 from seg_core.prediction.checkpoint_file import copy_checkpoint, read_metadata
 from seg_core.prediction.licences import licence_of
-from seg_core.prediction.metadata import MOST_IDS, CalibrationValues, CheckpointMetadata, Published, checkpoint_label
+from seg_core.prediction.metadata import (
+    MOST_IDS,
+    CalibrationValues,
+    CheckpointMetadata,
+    ExpectedIouValues,
+    Published,
+    checkpoint_label,
+)
 from seg_core.report.templates import load_template
 
 LONGEST_NAME = 120
@@ -24,10 +31,18 @@ def calibrated_name(model: CheckpointMetadata, dataset: Dataset) -> str:
     return f"{calibration['of'] if calibration else checkpoint_label(model)}, calibrated on {dataset.name}"[:LONGEST_NAME]
 
 
-def save_calibrated(source: Path, found: Calibration, dataset: Dataset, target: Path, name: str) -> CheckpointMetadata:
+def save_calibrated(
+    source: Path,
+    found: Calibration,
+    dataset: Dataset,
+    target: Path,
+    name: str,
+    expected_iou: ExpectedIouValues | None = None,
+) -> CheckpointMetadata:
     """Write a copy of a checkpoint with the threshold that was found, and its card as ``.md`` beside it; return its metadata.
 
-    The weights stay the same bit for bit. Scores of the published model are left out: they are at its own threshold.
+    The weights stay the same bit for bit. Scores of the published model are left out: they are at its own threshold. So is the
+    IoU to expect of its masks, but for ``expected_iou``, learnt at the new threshold (`seg_core.evaluation.trust`).
 
     Raises:
         InputError: if the name is too long, the checkpoint cannot be read, or the copy not be written.
@@ -50,7 +65,8 @@ def save_calibrated(source: Path, found: Calibration, dataset: Dataset, target: 
         "gain": [None if math.isnan(value) else float(value) for value in found.gain.interval],
         "worth_it": found.is_worth_it,
     }
-    copy_checkpoint(source, target, {**kept, "name": name, "calibration": values})
+    learnt = {"expected_iou": expected_iou} if expected_iou else {}
+    copy_checkpoint(source, target, {**kept, **learnt, "name": name, "calibration": values})
     written = read_metadata(target)
     card = load_template("calibrated_card.md.jinja").render(
         metadata=written,

@@ -11,10 +11,11 @@ from seg_core.common.colours import colours_of
 from seg_core.evaluation.charts import Chart, comparison, curves
 from seg_core.evaluation.comparison import Pairing, Row, on_shared_images, pairings, score_rows, scored_on
 from seg_core.evaluation.tables import COLUMNS, Column
+from seg_core.evaluation.trust import Held, bound_held
 from seg_core.report.conclusion import conclusion
 from seg_core.report.run_facts import RunFacts, run_facts
 from seg_core.report.samples import Sample, samples
-from seg_core.report.scoring import Advance, FindEvaluation, common_split, merge_groups, score_models
+from seg_core.report.scoring import Advance, FindEvaluation, ScoredModel, common_split, merge_groups, score_models
 from seg_core.report.student_report import STUDENT_REPORT, StudentReport
 from seg_core.runs.groups import Group, groups_of
 from seg_core.runs.run import Run
@@ -46,6 +47,8 @@ class Content:
     pairings: list[Pairing]
     curves: list[Chart]
     comparison: list[Chart]
+    trust: list[str]
+    """Sentences on how often the IoU reached the bound of what models expect."""
     samples: list[Sample]
     colours: dict[str, str]
     """Colours of the runs, by label."""
@@ -84,11 +87,19 @@ def gather(runs: Sequence[Run], store: RunStore, on_progress: Advance, find_eval
         pairings=differences,
         curves=curves({run.label: run.epochs for run in facts}, colours),
         comparison=comparison(compared, colours),
+        trust=[f"{model.label}: {held.sentence}." for model in drawn if (held := _held(model))],
         samples=samples(drawn, colours, split.pairs),
         colours={run.label: colours[run.label] for run in facts},
         sample_colours={model.label: colours[model.label] for model in drawn},
         student_report=STUDENT_REPORT if any(run.config.recipe == "report" for run in runs) else {},
     )
+
+
+def _held(model: ScoredModel) -> Held | None:
+    """Return how often the bound held; None where it was learnt on these photographs."""
+    metadata, split = model.checkpoint.metadata, model.split
+    is_own = split.name == "val" and metadata["dataset"]["fingerprint"] == split.dataset.fingerprint
+    return None if is_own else bound_held(model.evaluation, metadata.get("expected_iou"))
 
 
 def _title(runs: Sequence[Run]) -> str:

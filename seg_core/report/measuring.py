@@ -16,8 +16,9 @@ from seg_core.evaluation.evaluate import evaluate
 from seg_core.evaluation.lesion_size import iou_by_size
 from seg_core.evaluation.result import Evaluation
 from seg_core.evaluation.robustness import robustness
+from seg_core.evaluation.trust import bound_held, learn_expected_iou
 from seg_core.prediction.checkpoint import Checkpoint, load_checkpoint
-from seg_core.prediction.metadata import Published, SourceScores, SplitScores
+from seg_core.prediction.metadata import ExpectedIouValues, Published, SourceScores, SplitScores
 from seg_core.report.by_source import SourcePart
 
 Advance = Callable[[int, int], None]
@@ -42,13 +43,16 @@ def measure(
     """
     published, tta = load_checkpoint(path), load_checkpoint(path, tta=True)
     evaluations = {name: evaluate(published, pairs, on_progress) for name, pairs in splits.items()}
+    learnt = learn_expected_iou(evaluations["validation"], published.metadata["dataset"]["name"])
     measured: Published = {
         "evaluation": {name: _summary(evaluation) for name, evaluation in evaluations.items()},
         "evaluation_tta": {name: _summary(evaluate(tta, pairs, on_progress)) for name, pairs in splits.items()},
         "reliability": _for_json(asdict(evaluations["validation"].reliability())),
         "robustness": {name: _for_json(asdict(robustness(published, pairs, on_progress))) for name, pairs in splits.items()},
-        "by_source": [_of_part(part, published, evaluations, on_progress) for part in parts],
+        "by_source": [_of_part(part, published, evaluations, learnt, on_progress) for part in parts],
     }
+    if learnt:
+        measured["expected_iou"] = learnt
     if other:
         gains = {name: _gains(evaluations[name], evaluate(other, pairs, on_progress)) for name, pairs in splits.items()}
         measured["beside"] = {"label": other.label} | gains
@@ -56,13 +60,18 @@ def measure(
 
 
 def _of_part(
-    part: SourcePart, model: Checkpoint, known: dict[str, Evaluation], on_progress: Advance | None = None
+    part: SourcePart,
+    model: Checkpoint,
+    known: dict[str, Evaluation],
+    learnt: ExpectedIouValues | None,
+    on_progress: Advance | None = None,
 ) -> SourceScores:
     """Return the scores on photographs of a source; those of the model's own splits are ``known``."""
     evaluation = (
         known[part.split].only({pair.id for pair in part.pairs}) if part.is_own else evaluate(model, part.pairs, on_progress)
     )
-    sizes = iou_by_size(evaluation)
+    sizes, held = iou_by_size(evaluation), bound_held(evaluation, learnt)
+    has_taught = part.is_own and part.split == "validation"
     return {
         **_summary(evaluation),
         "source": part.source,
@@ -70,6 +79,7 @@ def _of_part(
         "is_own": part.is_own,
         "left_out": part.left_out,
         "sizes": {name: {"n": count, "iou": _for_json(list(iou))} for name, (count, iou) in sizes.items()},
+        "bound_held": held.share if held and not has_taught else None,
     }
 
 

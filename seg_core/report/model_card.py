@@ -7,12 +7,21 @@ import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
+import numpy as np
+
 from seg_core.config import Config
 from seg_core.evaluation.result import BOUNDARY_METRICS, METRICS
 from seg_core.evaluation.robustness import MARKED
 from seg_core.evaluation.tables import COLUMNS
+from seg_core.prediction.expected_iou import STEPS
 from seg_core.prediction.licences import licence_of
-from seg_core.prediction.metadata import CheckpointMetadata, SizeScores, SplitScores, source_names
+from seg_core.prediction.metadata import (
+    CheckpointMetadata,
+    ExpectedIouValues,
+    SizeScores,
+    SplitScores,
+    source_names,
+)
 from seg_core.report.templates import load_template
 from seg_core.training.command_line import command_line
 
@@ -23,6 +32,8 @@ TITLES = {name: column.title for name in (*METRICS, *BOUNDARY_METRICS) for colum
 """Titles of the scores, by metric."""
 BY_SOURCE = ("iou", "dice", "boundary_iou")
 """Scores that the card gives for each source."""
+BOUND_HELD = "bound held"
+"""Title of the share of the photographs on which the bound of the expected IoU held."""
 EPOCH_TITLES = {
     "loss": "Loss",
     "accuracy": "Accuracy",
@@ -61,13 +72,15 @@ def model_card(config: Config, metadata: CheckpointMetadata, recipe: str) -> str
         publish_command=_publish_command(config, metadata, recipe),
         score_rows=_score_rows,
         gain_rows=_gain_rows(metadata.get("beside")),
-        source_titles=[TITLES[metric] for metric in BY_SOURCE],
+        source_titles=[*(TITLES[metric] for metric in BY_SOURCE), *([BOUND_HELD] if _tells_bound(metadata) else [])],
         source_rows=_source_rows(metadata),
         sizes=next((list(each["sizes"]) for each in metadata.get("by_source", [])), []),
         size_rows=_size_rows(metadata),
         epoch_titles=EPOCH_TITLES,
         epoch_rows=[[name, *(f"{epoch[key][metric]:.4f}" for metric in EPOCH_TITLES)] for name, key in EPOCH_SPLITS.items()],
         bins=_bins(metadata["reliability"]),
+        bound_held=BOUND_HELD,
+        expected_rows=_expected_rows(metadata.get("expected_iou")),
         change_rows=_change_rows,
         skin_rows=_skin_rows(metadata["robustness"]),
         marked=MARKED,
@@ -154,9 +167,22 @@ def _source_rows(metadata: CheckpointMetadata) -> Rows:
             str(each["n"]),
             licences.get(each["source"], "not stated"),
             *(_with_interval(each["scores"][metric]) for metric in BY_SOURCE),
+            *(["–" if (held := each.get("bound_held")) is None else f"{100 * held:.0f} %"] if _tells_bound(metadata) else []),
         ]
         for each in metadata.get("by_source", [])
     ]
+
+
+def _tells_bound(metadata: CheckpointMetadata) -> bool:
+    return any(each.get("bound_held") is not None for each in metadata.get("by_source", []))
+
+
+def _expected_rows(learnt: ExpectedIouValues | None) -> Rows:
+    """Return the expected IoU and its bound by soft IoU, at every fifth step; none where the model has learnt none."""
+    if not learnt:
+        return []
+    curves = zip(np.linspace(0, 1, STEPS), learnt["mean"], learnt["low"], strict=True)
+    return [[f"{value:.2f}" for value in each] for each in list(curves)[:: (STEPS - 1) // 10]]
 
 
 def _size_rows(metadata: CheckpointMetadata) -> Rows:

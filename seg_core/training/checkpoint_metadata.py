@@ -11,7 +11,7 @@ from seg_core.common.versions import versions
 from seg_core.config import Config
 from seg_core.data.image import MEAN, STD
 from seg_core.network import Segmenter, count_parameters
-from seg_core.prediction.metadata import FORMAT_VERSION, Beginning, CheckpointMetadata, DatasetSummary
+from seg_core.prediction.metadata import FORMAT_VERSION, CheckpointMetadata, DatasetSummary
 from seg_core.training.device import choose_precision
 from seg_core.training.history import History
 
@@ -24,12 +24,11 @@ def checkpoint_metadata(
     *,
     name: str,
     device: torch.device,
-    began_from: Beginning | None = None,
     stopped_in: int | None = None,
 ) -> CheckpointMetadata:
     """Describe the weights after the last epoch of ``history`` or, with ``stopped_in``, within that epoch."""
     epochs = history.epochs
-    metadata: CheckpointMetadata = {
+    return {
         "format": FORMAT_VERSION,
         "name": name,
         "label": f"{config.label} ({config.recipe})",
@@ -48,9 +47,6 @@ def checkpoint_metadata(
         "versions": versions(),
         "created": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
     }
-    if began_from:
-        metadata["began_from"] = began_from
-    return metadata
 
 
 def _without_folders(file: str) -> str:

@@ -19,7 +19,8 @@ from seg_core.errors import InputError
 from seg_core.network import Segmenter, build_model, count_parameters
 from seg_core.prediction.checkpoint import load_weights
 from seg_core.prediction.checkpoint_file import read_metadata, read_tensors, save_checkpoint
-from seg_core.prediction.metadata import Beginning
+from seg_core.prediction.expected_iou import fit
+from seg_core.prediction.metadata import Beginning, ExpectedIouValues
 from seg_core.training.averaging import WeightAverage
 from seg_core.training.batches import Batch, Batches
 from seg_core.training.beginning import beginning
@@ -40,7 +41,7 @@ from seg_core.training.resume import (
     saved_contents,
     saved_history,
 )
-from seg_core.training.validation import MeanMetrics, validate
+from seg_core.training.validation import MeanMetrics, Validation, validate
 
 
 class TrainingFailed(RuntimeError):
@@ -151,6 +152,7 @@ class _Training:
         self.train_batches, self.val_batches = (Batches(pairs, config, fabric.device) for pairs in (data.train, data.val))
         self.loss = LOSSES[config.loss]
         self.history = History()
+        self.expected_iou: ExpectedIouValues | None = None  # by the last validation
         self.images_per_second: float | None = None
 
     def restore(self) -> None:
@@ -209,12 +211,14 @@ class _Training:
         train = self._train_epoch(epoch, on_event, should_stop)
         train_seconds = time.perf_counter() - started
         model = self._model_to_keep(epoch, should_stop)
-        val, samples = self._validate(model, should_stop)
+        validation = self._validate(model, should_stop)
+        val = validation.metrics
         self._require_finite(val["loss"], f"the validation of epoch {epoch}")
         seconds = time.perf_counter() - started
         for text in self.data.new_notes():
             on_event(Message(text))
         self.history = History((*self.history.epochs, EpochRecord(train, val, seconds)))
+        self.expected_iou = fit(validation.soft_iou, validation.iou, self.data.summary()["name"])
         is_best = self.history.best_epoch == epoch
         self._save("last", model.module)
         if is_best:
@@ -223,7 +227,7 @@ class _Training:
         save_resume(self._resume_file, *state, self.data.fingerprint, self.data.contents, self.began_from)
         self.images_per_second = self.data.train.usable / train_seconds
         self._log(epoch, train=train, val=val)
-        on_event(EpochDone(epoch, train, val, seconds, self.images_per_second, is_best, samples))
+        on_event(EpochDone(epoch, train, val, seconds, self.images_per_second, is_best, validation.samples))
 
     def _train_epoch(self, epoch: int, on_event: OnEvent, should_stop: ShouldStop) -> dict[str, float]:
         self.model.train()
@@ -253,14 +257,14 @@ class _Training:
         self.average.add(self.network, (batch.images for batch in _until_stopped(self.train_batches.shuffled(), should_stop)))
         return self.average.model
 
-    def _validate(self, model: Any, should_stop: ShouldStop) -> tuple[dict[str, float], list[Sample]]:
+    def _validate(self, model: Any, should_stop: ShouldStop) -> Validation:
         model.eval()
         batches = _until_stopped(self.val_batches.sequential(), should_stop)
         return validate(model, batches, self.data.val, self.loss, self.config.threshold)
 
     def _samples(self) -> list[Sample]:
         """Predict the samples of the last completed epoch, from its weights."""
-        return self._validate(self.average.model if self.average else self.model, lambda: False)[1]
+        return self._validate(self.average.model if self.average else self.model, lambda: False).samples
 
     def _require_kept(self) -> None:
         """Read the best checkpoint again, so that no training counts as finished whose model cannot be used."""
@@ -284,15 +288,12 @@ class _Training:
     def _save(self, which: Literal["best", "last"], network: Segmenter, stopped_in: int | None = None) -> None:
         data, device = self.data.summary(), self.fabric.device
         metadata = checkpoint_metadata(
-            self.config,
-            network,
-            data,
-            self.history,
-            name=self.name,
-            device=device,
-            began_from=self.began_from,
-            stopped_in=stopped_in,
+            self.config, network, data, self.history, name=self.name, device=device, stopped_in=stopped_in
         )
+        if self.began_from:
+            metadata["began_from"] = self.began_from
+        if self.expected_iou and stopped_in is None:
+            metadata["expected_iou"] = self.expected_iou
         save_checkpoint(self.folder / f"{which}.safetensors", network, metadata)
 
     def _result(self, status: Literal["finished", "stopped"]) -> TrainResult:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -42,24 +43,45 @@ class MeanMetrics:
         return dict(zip(self._NAMES, means.tolist(), strict=True))
 
 
+@dataclass(frozen=True, eq=False)
+class Validation:
+    """What a validation measured on N photographs."""
+
+    metrics: dict[str, float]
+    """The means of `MeanMetrics`."""
+    samples: list[Sample]
+    """Up to `SAMPLES` of them, evenly spread."""
+    soft_iou: np.ndarray
+    """(M,) of those where the mask or the truth marks anything; see `seg_core.prediction.expected_iou`."""
+    iou: np.ndarray
+    """(M,) likewise."""
+
+
 @torch.no_grad()
 def validate(
     model: Callable[[torch.Tensor], torch.Tensor], batches: Iterable[Batch], pairs: CachedPairs, loss: Loss, threshold: float
-) -> tuple[dict[str, float], list[Sample]]:
-    """Measure a model, which has to be in evaluation mode, on the ``batches`` of the validation ``pairs``.
-
-    Returns:
-        The means of `MeanMetrics`, and up to `SAMPLES` samples, evenly spread over the pairs.
-    """
-    means, samples = MeanMetrics(threshold), []
+) -> Validation:
+    """Measure a model, which has to be in evaluation mode, on the ``batches`` of the validation ``pairs``."""
+    means, samples, each = MeanMetrics(threshold), [], []
     chosen = set(np.linspace(0, len(pairs) - 1, min(SAMPLES, len(pairs))).round().astype(int).tolist())
     for images, masks, indices, _ in batches:
         logits = model(images).float()
         means.add(loss(logits, masks), logits, masks)
+        each.append(_each(logits.sigmoid(), masks > 0.5, threshold))
         for position, index in enumerate(indices):
             if index in chosen:
                 samples.append(_sample(pairs, index, logits[position, 0]))
-    return means.values(), samples
+    soft, iou, marked = torch.cat(each, dim=1).cpu().double().numpy()
+    return Validation(means.values(), samples, soft[marked > 0], iou[marked > 0])
+
+
+def _each(probabilities: torch.Tensor, truth: torch.Tensor, threshold: float) -> torch.Tensor:
+    """Return (3, B) of a batch (B, 1, S, S): soft IoU, IoU, and how many pixels the mask or the truth marks."""
+    mask, pixels = probabilities >= threshold, (1, 2, 3)
+    both = (probabilities * mask).sum(pixels)
+    either = probabilities.sum(pixels) + mask.sum(pixels) - both
+    soft = both / either.clamp(min=1e-12)
+    return torch.stack([soft, metrics.iou(mask, truth)[:, 0], (mask | truth).sum(pixels)])
 
 
 def _sample(pairs: CachedPairs, index: int, logits: torch.Tensor) -> Sample:

@@ -14,7 +14,7 @@ from seg_core.common.home import SHIPPED_CHECKPOINTS
 from seg_core.data.collection.collection import Collection
 from seg_core.data.collection.store import list_collections, open_collection
 from seg_core.prediction.checkpoint import load_checkpoint
-from seg_core.prediction.doubt import soft_iou
+from seg_core.prediction.expected_iou import soft_iou
 from tests.app_process import AppProcess
 from tests.browser.test_journey import drop
 from tests.helpers import forget_leaving, make_dataset, read_mask

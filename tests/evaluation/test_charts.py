@@ -38,8 +38,9 @@ def test_a_comparison_is_json_in_which_names_are_text_and_points_are_images() ->
         "Lesion size",
         "Threshold",
         "Calibration",
+        "Trust",
     ]
-    assert [chart.of_images for chart in charts] == [True, True, True, False, False]
+    assert [chart.of_images for chart in charts] == [True, True, True, False, False, False]
     text = json.dumps([chart.figure for chart in charts], allow_nan=False)
     assert "<b>" not in text
     assert "&lt;b&gt;one&lt;/b&gt;" in text

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +19,12 @@ from seg_core.data.dataset import Dataset, open_dataset
 from seg_core.network import build_model, count_parameters
 from seg_core.prediction.checkpoint import load_checkpoint, load_model
 from seg_core.prediction.checkpoint_file import read_metadata
+from seg_core.prediction.expected_iou import fit, soft_iou
 from seg_core.training import loop
 from seg_core.training.augmentation import plain
 from seg_core.training.events import BatchDone, EpochDone, Message, Preparing
 from seg_core.training.losses import LOSSES
+from seg_core.training.validation import Validation
 from tests.helpers import make_dataset, tiny_config
 from tests.training.trainings import METRIC_NAMES, TRAIN, VAL, Trained, run
 
@@ -114,8 +117,8 @@ def test_the_best_epoch_is_the_first_of_the_highest_validation_iou(
 ) -> None:
     scores = iter([0.2, 0.5, 0.5, 0.4])
 
-    def validate(self: Any, model: Any, should_stop: Callable[[], bool]) -> tuple[dict[str, float], list[Any]]:
-        return {"loss": 1.0, "iou": next(scores)}, []
+    def validate(self: Any, model: Any, should_stop: Callable[[], bool]) -> Validation:
+        return Validation({"loss": 1.0, "iou": next(scores)}, [], np.array([]), np.array([]))
 
     monkeypatch.setattr(loop._Training, "_validate", validate)
     result, log = run(tiny_config(epochs=4), dataset, tmp_path)
@@ -123,3 +126,27 @@ def test_the_best_epoch_is_the_first_of_the_highest_validation_iou(
     assert (result.best_epoch, result.val["iou"], result.checkpoint) == (2, 0.5, tmp_path / "best.safetensors")
     assert read_metadata(tmp_path / "best.safetensors")["epoch"] == 2
     assert read_metadata(tmp_path / "last.safetensors")["epoch"] == 4
+
+
+def test_a_checkpoint_has_learnt_which_iou_to_expect(tmp_path: Path) -> None:
+    data, config = open_dataset(make_dataset(tmp_path / "data", train=4, val=24)), tiny_config(epochs=1, batch_size=8)
+    run(config, data, tmp_path)
+    pairs = data.pairs_of("val", SplitSpec())
+    cached = cache_pairs(pairs, config.image_size)
+    images, truths = plain(*(torch.from_numpy(pixels) for pixels in cached.read(range(24))[:2]))
+    with torch.no_grad():
+        probabilities = load_model(tmp_path / "best.safetensors")(images).sigmoid()
+    soft = np.array([soft_iou(each[0].numpy(), config.threshold) for each in probabilities])
+    iou = metrics.iou(probabilities >= config.threshold, truths > 0.5)[:, 0].numpy()
+    should_be = fit(soft, iou, "data")
+    for which in ("best", "last"):
+        model = load_checkpoint(tmp_path / f"{which}.safetensors")
+        learnt = model.metadata["expected_iou"]
+        assert (learnt["dataset"], learnt["photographs"]) == ("data", 24)
+        assert should_be is not None
+        assert learnt["mean"] == pytest.approx(should_be["mean"], abs=0.01)
+        assert learnt["low"] == pytest.approx(should_be["low"], abs=0.03)
+        expected = model.predict_pair(pairs[0]).expected_iou
+        assert expected is not None
+        assert 0 <= expected.low <= expected.mean <= 1
+        assert replace(model, tta=True).predict_pair(pairs[0]).expected_iou is None

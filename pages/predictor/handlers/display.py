@@ -149,4 +149,5 @@ def _measures(drawn: Marked, photo: Photo, controls: Controls) -> str:
     if drawn.prediction is None:
         return markup.problem([drawn.problem])
     square_mm = controls.square_mm(drawn.area, photo.size[0])
-    return markup.measures(drawn.area, photo.size, drawn.prediction.seconds, drawn.colour, square_mm)
+    trust = markup.trust(drawn.expected_iou, controls.look_below)
+    return markup.measures(drawn.area, photo.size, drawn.prediction.seconds, drawn.colour, square_mm) + trust

@@ -22,11 +22,16 @@ def make_model(lab_home: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) 
     monkeypatch.setattr("seg_core.prediction.catalogue.SHIPPED_CHECKPOINTS", shipped)
 
     def make(
-        run: int = 0, stem: str = "", label: str = "Model 2 · fine-tuned", threshold: float = 0.5, licence: str = ""
+        run: int = 0,
+        stem: str = "",
+        label: str = "Model 2 · fine-tuned",
+        threshold: float = 0.5,
+        licence: str = "",
+        **known: object,
     ) -> Path:
         config = tiny_config(threshold=threshold, seed=run)
         file = shipped / f"{stem}.safetensors" if stem else lab_home / f"{run:04d}" / "best.safetensors"
-        known = {"licences": {"weights": licence, "photographs": {}}} if licence else {}
+        known |= {"licences": {"weights": licence, "photographs": {}}} if licence else {}
         save_checkpoint(file, build_model(config), metadata_of(config, label=label, metrics={"val": {"iou": 0.5}}, **known))
         return file
 

@@ -12,10 +12,13 @@ from PIL import Image
 
 from pages.predictor.photo import Photo
 from pages.shared.models import file_key, model_at
+from seg_core.prediction.expected_iou import STEPS
 from seg_core.prediction.predictor import Prediction
 from tests.helpers import lesion
 
 MakeModel = Callable[..., Path]
+EXPECTED_IOU = {"dataset": "clinic", "photographs": 60, "mean": [0.8] * STEPS, "low": [0.6049] * STEPS}
+"""Metadata of a model that expects the same of all its masks."""
 NO_LONGER = "This model is no longer there; choose another."
 
 

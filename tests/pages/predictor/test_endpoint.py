@@ -15,7 +15,7 @@ from pages.predictor.photo import Photo
 from pages.predictor.view import result_of
 from seg_core.prediction.checkpoint import load_checkpoint
 from tests.helpers import lesion
-from tests.pages.predictor.helpers import MakeModel, mask_of
+from tests.pages.predictor.helpers import EXPECTED_IOU, MakeModel, mask_of
 
 
 @pytest.fixture
@@ -65,6 +65,18 @@ def test_endpoint_gives_both_masks_and_their_measures(
     assert measures["agreement"] == (pytest.approx(both / either) if either else None)
     assert measures["size"] == [120, 90]
     assert len(measures["seconds"]) == 2
+
+
+def test_endpoint_says_which_iou_to_expect_at_the_models_own_threshold(
+    predict: Callable[..., Any], make_model: MakeModel, photo_file: Path
+) -> None:
+    make_model(run=1, threshold=0.3, expected_iou=EXPECTED_IOU)
+    make_model(run=2)
+    for threshold, tta, expected, bound in ((None, False, 0.8, 0.6049), (0.3, False, 0.8, 0.6049), (0.5, False, None, None)):
+        *_, measures = predict(photo_file, "run 1", "run 2", threshold, tta)
+        assert (measures["expected_iou"], measures["expected_iou_at_least"]) == ([expected, None], [bound, None])
+    *_, measures = predict(photo_file, "run 1", None, None, True)
+    assert (measures["expected_iou"], measures["expected_iou_at_least"]) == ([None], [None])
 
 
 def test_endpoint_decodes_a_large_photograph_as_the_page_and_the_command_line_do(

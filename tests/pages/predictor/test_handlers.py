@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import csv
 import json
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +16,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pages.predictor import markup
+from pages.predictor import markup, table
 from pages.predictor.components import Components
 from pages.predictor.handlers.display import Display
 from pages.predictor.handlers.downloads import MaskDownload, model_file
@@ -24,7 +26,8 @@ from pages.predictor.photo import Photo
 from pages.predictor.session import Session
 from pages.predictor.visits import VISITS, Visits
 from pages.shared.models import choices
-from tests.pages.predictor.helpers import MakeModel, halves
+from seg_core.prediction.expected_iou import STEPS
+from tests.pages.predictor.helpers import EXPECTED_IOU, MakeModel, halves
 
 
 class Widget:
@@ -45,7 +48,7 @@ class Widget:
         for side, model, threshold in zip(self.components.sides, (*models, ""), thresholds, strict=False):
             values |= {side.choice: model, side.threshold: threshold}
         rest = {"opacity": 0, "outline": True, "tta": False, "view": "Side by side", "scale": None} | others
-        rest = {"scale_unit": "mm per pixel"} | rest
+        rest = {"scale_unit": "mm per pixel", "look_below": 0.65} | rest
         return values | {getattr(self.components, name): value for name, value in rest.items()}
 
     def show(self, session: Session, *models: str | None, **controls: Any) -> Iterator[dict[Any, Any]]:
@@ -350,3 +353,31 @@ def test_a_model_can_be_taken_away_as_onnx(tmp_path: Path, monkeypatch: pytest.M
 )
 def test_who_waits_sees_the_place(place: int, text: str) -> None:
     assert re.sub(r"<[^>]+>", "", markup.waiting(place)).strip() == text
+
+
+def test_a_doubtful_mask_is_to_be_looked_at(widget: Widget, make_model: MakeModel, photo_file: Path) -> None:
+    sure = str(make_model(run=1, expected_iou=EXPECTED_IOU | {"low": [0.7] * STEPS}))
+    unsure = str(make_model(run=2, expected_iou=EXPECTED_IOU))
+    session, (first, second) = Session(), widget.components.sides
+    session.add([(photo_file, "1.jpg")])
+
+    def said(**controls: Any) -> tuple[list[str], list[list[str]]]:
+        *_, shown = (update for update in widget.show(session, sure, unsure, **controls) if first.measures in update)
+        with Path(table.write_csv(session.photos, session.controls)).open(encoding="utf-8-sig", newline="") as file:
+            lines = list(csv.reader(file))
+        heads = ["expected IoU", "IoU at least", "look at it"]
+        cells = [[lines[1][place] for place, title in enumerate(lines[0]) if title.endswith(head)] for head in heads]
+        return [shown[side.measures] for side in (first, second)], cells
+
+    (one, two), cells = said(thresholds=(0.5, 0.5))
+    assert "Expected IoU <b>0.80</b>, at least 0.70</span>" in " ".join(one.split())
+    assert 'Expected IoU <b>0.80</b>, at least 0.60 <strong class="look">Look at this one</strong>' in two
+    assert cells == [["0.80", "0.80"], ["0.70", "0.60"], ["no", "yes"]]
+    assert widget.display.tabulate(session)[widget.components.rows].count('<strong class="look">') == 1
+    (one, two), cells = said(thresholds=(0.5, 0.5), look_below=0.5)
+    assert "Look at this one" not in one + two
+    assert cells[2] == ["no", "no"]
+    session.controls = replace(session.controls, sides=tuple(side.at(0.9) for side in session.controls.sides))
+    (one, two), cells = said(thresholds=(0.9, 0.9))
+    assert "Expected IoU" not in one + two
+    assert cells == [["", ""], ["", ""], ["", ""]]
