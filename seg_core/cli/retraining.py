@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
 
-from seg_core.cli.common import JsonOption, progress, report, screen, work_here_on
+from seg_core.cli.common import JsonOption, screen, work_here_and_report
 from seg_core.common.home import expanded
-
-if TYPE_CHECKING:
-    from seg_core.runs.retraining import Retraining
 
 app = typer.Typer()
 
@@ -60,26 +57,4 @@ def retrain(
     assert retraining
     counts = f"{retraining.train:,} corrections train, {retraining.held_out:,} are held out"
     screen.print(f"Run {run.id}: {counts}; stop it with Ctrl-C, the model is kept.")
-    text, result = work_here_on(store, run)
-    result |= {"corrections": retraining.train, "held_out": retraining.held_out, "before": str(retraining.before), "proof": None}
-    if result["status"] == "finished":
-        verdict, result["proof"] = _judge(retraining, Path(result["checkpoint"]))
-        text += f"\n{verdict}"
-    report(text, result, as_json)
-    if result["status"] == "failed":
-        raise typer.Exit(2)
-
-
-def _judge(retraining: Retraining, after: Path) -> tuple[str, dict[str, Any]]:
-    """Score both models on what is held out; return the verdict as text and for JSON."""
-    from seg_core.evaluation.evaluate import evaluate
-    from seg_core.evaluation.improvement import improvement
-    from seg_core.prediction.checkpoint import load_checkpoint
-
-    split = retraining.judged()
-    with progress("Comparing before and after") as advance:
-        before, now = (evaluate(load_checkpoint(model), split.pairs, advance) for model in (retraining.before, after))
-    found = improvement(before, now, retraining.margin)
-    if note := retraining.note(split):
-        screen.print(note)
-    return found.sentence, found.to_json()
+    work_here_and_report(store, run, as_json)

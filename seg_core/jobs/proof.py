@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from seg_core.errors import InputError
@@ -43,18 +44,20 @@ def proof_of(store: RunStore, run: Run, retraining: Retraining) -> Proof:
     """
     split = retraining.judged()
     before, after = evaluation_request(retraining.before, split), evaluation_request(best_model(store, run), split)
-    of_before, of_after = _kept(before), _kept(after)
-    found = improvement(of_before, of_after, retraining.margin) if of_before and of_after else None
+    of_before, of_after, found = result_folder(before), result_folder(after), None
+    if of_before and of_after:
+        try:
+            found = _improvement(of_before, of_after, retraining.margin)
+        except InputError:  # damaged, or of another version: the next jobs replace them
+            delete_result(before)
+            delete_result(after)
     return Proof(before, after, retraining.note(split), found)
 
 
-def _kept(request: Request) -> Evaluation | None:
-    if folder := result_folder(request):
-        try:
-            return Evaluation.load(folder / "evaluation.npz")
-        except InputError:  # damaged, or of another version: the next job replaces it
-            delete_result(request)
-    return None
+@lru_cache(maxsize=64)  # a page is drawn at every click; the names of the folders hold all that the evaluations depend on
+def _improvement(before: Path, after: Path, margin: float) -> Improvement:
+    old, new = (Evaluation.load(folder / "evaluation.npz") for folder in (before, after))
+    return improvement(old, new, margin)
 
 
 def best_model(store: RunStore, run: Run) -> Path:

@@ -20,7 +20,7 @@ from seg_core.data.collection.collection import Collection
 from seg_core.data.collection.held_out import choose_sides
 from seg_core.data.dataset import SplitChoice, open_dataset
 from seg_core.data.links import link_pairs
-from seg_core.data.source import clean_path
+from seg_core.data.source import SAMPLE, Source, clean_path
 from seg_core.errors import InputError
 from seg_core.evaluation.improvement import MARGIN, checked_margin
 from seg_core.evaluation.overlap import overlap
@@ -68,7 +68,12 @@ class Retraining:
         """
         if checkpoint_digest(self.before) != self.digest:
             raise InputError(f"{self.before_name} has changed since it was retrained, so before and after cannot be compared.")
-        return SplitChoice(open_dataset(self.data), "test", SplitSpec())
+        split = SplitChoice(open_dataset(self.data), "test", SplitSpec())
+        if len(split.dataset.test) < self.held_out:  # links that lead nowhere are left out
+            raise InputError(
+                f"Photographs or masks of {self.collection} that were held out are gone, so before and after cannot be compared."
+            )
+        return split
 
     def note(self, split: SplitChoice) -> str:
         """Return a sentence on the held-out photographs that trained the model before; empty where none is known to have."""
@@ -157,20 +162,17 @@ def last_retraining(runs: Sequence[Run], collection: str) -> tuple[Run, Retraini
 
 
 def trained_on(store: RunStore, checkpoint: Path, collection: str) -> list[str]:
-    """Return the datasets that a run's model was trained on, without corrections of this collection; none where it is not known.
+    """Return the datasets that a run's model was trained on, without corrections of this collection.
 
-    Datasets that are no longer there are not named either.
+    There are none where that is not known, or where a folder is gone.
     """
     run = next((run for run in store.list_runs() if store.folder(run.id) == checkpoint.parent), None)
     if run is None:
         return []
     corrections = home() / "retrainings"
     sources = [each for each in run.sources if not (Path(each).parent.parent == corrections and Path(each).name == collection)]
-    try:
-        open_dataset(sources)
-    except InputError:
-        return []
-    return sources
+    folders = [Source.parse(source).folder for source in sources]
+    return sources if all(folder == SAMPLE or Path(folder).exists() for folder in folders) else []
 
 
 def _new_folder(top: Path) -> Path:

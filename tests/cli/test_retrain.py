@@ -43,6 +43,12 @@ def test_a_model_is_retrained_and_judged(lab: Lab, before: Path, tmp_path: Path)
     again = lab("retrain", before, "--collection", "Clinic", "--epochs", 1, "--anew", "--name", "from nothing")
     (sentence,) = [line for line in again.out.splitlines() if "on 6 held-out photographs" in line]
     assert sentence.startswith(("Better: ", "No worse within 0.01", "Worse: ", "Not shown to be better"))
+    longer = lab("runs", "continue", 1, "--epochs", 1)  # the verdict is of the model as it is now
+    assert "on 6 held-out photographs" in longer.out
+    before.unlink()
+    gone = lab("runs", "continue", 1, "--epochs", 1)
+    assert gone.status == 0
+    assert gone.out.splitlines()[-1].startswith(f"Before and after are not compared. The checkpoint {before} cannot be read")
     first, second = RunStore().list_runs()[::-1]
     assert (first.config.seed, first.config.begin_from, second.config.begin_from, second.name) == (
         5,
