@@ -122,12 +122,21 @@ def load_model(path: str | Path) -> Segmenter:
     Raises:
         InputError: as `load_checkpoint`.
     """
-    import torch
-
     from seg_core.network import build_model
+
+    model = build_model(Config(**read_metadata(path)["config"]), load_encoder_weights=False)
+    load_weights(model, path)
+    return model.eval()
+
+
+def load_weights(model: Segmenter, path: str | Path) -> None:
+    """Load the weights of a checkpoint into a torch model with the same decoder, in fp32.
+
+    Raises:
+        InputError: as `load_checkpoint`.
+    """
+    import torch
 
     config = Config(**read_metadata(path)["config"])
     tensors = {name: torch.from_numpy(values) for name, values in read_tensors(expanded(path), config).items()}
-    model = build_model(config, load_encoder_weights=False)
     model.load_state_dict({name: tensor.float() if tensor.is_floating_point() else tensor for name, tensor in tensors.items()})
-    return model.eval()

@@ -204,7 +204,21 @@ class Trained(TypedDict, total=False):
     familiarity: FamiliarityValues
 
 
-class CheckpointMetadata(Published, Calibrated, Trained):
+class Beginning(TypedDict):
+    """The model whose weights a training began with."""
+
+    name: Label
+    digest: Annotated[str, MaxLen(64)]
+    """Of its content, as `seg_core.prediction.checkpoint_file.checkpoint_digest`."""
+
+
+class Begun(TypedDict, total=False):
+    """Metadata of a model whose training began from another one (`Config.begin_from`)."""
+
+    began_from: Beginning
+
+
+class CheckpointMetadata(Published, Calibrated, Trained, Begun):
     """Everything needed to rebuild a model and to judge it."""
 
     format: Count
@@ -244,6 +258,7 @@ class ResumeMetadata(TypedDict):
     """Of the dataset."""
     contents: NotRequired[dict[str, dict[str, Annotated[list[int | str], Len(2, 2)]]]]
     """As `seg_core.training.contents.Contents`; older versions kept none."""
+    began_from: NotRequired[Beginning | None]
 
 
 def checkpoint_label(metadata: CheckpointMetadata) -> str:
