@@ -7,6 +7,7 @@ import streamlit as st
 from pages.correction.choose import choose_collection
 from pages.correction.kept import versions_panel
 from pages.correction.proposing import choose_model, in_order
+from pages.correction.retraining import retraining_panel
 from pages.correction.whole import delete_button, export_panel, uses
 from pages.live.components import EditedPhoto, ProposingModel, mask_editor
 from pages.server.collections import state_of
@@ -40,6 +41,7 @@ def correct(collection: Collection) -> None:
         if opened:
             versions_panel(collection, opened, author)
     uses(collection)
+    retraining_panel(collection)
     export_panel(collection, items)
     delete_button(collection, items)
 

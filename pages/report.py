@@ -9,8 +9,8 @@ import streamlit as st
 from pages.comparison.report_figures import History, figures_table, report_marks, reproduction
 from pages.dataset.panel import data_panel
 from pages.live.components import live_charts, run_bars
-from pages.runs.launch import launch
 from pages.shared.downloads import made_file
+from pages.shared.launch import launch
 from pages.shared.markdown import plain
 from pages.shared.stores import store
 from pages.shared.visitor import is_viewer, tells_viewer

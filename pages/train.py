@@ -10,8 +10,8 @@ import streamlit as st
 
 from pages.dataset.panel import cache_panel, data_panel, preview_panel
 from pages.runs.form import Form, form, reset_form
-from pages.runs.launch import launch
 from pages.runs.settings import settings_panel, skip_problems, skips_problems
+from pages.shared.launch import launch
 from pages.shared.markdown import plain
 from pages.shared.stores import store
 from pages.shared.visitor import VIEWERS_CHANGE_NOTHING, is_viewer

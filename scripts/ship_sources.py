@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
-import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from seg_core.common.home import home
-from seg_core.config import SplitSpec
 from seg_core.data.dataset import Dataset, open_dataset
 from seg_core.data.folders import Pair
-from seg_core.data.groups import joined
+from seg_core.data.links import link_pairs
 from seg_core.data.scan.copies import find_alike
 from seg_core.data.source import Source
 from seg_core.errors import InputError, some_of
@@ -62,7 +59,9 @@ def lay_out(data: str, more: Sequence[str], licences: Mapping[str, str]) -> list
     laid_out = []
     for name, splits in zip(names, clean, strict=True):
         print(f"{name}: {', '.join(f'{len(pairs)} {split}' for split, pairs in splits.items())}")
-        laid_out.append(ShippedSource(name, link(home() / "cache" / "models" / name, splits), _known_licence(name, licences)))
+        laid_out.append(
+            ShippedSource(name, link_pairs(home() / "cache" / "models" / name, splits), _known_licence(name, licences))
+        )
     return laid_out
 
 
@@ -98,22 +97,9 @@ def held_out(dataset: Dataset) -> Splits:
     """Return the splits of a further source."""
     val = [pair for pair in dataset.trainable if pair.split == "val"]
     if not val:
-        together = dataset.groups(SplitSpec(copies="together", groups=_lesions(dataset)))
-        lesions = joined(dataset.trainable, [[pair.id for pair in pairs] for pairs in together])
-        lesions.sort(key=lambda pairs: hashlib.sha256(min(pair.id for pair in pairs).encode()).digest())
-        val = [pair for lesion in lesions[:HELD_OUT] for pair in lesion]
+        val = [pair for lesion in dataset.lesions()[:HELD_OUT] for pair in lesion]
     validates = set(val)
     return {"train": [pair for pair in dataset.trainable if pair not in validates], "val": val, "test": dataset.test}
-
-
-def _lesions(dataset: Dataset) -> str:
-    """Return which CSV file says what lesion a photograph of a source shows, as `Config.groups`; empty if there is none."""
-    (source,) = dataset.sources
-    for file in sorted(Path(Source.parse(source).folder).glob("*.csv")):
-        with file.open(encoding="utf-8-sig") as opened:
-            if "lesion_id" in re.split("[,;\t]", opened.readline().strip()):
-                return f"{file.name}:lesion_id"
-    return ""
 
 
 def without_known(sources: Sequence[Splits]) -> Iterator[Splits]:
@@ -137,15 +123,3 @@ def without_leaks(sources: Iterator[Splits]) -> list[Splits]:
         names = ", ".join(sorted(pair.id for pair in leaks))
         print(f"Left out, since validation or test photographs show the same slide: {names}.")
     return [splits | {"train": [pair for pair in splits["train"] if pair not in leaks]} for splits in found]
-
-
-def link(folder: Path, splits: Splits) -> str:
-    """Replace ``folder`` by a dataset of links with these splits; return it."""
-    shutil.rmtree(folder, ignore_errors=True)
-    for split, pairs in splits.items():
-        for kind in ("images", "masks"):
-            (folder / split / kind).mkdir(parents=True)
-        for pair in pairs:
-            (folder / split / "images" / pair.image.name).symlink_to(pair.image.absolute())
-            (folder / split / "masks" / f"{pair.id}{pair.mask.suffix}").symlink_to(pair.mask.absolute())
-    return str(folder)

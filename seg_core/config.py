@@ -103,6 +103,11 @@ class Config(BaseModel):
         description="plain: upsampling alone, as in the student report. unet: concatenated skips. pyramid: added skips; faster.",
     )
     encoder_weights: Literal["imagenet", "random"] = Field(default="imagenet", description="Initial weights of the encoder.")
+    begin_from: str = Field(
+        default="",
+        description="Checkpoint of LesionLab to train on from, instead of initial weights. It must have the same decoder; "
+        "a tenth of its learning rate suits it.",
+    )
     image_size: int = Field(
         default=128,
         ge=64,

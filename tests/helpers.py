@@ -15,6 +15,8 @@ import pytest
 from PIL import Image
 
 from seg_core.config import Config
+from seg_core.data.collection.collection import Collection
+from seg_core.data.collection.store import create_collection
 from seg_core.data.folders import Pair, list_folder
 from seg_core.data.masks.decide import Census, decide
 from seg_core.data.masks.folder import put_together
@@ -114,6 +116,15 @@ def textured(folder: Path, *, first: int = 0, train: int = 0, val: int = 0, test
         grey = (large + small.repeat(2, 0).repeat(2, 1)).astype(np.uint8)
         Image.fromarray(np.stack([grey] * 3, axis=2)).save(file, quality=95)
     return folder
+
+
+def corrected(folder: Path, count: int, name: str = "Clinic") -> Collection:
+    """Make a collection of `textured` photographs, written to ``folder``, with masks that a person drew."""
+    data, collection = textured(folder, train=count), create_collection(name)
+    for id in collection.add_photographs(sorted((data / "train" / "images").iterdir()), copy=True):
+        mask, _ = read_mask(data / "train" / "masks" / f"{id}.png")
+        collection.save(id, mask, author="Ada", began_as="empty", seconds=1, base=0)
+    return collection
 
 
 def metadata_of(config: Config, **known: Any) -> dict[str, Any]:

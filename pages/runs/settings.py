@@ -16,7 +16,7 @@ BY_FOLDS = {"val_fraction", "folds", "fold"}
 FIRST = ("epochs", "image_size")
 """Fields that most people change; they stand outside the advanced settings."""
 GROUPS: dict[str, tuple[str, tuple[str, ...]]] = {
-    "Network": ("What is built, and where its weights begin.", ("decoder", "encoder_weights")),
+    "Network": ("What is built, and where its weights begin.", ("decoder", "encoder_weights", "begin_from")),
     "Learning": (
         "What each step of the training does.",
         ("learning_rate", "encoder_rate", "optimizer", "schedule", "swa_fraction", "loss", "batch_size"),
@@ -28,6 +28,9 @@ GROUPS: dict[str, tuple[str, tuple[str, ...]]] = {
     "Mask": ("From which probability on a pixel is lesion, and small lesions.", ("threshold", "second_look")),
     "Machine": ("Where it trains, how exactly, and what else it writes.", ("device", "precision", "log")),
 }
+
+EXAMPLES = {"groups": "FILE.csv:COLUMN", "begin_from": "CHECKPOINT.safetensors"}
+"""What the empty fields of settings that are text show."""
 
 
 def settings_panel(recipe: str, start: Config | None, key: str, *, cross_validation: bool = False) -> dict[str, Any]:
@@ -95,4 +98,4 @@ def _widget(name: str, default: Any, key: str, *, disabled: bool) -> Any:
         bottom = float(least) if least is not None else min(1e-6, default)
         top = float(most) if most is not None else below - 1e-6
         return st.number_input(label, bottom, top, default, step, format=form, **look)
-    return st.text_input(label, default, placeholder="FILE.csv:COLUMN" if name == "groups" else None, **look)
+    return st.text_input(label, default, placeholder=EXAMPLES.get(name), **look)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Protocol
 
 import typer
@@ -113,9 +114,34 @@ def work_here_on(store: RunStore, run: Run) -> tuple[str, dict[str, Any]]:
     if run.best_epoch:
         scores = f"IoU {best['iou']:.4f}, Dice {best['dice']:.4f} (validation, at network resolution)"
         text += f"\nBest epoch {run.best_epoch}: {scores}\n{checkpoint}"
+    if run.status == "finished":
+        verdict, proof = _judge(run, checkpoint)
+        text, result = f"{text}\n{verdict}".rstrip(), result | proof
     if run.status == "failed":
         print(f"lesionlab: {run.message}", file=sys.stderr)
     return text, result
+
+
+def _judge(run: Run, after: Path) -> tuple[str, dict[str, Any]]:
+    """Compare a retrained model with the one before; return the verdict as text and for JSON, of another run nothing."""
+    from seg_core.evaluation.evaluate import evaluate
+    from seg_core.evaluation.improvement import improvement
+    from seg_core.prediction.checkpoint import load_checkpoint
+    from seg_core.runs.retraining import retraining_of
+
+    if (retraining := retraining_of(run)) is None:
+        return "", {}
+    about = {"corrections": retraining.train, "held_out": retraining.held_out, "before": str(retraining.before)}
+    try:
+        split = retraining.judged()
+        with progress("Comparing before and after") as advance:
+            old, new = (evaluate(load_checkpoint(model), split.pairs, advance) for model in (retraining.before, after))
+    except InputError as error:  # the training has succeeded all the same
+        return f"Before and after are not compared. {error}", about | {"proof": None}
+    found = improvement(old, new, retraining.margin)
+    if note := retraining.note(split):
+        screen.print(note)
+    return found.sentence, about | {"proof": found.to_json()}
 
 
 class _Advance(Protocol):

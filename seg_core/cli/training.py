@@ -27,6 +27,7 @@ from seg_core.cli.common import (
 )
 from seg_core.common.log_file import bounded
 from seg_core.config import RECIPES, SET_BY_PROGRAM, Config, option_name
+from seg_core.training.beginning import settings_of
 
 app = typer.Typer()
 
@@ -60,7 +61,14 @@ def _with_settings(command: Callable[..., None]) -> Callable[..., None]:
 @_with_settings
 def train(
     data: DataOption,
-    recipe: Annotated[str, typer.Option(help="best or report: the default values of the other settings.")] = "best",
+    recipe: Annotated[
+        str | None,
+        typer.Option(
+            help="best or report: the default values of the other settings. With --begin-from, these are by default those of the "
+            "checkpoint, at a tenth of its learning rate.",
+            show_default="best",
+        ),
+    ] = None,
     folds: Annotated[
         int | None, typer.Option(help="Cross-validation: train on each of this many folds, as a group; with --fold, on that one.")
     ] = None,
@@ -74,7 +82,9 @@ def train(
 ) -> None:
     """Train a model here. The run appears in the app too, and waits while another one trains."""
     one_fold = settings["fold"] is not None
-    config = Config.of(recipe, **settings, folds=folds if one_fold else None)
+    settings["folds"] = folds if one_fold else None
+    of_model = settings["begin_from"] and recipe is None
+    config = settings_of(settings.pop("begin_from"), **settings) if of_model else Config.of(recipe or "best", **settings)
     with progress("Drawing the sample dataset") as advance:
         dataset = open_data(data, images, masks, lesion, advance)
     configs = config.repeated(seeds=seeds, folds=1 if one_fold or folds is None else folds)
@@ -108,10 +118,15 @@ def _train_in_turn(name: str, configs: Sequence[Config], sources: Sequence[str],
 @app.command(hidden=True)
 def work(run_id: RunArgument) -> None:
     """Train a queued run; the app starts one such process for each run."""
+    from seg_core.runs.store import RunStore
     from seg_core.runs.worker import work as work_on
 
     with _bounded_output():
-        work_on(run_id)
+        store = RunStore()
+        work_on(run_id, store)
+        from seg_core.jobs.proof import prove  # only now, so that the run begins at once
+
+        prove(store, run_id)
 
 
 @app.command(hidden=True)

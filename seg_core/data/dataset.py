@@ -13,7 +13,7 @@ import numpy as np
 from seg_core.config import SplitSpec
 from seg_core.data.fingerprint import dataset_fingerprint, file_facts, pair_facts
 from seg_core.data.folders import SPLITS, Listing, Pair, list_folder
-from seg_core.data.groups import joined, listed_groups
+from seg_core.data.groups import in_fixed_order, joined, lesion_groups, listed_groups
 from seg_core.data.masks.folder import MaskFolderRule
 from seg_core.data.sample.folder import sample_folder
 from seg_core.data.source import JOINED, SAMPLE, Names, Source
@@ -146,6 +146,16 @@ class Dataset:
             InputError: if the file with the groups cannot be used, or a photograph went away since the dataset was opened.
         """
         return [unit for unit in self._units(self.trainable, spec) if len(unit) > 1]
+
+    def lesions(self) -> list[list[Pair]]:
+        """Return the pairs that train or validate by lesion, in a fixed order: a first part of it may be held out.
+
+        Copies are of one lesion, and so are photographs of one ``lesion_id`` in a CSV file of the folder.
+
+        Raises:
+            InputError: as `groups`.
+        """
+        return in_fixed_order(self._units(self.trainable, SplitSpec(copies="together", groups=lesion_groups(self.sources))))
 
     def _units(self, pairs: Sequence[Pair], spec: SplitSpec) -> list[list[Pair]]:
         listed = listed_groups(spec.groups, self.sources, self.trainable) if spec.groups else []

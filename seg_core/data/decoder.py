@@ -5,6 +5,7 @@ A file can be made to break a decoder, to fill the memory, or to keep it busy fo
 
 from __future__ import annotations
 
+import atexit
 import multiprocessing
 import os
 import sys
@@ -121,7 +122,10 @@ class Decoder:
 @cache
 def decoder() -> Decoder:
     """Return the decoder of this process."""
-    return Decoder(most_megapixels())
+    made = Decoder(most_megapixels())
+    # Before semaphores go: a process that is just starting would not find its own, and say so on the terminal.
+    atexit.register(made.close)
+    return made
 
 
 def _without_main(prepare: Callable[[str], dict[str, Any]]) -> Callable[[str], dict[str, Any]]:

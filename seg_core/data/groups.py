@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+import hashlib
+import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -80,6 +82,23 @@ def joined(pairs: Sequence[Pair], groups: Iterable[Sequence[str]]) -> list[list[
     for pair in pairs:
         units.setdefault(find(pair.id), []).append(pair)
     return list(units.values())
+
+
+def lesion_groups(sources: Sequence[str]) -> str:
+    """Return which CSV file in a dataset's folders says what lesion a photograph shows, as `listed_groups` takes it.
+
+    It is the first with a column ``lesion_id``; empty if there is none.
+    """
+    for file in (file for folder in _folders(sources) for file in sorted(folder.glob("*.csv"))):
+        with file.open(encoding="utf-8-sig", errors="replace") as opened:
+            if "lesion_id" in re.split("[,;\t]", opened.readline().strip()):
+                return f"{file.name}:lesion_id"
+    return ""
+
+
+def in_fixed_order(units: Iterable[list[Pair]]) -> list[list[Pair]]:
+    """Return pairs that belong together in an order that looks random and stays: by a hash of the first id of each unit."""
+    return sorted(units, key=lambda pairs: hashlib.sha256(min(pair.id for pair in pairs).encode()).digest())
 
 
 def _parts(groups: str) -> tuple[str, str]:

@@ -58,6 +58,33 @@ def calibration_verdict(before: float, threshold: float, photographs: int, gain:
     return f"{change}: no gain shown; {bounds} IoU, {signed(mean)} on average; {counts}; not statistically significant{why}."
 
 
+def improvement_verdict(outcome: str, before: float, after: float, difference: Difference, margin: float) -> str:
+    """Return whether a model that was trained again is better, and how sure that is.
+
+    Args:
+        outcome: as `seg_core.evaluation.improvement.Outcome`.
+        before: mean IoU before.
+        after: mean IoU after.
+        difference: of after from before, on photographs that were held out.
+        margin: the loss in IoU that counts as none.
+    """
+    mean, low, high = difference.interval
+    count = difference.wins + difference.ties + difference.losses
+    photographs = f"{count:,} held-out photograph{'' if count == 1 else 's'}"
+    means = f"mean IoU {before:.3f} before and {after:.3f} after on {photographs}"
+    counts = f"better on {difference.wins}, worse on {difference.losses}, equal on {difference.ties}"
+    change = signed(mean) if np.isnan(low) else f"{signed(mean)} ({signed(low)} to {signed(high)})"
+    is_lower = mean < 0 and difference.is_significant(difference.p)
+    found = {
+        "better": "Better",
+        "no worse": f"No worse within {margin:g}, {'though lower' if is_lower else 'and not shown to be better'}",
+        "worse": "Worse",
+        "not shown": f"Not shown to be better, nor to be no worse within {margin:g}",
+    }[outcome]
+    significant = "; statistically significant" if outcome in ("better", "worse") else ""
+    return f"{found}: {means}, {change}; {counts}{significant}."
+
+
 def _disagreement(difference: Difference, p: float) -> str:
     """Return why a difference that one of the two methods finds is not called significant; empty where neither finds one."""
     _, low, high = difference.interval

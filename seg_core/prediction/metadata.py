@@ -139,6 +139,16 @@ class ExpectedIouValues(TypedDict):
     """The bound, which 90 % of such photographs reach."""
 
 
+class FamiliarityValues(TypedDict):
+    """What `seg_core.prediction.familiarity.learn` learnt."""
+
+    photographs: Count
+    """Training photographs that it was learnt on."""
+    numbers: Annotated[str, MaxLen(100_000)]
+    """Mean, standard deviation and directions of the features, row by row as float16, little endian, in Base64."""
+    limit: FiniteFloat
+
+
 class Published(TypedDict, total=False):
     """Metadata that `seg_core.report.publishing.publish` adds."""
 
@@ -188,7 +198,27 @@ class Calibrated(TypedDict, total=False):
     calibration: CalibrationValues
 
 
-class CheckpointMetadata(Published, Calibrated):
+class Trained(TypedDict, total=False):
+    """Metadata that a training adds when it ends."""
+
+    familiarity: FamiliarityValues
+
+
+class Beginning(TypedDict):
+    """The model whose weights a training began with."""
+
+    name: Label
+    digest: Annotated[str, MaxLen(64)]
+    """Of its content, as `seg_core.prediction.checkpoint_file.checkpoint_digest`."""
+
+
+class Begun(TypedDict, total=False):
+    """Metadata of a model whose training began from another one (`Config.begin_from`)."""
+
+    began_from: Beginning
+
+
+class CheckpointMetadata(Published, Calibrated, Trained, Begun):
     """Everything needed to rebuild a model and to judge it."""
 
     format: Count
@@ -228,6 +258,7 @@ class ResumeMetadata(TypedDict):
     """Of the dataset."""
     contents: NotRequired[dict[str, dict[str, Annotated[list[int | str], Len(2, 2)]]]]
     """As `seg_core.training.contents.Contents`; older versions kept none."""
+    began_from: NotRequired[Beginning | None]
 
 
 def checkpoint_label(metadata: CheckpointMetadata) -> str:

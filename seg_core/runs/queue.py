@@ -22,6 +22,7 @@ from seg_core.runs.rows import change, find, to_run
 from seg_core.runs.run import RESUMABLE, Run
 from seg_core.runs.stopping import stop_run
 from seg_core.runs.tables import runs, settings
+from seg_core.training.beginning import place_of_beginning
 
 MOST_SLOTS = 8
 
@@ -85,7 +86,8 @@ class RunQueue:
             group: the number of the first run of the group it belongs to.
 
         Raises:
-            InputError: if the name or a tag is too long, no source is given, or the file with the groups is not there.
+            InputError: if the name or a tag is too long, no source is given, the file with the groups is not there, or the
+                checkpoint to begin from cannot be used.
         """
         with self._database.change() as connection:
             return _add(connection, name, config, sources, tags, foreground, group)
@@ -193,7 +195,7 @@ def _add(
     values = {
         "name": clean_name(name),
         "status": "queued",
-        "config": config.model_dump(mode="json") | {"groups": place_of(config.groups, cleaned)},
+        "config": config.model_dump(mode="json") | _places(config, cleaned),
         "sources": cleaned,
         "created": now,
         "queued": now,
@@ -206,6 +208,11 @@ def _add(
         change(connection, group, group=group)  # the first run of a group becomes a member with the second
     new = insert(runs).values(**values | owned_by(Owner.of() if foreground else None)).returning(runs.c.id)
     return find(connection, connection.execute(new).scalar_one())
+
+
+def _places(config: Config, sources: Sequence[str]) -> dict[str, str]:
+    """The settings that name files, as a run keeps them: it may begin in another folder than this one."""
+    return {"groups": place_of(config.groups, sources), "begin_from": place_of_beginning(config)}
 
 
 def _queue_again(connection: Connection, run: Run, foreground: bool) -> None:

@@ -32,7 +32,7 @@ def checkpoint_metadata(
         "format": FORMAT_VERSION,
         "name": name,
         "label": f"{config.label} ({config.recipe})",
-        "config": config.model_dump() | {"groups": _without_folders(config.groups)},
+        "config": config.model_dump() | {each: _without_folders(getattr(config, each)) for each in ("groups", "begin_from")},
         "parameters": count_parameters(network),
         "normalisation": {"mean": list(MEAN), "std": list(STD)},
         "dataset": dataset,
@@ -49,6 +49,6 @@ def checkpoint_metadata(
     }
 
 
-def _without_folders(groups: str) -> str:
-    """Return ``FILE.csv:COLUMN`` without a path that is private to this machine; one within the dataset stays."""
-    return PurePath(groups).name if PurePath(groups).is_absolute() else groups
+def _without_folders(file: str) -> str:
+    """Return a file's name without a path that is private to this machine; one within the dataset stays."""
+    return PurePath(file).name if PurePath(file).is_absolute() else file

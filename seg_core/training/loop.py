@@ -17,14 +17,17 @@ from seg_core.config import Config
 from seg_core.data.dataset import Dataset
 from seg_core.errors import InputError
 from seg_core.network import Segmenter, build_model, count_parameters
+from seg_core.prediction.checkpoint import load_weights
 from seg_core.prediction.checkpoint_file import read_metadata, read_tensors, save_checkpoint
 from seg_core.prediction.expected_iou import fit
-from seg_core.prediction.metadata import ExpectedIouValues
+from seg_core.prediction.metadata import Beginning, ExpectedIouValues
 from seg_core.training.averaging import WeightAverage
 from seg_core.training.batches import Batch, Batches
+from seg_core.training.beginning import beginning
 from seg_core.training.checkpoint_metadata import checkpoint_metadata
 from seg_core.training.device import choose_precision, find_device
 from seg_core.training.events import BatchDone, EpochDone, Message, OnEvent, Preparing, Restored, Sample, ShouldStop
+from seg_core.training.familiarity import add_familiarity
 from seg_core.training.history import EpochRecord, History
 from seg_core.training.losses import LOSSES
 from seg_core.training.optimizer import build_optimizer, set_learning_rate
@@ -35,6 +38,7 @@ from seg_core.training.resume import (
     load_resume,
     mend_resume,
     save_resume,
+    saved_beginning,
     saved_contents,
     saved_history,
 )
@@ -72,6 +76,9 @@ def train(
     After every epoch ``folder`` holds ``last.safetensors``, ``best.safetensors`` (highest validation IoU) and
     ``resume.safetensors``. With ``resume=True`` the training goes on from there, at the epoch that was interrupted.
 
+    With ``begin_from`` it begins with the weights of that checkpoint. After the first whole epoch the training can be resumed
+    without that file.
+
     ``should_stop`` is asked after every batch. A training stopped within an epoch keeps that epoch's weights as the last
     checkpoint. Where epochs are averaged (`Config.swa_fraction`), the average is validated and kept, and a stop keeps the average
     of the completed epochs.
@@ -80,7 +87,7 @@ def train(
     and so on.
 
     Raises:
-        InputError: if the data or a setting cannot be used, or the file to resume from is damaged.
+        InputError: if the data, a setting or the checkpoint to begin from cannot be used, or the file to resume from is damaged.
         DataChanged: if files were edited since the training to be resumed read them.
         TrainingFailed: if the loss is no longer a finite number.
     """
@@ -93,11 +100,15 @@ def train(
     )
     if resume and (mended := mend_resume(folder / RESUME_FILE)):
         on_event(Message(mended))
+    has_weights = resume and (folder / RESUME_FILE).exists()
+    began_from = saved_beginning(folder / RESUME_FILE) if has_weights else beginning(config)
     before = saved_contents(folder / RESUME_FILE) if resume else None
     data = prepare(dataset, config, lambda done, total, what: on_event(Preparing(done, total, what)), before)
     for text in data.notes:
         on_event(Message(text))
-    training = _Training(config, data, fabric, folder, name)
+    training = _Training(config, data, fabric, folder, name, began_from)
+    if began_from and not has_weights:
+        load_weights(training.network, config.begin_from)
     if resume:
         training.restore()
         for text in training.mend():
@@ -129,9 +140,13 @@ def _until_stopped(batches: Iterator[Batch], should_stop: ShouldStop) -> Iterato
 class _Training:
     """A training in progress: the model, its optimizer, and its history."""
 
-    def __init__(self, config: Config, data: PreparedData, fabric: Fabric, folder: Path, name: str) -> None:
+    def __init__(
+        self, config: Config, data: PreparedData, fabric: Fabric, folder: Path, name: str, began_from: Beginning | None
+    ) -> None:
         self.config, self.data, self.fabric, self.folder, self.name = config, data, fabric, folder, name
-        self.network: Segmenter = build_model(config).to(memory_format=torch.channels_last)
+        self.began_from = began_from
+        network = build_model(config, load_encoder_weights=began_from is None)
+        self.network: Segmenter = network.to(memory_format=torch.channels_last)
         self.optimizer = build_optimizer(self.network, config)
         self.model, self.fabric_optimizer = fabric.setup(self.network, self.optimizer)
         self.average: WeightAverage | None = None  # made in the first epoch that is averaged
@@ -169,6 +184,8 @@ class _Training:
             f"{self.config.label}, {millions:.1f} million parameters, on {self.data.train.usable} photographs, "
             f"validated on {self.data.val.usable}, at {self.config.image_size} px, {self.fabric.device} in {precision}."
         )
+        if self.began_from:
+            text += f" It began from {self.began_from['name']} ({self.began_from['digest']})."
         if self.config.averages:
             text += f" From epoch {self.config.averaged_from} on, the mean of the epochs' weights is validated and kept."
         return text
@@ -185,6 +202,8 @@ class _Training:
                 if epoch < self.config.averaged_from:
                     self._save("last", self.network, stopped_in=epoch)
                 return self._result("stopped")
+        for which in ("best", "last"):
+            add_familiarity(self.folder / f"{which}.safetensors", self.data.train, self.data.val)
         self._require_kept()
         return self._result("finished")
 
@@ -207,8 +226,8 @@ class _Training:
         self._save("last", model.module)
         if is_best:
             self._save("best", model.module)
-        data = self.data
-        save_resume(self._resume_file, self.network, self.optimizer, self.average, self.history, data.fingerprint, data.contents)
+        state = (self.network, self.optimizer, self.average, self.history)
+        save_resume(self._resume_file, *state, self.data.fingerprint, self.data.contents, self.began_from)
         self.images_per_second = self.data.train.usable / train_seconds
         self._log(epoch, train=train, val=val)
         on_event(EpochDone(epoch, train, val, seconds, self.images_per_second, is_best, validation.samples))
@@ -274,6 +293,8 @@ class _Training:
         metadata = checkpoint_metadata(
             self.config, network, data, self.history, name=self.name, device=device, stopped_in=stopped_in
         )
+        if self.began_from:
+            metadata["began_from"] = self.began_from
         if self.expected_iou and stopped_in is None:
             metadata["expected_iou"] = self.expected_iou
         save_checkpoint(self.folder / f"{which}.safetensors", network, metadata)

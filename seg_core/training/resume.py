@@ -16,7 +16,7 @@ from seg_core.common.atomic_file import atomic_file
 from seg_core.errors import InputError
 from seg_core.network import Segmenter
 from seg_core.prediction.checkpoint_file import read_resume_metadata
-from seg_core.prediction.metadata import FORMAT_VERSION, ResumeMetadata
+from seg_core.prediction.metadata import FORMAT_VERSION, Beginning, ResumeMetadata
 from seg_core.prediction.tensor_file import require_whole, write_tensors
 from seg_core.training.averaging import WeightAverage
 from seg_core.training.contents import Contents, DataChanged
@@ -35,6 +35,7 @@ def save_resume(
     history: History,
     fingerprint: str,
     contents: Contents,
+    began_from: Beginning | None = None,
 ) -> None:
     """Write the state after a completed epoch. Random numbers have no state to save: every epoch seeds them again."""
     tensors = {f"model/{name}": tensor for name, tensor in model.state_dict().items()}
@@ -43,7 +44,7 @@ def save_resume(
     for index, values in optimizer.state_dict()["state"].items():
         tensors |= {f"optimizer/{index}/{name}": tensor for name, tensor in values.items()}
     _keep_previous(path)
-    data = {"fingerprint": fingerprint, "contents": contents}
+    data = {"fingerprint": fingerprint, "contents": contents, "began_from": began_from}
     write_tensors(path, tensors, {"format": FORMAT_VERSION, "history": history.to_json(), **data})
 
 
@@ -108,6 +109,15 @@ def saved_contents(path: Path) -> Contents | None:
         InputError: if the file is damaged.
     """
     return _metadata(path).get("contents") if path.exists() else None
+
+
+def saved_beginning(path: Path) -> Beginning | None:
+    """Return which model the training in ``path`` began from; None if from initial weights.
+
+    Raises:
+        InputError: if the file is damaged.
+    """
+    return _metadata(path).get("began_from")
 
 
 def load_resume(

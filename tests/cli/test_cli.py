@@ -421,6 +421,17 @@ def test_every_setting_is_an_option_with_its_help_and_its_values(lab: Lab, monke
     assert not any("schedule-from" in line for line in lines)
 
 
+def test_training_begins_from_a_checkpoint_with_its_settings(lab: Lab, data: Path, checkpoint: Checkpoint) -> None:
+    done = lab("train", "--data", data, "--begin-from", checkpoint.path, "--epochs", 1, "--device", "cpu")
+    assert done.status == 0, done.err
+    assert "It began from Model 2 · fine-tuned (best)" in done.err
+    (run,) = RunStore().list_runs()
+    own = {"epochs": 1, "learning_rate": CONFIG.learning_rate / 10, "begin_from": str(checkpoint.path), "device": "cpu"}
+    assert run.config.model_dump() == CONFIG.model_dump() | {"precision": "auto"} | own
+    refused = lab.refuses("train", "--data", data, "--recipe", "report", "--begin-from", checkpoint.path)
+    assert "with the decoder plain cannot begin from" in refused
+
+
 def test_the_queue_is_steered_from_a_terminal(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("seg_core.runs.dispatch.dispatch", lambda store: None)  # no worker comes in between
     store = RunStore()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -107,3 +109,10 @@ def test_a_setting_that_is_none_is_refused(text: str, monkeypatch: pytest.Monkey
     monkeypatch.setenv("LESIONLAB_VISITOR_MEGAPIXELS", text)
     with pytest.raises(InputError, match=f"^LESIONLAB_VISITOR_MEGAPIXELS is '{text}'; give a number of megapixels, up to 150"):
         most_megapixels()
+
+
+@pytest.mark.parametrize("seconds", [0, 0.05, 0.15])
+def test_a_program_that_ends_while_processes_start_says_nothing(seconds: float) -> None:
+    program = f"import time; from seg_core.data.decoder import decoder; decoder().start(); time.sleep({seconds})"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stderr) == (0, "")

@@ -35,6 +35,7 @@ CHANGED: dict[str, Any] = {
     "fold": 3,
     "copies": "anywhere",
     "groups": "lesions.csv:lesion_id",
+    "begin_from": "/models/skin's best.safetensors",
     "threshold": 0.4,
     "second_look": 0.1,
     "seed": 11,

@@ -1,0 +1,103 @@
+"""Whether a model that was trained again is better than before, no worse within a margin, or neither was shown."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+from seg_core.errors import InputError
+from seg_core.evaluation.confidence import Difference, paired_difference
+from seg_core.evaluation.result import Evaluation
+from seg_core.evaluation.verdict import improvement_verdict
+
+Outcome = Literal["better", "no worse", "worse", "not shown"]
+MARGIN = 0.01
+"""The margin, in IoU, unless a person sets another one."""
+LARGEST_MARGIN = 0.2
+
+
+@dataclass(frozen=True)
+class Improvement:
+    """The IoU of a model after a training against that before, on the same photographs."""
+
+    before: float
+    """Mean IoU; ``after`` likewise."""
+    after: float
+    difference: Difference
+    """Of after from before."""
+    margin: float
+    """The loss in IoU that a person calls none."""
+    is_no_worse: bool
+    """True if more than the margin was not lost: by the interval and by the test (non-inferiority)."""
+
+    @property
+    def outcome(self) -> Outcome:
+        """The verdict in a word. A significant loss that is within the margin is no worse."""
+        is_significant = self.difference.is_significant(self.difference.p)
+        if is_significant and self.difference.interval.mean > 0:
+            return "better"
+        if self.is_no_worse:
+            return "no worse"
+        return "worse" if is_significant else "not shown"
+
+    @property
+    def sentence(self) -> str:
+        """The verdict in words."""
+        return improvement_verdict(self.outcome, self.before, self.after, self.difference, self.margin)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain values; the bounds are None for a single photograph."""
+        bounds = [None if np.isnan(value) else float(value) for value in self.difference.interval]
+        wins, ties, losses = self.difference.wins, self.difference.ties, self.difference.losses
+        return {
+            "outcome": self.outcome,
+            "verdict": self.sentence,
+            "before": self.before,
+            "after": self.after,
+            "difference": dict(zip(("mean", "low", "high"), bounds, strict=True)),
+            "p": self.difference.p,
+            "margin": self.margin,
+            "n": wins + ties + losses,
+            "better": wins,
+            "worse": losses,
+        }
+
+
+def checked_margin(margin: float) -> float:
+    """Return a margin in IoU.
+
+    Raises:
+        InputError: if it cannot be one.
+    """
+    if not 0 < margin <= LARGEST_MARGIN:
+        raise InputError(
+            f"The margin cannot be {margin:g}; give a loss in IoU above 0 and up to {LARGEST_MARGIN:g}, such as {MARGIN:g}."
+        )
+    return float(margin)
+
+
+def improvement(before: Evaluation, after: Evaluation, margin: float) -> Improvement:
+    """Compare two evaluations on the same photographs, each model at its own threshold.
+
+    Raises:
+        ValueError: if they are of different photographs.
+    """
+    if before.ids != after.ids:
+        raise ValueError("before and after were scored on different photographs")
+    return improvement_of(before.scores()["iou"], after.scores()["iou"], margin)
+
+
+def improvement_of(before: Sequence[float] | np.ndarray, after: Sequence[float] | np.ndarray, margin: float) -> Improvement:
+    """Compare the IoU (N,) before and after, of the same photographs in the same order.
+
+    No worse within the margin is what is significantly better than a model that scores the margin less everywhere: the lower
+    end of the 95 % bootstrap interval lies above minus the margin, and Wilcoxon's test agrees (non-inferiority; Piaggio et al.,
+    2012).
+    """
+    scores = np.asarray(after, np.float64)
+    against_margin = paired_difference(scores + margin, before)
+    is_no_worse = against_margin.is_significant(against_margin.p) and against_margin.interval.mean > 0
+    return Improvement(float(np.mean(before)), float(scores.mean()), paired_difference(scores, before), margin, is_no_worse)
