@@ -31,9 +31,10 @@ def choose_collection() -> Collection | None:
     names, linked = list_collections(), st.query_params.get("collection")
     if (made := st.session_state.pop("collection-made", None)) in names:
         linked = st.query_params["collection"] = made
-    for state, kept in (("collection", st.session_state.get("collection")), ("collection-linked", linked)):
-        if kept not in names:  # it was deleted
-            st.session_state.pop(state, None)
+    if linked not in names:  # it was deleted
+        st.session_state.pop("collection-linked", None)
+    if names and st.session_state.get("collection") not in names:
+        st.session_state["collection"] = names[0]
     if linked in names and st.session_state.get("collection-linked") != linked:
         st.session_state["collection"] = st.session_state["collection-linked"] = linked
     says = st.container()  # always there, so that what follows keeps its state
@@ -41,7 +42,7 @@ def choose_collection() -> Collection | None:
         says.warning(plain(f"There is no collection {linked[:LONGEST_NAME]}; choose another, or make it."))
     name = st.selectbox("Collection", names, key="collection", persist_state="session") if names else None
     with says:
-        _say_what_was_done()
+        _say_what_was_done(name)
     data = st.query_params.get("data", "")
     with st.expander("New collection", icon=":material/add:", expanded=bool(data) or not names):
         _make(data)
@@ -64,7 +65,7 @@ def _make(data: str) -> None:
         kind, folder, copy = _folder_fields(f"new-{data}", data)
         if not st.form_submit_button("Make the collection", icon=":material/add:", type="primary"):
             return
-    if _add(lambda: create_collection(name), kind, folder, copy=copy):
+    if _add(name.strip(), lambda: create_collection(name), kind, folder, copy=copy):
         # Not only in the address: a click at the same moment would bring back the one from before.
         st.session_state["collection-made"] = name.strip()
         st.query_params.from_dict({"collection": name.strip()})
@@ -78,7 +79,7 @@ def _extend(name: str) -> None:
         kind, folder, copy = _folder_fields(name)
         if not st.form_submit_button("Add", icon=":material/add:"):
             return
-    if _add(lambda: open_collection(name), kind, folder, copy=copy):
+    if _add(name, lambda: open_collection(name), kind, folder, copy=copy):
         st.rerun()
 
 
@@ -91,8 +92,8 @@ def _folder_fields(key: str, data: str = "") -> tuple[str, str, bool]:
     return kind, folder.strip(), copy
 
 
-def _add(opened: Callable[[], Collection], kind: str, folder: str, *, copy: bool) -> bool:
-    """Add the photographs of a folder to a collection, which is opened once the folder was read; return True if all went well."""
+def _add(name: str, opened: Callable[[], Collection], kind: str, folder: str, *, copy: bool) -> bool:
+    """Add the photographs of a folder to a collection, opened once the folder was read; return True if all went well."""
     bar = st.empty()
 
     def advance(done: int, total: int) -> None:
@@ -113,15 +114,18 @@ def _add(opened: Callable[[], Collection], kind: str, folder: str, *, copy: bool
         return False
     finally:
         bar.empty()
-    st.session_state["collection-added"] = added
+    st.session_state["collection-added"] = name, added
     return True
 
 
-def _say_what_was_done() -> None:
-    if deleted := st.session_state.pop("collection-deleted", None):
-        st.success(plain(deleted))
-    added: Added | None = st.session_state.pop("collection-added", None)
-    if added is None:
+def _say_what_was_done(name: str | None) -> None:
+    """Say which collection was deleted, and what was added to the one that is shown, as long as it is shown."""
+    if "collection-deleted" in st.session_state:
+        st.toast(plain(st.session_state["collection-deleted"]), icon=":material/delete:")
+        del st.session_state["collection-deleted"]
+    added_to, added = st.session_state.get("collection-added", (None, Added()))
+    if added_to is None or added_to != name:
+        st.session_state.pop("collection-added", None)
         return
     notes = "".join(f"\n- {plain(note)}" for note in added.notes)
     (st.warning if added.notes else st.success)(f"Added {counted(len(added.ids), 'photograph')}.{notes}")

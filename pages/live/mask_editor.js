@@ -145,11 +145,13 @@ class MaskEditor {
     this.setLevel(model?.threshold ?? 0.5);
     this.label();
     try {
-      const [facts, photo, probability] = await Promise.all([
+      const predicting = model && pixels(`${item}/probability.png?model=${encodeURIComponent(model.key)}`);
+      predicting?.catch(() => {}); // where the photograph cannot be read either, that is what is told
+      const [facts, photo] = await Promise.all([
         answerOf(item).then((answer) => answer.json()),
         answerOf(`${item}/photo.jpg`).then((answer) => answer.blob()).then(createImageBitmap),
-        model ? pixels(`${item}/probability.png?model=${encodeURIComponent(model.key)}`) : null,
       ]);
+      const probability = await predicting;
       const kept = facts.version ? `?version=${facts.version}` : "";
       const saved = facts.version || facts.proposal ? await maskPixels(`${item}/mask.png${kept}`) : null;
       if (turn !== this.turn || this.closed) return photo.close();

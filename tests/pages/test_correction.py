@@ -123,7 +123,7 @@ def add() -> None:
     from seg_core.common.home import home
     from seg_core.data.collection.store import open_collection
 
-    _add(lambda: open_collection("Clinic"), PHOTOS, str(home() / "more"), copy=True)
+    _add("Clinic", lambda: open_collection("Clinic"), PHOTOS, str(home() / "more"), copy=True)
 
 
 def test_a_viewer_adds_nothing(clinic: Collection, lab_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
