@@ -37,7 +37,7 @@ def correct(collection: Collection) -> None:
     if opened:
         versions_panel(collection, opened, author)
     uses(collection)
-    retraining_panel(collection)
+    retraining_panel(collection, items)
 
 
 st.title("Correct")
