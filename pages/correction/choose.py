@@ -8,6 +8,7 @@ import streamlit as st
 
 from pages.shared.markdown import plain
 from pages.shared.visitor import may_change, tells_viewer
+from seg_core.common.text import counted
 from seg_core.data.collection.collection import Collection
 from seg_core.data.collection.sources import Added, add_dataset, add_files, photographs_in
 from seg_core.data.collection.store import LONGEST_NAME, create_collection, list_collections, open_collection
@@ -22,14 +23,23 @@ FOLDER_HELP = (
 
 
 def choose_collection() -> Collection | None:
-    """Let the visitor choose a collection, make one, or add to it; the address names the choice. Return None if there is none."""
+    """Let the visitor choose a collection, make one, or add to it; the address names the choice. Return None if there is none.
+
+    Raises:
+        InputError: as `open_collection`.
+    """
     names, linked = list_collections(), st.query_params.get("collection")
+    for state, kept in (("collection", st.session_state.get("collection")), ("collection-linked", linked)):
+        if kept not in names:  # it was deleted
+            st.session_state.pop(state, None)
     if linked in names and st.session_state.get("collection-linked") != linked:
         st.session_state["collection"] = st.session_state["collection-linked"] = linked
+    says = st.container()  # always there, so that what follows keeps its state
     if linked and linked not in names:
-        st.warning(plain(f"There is no collection {linked[:LONGEST_NAME]}; choose another, or make it."))
+        says.warning(plain(f"There is no collection {linked[:LONGEST_NAME]}; choose another, or make it."))
     name = st.selectbox("Collection", names, key="collection", persist_state="session") if names else None
-    _say_what_was_added()
+    with says:
+        _say_what_was_done()
     data = st.query_params.get("data", "")
     with st.expander("New collection", icon=":material/add:", expanded=bool(data) or not names):
         _make(data)
@@ -39,11 +49,7 @@ def choose_collection() -> Collection | None:
         st.query_params["collection"] = st.session_state["collection-linked"] = name
     with st.expander(f"Add photographs to {plain(name)}", icon=":material/add_photo_alternate:"):
         _extend(name)
-    try:
-        return open_collection(name)
-    except InputError as error:
-        st.error(plain(str(error)))
-        return None
+    return open_collection(name)
 
 
 def _make(data: str) -> None:
@@ -107,9 +113,11 @@ def _add(opened: Callable[[], Collection], kind: str, folder: str, *, copy: bool
     return True
 
 
-def _say_what_was_added() -> None:
+def _say_what_was_done() -> None:
+    if deleted := st.session_state.pop("collection-deleted", None):
+        st.success(plain(deleted))
     added: Added | None = st.session_state.pop("collection-added", None)
     if added is None:
         return
     notes = "".join(f"\n- {plain(note)}" for note in added.notes)
-    (st.warning if added.notes else st.success)(f"{len(added.ids):,} photographs were added.{notes}")
+    (st.warning if added.notes else st.success)(f"Added {counted(len(added.ids), 'photograph')}.{notes}")

@@ -1,4 +1,4 @@
-"""What is kept of the photograph that is open: the versions of its mask; and what a collection can be used for."""
+"""What is kept of the photograph that is open: the versions of its mask."""
 
 from __future__ import annotations
 
@@ -69,12 +69,3 @@ def _exclusion(collection: Collection, photograph: str, reason: str | None, auth
                 st.error(plain(str(error)))
             else:
                 st.rerun()
-
-
-def uses(collection: Collection) -> None:
-    """Show links to what a collection can be used for, as a dataset like any other."""
-    query = {"data": [collection.source()]}
-    with st.container(horizontal=True):
-        st.page_link("data.py", label="Look through it", icon=":material/photo_library:", query_params=query)
-        st.page_link("train.py", label="Train on it", icon=":material/model_training:", query_params=query)
-        st.page_link("compare.py", label="Compare models on it", icon=":material/compare:", query_params=query)

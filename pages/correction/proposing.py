@@ -10,6 +10,7 @@ from pages.shared.job_panel import job_panel, queue_jobs
 from pages.shared.models import choices, short_name
 from pages.shared.visit import refresh
 from pages.shared.visitor import is_viewer
+from seg_core.common.text import counted
 from seg_core.data.collection.collection import Collection
 from seg_core.data.collection.contents import Item
 from seg_core.jobs.requests import load_doubt, proposals_request
@@ -43,7 +44,7 @@ def in_order(collection: Collection, items: Sequence[Item], model: CheckpointEnt
     folder = result_folder(request)
     if folder is None:
         if not job_panel({"Proposing masks": request}):
-            label = f"Propose masks for {len(items):,} photographs, and put the most doubtful first"
+            label = f"Propose masks for {counted(len(items), 'photograph')}, and put the most doubtful first"
             if st.button(label, icon=":material/auto_fix_high:", on_click=refresh, disabled=is_viewer()):
                 queue_jobs([request])
                 st.rerun()

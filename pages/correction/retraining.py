@@ -46,7 +46,7 @@ def retraining_panel(collection: Collection, items: Sequence[Item]) -> None:
         return
     train, held_out = len(sides.train), len(sides.held_out)
     missing = max(0, LEAST - train) + max(0, LEAST - held_out)
-    last = last_retraining(store().list_runs(), collection.name)
+    last = last_retraining(store().list_runs(), collection)
     if last:
         _last(*last)
     label = f"Retrain with {train:,} correction{'' if train == 1 else 's'}"

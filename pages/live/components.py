@@ -254,7 +254,7 @@ class ProposingModel:
 
 
 def mask_editor(
-    collection: str, photos: Sequence[EditedPhoto], model: ProposingModel | None, *, opened: str | None, may_save: bool
+    collection: str, photos: Sequence[EditedPhoto], model: ProposingModel | None, *, opened: str | None, refusal: str
 ) -> tuple[str | None, str]:
     """Show the masks of a collection to correct; return the photograph that is open, and the name that the visitor typed.
 
@@ -265,14 +265,14 @@ def mask_editor(
         photos: its photographs, in the order in which the visitor goes through them.
         model: proposes masks; None if there is no model.
         opened: the photograph that the address names.
-        may_save: False for viewers.
+        refusal: what visitors are told who may not save; empty for those who may.
     """
     data = {
         "name": collection,
         "items": [asdict(photo) for photo in photos],
         "model": asdict(model) if model else None,
         "opened": opened,
-        "viewer": not may_save,
+        "viewer": refusal,
     }
     told = {f"on_{name}_change": lambda: None for name in ("at", "author", "saved")}
     shown = _editor(data=data, **told, key=f"mask-editor-{collection}")

@@ -316,8 +316,8 @@ class MaskCanvas {
 
   // Changes the size of the brush by a factor, at least by a pixel.
   size(factor) {
+    if (!this.mask) return;
     const next = Math.round(this.radius * factor) || 1;
-    this.frame.style.aspectRatio = `${mask.width} / ${mask.height}`;
     this.radius = Math.min(this.mostRadius, Math.max(1, next === this.radius ? next + Math.sign(factor - 1) : next));
     this.resized(this.radius);
     this.drawMarks();

@@ -84,6 +84,7 @@ class MaskEditor {
     [this.level, this.levelSays] = maskSlider(begin, { min: 0.01, max: 0.99, step: 0.01 }, "Threshold of the model", (level) => {
       this.snap(level);
     });
+    setText(this.sizeSays, "Size");
     this.level.addEventListener("change", () => this.snapped());
   }
 
@@ -111,7 +112,8 @@ class MaskEditor {
     return input;
   }
 
-  // `data` holds the collection's name, its items in the order to go through them, and the model that proposes.
+  // `data` holds the collection's name, its items in the order to go through them, the model that proposes, and what viewers are
+  // told, who may not save.
   show(data, setStateValue) {
     this.data = data;
     this.tell = setStateValue;
@@ -137,8 +139,10 @@ class MaskEditor {
       { items, model } = this.data,
       { id } = items[at],
       item = `${this.base}/${encodeURIComponent(id)}`;
+    if (!this.isReady || this.data.viewer) this.tellUser(""); // that the one before could not be shown, or saved
     Object.assign(this, { at, id, isChanged: false, isReady: false, spent: { ms: 0, last: null } });
     this.canvas.empty(); // what is drawn meanwhile would belong to the photograph before
+    this.setLevel(model?.threshold ?? 0.5);
     this.label();
     try {
       const [facts, photo, probability] = await Promise.all([
@@ -156,9 +160,9 @@ class MaskEditor {
     } catch (error) {
       if (turn !== this.turn) return;
       this.tellUser(`${id} cannot be shown: ${error.message}`);
+      this.tell("at", id); // below, it can be left out
       return;
     }
-    this.setLevel(model?.threshold ?? 0.5);
     this.sized(this.canvas.radius);
     this.label();
     this.canvas.frame.dataset.opened = id;
@@ -222,7 +226,8 @@ class MaskEditor {
   }
 
   changed() {
-    this.isChanged = true;
+    if (this.data.viewer) this.tellUser(this.data.viewer);
+    else this.isChanged = true;
     this.spend();
     this.label();
   }
@@ -313,8 +318,8 @@ class MaskEditor {
   }
 
   press(event) {
-    const { key, shiftKey } = event, canvas = this.canvas, inCanvas = event.target === canvas.frame;
-    if (!canvas.mask || event.altKey || event.target.matches("input")) return;
+    const { key, shiftKey } = event, canvas = this.canvas, inCanvas = canvas.mask && event.target === canvas.frame;
+    if (event.altKey || event.target.matches("input")) return;
     const withControl = { z: () => (shiftKey ? this.redo : this.undo).click(), y: () => this.redo.click(), s: () => this.save() };
     const onCanvas = {
       ArrowLeft: () => canvas.step(-1, 0, shiftKey),

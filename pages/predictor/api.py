@@ -32,9 +32,9 @@ def predict(
     Gives the masks as PNG files of 0 and 255 at the photograph's own size (the second is None for one model), and a JSON object:
     "models" (names), "thresholds", "lesion_area" (shares of the photograph, 0 to 1), "lesion_pixels" (the same in pixels),
     "agreement" (IoU of the masks; null for one mask, and where both are empty), "note" (says that both are empty, else ""),
-    "expected_iou" and "expected_iou_at_least" (of each mask, the latter a bound that 90 % of such masks reach; null where the
-    model cannot tell, at another threshold than its own, and with test-time augmentation), "seconds" (of each model), "size"
-    ([width, height]).
+    "expected_iou" and "expected_iou_at_least" (of each mask, the latter a bound that 90 % of such masks reach) and
+    "unlike_training" (true for a photograph unlike those that trained the model; all three null where it cannot tell, at another
+    threshold than its own, and with test-time augmentation), "seconds" (of each model), "size" ([width, height]).
     """
     try:
         return _predict(photo, [str(name) for name in (model, second_model) if name], threshold, bool(tta))
@@ -68,6 +68,7 @@ def _predict(
         "note": BOTH_EMPTY if measured.both_empty else "",
         "expected_iou": [each and round(each.mean, 4) for each in expected],
         "expected_iou_at_least": [each and round(each.low, 4) for each in expected],
+        "unlike_training": [each and each.unlike for each in expected],
         "seconds": [round(prediction.seconds, 3) for prediction in predictions],
         "size": list(predictions[0].size),
     }

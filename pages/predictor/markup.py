@@ -51,7 +51,7 @@ def measures(area: int, size: tuple[int, int], seconds: float, colour: str, squa
 
 def trust(expected: ExpectedIou | None, look_below: float) -> str:
     """The expected IoU of a mask and its bound, and whether to look at it; nothing where the model cannot tell."""
-    return _render("trust", expected.mean, expected.at_least, expected.low < look_below) if expected else ""
+    return _render("trust", expected, expected.is_doubtful(look_below)) if expected else ""
 
 
 def rows(results: Sequence[Result | None], photos: Sequence[Photo], models: Sequence[str], controls: Controls, shown: int) -> str:
@@ -63,7 +63,7 @@ def rows(results: Sequence[Result | None], photos: Sequence[Photo], models: Sequ
             share = percent(side.area / (photo.size[0] * photo.size[1]))
             amounts = _amounts(side.area, controls.square_mm(side.area, photo.size[0]))
             expected = side.expected_iou
-            doubtful = expected is not None and expected.low < controls.look_below
+            doubtful = expected is not None and expected.is_doubtful(controls.look_below)
             cells.append((share if side.area else "no lesion", amounts if side.area else "", side.problem, doubtful))
         if result and result.measures:
             number = result.measures.agreement

@@ -37,7 +37,17 @@ def write_csv(photos: Sequence[Photo], controls: Controls) -> str:
     """Write one line for each photograph: areas, agreement, and what went wrong; returns the file's path."""
     names = names_of(controls.models())
     in_mm = ["area in mm²"] if controls.scale else []
-    units = ["threshold", "area in pixels", "area as share", *in_mm, "expected IoU", "IoU at least", "look at it", "problem"]
+    units = [
+        "threshold",
+        "area in pixels",
+        "area as share",
+        *in_mm,
+        "expected IoU",
+        "IoU at least",
+        "unlike training",
+        "look at it",
+        "problem",
+    ]
     head = ["photograph", "width", "height", *(f"{name}: {unit}" for name in names for unit in units), "agreement (IoU)", "note"]
     rows: list[list[object]] = [[*head]]
     for photo in photos:
@@ -52,10 +62,10 @@ def write_csv(photos: Sequence[Photo], controls: Controls) -> str:
             cells += [side.threshold, side.area, f"{share:.6f}", *([] if square_mm is None else [f"{square_mm:.3f}"])]
             expected = side.expected_iou
             if expected is None:
-                cells += ["", "", "", ""]
+                cells += [""] * 5
             else:
-                look = "yes" if expected.low < controls.look_below else "no"
-                cells += [f"{expected.mean:.2f}", expected.at_least, look, ""]
+                look = "yes" if expected.is_doubtful(controls.look_below) else "no"
+                cells += [f"{expected.mean:.2f}", expected.at_least, "yes" if expected.unlike else "no", look, ""]
         measures = result.measures
         cells.append("" if measures is None or measures.agreement is None else f"{measures.agreement:.6f}")
         cells.append(BOTH_EMPTY if measures is not None and measures.both_empty else "")

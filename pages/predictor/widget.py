@@ -12,7 +12,7 @@ from pages.predictor.api import predict
 from pages.predictor.blocks import Widget
 from pages.predictor.components import Components
 from pages.predictor.files import KEEP, sweeper
-from pages.predictor.handlers.correction import MaskCorrection
+from pages.predictor.handlers.correction import MaskCorrection, offered
 from pages.predictor.handlers.display import Display
 from pages.predictor.handlers.downloads import MaskDownload, TableDownload, model_file
 from pages.predictor.handlers.models import ModelChoice, warm_up
@@ -67,7 +67,7 @@ def build_predictor() -> gr.Blocks:
         components = lay_out(examples)
         _connect_photographs(components, examples)
         _connect_models(blocks, components)
-        _connect_downloads(components)
+        _connect_downloads(blocks, components)
         _connect_table_downloads(components)
         _endpoint()
     blocks.extra_startup_events += [sweeper(VISITS.forget_old), _start_decoder]
@@ -125,7 +125,8 @@ def _connect_models(blocks: gr.Blocks, components: Components) -> None:
     blocks.load(warm_up, None, None, **PRIVATE)
 
 
-def _connect_downloads(components: Components) -> None:
+def _connect_downloads(blocks: gr.Blocks, components: Components) -> None:
+    blocks.load(offered, None, [side.correct for side in components.sides], **QUICK)
     for side in components.sides:
         shown: set[Any] = {components.session, side.choice, components.tta}
         written = side.download.click(MaskDownload(components, side).mask_file, shown, side.mask, **PRIVATE)

@@ -8,13 +8,15 @@ from typing import Annotated, Any, TypeVar
 
 import numpy as np
 from fastapi import APIRouter, Body, HTTPException, Path, Query
-from fastapi.responses import FileResponse, Response
+from fastapi.responses import FileResponse, Response, StreamingResponse
 from PIL import Image
 
 from pages.shared.models import LoadedModels, find_model
 from pages.shared.turns import Turns
+from seg_core.common.text import slug
 from seg_core.data.collection.collection import Collection
 from seg_core.data.collection.contents import Item
+from seg_core.data.collection.export import export_archive
 from seg_core.data.collection.store import find_collection
 from seg_core.data.decoder import decoder
 from seg_core.data.image import Size
@@ -40,6 +42,17 @@ def list_photographs(name: Name) -> dict[str, Any]:
     """The photographs of a collection, each with the state of its mask: saved, proposed, empty, or excluded."""
     items = _or_missing(lambda: find_collection(name).items())
     return {"name": name, "items": [{"id": item.id, "state": state_of(item), "versions": item.versions} for item in items]}
+
+
+@router.get("/export/{layout}.zip", response_class=StreamingResponse)
+def export(
+    name: Name, layout: Annotated[str, Path(description="The layout: isic, images-masks, coco or nnunet.")]
+) -> StreamingResponse:
+    """The photographs with masks, without those that are excluded, as a zip archive for other programs."""
+    collection = _or_missing(lambda: find_collection(name))
+    pieces = _or_refused(lambda: export_archive(collection, layout))
+    headers = {"Content-Disposition": f'attachment; filename="{slug(name)}-{layout}.zip"', "Cache-Control": "no-store"}
+    return StreamingResponse(pieces, media_type="application/zip", headers=headers)
 
 
 @router.get("/{photograph}")

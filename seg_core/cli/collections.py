@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import getpass
+import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.table import Table
 
-from seg_core.cli.common import JsonOption, open_data, output, print_json, progress, report
+from seg_core.cli.common import JsonOption, YesOption, open_data, output, print_json, progress, report
 from seg_core.common.text import on_one_line
 from seg_core.errors import InputError
 
@@ -40,35 +42,41 @@ def list_all(as_json: JsonOption = False) -> None:
     report("\n".join(names) or "No collections yet; make one with collection create NAME.", {"collections": names}, as_json)
 
 
+def _adds(opened: Callable[[str, bool], Collection]) -> Callable[..., None]:
+    """Make a command that adds photographs, of a function that gives the collection by its name and whether anything is added."""
+
+    def command(
+        name: NameArgument,
+        photos: PhotosOption = None,
+        data: AddedDataOption = None,
+        link: LinkOption = False,
+        as_json: JsonOption = False,
+    ) -> None:
+        found = _find(photos, data)  # first, so that nothing is made where a folder is missing
+        _add(opened(name, bool(found)), found, link, as_json)
+
+    command.__doc__ = opened.__doc__
+    return command
+
+
 @app.command("create")
-def create(
-    name: NameArgument,
-    photos: PhotosOption = None,
-    data: AddedDataOption = None,
-    link: LinkOption = False,
-    as_json: JsonOption = False,
-) -> None:
+@_adds
+def create(name: str, adds: bool) -> Collection:
     """Make a collection, empty or with the photographs of folders and datasets."""
     from seg_core.data.collection.store import create_collection
 
-    found = _find(photos, data)  # first, so that nothing is made where a folder is missing
-    _add(create_collection(name), found, link, as_json)
+    return create_collection(name)
 
 
 @app.command("add")
-def add(
-    name: NameArgument,
-    photos: PhotosOption = None,
-    data: AddedDataOption = None,
-    link: LinkOption = False,
-    as_json: JsonOption = False,
-) -> None:
+@_adds
+def add(name: str, adds: bool) -> Collection:
     """Add the photographs of folders and datasets; those that are there already are left as they are."""
     from seg_core.data.collection.store import open_collection
 
-    if not (photos or data):
+    if not adds:
         raise InputError("Nothing was named to add; give a folder of photographs (--photos DIR) or a dataset (--data DIR).")
-    _add(open_collection(name), _find(photos, data), link, as_json)
+    return open_collection(name)
 
 
 def _find(photos: list[str] | None, data: list[str] | None) -> list[Dataset | list[Path]]:
@@ -204,6 +212,24 @@ def export(
     with progress("Exporting") as advance:
         count = export_collection(collection, layout, target, advance)
     report(f"{target} holds {count:,} photographs with masks ({layout}).", {"folder": str(target), "photographs": count}, as_json)
+
+
+@app.command("delete")
+def delete(name: NameArgument, yes: YesOption = False, as_json: JsonOption = False) -> None:
+    """Delete a collection with its photographs and all versions of their masks; files that it refers to stay."""
+    from seg_core.data.collection.contents import contents_in_words
+    from seg_core.data.collection.store import delete_collection, find_collection
+
+    items = find_collection(name).items()
+    what = contents_in_words(items)
+    if not yes:
+        if not sys.stdin.isatty():
+            raise InputError(f"Deleting {name} loses {what}; add --yes to do it without being asked.")
+        if not typer.confirm(f"Delete {name} with {what}?", err=True):
+            return
+    delete_collection(name)
+    versions = sum(item.versions for item in items)
+    report(f"{name} is deleted, with {what}.", {"name": name, "photographs": len(items), "versions": versions}, as_json)
 
 
 def _user() -> str:

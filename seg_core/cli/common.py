@@ -39,6 +39,7 @@ LesionOption = Annotated[
     str | None,
     typer.Option("--lesion-value", help="Value, number or name of the class in the masks that is the lesion."),
 ]
+YesOption = Annotated[bool, typer.Option("--yes", help="Do not ask for confirmation.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object as the last line.")]
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.table import Table
 
-from seg_core.cli.common import JsonOption, RunArgument, output, print_json, report, screen, work_here_and_report
+from seg_core.cli.common import JsonOption, RunArgument, YesOption, output, print_json, report, screen, work_here_and_report
 from seg_core.errors import InputError, StoreUnwritable
 
 if TYPE_CHECKING:
@@ -155,7 +155,7 @@ def edit_run(
 @app.command("delete")
 def delete_run(
     run_id: RunArgument,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask for confirmation.")] = False,
+    yes: YesOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Delete a run with its model, masks and log."""

@@ -17,6 +17,11 @@ def on_one_line(text: str) -> str:
     return _CONTROL.sub(lambda found: repr(found[0])[1:-1], text)
 
 
+def counted(count: int, what: str) -> str:
+    """Return ``1 photograph`` or ``1,200 photographs``."""
+    return f"{count:,} {what}{'' if count == 1 else 's'}"
+
+
 def slug(name: str) -> str:
     """Return a model's name as part of a file name: ``model-2-fine-tuned-run-3``."""
     return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-") or "model"

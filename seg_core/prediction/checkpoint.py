@@ -15,10 +15,11 @@ from seg_core.config import Config
 from seg_core.data.image import Reader, Source, read_scaled, scaled
 from seg_core.prediction.checkpoint_file import damage_named, read_metadata, read_tensors
 from seg_core.prediction.expected_iou import ExpectedIou, expected_iou, soft_iou
+from seg_core.prediction.familiarity import Familiarity
 from seg_core.prediction.metadata import CheckpointMetadata, checkpoint_label, own_threshold
 from seg_core.prediction.predictor import Prediction, PredictsAnyPhotograph, require_numbers
 from seg_core.prediction.second_look import ENLARGED, part_to_enlarge, pasted
-from seg_core.prediction.symmetry import canonical_probabilities, mean_over_symmetries
+from seg_core.prediction.symmetry import Network, canonical_probabilities, mean_over_symmetries
 
 if TYPE_CHECKING:
     from seg_core.network import Segmenter
@@ -32,6 +33,8 @@ class Checkpoint(PredictsAnyPhotograph):
     path: Path
     metadata: CheckpointMetadata
     engine: Engine = field(repr=False)
+    familiarity: Familiarity | None = field(default=None, repr=False)
+    """By which it knows photographs like those that trained it; None if it has not learnt that."""
     tta: bool = False
     """Test-time augmentation: True if probabilities are the mean over the square's eight symmetries, for eight times the work."""
 
@@ -60,23 +63,38 @@ class Checkpoint(PredictsAnyPhotograph):
         # Decoded at twice the size or more: JPEG's own scaling is too sharp for the models.
         photo, size = read(image, (side, side), name, draft=2 * side)
         started = time.perf_counter()
-        probabilities = self.probabilities(np.asarray(photo)[None])[0]
+        network = _Watched(self.engine)
+        probabilities = self.probabilities(np.asarray(photo)[None], network)[0]
         # By the threshold of the training: a calibrated copy has the probabilities that its threshold was chosen on.
         if part := part_to_enlarge(probabilities >= self.config.threshold, self.config.second_look):
             frame, _ = read(image, (ENLARGED * side, ENLARGED * side), name, draft=2 * side)
             again = scaled(frame.crop(part), (side, side))
             probabilities = pasted(probabilities, self.probabilities(np.asarray(again)[None])[0], part)
-        expected = self._expected_iou(probabilities)
+        expected = self._expected_iou(probabilities, network.features[0])
         return Prediction(probabilities, size, self.threshold, time.perf_counter() - started, expected)
 
-    def _expected_iou(self, probabilities: np.ndarray) -> ExpectedIou | None:
-        learnt = self.metadata.get("expected_iou")  # without test-time augmentation, which makes probabilities softer
-        return expected_iou(learnt, soft_iou(probabilities, self.threshold)) if learnt and not self.tta else None
+    def _expected_iou(self, probabilities: np.ndarray, features: np.ndarray) -> ExpectedIou | None:
+        learnt = self.metadata.get("expected_iou")
+        if learnt is None or self.tta:  # test-time augmentation makes probabilities softer
+            return None
+        unlike = self.familiarity is not None and self.familiarity.is_unlike(features)
+        return expected_iou(learnt, soft_iou(probabilities, self.threshold))._replace(unlike=unlike)
 
-    def probabilities(self, images: np.ndarray) -> np.ndarray:
+    def probabilities(self, images: np.ndarray, network: Network | None = None) -> np.ndarray:
         """Predict the probabilities (B, S, S) float32 of photographs (B, S, S, 3) uint8 at the network's resolution."""
         probabilities = mean_over_symmetries if self.tta else canonical_probabilities
-        return require_numbers(probabilities(self.engine, images), self.label)
+        return require_numbers(probabilities(network or self.engine, images), self.label)
+
+
+class _Watched:
+    """A network that keeps what its encoder saw last."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine, self.features = engine, np.empty((0, 0))
+
+    def __call__(self, photos: np.ndarray) -> np.ndarray:
+        probabilities, self.features = self.engine.see(photos)
+        return probabilities
 
 
 def load_checkpoint(path: str | Path, name: str = "", *, tta: bool = False) -> Checkpoint:
@@ -94,7 +112,8 @@ def load_checkpoint(path: str | Path, name: str = "", *, tta: bool = False) -> C
     config = Config(**metadata["config"])
     tensors = read_tensors(path, config, name)
     with damage_named(name or str(path)):
-        return Checkpoint(path, metadata, Engine(config, tensors), tta)
+        engine, learnt = Engine(config, tensors), metadata.get("familiarity")
+        return Checkpoint(path, metadata, engine, Familiarity.of(learnt, engine.features) if learnt else None, tta)
 
 
 def load_model(path: str | Path) -> Segmenter:

@@ -39,7 +39,9 @@ class Session:
 
     def __init__(self, graph: bytes) -> None:
         """Compile an ONNX file. Raises RuntimeError if it cannot be run."""
-        self._request = compiled(graph).create_infer_request()
+        model = compiled(graph)
+        self.outputs = [output.partial_shape for output in model.outputs]
+        self._request = model.create_infer_request()
         self._lock = threading.Lock()
 
     def __call__(self, values: np.ndarray) -> list[np.ndarray]:
@@ -57,8 +59,18 @@ class Engine:
         Raises:
             KeyError, ValueError, RuntimeError: if the tensors are not those of the config's model.
         """
-        self._session = Session(build_graph(config, tensors).SerializeToString())
+        self._session = Session(build_graph(config, tensors, features=True).SerializeToString())
+
+    @property
+    def features(self) -> int:
+        """Number of features that `see` gives."""
+        return int(self._session.outputs[1][1].get_length())
 
     def __call__(self, photos: np.ndarray) -> np.ndarray:
         """Predict probabilities (B, H, W) float32 of photographs (B, H, W, 3) uint8; H and W are multiples of 32."""
-        return self._session(photos)[0]
+        return self.see(photos)[0]
+
+    def see(self, photos: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """As calling it, with what the encoder saw: features (B, F) for `seg_core.prediction.familiarity`."""
+        probabilities, features = self._session(photos)
+        return probabilities, features

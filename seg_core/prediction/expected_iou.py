@@ -35,6 +35,8 @@ class ExpectedIou(NamedTuple):
 
     mean: float
     low: float
+    unlike: bool = False
+    """True if the photograph is unlike those that trained the model, so that neither may hold."""
 
     @property
     def at_least(self) -> str:
@@ -42,9 +44,14 @@ class ExpectedIou(NamedTuple):
         return f"{math.floor(100 * self.low + 1e-6) / 100:.2f}"
 
     def words(self, look_below: float = LOOK_BELOW) -> str:
-        """Say both, and whether the bound is below a limit: ``expected IoU 0.84, at least 0.61: look at this one``."""
-        doubt = ": look at this one" if self.low < look_below else ""
-        return f"expected IoU {self.mean:.2f}, at least {self.at_least}{doubt}"
+        """Say both, and what is doubtful: ``expected IoU 0.84, at least 0.61: look at this one``."""
+        doubt = ": look at this one" if self.is_doubtful(look_below) else ""
+        why = ", since the photograph is unlike those that trained the model" if self.unlike else ""
+        return f"expected IoU {self.mean:.2f}, at least {self.at_least}{doubt}{why}"
+
+    def is_doubtful(self, look_below: float = LOOK_BELOW) -> bool:
+        """True if somebody should look at the mask: its IoU may be below a limit, or the photograph is an unlike one."""
+        return self.low < look_below or self.unlike
 
 
 def soft_iou(probabilities: np.ndarray, threshold: float) -> float:

@@ -139,6 +139,16 @@ class ExpectedIouValues(TypedDict):
     """The bound, which 90 % of such photographs reach."""
 
 
+class FamiliarityValues(TypedDict):
+    """What `seg_core.prediction.familiarity.learn` learnt."""
+
+    photographs: Count
+    """Training photographs that it was learnt on."""
+    numbers: Annotated[str, MaxLen(100_000)]
+    """Mean, standard deviation and directions of the features, row by row as float16, little endian, in Base64."""
+    limit: FiniteFloat
+
+
 class Published(TypedDict, total=False):
     """Metadata that `seg_core.report.publishing.publish` adds."""
 
@@ -188,6 +198,12 @@ class Calibrated(TypedDict, total=False):
     calibration: CalibrationValues
 
 
+class Trained(TypedDict, total=False):
+    """Metadata that a training adds when it ends."""
+
+    familiarity: FamiliarityValues
+
+
 class Beginning(TypedDict):
     """The model whose weights a training began with."""
 
@@ -202,7 +218,7 @@ class Begun(TypedDict, total=False):
     began_from: Beginning
 
 
-class CheckpointMetadata(Published, Calibrated, Begun):
+class CheckpointMetadata(Published, Calibrated, Trained, Begun):
     """Everything needed to rebuild a model and to judge it."""
 
     format: Count

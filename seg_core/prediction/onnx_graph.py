@@ -21,7 +21,7 @@ from seg_core.network.architecture import LAST, STRIDES, TAPS
 from seg_core.prediction.tensor_file import Damaged
 
 OPSET, IR_VERSION = 18, 9
-INPUT, OUTPUT = "photographs", "probabilities"
+INPUT, OUTPUT, FEATURES = "photographs", "probabilities", "features"
 EPSILON = 1e-5
 """Torch's BatchNorm adds it to the variance."""
 
@@ -29,8 +29,10 @@ Tensors = Mapping[str, np.ndarray]
 """A model's state: arrays by name, as `seg_core.network.Segmenter` names its tensors."""
 
 
-def build_graph(config: Config, tensors: Tensors) -> onnx.ModelProto:
+def build_graph(config: Config, tensors: Tensors, *, features: bool = False) -> onnx.ModelProto:
     """Build the graph of a config's model with these tensors; batch, height and width are free.
+
+    With ``features`` it gives the means (B, F) of the encoder's feature maps besides, those of the deepest one left out.
 
     Raises:
         KeyError, ValueError: if the tensors are not those of the config's model.
@@ -47,13 +49,14 @@ def build_graph(config: Config, tensors: Tensors) -> onnx.ModelProto:
     if foreign := builder.unused():
         raise ValueError(f"the model has no {foreign[0]}")
     sides = ("batch", "height", "width")
-    graph = helper.make_graph(
-        builder.nodes,
-        "segmenter",
-        [helper.make_tensor_value_info(INPUT, TensorProto.UINT8, [*sides, 3])],
-        [helper.make_tensor_value_info(OUTPUT, TensorProto.FLOAT, list(sides))],
-        builder.weights,
-    )
+    outputs = [helper.make_tensor_value_info(OUTPUT, TensorProto.FLOAT, list(sides))]
+    if features:
+        means = [builder.add("ReduceMean", each, builder.constant(np.array([2, 3])), keepdims=0) for each in maps[:-1]]
+        builder.add("Concat", *means, axis=1)
+        builder.nodes[-1].output[0] = FEATURES
+        outputs.append(helper.make_tensor_value_info(FEATURES, TensorProto.FLOAT, ["batch", "features"]))
+    inputs = [helper.make_tensor_value_info(INPUT, TensorProto.UINT8, [*sides, 3])]
+    graph = helper.make_graph(builder.nodes, "segmenter", inputs, outputs, builder.weights)
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION)
 
 

@@ -27,6 +27,7 @@ from seg_core.training.beginning import beginning
 from seg_core.training.checkpoint_metadata import checkpoint_metadata
 from seg_core.training.device import choose_precision, find_device
 from seg_core.training.events import BatchDone, EpochDone, Message, OnEvent, Preparing, Restored, Sample, ShouldStop
+from seg_core.training.familiarity import add_familiarity
 from seg_core.training.history import EpochRecord, History
 from seg_core.training.losses import LOSSES
 from seg_core.training.optimizer import build_optimizer, set_learning_rate
@@ -201,6 +202,8 @@ class _Training:
                 if epoch < self.config.averaged_from:
                     self._save("last", self.network, stopped_in=epoch)
                 return self._result("stopped")
+        for which in ("best", "last"):
+            add_familiarity(self.folder / f"{which}.safetensors", self.data.train, self.data.val)
         self._require_kept()
         return self._result("finished")
 

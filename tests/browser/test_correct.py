@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, Route, expect
 from scipy import ndimage
 
 from seg_core.common.home import SHIPPED_CHECKPOINTS
 from seg_core.data.collection.collection import Collection
 from seg_core.data.collection.store import list_collections, open_collection
+from seg_core.data.dataset import open_dataset
 from seg_core.prediction.checkpoint import load_checkpoint
 from seg_core.prediction.expected_iou import soft_iou
 from tests.app_process import AppProcess
 from tests.browser.test_journey import drop
-from tests.helpers import forget_leaving, make_dataset, read_mask
+from tests.helpers import forget_leaving, make_dataset, read_mask, wait_until
 
 pytestmark = pytest.mark.browser
 
@@ -57,15 +58,20 @@ def canvas(page: Page, photograph: str) -> Locator:
     return shown
 
 
-def drag(page: Page, shown: Locator, *points: tuple[float, float]) -> None:
-    """Draw a line through points of the photograph, in pixels of it."""
+def on_screen(shown: Locator, *points: tuple[float, float]) -> list[tuple[float, float]]:
+    """Where points of the photograph, in pixels of it, are on the screen."""
     shown.scroll_into_view_if_needed()
     box = shown.bounding_box()
     assert box
     scale = min(box["width"], box["height"]) / SIDE
     left, top = box["x"] + (box["width"] - scale * SIDE) / 2, box["y"] + (box["height"] - scale * SIDE) / 2
-    for at, (x, y) in enumerate(points):
-        page.mouse.move(left + x * scale, top + y * scale)
+    return [(left + x * scale, top + y * scale) for x, y in points]
+
+
+def drag(page: Page, shown: Locator, *points: tuple[float, float]) -> None:
+    """Draw a line through points of the photograph, in pixels of it."""
+    for at, (x, y) in enumerate(on_screen(shown, *points)):
+        page.mouse.move(x, y)
         if not at:
             page.mouse.down()
     page.mouse.up()
@@ -152,6 +158,103 @@ def test_masks_are_drawn_saved_and_gone_back_to(page: Page, app: AppProcess, pho
     assert not saved(collection, first)[20].any()
 
 
+def test_what_is_not_shown_takes_no_edits_and_is_stepped_over(
+    page: Page, app: AppProcess, photographs: Path, home: Path, problems: list[str]
+) -> None:
+    make(page, app, "Slow", photographs)
+    shows(page, "Slow")
+    first, second, third = sorted(file.stem for file in photographs.glob("*.jpg"))
+    (home / "collections" / "Slow" / "images" / f"{third}.jpg").write_bytes(b"damaged")
+    says, size = page.locator(".editor-name"), page.locator(".mask-says", has_text="Size ")
+    shown = canvas(page, first)
+    shown.focus()
+    for key, pixels in (("]", 4), ("]", 6), ("[", 4)):
+        shown.press(key)
+        expect(size).to_have_text(f"Size {pixels} px")
+    shown.hover()
+    page.mouse.wheel(0, -100)
+    expect(size).to_have_text("Size 6 px")
+
+    held: list[Route] = []
+    page.route(f"**/{second}/photo.jpg", lambda route: held.append(route))
+    with page.expect_request(f"**/{second}/photo.jpg"):
+        shown.press("PageDown")
+    expect(says).to_contain_text(f"{second} · 2 of 3")
+    drag(page, shown, (10, 20), (30, 20))
+    for key in ("Space", "ArrowRight", "Space", "f", "]", "h", "h", "s", "Enter"):
+        shown.press(key)
+    page.get_by_role("button", name="Empty").click()
+    page.get_by_role("slider", name="Threshold of the model").fill("0.3")
+    expect(says).to_have_text(f"{second} · 2 of 3 · 0 with a saved mask · no mask yet")
+    held[0].continue_()
+    shown = canvas(page, second)
+    expect(says).to_have_text(f"{second} · 2 of 3 · 0 with a saved mask · no mask yet")
+    expect(page.get_by_role("button", name="Undo")).to_have_attribute("aria-disabled", "true")
+
+    note = page.locator(".mask-note")
+    shown.press("PageDown")
+    expect(note).to_contain_text(f"{third} cannot be shown: {third}.jpg is not an image that can be read; use JPEG")
+    expect(page.get_by_text(f"Versions of {third}: 0")).to_be_visible()  # where it can be left out
+    shown.press("PageUp")
+    canvas(page, second)
+    expect(note).to_have_text("")
+    assert not any(open_collection("Slow").history(each) for each in (first, second, third))
+    wait_until(lambda: page.evaluate("true") and len(problems) == 3)  # its facts, the photograph and the model's mask
+    assert all(f"/{third}" in each for each in problems)
+    problems.clear()
+
+
+def test_a_finger_draws_two_zoom_and_beside_a_pen_they_move(page: Page, app: AppProcess, photographs: Path) -> None:
+    make(page, app, "Touched", photographs)
+    shows(page, "Touched")
+    first = min(file.stem for file in photographs.glob("*.jpg"))
+    shown, devtools = canvas(page, first), page.context.new_cdp_session(page)
+    collection, note = open_collection("Touched"), page.locator(".mask-note")
+
+    def fingers(*steps: Sequence[tuple[float, float]]) -> None:
+        """Put fingers down and move them, from step to step, in pixels of the photograph; lift them at the end."""
+        for at, step in enumerate(steps):
+            points = [{"x": x, "y": y, "id": id} for id, (x, y) in enumerate(on_screen(shown, *step))]
+            for count in range(1, len(points) + 1) if not at else [len(points)]:  # one after the other
+                kind = "touchMove" if at else "touchStart"
+                devtools.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points[:count]})
+        devtools.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+
+    def pen(kind: str, place: tuple[float, float]) -> None:
+        ((x, y),) = on_screen(shown, place)
+        event = {"type": kind, "x": x, "y": y, "button": "left", "buttons": 1, "clickCount": 1, "pointerType": "pen"}
+        devtools.send("Input.dispatchMouseEvent", event)
+
+    def mask(version: int) -> np.ndarray:
+        shown.press("s")
+        expect(note).to_have_text(f"{first}: saved as version {version}.")
+        return saved(collection, first)
+
+    page.get_by_role("button", name="Empty").click()
+    page.get_by_role("slider", name="Size of the brush").fill("0.5")  # 4 pixels
+    fingers([(10, 20)], [(30, 20)])
+    drawn = mask(1)
+    assert drawn[20, 8:33].all()
+    assert not drawn[25:].any()
+
+    fingers([(28, 40), (36, 40)], [(20, 40), (44, 40)])  # three times as near, and the first finger's dab is taken back
+    fingers([(26, 40)], [(38, 40)])  # 12 pixels of the photograph on the screen are 4 now
+    zoomed = mask(2)
+    added = np.flatnonzero((zoomed & ~drawn).any(axis=0))
+    assert (zoomed & drawn).sum() == drawn.sum()
+    assert 10 <= np.ptp(added) <= 13  # 4 pixels and the brush
+
+    shown.press("0")
+    pen("mousePressed", (10, 55))
+    pen("mouseMoved", (50, 55))
+    pen("mouseReleased", (50, 55))
+    by_pen = mask(3)
+    assert by_pen[55, 10:50].all()
+    fingers([(10, 10)], [(40, 10)])
+    shown.press("s")
+    expect(note).to_have_text("Nothing has changed since it was saved.")
+
+
 @pytest.mark.slow
 def test_two_people_lose_nothing(page: Page, app: AppProcess, photographs: Path) -> None:
     make(page, app, "Shared", photographs)
@@ -219,6 +322,47 @@ def test_the_masks_of_a_dataset_begin_as_its_truth(page: Page, app: AppProcess, 
     expect(page.get_by_text("2 of 2 pairs")).to_be_visible(timeout=SLOW)
     page.get_by_role("link", name="Correct its masks").click()
     canvas(page, photograph)  # it is a collection already
+
+
+def test_a_collection_is_exported_and_deleted_while_another_has_it_open(
+    page: Page, app: AppProcess, photographs: Path, tmp_path: Path, problems: list[str]
+) -> None:
+    make(page, app, "Brief", photographs)
+    shows(page, "Brief")
+    first = min(file.stem for file in photographs.glob("*.jpg"))
+    canvas(page, first)
+    expect(page.get_by_text(f"Versions of {first}: 0")).to_be_visible()
+    page.get_by_text("Export", exact=True).click()
+    expect(page.get_by_text("No photograph has a saved mask yet")).to_be_visible()
+    page.get_by_role("button", name="Accept", exact=True).click()
+    with page.expect_download() as download:
+        page.get_by_role("link", name="COCO").click()
+    download.value.save_as(tmp_path / "brief.zip")
+    assert download.value.suggested_filename == "brief-coco.zip"
+    assert [pair.id for pair in open_dataset(tmp_path / "brief.zip").pairs] == [first]
+
+    other = page.context.new_page()
+    other.goto(f"{app.url}/correct?collection=Brief")
+    shown = canvas(other, first)
+    page.get_by_role("button", name="Delete the collection").click()
+    expect(page.get_by_role("dialog")).to_contain_text("This deletes Brief with 3 photographs and 1 version of masks.")
+    page.get_by_role("dialog").get_by_role("button", name="Delete", exact=True).click()
+    expect(page.get_by_text("Brief is deleted.")).to_be_visible()
+    assert "Brief" not in list_collections()
+
+    other.bring_to_front()
+    shown.press("f")
+    shown.press("ArrowRight")
+    other.get_by_role("button", name="Empty").click()
+    shown.press("s")
+    expect(other.locator(".mask-note")).to_contain_text(f"{first} is not saved: There is no collection Brief")
+    assert "Brief" not in list_collections()
+    for key in ("ArrowDown", "ArrowDown", "Enter"):  # as whatever draws the page again, and tries once more to save
+        other.get_by_role("combobox", name="Model that proposes").press(key)
+    expect(other.get_by_text("There is no collection Brief; choose another, or make it.")).to_be_visible()
+    wait_until(lambda: page.evaluate("true") and len(problems) == 2)
+    assert all(f"/Brief/{first}?base=1" in each for each in problems)
+    problems.clear()
 
 
 def test_what_cannot_be_a_collection_is_one_sentence(page: Page, app: AppProcess, photographs: Path) -> None:

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import httpx
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from pages.server.sessions import Sessions, signing_key
+from pages.shared.visitor import VIEWERS_CHANGE_NOTHING
 from seg_core.common.home import PROJECT
 from seg_core.config import Config
+from seg_core.data.collection.sources import add_dataset
+from seg_core.data.collection.store import create_collection
+from seg_core.data.dataset import open_dataset
 from seg_core.runs.store import RunStore
 from tests.app_process import AppProcess
-from tests.helpers import PASSWORD, VIEWER_PASSWORD
+from tests.helpers import PASSWORD, VIEWER_PASSWORD, make_dataset
 
 pytestmark = pytest.mark.browser
 
@@ -93,5 +99,32 @@ def test_a_viewer_sees_everything_and_finds_nothing_to_change(guarded_app: AppPr
     widget = page.frame_locator("iframe")
     widget.locator("#photographs input[type=file]").set_input_files(PROJECT / "pages" / "examples" / "hairs.jpg")
     expect(widget.get_by_text("Lesion area").first).to_be_visible(timeout=90_000)
+    expect(widget.get_by_role("button", name="Download this mask (PNG)").first).to_be_visible()
+    expect(widget.get_by_role("button", name="Correct this mask")).to_have_count(0)
     page.get_by_text("Sign out").click()
     expect(page).to_have_title("Sign in · LesionLab")
+
+
+def test_a_viewer_may_try_the_tools_of_correct_and_export(
+    guarded_app: AppProcess, page: Page, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LESIONLAB_HOME", str(guarded_app.home))
+    collection = create_collection("Clinic")
+    add_dataset(collection, open_dataset(make_dataset(tmp_path / "data", layout="flat", train=2)), copy=True)
+    page.goto(f"{guarded_app.url}/correct?collection=Clinic")
+    enter(page, VIEWER_PASSWORD)
+    first, second = (page.locator(f".mask-canvas[data-opened='ISIC_000000{number}']") for number in range(2))
+    first.press(".")  # grows the mask
+    note = page.get_by_role("status").filter(has_text=VIEWERS_CHANGE_NOTHING)
+    expect(note).to_be_visible()
+    first.press("s")
+    first.press("PageDown")
+    expect(second).to_be_visible()
+    expect(note).to_be_hidden()
+    assert [item.versions for item in collection.items()] == [1, 1]
+    expect(page.get_by_text("Versions of ISIC_0000001: 1")).to_be_visible()
+    page.get_by_text("Export", exact=True).click()
+    with page.expect_download() as download:
+        page.get_by_role("link", name="nnU-Net").click()
+    assert download.value.suggested_filename == "clinic-nnunet.zip"
+    expect(page.get_by_role("button", name="Delete the collection")).to_have_count(0)

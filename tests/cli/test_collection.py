@@ -82,6 +82,18 @@ def test_a_collection_from_its_beginning_to_an_export(lab: Lab, data: Path, tmp_
     )
 
 
+def test_a_collection_is_deleted_once_that_is_confirmed(lab: Lab, data: Path) -> None:
+    lab("collection", "create", "Clinic", "--data", data, "--link")
+    loses = "3 photographs and 3 versions of masks"
+    assert f"Deleting Clinic loses {loses}; add --yes" in lab.refuses("collection", "delete", "Clinic")
+    assert lab("collection", "delete", "Clinic", "--yes").out == f"Clinic is deleted, with {loses}.\n"
+    assert "There is no collection Clinic" in lab.refuses("collection", "delete", "Clinic", "--yes")
+    assert len(open_dataset(data).pairs) == 3
+    lab("collection", "create", "Clinic", "--photos", data / "images")
+    deleted = lab("collection", "delete", "Clinic", "--yes", "--json").json
+    assert deleted == {"name": "Clinic", "photographs": 3, "versions": 0}
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

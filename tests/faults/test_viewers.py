@@ -102,7 +102,8 @@ def test_code_of_a_page_changes_nothing_for_a_viewer(change: str, monkeypatch: p
 def test_the_api_refuses_viewers_whatever_way_they_sign_in(app: AppProcess) -> None:
     for headers, auth in (({"cookie": cookie(app, VIEWER_PASSWORD)}, None), ({}, ("", VIEWER_PASSWORD))):
         with httpx.Client(base_url=app.url, headers=headers, auth=auth) as viewer:
-            for path in ("runs/1/resume", "runs/1/stop", "runs/1/move?by=1", "runs/1/keep-going", "jobs/1/cancel"):
+            of_runs = ("runs/1/resume", "runs/1/stop", "runs/1/move?by=1", "runs/1/keep-going", "jobs/1/cancel")
+            for path in (*of_runs, "collections/Clinic/a?base=0", "collections/Clinic/a/restore?version=1"):
                 answer = viewer.post(f"/api/{path}", headers={"x-lesionlab-role": "owner"})
                 assert (answer.status_code, answer.json()) == (403, {"detail": REFUSED})
             assert viewer.get("/api/runs/1").json()["status"] == "stopped"

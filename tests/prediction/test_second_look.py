@@ -16,6 +16,7 @@ from seg_core.prediction.checkpoint import Checkpoint
 from seg_core.prediction.engine import Engine
 from seg_core.prediction.metadata import CheckpointMetadata
 from seg_core.prediction.second_look import part_to_enlarge, pasted
+from seg_core.prediction.symmetry import Network
 from tests.helpers import metadata_of
 
 SIDE = 64
@@ -58,9 +59,26 @@ def dark_is_lesion(photos: np.ndarray) -> np.ndarray:
     return probabilities
 
 
+class Blind:
+    """An engine that predicts by a rule, and whose encoder sees nothing."""
+
+    def __init__(self, rule: Network) -> None:
+        self.rule = rule
+
+    def __call__(self, photos: np.ndarray) -> np.ndarray:
+        return self.rule(photos)
+
+    def see(self, photos: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        return self.rule(photos), np.zeros((len(photos), 0))
+
+
+def engine_of(rule: Network) -> Engine:
+    return cast(Engine, Blind(rule))
+
+
 def model(second_look: float) -> Checkpoint:
     metadata = metadata_of(Config.of(image_size=SIDE, second_look=second_look))
-    return Checkpoint(Path("unused"), metadata, cast(Engine, dark_is_lesion))  # type: ignore[arg-type]
+    return Checkpoint(Path("unused"), metadata, engine_of(dark_is_lesion))  # type: ignore[arg-type]
 
 
 def test_a_small_lesion_gets_a_finer_outline_and_others_stay_as_they_are() -> None:
@@ -84,7 +102,7 @@ def test_a_calibrated_copy_looks_at_the_same_part() -> None:
     pixels = np.full((512, 512), 250, np.uint8)
     pixels[200:290, 200:290] = 90  # a probability of 0.65, between the two thresholds
     pixels[230:250, 230:250] = 10
-    trained = replace(model(0.05), engine=cast(Engine, graded))
+    trained = replace(model(0.05), engine=engine_of(graded))
     calibration = {"threshold": 0.9}
     copy = replace(trained, metadata=cast(CheckpointMetadata, {**trained.metadata, "calibration": calibration}))
     assert (trained.threshold, copy.threshold) == (0.55, 0.9)

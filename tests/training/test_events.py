@@ -16,6 +16,7 @@ from seg_core import metrics
 from seg_core.config import SplitSpec
 from seg_core.data.cache.storage import cache_pairs
 from seg_core.data.dataset import Dataset, open_dataset
+from seg_core.data.image import read_scaled
 from seg_core.network import build_model, count_parameters
 from seg_core.prediction.checkpoint import load_checkpoint, load_model
 from seg_core.prediction.checkpoint_file import read_metadata
@@ -150,3 +151,19 @@ def test_a_checkpoint_has_learnt_which_iou_to_expect(tmp_path: Path) -> None:
         assert expected is not None
         assert 0 <= expected.low <= expected.mean <= 1
         assert replace(model, tta=True).predict_pair(pairs[0]).expected_iou is None
+
+
+def test_a_checkpoint_knows_photographs_like_those_that_trained_it(tmp_path: Path) -> None:
+    data, config = open_dataset(make_dataset(tmp_path / "data", train=110, val=24)), tiny_config(epochs=1, batch_size=32)
+    run(config, data, tmp_path)
+    model = load_checkpoint(tmp_path / "best.safetensors")
+    assert model.metadata["familiarity"]["photographs"] == 110
+    assert model.familiarity is not None
+    photo, _ = read_scaled(data.unique_pairs[0].image, (64, 64))
+    pixels = np.array(photo)[None]
+    with torch.no_grad():
+        maps = load_model(model.path).encoder(plain(torch.from_numpy(pixels), torch.zeros(1, 64, 64, dtype=torch.uint8))[0])
+    seen = model.engine.see(pixels)[1]
+    assert seen == pytest.approx(torch.cat([each.mean((2, 3)) for each in maps[:-1]], dim=1).numpy(), abs=1e-3)
+    like, unlike = model.predict_pair(data.unique_pairs[0]), model.predict(np.random.default_rng(0).random((64, 64, 3)))
+    assert [each.expected_iou and each.expected_iou.unlike for each in (like, unlike)] == [False, True]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlencode
 
 import gradio as gr
@@ -31,7 +32,7 @@ class MaskCorrection:
 
         It is copied, since visitors' photographs are deleted after an hour.
         """
-        if request.headers.get(ROLE, "owner") != "owner":
+        if not _may_change(request):
             raise gr.Error(VIEWERS_CHANGE_NOTHING, print_exception=False)
         photo, prediction, threshold = shown_mask(self.components, self.side, values)
         try:
@@ -43,6 +44,15 @@ class MaskCorrection:
         except InputError as error:
             raise gr.Error(str(error), print_exception=False) from None
         return urlencode({"collection": collection.name, "photograph": photograph})
+
+
+def offered(request: gr.Request) -> list[dict[str, Any]]:
+    """Show the buttons of both sides to those who may change something."""
+    return [gr.update(visible=_may_change(request))] * 2
+
+
+def _may_change(request: gr.Request) -> bool:
+    return bool(request.headers.get(ROLE, "owner") == "owner")
 
 
 def _collection() -> Collection:

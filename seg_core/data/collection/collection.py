@@ -20,6 +20,8 @@ from seg_core.data.masks.folder import MaskFolderRule
 from seg_core.data.tree import stem
 from seg_core.errors import InputError
 
+ADDING = ".adding.lock"
+"""The file that a process locks while it adds photographs."""
 _LONGEST_TEXT = 200
 _MOST_SECONDS = 86_400.0
 """A day, so that infinity is no time."""
@@ -81,7 +83,7 @@ class Collection(Contents):
         Raises:
             InputError: if the folder cannot be read or written.
         """
-        with self._writing(), FileLock(self.folder / ".adding.lock"):
+        with self._writing(), FileLock(self.folder / ADDING):
             yield Adding(self.folder / IMAGES, self._photos().values())
 
     def save(self, id: str, mask: np.ndarray, *, author: str, began_as: str, seconds: float, base: int) -> Version:

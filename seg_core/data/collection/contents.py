@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from seg_core.common.text import counted
 from seg_core.data.collection.photographs import safe_id
 from seg_core.data.collection.versions import History, Version
 from seg_core.data.excluded import Exclusion, read_excluded
@@ -37,6 +38,11 @@ class Item:
     proposal: Path | None
     versions: int
     excluded: str | None
+
+
+def contents_in_words(items: Sequence[Item]) -> str:
+    """Return how much there is, as ``3 photographs and 7 versions of masks``."""
+    return f"{counted(len(items), 'photograph')} and {counted(sum(item.versions for item in items), 'version')} of masks"
 
 
 @dataclass(frozen=True)
@@ -135,6 +141,8 @@ class Contents:
             return set()
 
     def _photos(self) -> dict[str, Path]:
+        if not self.folder.is_dir():
+            raise InputError(f"The collection {self.name} is gone: it was deleted or renamed. Choose another.")
         found = list_images(self.folder / IMAGES, dead_links=True)
         return {stem(photo.name): photo for photo in found if ending(photo.name) in PHOTO_ENDINGS}
 

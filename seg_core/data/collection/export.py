@@ -2,29 +2,23 @@
 
 from __future__ import annotations
 
-import json
-import shutil
+import io
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+import zipfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from PIL import Image
-from pycocotools import mask as coco_mask
-
 from seg_core.common.atomic_file import partial_suffix
 from seg_core.common.home import expanded
 from seg_core.data.collection.collection import Collection
-from seg_core.data.collection.contents import IMAGES, MASKS, Item
-from seg_core.data.collection.versions import read_saved_mask
-from seg_core.data.image import read_image
-from seg_core.data.image_file import open_image, orientation
-from seg_core.data.tree import ending
+from seg_core.data.collection.contents import Item
+from seg_core.data.collection.export_layouts import LAYOUTS, Files, Layout
 from seg_core.errors import InputError
 
-_ISIC = "ISBI2016_ISIC_Part1_Training_Data", "ISBI2016_ISIC_Part1_Training_GroundTruth"
+LEFT_OUT = "left-out.txt"
+"""The file of an archive that names the photographs which could not be read."""
 
 
 def export_collection(
@@ -44,105 +38,81 @@ def export_collection(
         InputError: if there is no such layout, the folder is not empty or cannot be written, no photograph has a mask, or one
             cannot be read.
     """
+    export, masks = _begin(collection, layout)
+    with _new_folder(expanded(target)) as folder:
+        for done, (id, mask) in enumerate(masks.items(), start=1):
+            _write(export.files(id, collection.photograph(id), mask), folder)
+            if on_progress:
+                on_progress(done, len(masks))
+        _write(export.facts(), folder)
+    return len(masks)
+
+
+def export_archive(collection: Collection, layout: str) -> Iterator[bytes]:
+    """Return a collection as a zip archive, in pieces: no more than one photograph is in memory, and nothing on the disk.
+
+    The layouts are those of `export_collection`. A photograph that cannot be read is left out; ``left-out.txt`` in the archive
+    says why.
+
+    Raises:
+        InputError: at once, if there is no such layout or no photograph has a mask.
+    """
+    return _pieces(collection, *_begin(collection, layout))
+
+
+def exported(items: Sequence[Item]) -> dict[str, Path]:
+    """Return the masks that an export has, by the ids of their photographs: those that are not excluded."""
+    return {item.id: item.mask for item in items if item.mask and item.excluded is None}
+
+
+def _begin(collection: Collection, layout: str) -> tuple[Layout, dict[str, Path]]:
     if layout not in LAYOUTS:
         raise InputError(f"There is no layout {layout!r} to export; choose {', '.join(LAYOUTS)}.")
-    items = [item for item in collection.items() if item.mask and item.excluded is None]
-    if not items:
+    masks = exported(collection.items())
+    if not masks:
         raise InputError(f"No photograph of {collection.name} has a mask that is not excluded; there is nothing to export.")
-    with _new_folder(expanded(target)) as folder:
-        written = _WRITERS[layout](collection, items, folder)
-        for done, _ in enumerate(written, start=1):
-            if on_progress:
-                on_progress(done, len(items))
-    return len(items)
+    return LAYOUTS[layout](), masks
 
 
-def _write_isic(collection: Collection, items: Sequence[Item], folder: Path) -> Iterator[None]:
-    return _write_files(collection, items, folder / _ISIC[0], folder / _ISIC[1], "_Segmentation")
+def _write(files: Files, folder: Path) -> None:
+    for name, content in files.items():
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_bytes(content)
 
 
-def _write_plain(collection: Collection, items: Sequence[Item], folder: Path) -> Iterator[None]:
-    return _write_files(collection, items, folder / IMAGES, folder / MASKS, "")
+def _pieces(collection: Collection, export: Layout, masks: Mapping[str, Path]) -> Iterator[bytes]:
+    stream, left_out = _Stream(), []
+    with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:  # photographs are packed already
+        for id, mask in masks.items():
+            try:
+                files = export.files(id, collection.photograph(id), mask)
+            except InputError as error:
+                left_out.append(f"{error}\n")
+                continue
+            for name, content in files.items():
+                archive.writestr(name, content)
+            yield stream.take()
+        notes = {LEFT_OUT: "".join(left_out).encode()} if left_out else {}
+        for name, content in (export.facts() | notes).items():
+            archive.writestr(name, content)
+    yield stream.take()
 
 
-def _write_files(collection: Collection, items: Sequence[Item], photos: Path, masks: Path, suffix: str) -> Iterator[None]:
-    photos.mkdir()
-    masks.mkdir()
-    for item in items:
-        _write_photo(collection, item, photos)
-        shutil.copyfile(_mask_file(item), masks / f"{item.id}{suffix}.png")
-        yield
+class _Stream(io.RawIOBase):
+    """A file to write, in which nothing is sought, whose content is taken piece by piece."""
 
+    def __init__(self) -> None:
+        self._content = bytearray()
 
-def _write_coco(collection: Collection, items: Sequence[Item], folder: Path) -> Iterator[None]:
-    (folder / IMAGES).mkdir()
-    images: list[dict[str, Any]] = []
-    annotations: list[dict[str, Any]] = []
-    for number, item in enumerate(items, start=1):
-        mask = read_saved_mask(_mask_file(item))
-        file = _write_photo(collection, item, folder / IMAGES)
-        images.append({"id": number, "file_name": file.name, "width": mask.shape[1], "height": mask.shape[0]})
-        if mask.any():  # an image without annotations has no lesion
-            annotations.append({"id": len(annotations) + 1, "image_id": number, "category_id": 1, **_packed(mask)})
-        yield
-    categories = [{"id": 1, "name": "lesion", "supercategory": ""}]
-    _write_json(folder / "annotations.json", {"images": images, "annotations": annotations, "categories": categories})
+    def write(self, content: Any) -> int:
+        self._content += content
+        return len(content)
 
-
-def _packed(mask: np.ndarray) -> dict[str, Any]:
-    """Return a mask (H, W) bool as COCO has it. As no crowd: trainings leave crowds out."""
-    packed = coco_mask.encode(np.asfortranarray(mask, np.uint8))
-    region = {"size": packed["size"], "counts": packed["counts"].decode()}
-    return {"segmentation": region, "area": int(mask.sum()), "bbox": coco_mask.toBbox(packed).tolist(), "iscrowd": 0}
-
-
-def _write_nnunet(collection: Collection, items: Sequence[Item], folder: Path) -> Iterator[None]:
-    photos, labels = folder / "imagesTr", folder / "labelsTr"
-    photos.mkdir()
-    labels.mkdir()
-    for item in items:
-        photo = collection.photograph(item.id)
-        read_image(photo, photo.name).save(photos / f"{item.id}_0000.png")
-        Image.fromarray(read_saved_mask(_mask_file(item)).astype(np.uint8)).save(labels / f"{item.id}.png")
-        yield
-    facts = {
-        "channel_names": {"0": "R", "1": "G", "2": "B"},
-        "labels": {"background": 0, "lesion": 1},
-        "numTraining": len(items),
-        "file_ending": ".png",
-    }
-    _write_json(folder / "dataset.json", facts)
-
-
-_WRITERS: dict[str, Callable[[Collection, Sequence[Item], Path], Iterator[None]]] = {
-    "isic": _write_isic,
-    "images-masks": _write_plain,
-    "coco": _write_coco,
-    "nnunet": _write_nnunet,
-}
-LAYOUTS = tuple(_WRITERS)
-
-
-def _write_photo(collection: Collection, item: Item, folder: Path) -> Path:
-    photo = collection.photograph(item.id)
-    with open_image(photo, photo.name) as image:
-        is_upright = orientation(image) == 1
-    file = folder / f"{item.id}{ending(photo.name) if is_upright else '.png'}"
-    if is_upright:
-        shutil.copyfile(photo, file)
-    else:
-        read_image(photo, photo.name).save(file)
-    return file
-
-
-def _mask_file(item: Item) -> Path:
-    if item.mask is None:  # a photograph without one is not exported
-        raise ValueError(f"{item.id} has no mask")
-    return item.mask
-
-
-def _write_json(file: Path, content: dict[str, Any]) -> None:
-    file.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+    def take(self) -> bytes:
+        """Return what was written since the last time."""
+        taken = bytes(self._content)
+        self._content.clear()
+        return taken
 
 
 @contextmanager

@@ -8,9 +8,11 @@ import tempfile
 import unicodedata
 from pathlib import Path
 
+from filelock import FileLock, Timeout
+
 from seg_core.common.atomic_file import partial_suffix, remove_partials
 from seg_core.common.home import home
-from seg_core.data.collection.collection import Collection
+from seg_core.data.collection.collection import ADDING, Collection
 from seg_core.data.collection.contents import IMAGES, MASKS
 from seg_core.data.tree import COLLECTION
 from seg_core.errors import InputError, some_of
@@ -79,6 +81,26 @@ def find_collection(name: str) -> Collection:
     if made_by != _FORMAT:
         raise InputError(f"The collection {name} was made by another version of LesionLab; open it with that one.")
     return Collection(folder)
+
+
+def delete_collection(name: str) -> None:
+    """Delete a collection with its photographs and all versions of their masks; files that it only refers to stay.
+
+    For everyone else it is gone at once, and whole.
+
+    Raises:
+        InputError: as `find_collection`, while photographs are added to it, or if it cannot be deleted.
+    """
+    folder, top = find_collection(name).folder, _top()
+    try:
+        with FileLock(folder / ADDING, timeout=0):
+            pass  # released at once: Windows renames no folder that holds an open file
+        with tempfile.TemporaryDirectory(dir=top, prefix=".", suffix=partial_suffix()) as doomed:
+            folder.rename(Path(doomed, "collection"))
+    except Timeout:
+        raise InputError(f"Photographs are being added to {folder.name}; delete it when they are there.") from None
+    except OSError as error:
+        raise InputError(f"The collection {folder.name} cannot be deleted ({error.strerror}); check its permissions.") from None
 
 
 def collection_at(source: str) -> str | None:

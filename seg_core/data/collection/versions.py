@@ -134,7 +134,8 @@ class History:
         Raises:
             OSError: if it cannot be written.
         """
-        self.folder.mkdir(parents=True, exist_ok=True)
+        for folder in (self.folder.parent, self.folder):  # and no more: the collection may be deleted meanwhile
+            folder.mkdir(exist_ok=True)
         remove_partials(self.folder)
         record = {
             "author": author,

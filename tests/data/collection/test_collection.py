@@ -18,8 +18,8 @@ from seg_core.common.home import PROJECT
 from seg_core.config import SplitSpec
 from seg_core.data.check import check_names
 from seg_core.data.collection.collection import Collection
-from seg_core.data.collection.contents import Item
-from seg_core.data.collection.store import create_collection, list_collections, open_collection
+from seg_core.data.collection.contents import Item, contents_in_words
+from seg_core.data.collection.store import create_collection, delete_collection, list_collections, open_collection
 from seg_core.data.collection.versions import Version
 from seg_core.data.dataset import open_dataset
 from seg_core.data.truth import read_truth
@@ -85,6 +85,45 @@ def test_names_that_are_taken_or_unknown_are_told() -> None:
         create_collection("clinic")
     with pytest.raises(InputError, match="There is no collection other; there are Clinic"):
         open_collection("other")
+
+
+def test_a_collection_is_deleted_whole_and_what_it_refers_to_stays(tmp_path: Path, lab_home: Path) -> None:
+    clinic, away = create_collection("Clinic"), photograph(tmp_path / "away" / "b.jpg", 100)
+    clinic.add_photographs([photograph(tmp_path / "a.jpg")], copy=True)
+    clinic.add_photographs([away], copy=False)
+    save(clinic, marked(1), base=0)
+    save(clinic, marked(2), base=1)
+    assert contents_in_words(clinic.items()) == "2 photographs and 2 versions of masks"
+    with clinic.adding(), pytest.raises(InputError, match=r"Photographs are being added to Clinic; delete it when they are"):
+        delete_collection("Clinic")
+    delete_collection("Clinic")
+    assert list_collections() == []
+    assert list((lab_home / "collections").iterdir()) == []
+    assert away.is_file()
+    with pytest.raises(InputError, match="There is no collection Clinic; there is none yet"):
+        delete_collection("Clinic")
+    # Whoever still has it open makes nothing in its place.
+    for change in (lambda: save(clinic, marked(3), base=2), lambda: clinic.exclude("a", "blurred", "Ada"), clinic.repair):
+        with pytest.raises(InputError, match="The collection Clinic is gone: it was deleted"):
+            change()
+    assert clinic.folder.exists() is False
+    assert create_collection("Clinic").items() == []
+
+
+def test_a_save_makes_no_folder_in_place_of_a_collection_that_is_deleted_meanwhile(
+    clinic: Collection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fitting = Collection._fitting
+
+    def deleted_after(self: Collection, id: str, mask: np.ndarray) -> np.ndarray:
+        fitted = fitting(self, id, mask)
+        delete_collection("Clinic")
+        return fitted
+
+    monkeypatch.setattr(Collection, "_fitting", deleted_after)
+    with pytest.raises(InputError, match=r"The collection Clinic cannot be written \(No such file"):
+        clinic.propose("a", marked(1), model="m")
+    assert not clinic.folder.exists()
 
 
 def test_a_collection_of_another_format_is_not_touched(clinic: Collection) -> None:

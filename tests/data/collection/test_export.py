@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,8 @@ from PIL import Image
 from pycocotools.coco import COCO
 
 from seg_core.data.collection.collection import Collection
-from seg_core.data.collection.export import LAYOUTS, export_collection
+from seg_core.data.collection.export import LEFT_OUT, export_archive, export_collection
+from seg_core.data.collection.export_layouts import LAYOUTS
 from seg_core.data.collection.store import create_collection
 from seg_core.data.dataset import open_dataset
 from seg_core.data.image import read_image
@@ -59,6 +61,36 @@ def test_each_layout_is_read_again_with_equal_masks(clinic: Collection, tmp_path
         with Image.open(pair.image) as stored:  # as a program that knows no EXIF reads it
             assert stored.size == truth.mask.shape[::-1]
     assert not [path for path in target.parent.iterdir() if path.name.startswith(".")]
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_an_archive_holds_what_the_folder_does(clinic: Collection, tmp_path: Path, layout: str) -> None:
+    export_collection(clinic, layout, tmp_path / layout)
+    (tmp_path / "a.zip").write_bytes(b"".join(export_archive(clinic, layout)))
+    with zipfile.ZipFile(tmp_path / "a.zip") as archive:
+        assert archive.testzip() is None
+        packed = {name: archive.read(name) for name in archive.namelist()}
+    files = [path for path in (tmp_path / layout).rglob("*") if path.is_file()]
+    assert packed == {path.relative_to(tmp_path / layout).as_posix(): path.read_bytes() for path in files}
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_what_cannot_be_read_is_left_out_of_an_archive_and_named_there(clinic: Collection, tmp_path: Path, layout: str) -> None:
+    masks, pieces = masks_of(clinic), export_archive(clinic, layout)
+    first = next(pieces)
+    clinic.photograph("b").write_bytes(b"")
+    clinic.photograph("c").unlink()  # while it is downloaded
+    (tmp_path / "out.zip").write_bytes(first + b"".join(pieces))
+    with zipfile.ZipFile(tmp_path / "out.zip") as archive:
+        assert archive.read(LEFT_OUT).decode().splitlines() == [
+            "b.jpg is an empty file; save or upload it again.",
+            "There is no photograph c in the collection Clinic.",
+        ]
+        archive.extractall(tmp_path / "out")
+    dataset = open_dataset(tmp_path / "out")
+    assert [pair.id.removesuffix("_0000") for pair in dataset.pairs] == ["a", "d"]
+    for pair in dataset.pairs:
+        assert np.array_equal(read_truth(pair).mask, masks[pair.id[0]])
 
 
 def test_the_names_of_the_files_are_those_of_each_layout(clinic: Collection, tmp_path: Path) -> None:
@@ -121,4 +153,4 @@ def test_nothing_is_written_over_and_nothing_is_left_of_a_failure(clinic: Collec
     with pytest.raises(InputError, match="No photograph of Empty has a mask"):
         export_collection(create_collection("Empty"), "coco", tmp_path / "none")
     with pytest.raises(InputError, match="There is no layout 'voc' to export"):
-        export_collection(clinic, "voc", tmp_path / "none")
+        export_archive(clinic, "voc")

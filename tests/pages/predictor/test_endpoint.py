@@ -76,7 +76,7 @@ def test_endpoint_says_which_iou_to_expect_at_the_models_own_threshold(
         *_, measures = predict(photo_file, "run 1", "run 2", threshold, tta)
         assert (measures["expected_iou"], measures["expected_iou_at_least"]) == ([expected, None], [bound, None])
     *_, measures = predict(photo_file, "run 1", None, None, True)
-    assert (measures["expected_iou"], measures["expected_iou_at_least"]) == ([None], [None])
+    assert (measures["expected_iou"], measures["expected_iou_at_least"], measures["unlike_training"]) == ([None], [None], [None])
 
 
 def test_endpoint_decodes_a_large_photograph_as_the_page_and_the_command_line_do(

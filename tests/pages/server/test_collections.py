@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -124,6 +125,20 @@ def test_what_is_no_mask_of_the_photograph_is_one_sentence(client: TestClient, b
 def test_what_is_not_there_is_one_sentence(client: TestClient, path: str, said: str) -> None:
     answer = client.get(path)
     assert (answer.status_code, said in answer.text) == (404, True), answer.text
+
+
+def test_a_collection_is_downloaded_as_an_archive(client: TestClient) -> None:
+    save(client, mask_of(3))
+    answer = client.get(f"{BASE}/export/coco.zip")
+    assert answer.headers["content-disposition"] == 'attachment; filename="clinic-1-coco.zip"'
+    with zipfile.ZipFile(io.BytesIO(answer.content)) as archive:
+        assert archive.namelist() == ["images/mole.png", "annotations.json"]
+    for path, status, said in (
+        (f"{BASE}/export/voc.zip", 422, "There is no layout 'voc' to export; choose isic, images-masks, coco, nnunet."),
+        ("/api/collections/None/export/isic.zip", 404, "There is no collection None; there are Clinic 1."),
+    ):
+        refused = client.get(path)
+        assert (refused.status_code, refused.json()["detail"]) == (status, said)
 
 
 def test_a_body_that_is_too_large_for_a_mask_is_refused(client: TestClient) -> None:
