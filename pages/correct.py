@@ -41,7 +41,7 @@ def correct(collection: Collection) -> None:
         if opened:
             versions_panel(collection, opened, author)
     uses(collection)
-    retraining_panel(collection)
+    retraining_panel(collection, items)
     export_panel(collection, items)
     delete_button(collection, items)
 

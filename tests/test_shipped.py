@@ -78,6 +78,14 @@ def test_a_card_is_whole_whatever_the_data_is_called() -> None:
     assert f"`{name}`" in card.text
 
 
+def test_a_card_names_the_model_that_a_training_began_from() -> None:
+    metadata = read_metadata(SHIPPED_CHECKPOINTS / "fine-tune-best.safetensors")
+    config = Config(**metadata["config"])
+    assert "It began from" not in model_card(config, metadata, "best")
+    metadata["began_from"] = {"name": "skin", "digest": "0123456789abcdef"}
+    assert "\nIt began from the weights of skin (fingerprint `0123456789abcdef`).\n" in model_card(config, metadata, "best")
+
+
 def test_the_table_of_the_models_is_that_of_the_cards() -> None:
     table = (PROJECT / "docs" / "models.md").read_text(encoding="utf-8")
     assert models_table() in table

@@ -16,6 +16,7 @@ from pages.shared.stores import jobs, store
 from pages.shared.visitor import is_viewer, may_change, tells_viewer
 from seg_core.config import LONGEST_RUN
 from seg_core.data.collection.collection import Collection
+from seg_core.data.collection.contents import Item
 from seg_core.data.collection.held_out import LEAST, expected_sides
 from seg_core.errors import InputError
 from seg_core.evaluation.improvement import LARGEST_MARGIN, MARGIN
@@ -33,16 +34,19 @@ HOW_HELP = (
 MARGIN_HELP = "The loss in IoU that counts as none: the verdict says whether the model is no worse within it."
 
 
-def retraining_panel(collection: Collection) -> None:
-    """Offer to retrain a model with the corrections of a collection; show the last time, and its verdict once it has ended."""
+def retraining_panel(collection: Collection, items: Sequence[Item]) -> None:
+    """Offer to retrain a model with the corrections of a collection; show the last time, and its verdict once it has ended.
+
+    ``items`` are all photographs of the collection.
+    """
     try:
-        sides = expected_sides(collection)
+        sides = expected_sides(collection, items)
     except InputError as error:
         st.error(plain(str(error)))
         return
     train, held_out = len(sides.train), len(sides.held_out)
     missing = max(0, LEAST - train) + max(0, LEAST - held_out)
-    last = last_retraining(store().list_runs(), collection.name)
+    last = last_retraining(store().list_runs(), collection)
     if last:
         _last(*last)
     label = f"Retrain with {train:,} correction{'' if train == 1 else 's'}"
@@ -66,7 +70,11 @@ def _choices(collection: Collection, label: str) -> None:
     if not entries:
         st.info("There is no model of LesionLab to retrain yet; train one first.")
         return
-    model, how, margin, epochs, more = _fields(collection, entries)
+    try:
+        model, how, margin, epochs, more = _fields(collection, entries)
+    except InputError as error:  # the model's file is gone
+        st.error(plain(str(error)))
+        return
     if not st.button(label, icon=":material/model_training:", type="primary", key="retrain"):
         return
 
@@ -87,9 +95,11 @@ def _choices(collection: Collection, label: str) -> None:
 def _fields(collection: Collection, entries: Sequence[CheckpointEntry]) -> tuple[CheckpointEntry, str, float, int, list[str]]:
     """Let the visitor choose the model, how it is trained, the margin, the epochs, and what trains beside the corrections."""
     names, by_key = model_names(entries), {short_name(entry): entry for entry in entries}
+    proposes = st.session_state.get("proposes")
     key = st.selectbox(
         "Model",
         list(by_key),
+        list(by_key).index(proposes) if proposes in by_key else 0,
         format_func=lambda key: names[by_key[key].path],
         key="retrain-model",
         persist_state="session",
@@ -118,7 +128,7 @@ def _last(run: Run, retraining: Retraining) -> None:
         if run.is_active:
             run_bars([run])
         elif run.status != "finished":
-            st.warning(plain(f"The training {run.status}. {run.message}".strip()))
+            st.warning(plain(f"Run {run.id} is {run.status}. {run.message}".strip()))
         else:
             _verdict(run, retraining)
     with st.container(horizontal=True):

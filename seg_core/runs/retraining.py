@@ -17,7 +17,7 @@ from seg_core.common.atomic_file import atomic_file
 from seg_core.common.home import home
 from seg_core.config import SplitSpec
 from seg_core.data.collection.collection import Collection
-from seg_core.data.collection.held_out import choose_sides
+from seg_core.data.collection.held_out import SIDES, choose_sides
 from seg_core.data.dataset import SplitChoice, open_dataset
 from seg_core.data.links import link_pairs
 from seg_core.data.source import SAMPLE, Source, clean_path
@@ -152,11 +152,13 @@ def retraining_of(run: Run) -> Retraining | None:
         raise InputError(f"{folder / _RECORD} cannot be read ({error}); retrain again.") from None
 
 
-def last_retraining(runs: Sequence[Run], collection: str) -> tuple[Run, Retraining] | None:
+def last_retraining(runs: Sequence[Run], collection: Collection) -> tuple[Run, Retraining] | None:
     """Return the first of some runs, the newest first, that is a retraining on a collection; None if there is none."""
+    if not (collection.folder / SIDES).exists():  # retrainings of its name are of one that was deleted
+        return None
     for run in runs:
         with suppress(InputError):
-            if (found := retraining_of(run)) and found.collection == collection:
+            if (found := retraining_of(run)) and found.collection == collection.name:
                 return run, found
     return None
 

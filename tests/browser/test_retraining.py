@@ -62,7 +62,8 @@ def png(mask: np.ndarray) -> bytes:
 
 def test_a_model_is_retrained_with_corrections_and_judged(page: Page, app: AppProcess, tmp_path: Path) -> None:
     masks = {f"mole-{number:02d}": photograph(tmp_path / f"mole-{number:02d}.jpg", number) for number in range(14)}
-    create_collection("Clinic").add_photographs(sorted(tmp_path.glob("*.jpg")), copy=True)
+    collection = create_collection("Clinic")
+    collection.add_photographs(sorted(tmp_path.glob("*.jpg")), copy=True)
 
     def correct(ids: list[str]) -> None:
         for id in ids:
@@ -93,7 +94,7 @@ def test_a_model_is_retrained_with_corrections_and_judged(page: Page, app: AppPr
     verdict = page.get_by_test_id("stAlert").filter(has_text="on 6 held-out photographs")
     expect(verdict).to_be_visible(timeout=SLOW)
     store = RunStore()
-    last = last_retraining(store.list_runs(), "Clinic")
+    last = last_retraining(store.list_runs(), collection)
     assert last
     run, retraining = last
     found = proof_of(store, run, retraining).found

@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 
 from seg_core.data.collection.collection import Collection
+from seg_core.data.collection.held_out import SIDES
+from seg_core.data.collection.store import create_collection
 from seg_core.data.dataset import open_dataset
 from seg_core.errors import InputError
 from seg_core.evaluation.evaluate import evaluate
@@ -70,8 +72,10 @@ def test_a_retraining_ends_in_the_comparison_of_before_and_after(clinic: Collect
     retraining = retraining_of(run)
     assert retraining
     assert (retraining.train, retraining.held_out, retraining.margin, retraining.anew) == (8, 6, 0.05, False)
-    assert last_retraining(store.list_runs(), "Clinic") == (run, retraining)
-    assert last_retraining(store.list_runs(), "Ward") is None
+    assert last_retraining(store.list_runs(), clinic) == (run, retraining)
+    assert last_retraining(store.list_runs(), create_collection("Ward")) is None
+    (clinic.folder / SIDES).rename(clinic.folder / "aside")  # as in another collection of this name
+    assert last_retraining(store.list_runs(), clinic) is None
 
     metadata = read_metadata(best_model(store, run))
     held_out = [pair.id for pair in open_dataset(run.sources).test]

@@ -16,7 +16,8 @@ from pages.shared.stores import jobs, store
 from seg_core.data.collection.store import open_collection
 for each in (store, jobs):
     each.cache_clear()
-retraining_panel(open_collection("Clinic"))
+clinic = open_collection("Clinic")
+retraining_panel(clinic, clinic.items())
 """
 
 

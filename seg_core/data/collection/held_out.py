@@ -13,7 +13,7 @@ from filelock import FileLock
 
 from seg_core.common.atomic_file import atomic_file
 from seg_core.common.csv_text import csv_text, plain_cell
-from seg_core.data.collection.contents import HISTORY, Contents
+from seg_core.data.collection.contents import HISTORY, Contents, Item
 from seg_core.data.collection.versions import History
 from seg_core.data.dataset import Dataset
 from seg_core.data.folders import Listing, Pair
@@ -43,10 +43,14 @@ class Sides:
     held_out: list[Pair]
 
 
-def corrections(collection: Contents) -> list[Pair]:
+def corrections(collection: Contents, items: Sequence[Item] | None = None) -> list[Pair]:
     """Return the photographs whose newest mask a person saved; those that are left out of the dataset are not among them.
 
     A mask that a dataset brought and nobody changed is no correction. The masks are files of versions, which stay as they are.
+
+    Args:
+        collection: the collection.
+        items: all of its photographs, where they were read already.
 
     Raises:
         InputError: if the collection cannot be read.
@@ -54,18 +58,20 @@ def corrections(collection: Contents) -> list[Pair]:
     rule = MaskFolderRule.known(MaskRule())
     return [
         Pair(item.id, item.photo, collection.version_mask(item.id, item.versions), "train", rule=rule)
-        for item in collection.items()
+        for item in (collection.items() if items is None else items)
         if item.mask and item.versions and item.excluded is None and not _is_truth(collection.folder, item.id, item.versions)
     ]
 
 
-def expected_sides(collection: Contents) -> Sides:
+def expected_sides(collection: Contents, items: Sequence[Item] | None = None) -> Sides:
     """Return the sides as `choose_sides` would, without looking for copies among the photographs and without keeping them.
+
+    Arguments as for `corrections`.
 
     Raises:
         InputError: if the collection cannot be read.
     """
-    pairs = corrections(collection)
+    pairs = corrections(collection, items)
     return _sides(pairs, in_fixed_order([pair] for pair in pairs), *_read(collection))
 
 
