@@ -29,6 +29,8 @@ def choose_collection() -> Collection | None:
         InputError: as `open_collection`.
     """
     names, linked = list_collections(), st.query_params.get("collection")
+    if (made := st.session_state.pop("collection-made", None)) in names:
+        linked = st.query_params["collection"] = made
     for state, kept in (("collection", st.session_state.get("collection")), ("collection-linked", linked)):
         if kept not in names:  # it was deleted
             st.session_state.pop(state, None)
@@ -63,6 +65,8 @@ def _make(data: str) -> None:
         if not st.form_submit_button("Make the collection", icon=":material/add:", type="primary"):
             return
     if _add(lambda: create_collection(name), kind, folder, copy=copy):
+        # Not only in the address: a click at the same moment would bring back the one from before.
+        st.session_state["collection-made"] = name.strip()
         st.query_params.from_dict({"collection": name.strip()})
         st.rerun()
 
