@@ -72,7 +72,8 @@ def results(models: Sequence[Compared], split: SplitChoice) -> None:
     st.html(size_table(rows))
     st.caption(SIZE_NOTE)
     st.header("Charts")
-    _trust(evaluated, split)
+    with st.container():  # always there, so that what follows keeps its state
+        _trust(evaluated, split)
     comparison_charts(comparison(evaluations_of(evaluated), {model.label: model.colour for model in evaluated}, threshold))
     st.header("Photographs")
     pictures(evaluated, table, threshold)

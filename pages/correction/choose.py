@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 
 import streamlit as st
@@ -20,6 +21,8 @@ FOLDER_HELP = (
     "A folder or a zip archive. Masks may be in any layout that the page Data understands, and become the first versions. "
     "The folder itself stays as it is."
 )
+MADE_SECONDS = 3
+"""So long a collection that was just made is shown, whatever the browser says."""
 
 
 def choose_collection() -> Collection | None:
@@ -29,8 +32,10 @@ def choose_collection() -> Collection | None:
         InputError: as `open_collection`.
     """
     names, linked = list_collections(), st.query_params.get("collection")
-    if (made := st.session_state.pop("collection-made", None)) in names:
+    made, since = st.session_state.get("collection-made", ("", 0.0))
+    if made in names and time.monotonic() < since + MADE_SECONDS:
         linked = st.query_params["collection"] = made
+        st.session_state.pop("collection-linked", None)
     if linked not in names:  # it was deleted
         st.session_state.pop("collection-linked", None)
     if names and st.session_state.get("collection") not in names:
@@ -66,8 +71,9 @@ def _make(data: str) -> None:
         if not st.form_submit_button("Make the collection", icon=":material/add:", type="primary"):
             return
     if _add(name.strip(), lambda: create_collection(name), kind, folder, copy=copy):
-        # Not only in the address: a click at the same moment would bring back the one from before.
-        st.session_state["collection-made"] = name.strip()
+        # Not only in the address: what the browser sends at the same moment, such as that the editor of another one has loaded,
+        # still has the choice and the address from before.
+        st.session_state["collection-made"] = name.strip(), time.monotonic()
         st.query_params.from_dict({"collection": name.strip()})
         st.rerun()
 

@@ -195,6 +195,7 @@ class MaskCanvas {
     frame.addEventListener("wheel", (event) => {
       if (!this.mask || !frame.contains(document.activeElement)) return; // then the wheel scrolls the page
       event.preventDefault();
+      if (!event.deltaY) return; // sideways, or the end of a turn
       const isUp = event.deltaY < 0, place = this.place(event);
       if (event.ctrlKey || event.metaKey || !BRUSHES.includes(this.tool)) {
         this.zoom(isUp ? 1.2 : 1 / 1.2, place.x, place.y);

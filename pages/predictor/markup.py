@@ -10,10 +10,10 @@ from typing import Any
 
 from pages.predictor.controls import Controls
 from pages.predictor.photo import Photo
-from pages.predictor.view import Result
+from pages.predictor.view import Marked, Result
 from pages.shared.html import environment
-from seg_core.prediction.expected_iou import ExpectedIou
 from seg_core.prediction.measures import BOTH_EMPTY, Measures
+from seg_core.prediction.predictor import Prediction
 
 CLICK = """
 element.addEventListener("click", (event) => {
@@ -43,15 +43,13 @@ def waiting(place: int) -> str:
     return _render("waiting", place)
 
 
-def measures(area: int, size: tuple[int, int], seconds: float, colour: str, square_mm: float | None = None) -> str:
-    """The measures of one mask: its colour, its area in pixels of a photograph of this size and in mm², and the model's time."""
-    share = percent(area / (size[0] * size[1])) if area else ""
-    return _render("measures", share, _amounts(area, square_mm), duration(seconds), colour)
-
-
-def trust(expected: ExpectedIou | None, look_below: float) -> str:
-    """The expected IoU of a mask and its bound, and whether to look at it; nothing where the model cannot tell."""
-    return _render("trust", expected, expected.is_doubtful(look_below)) if expected else ""
+def measures(mask: Marked, made: Prediction, controls: Controls) -> str:
+    """The measures of one mask: its colour, area in % and mm², which IoU to expect, whether to look, and the model's time."""
+    width, height = made.size
+    share = percent(mask.area / (width * height)) if mask.area else ""
+    amounts, expected = _amounts(mask.area, controls.square_mm(mask.area, width)), mask.expected_iou
+    doubtful = expected is not None and expected.is_doubtful(controls.look_below)
+    return _render("measures", share, amounts, duration(made.seconds), mask.colour, expected, doubtful)
 
 
 def rows(results: Sequence[Result | None], photos: Sequence[Photo], models: Sequence[str], controls: Controls, shown: int) -> str:

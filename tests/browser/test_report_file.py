@@ -21,7 +21,7 @@ def test_it_opens_and_prints_without_a_network(report_file: Path, browser: Brows
     expect(page.locator("body[data-drawn]")).to_be_attached()
     expect(page.locator(".chart .main-svg").first).to_be_visible()
     charts = page.locator(".chart")
-    assert charts.count() == 9
+    assert charts.count() == 10
     assert page.evaluate("document.querySelector('#curve-1').calcdata[1].length") == 2  # two epochs of validation loss
     legend = charts.nth(5).locator(".legendtoggle").first
     legend.click()  # still interactive: a curve can be hidden

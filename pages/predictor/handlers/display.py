@@ -107,7 +107,7 @@ class Display:
         if not pictures:
             update |= {first.picture: write_picture(photo.preview, photo.name), first.measures: ""}
         for side, drawn, picture in zip(self.components.sides, result.sides, pictures, strict=False):
-            update |= {side.picture: write_picture(jpeg(picture), photo.name), side.measures: _measures(drawn, photo, controls)}
+            update |= {side.picture: write_picture(jpeg(picture), photo.name), side.measures: _measures(drawn, controls)}
         return update | self._set_sliders(session, controls, result)
 
     def _fill(self, session: Session, filling: int) -> Iterator[Update]:
@@ -145,9 +145,5 @@ class Display:
         return update
 
 
-def _measures(drawn: Marked, photo: Photo, controls: Controls) -> str:
-    if drawn.prediction is None:
-        return markup.problem([drawn.problem])
-    square_mm = controls.square_mm(drawn.area, photo.size[0])
-    trust = markup.trust(drawn.expected_iou, controls.look_below)
-    return markup.measures(drawn.area, photo.size, drawn.prediction.seconds, drawn.colour, square_mm) + trust
+def _measures(drawn: Marked, controls: Controls) -> str:
+    return markup.problem([drawn.problem]) if drawn.prediction is None else markup.measures(drawn, drawn.prediction, controls)

@@ -370,8 +370,9 @@ def test_a_doubtful_mask_is_to_be_looked_at(widget: Widget, make_model: MakeMode
         return [shown[side.measures] for side in (first, second)], cells
 
     (one, two), cells = said(thresholds=(0.5, 0.5))
-    assert "Expected IoU <b>0.80</b>, at least 0.70</span>" in " ".join(one.split())
-    assert 'Expected IoU <b>0.80</b>, at least 0.60 <strong class="look">Look at this one</strong>' in two
+    assert "Expected IoU <b>0.80</b> (≥ 0.70)</span>" in one
+    assert "Expected IoU <b>0.80</b> (≥ 0.60)</span>" in two
+    assert ["Look at this one" in each for each in (one, two)] == [False, True]
     assert cells == [["0.80", "0.80"], ["0.70", "0.60"], ["no", "yes"]]
     assert widget.display.tabulate(session)[widget.components.rows].count('<strong class="look">') == 1
     (one, two), cells = said(thresholds=(0.5, 0.5), look_below=0.5)
