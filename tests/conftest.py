@@ -31,6 +31,9 @@ pytest_plugins = ["tests.fixtures"]
 settings.register_profile("lesionlab", deadline=None)  # a busy machine is no failure
 settings.load_profile("lesionlab")
 
+PATIENCE = 60_000
+"""Milliseconds that a page has, on a busy machine, to show what it should."""
+
 # Reports every exception box that Streamlit shows, however briefly, as an error of the page.
 WATCH_FOR_EXCEPTIONS = """
 new MutationObserver(() => {
@@ -99,7 +102,7 @@ def app_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AppProcess]
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
     """Chromium, with generous timeouts for a busy machine."""
-    expect.set_options(timeout=30_000)
+    expect.set_options(timeout=PATIENCE)
     if (executable := find_chromium()) is None:
         pytest.fail(ADVICE)
     with sync_playwright() as playwright:
@@ -118,6 +121,7 @@ def problems() -> list[str]:
 def profile(browser: Browser) -> Iterator[BrowserContext]:
     """A browser profile for a test file, which loads the app's scripts once."""
     context = browser.new_context(viewport={"width": 1280, "height": 900})
+    context.set_default_timeout(PATIENCE)
     context.add_init_script(WATCH_FOR_EXCEPTIONS)
     yield context
     context.close()

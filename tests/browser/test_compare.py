@@ -76,6 +76,7 @@ def test_a_point_opens_its_photograph_and_arrow_keys_step_on(page: Page, app_ser
     tops = [part.evaluate("(one) => one.getBoundingClientRect().top") for part in order]
     assert tops == sorted(tops)  # the answer, the table, the charts
     viewer = page.get_by_role("group", name="One photograph, large")
+    expect(viewer).to_contain_text("Model 2b")  # of both models: the order is another one then
     expect(viewer).to_contain_text("1 of 5")
     large = page.get_by_role("dialog", name="Photograph, large")
     page.get_by_role("tab", name="One against the other").click()

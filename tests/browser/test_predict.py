@@ -160,6 +160,7 @@ def test_a_model_of_another_program_is_added_and_predicts(
     page: Page, app: AppProcess, tmp_path: Path, problems: list[str]
 ) -> None:
     page.goto(f"{app.url}/predict")
+    expect(page.frame_locator("iframe").locator("#model-1 input")).to_have_value(re.compile("Model 2"))  # it has its height
     page.get_by_text("Models of other programs").click()
     upload = page.get_by_test_id("stFileUploaderDropzoneInput")
     weights = tmp_path / "unet.pth"
