@@ -20,6 +20,7 @@ from seg_core.errors import InputError
 from seg_core.evaluation.comparison import on_shared_images
 from seg_core.evaluation.group import GroupEvaluation, Scored
 from seg_core.evaluation.result import Evaluation
+from seg_core.evaluation.trust import learnt_elsewhere
 from seg_core.jobs.job import Request
 from seg_core.jobs.requests import evaluation_request
 from seg_core.jobs.results import delete_result, result_folder
@@ -94,15 +95,12 @@ def checkpoint_of(model: Compared) -> Path | None:
 
 
 def expected_iou_of(model: Compared, split: SplitChoice) -> ExpectedIouValues | None:
-    """Return what a model has learnt to expect of its masks; None where it cannot tell, or learnt it on these photographs."""
+    """As `seg_core.evaluation.trust.learnt_elsewhere`; None for what is no checkpoint too."""
     path = checkpoint_of(model)
     try:
-        metadata = read_metadata(path) if path else None
+        return learnt_elsewhere(read_metadata(path), split) if path else None
     except InputError:  # it is gone, and its scores are still there
         return None
-    if metadata is None or (split.name == "val" and metadata["dataset"]["fingerprint"] == split.dataset.fingerprint):
-        return None
-    return metadata.get("expected_iou")
 
 
 def _request(model: Path, split: SplitChoice, tta: bool) -> Request:

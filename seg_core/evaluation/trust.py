@@ -6,9 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from seg_core.data.dataset import SplitChoice
 from seg_core.evaluation.group import Scored
 from seg_core.prediction.expected_iou import COVERAGE, fit, reached
-from seg_core.prediction.metadata import ExpectedIouValues
+from seg_core.prediction.metadata import CheckpointMetadata, ExpectedIouValues
 
 
 def learn_expected_iou(evaluation: Scored, dataset: str, threshold: float | None = None) -> ExpectedIouValues | None:
@@ -21,6 +22,14 @@ def learn_expected_iou(evaluation: Scored, dataset: str, threshold: float | None
     """
     soft, iou = _marked(evaluation, threshold)
     return fit(soft, iou, dataset)
+
+
+def learnt_elsewhere(metadata: CheckpointMetadata, split: SplitChoice) -> ExpectedIouValues | None:
+    """Return what a model has learnt to expect of its masks; None where it cannot tell, or learnt it on these photographs."""
+    calibration = metadata.get("calibration")
+    taught = calibration["fingerprint"] if calibration else metadata["dataset"]["fingerprint"]
+    is_own = taught == split.dataset.fingerprint and (bool(calibration) or split.name == "val")
+    return None if is_own else metadata.get("expected_iou")
 
 
 @dataclass(frozen=True)

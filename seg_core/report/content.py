@@ -11,7 +11,7 @@ from seg_core.common.colours import colours_of
 from seg_core.evaluation.charts import Chart, comparison, curves
 from seg_core.evaluation.comparison import Pairing, Row, on_shared_images, pairings, score_rows, scored_on
 from seg_core.evaluation.tables import COLUMNS, Column
-from seg_core.evaluation.trust import Held, bound_held
+from seg_core.evaluation.trust import Held, bound_held, learnt_elsewhere
 from seg_core.report.conclusion import conclusion
 from seg_core.report.run_facts import RunFacts, run_facts
 from seg_core.report.samples import Sample, samples
@@ -97,9 +97,7 @@ def gather(runs: Sequence[Run], store: RunStore, on_progress: Advance, find_eval
 
 def _held(model: ScoredModel) -> Held | None:
     """Return how often the bound held; None where it was learnt on these photographs."""
-    metadata, split = model.checkpoint.metadata, model.split
-    is_own = split.name == "val" and metadata["dataset"]["fingerprint"] == split.dataset.fingerprint
-    return None if is_own else bound_held(model.evaluation, metadata.get("expected_iou"))
+    return bound_held(model.evaluation, learnt_elsewhere(model.checkpoint.metadata, model.split))
 
 
 def _title(runs: Sequence[Run]) -> str:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
-from seg_core.data.dataset import open_dataset
+from seg_core.config import SplitSpec
+from seg_core.data.dataset import Dataset, SplitChoice, open_dataset
 from seg_core.evaluation.evaluate import evaluate
 from seg_core.evaluation.group import GroupEvaluation
 from seg_core.evaluation.result import Evaluation
-from seg_core.evaluation.trust import bound_held, learn_expected_iou, risk_coverage
+from seg_core.evaluation.trust import bound_held, learn_expected_iou, learnt_elsewhere, risk_coverage
 from seg_core.prediction.expected_iou import STEPS
 from seg_core.prediction.metadata import ExpectedIouValues
 from seg_core.prediction.predictor import Prediction
@@ -77,6 +79,21 @@ def test_a_bound_is_judged_by_the_photographs_where_anything_is_marked() -> None
     assert risk_coverage(empty)[0].tolist() == []
     group = GroupEvaluation((found, evaluation([0.9, 0.5, 0.7, 0.6], [0.8, 0.2, 0.3, 0.6])))
     assert bound_held(group, learnt) == replace(held, held=2)  # means of the members: 0.8, 0.2, 0.4 and 0.6
+
+
+def test_a_bound_is_not_judged_by_the_photographs_that_it_was_learnt_on(tmp_path: Path) -> None:
+    here = open_dataset(make_dataset(tmp_path / "here", train=2, val=1, test=1))
+    elsewhere = open_dataset(make_dataset(tmp_path / "elsewhere", first=10, train=2, val=1, test=1))
+    learnt = {"dataset": "here", "photographs": 30, "mean": [0.9] * STEPS, "low": [0.5] * STEPS}
+    trained: Any = {"dataset": {"fingerprint": here.fingerprint}, "expected_iou": learnt}
+    calibrated = trained | {"calibration": {"fingerprint": elsewhere.fingerprint}}
+
+    def known(metadata: Any, dataset: Dataset, split: str) -> bool:
+        return learnt_elsewhere(metadata, SplitChoice(dataset, split, SplitSpec())) is not None
+
+    assert [known(trained, here, split) for split in ("val", "test")] == [False, True]
+    assert [known(calibrated, here, split) for split in ("val", "test")] == [True, True]
+    assert [known(calibrated, elsewhere, split) for split in ("val", "all")] == [False, False]
 
 
 def test_what_is_expected_is_learnt_from_an_evaluation() -> None:
