@@ -62,6 +62,11 @@ def wait_in_page(page: Page, script: str, arg: Any = None, timeout: float = 60) 
     return wait_until(lambda: page.evaluate(script, arg), timeout, what=script)
 
 
+def go_to(page: Page, name: str) -> None:
+    """Open a page by its link at the top; the page before may hold a link of the same name."""
+    page.get_by_test_id("stTopNavLinkContainer").get_by_role("link", name=name, exact=True).click()
+
+
 def lesion(size: tuple[int, int] = (64, 64), seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
     """Draw a dark ellipse on skin: photograph (H, W, 3) uint8 and mask (H, W) bool; ``size`` is (width, height)."""
     random = np.random.default_rng(seed)

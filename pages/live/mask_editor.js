@@ -167,7 +167,7 @@ class MaskEditor {
     }
     this.sized(this.canvas.radius);
     this.label();
-    this.canvas.frame.dataset.opened = id;
+    Object.assign(this.canvas.frame.dataset, { collection: this.data.name, opened: id });
     this.tell("author", this.author.value);
     this.tell("at", id);
   }

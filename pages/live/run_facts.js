@@ -35,7 +35,7 @@ class RunFacts {
   news(changed, pointed) {
     const run = feed.runs.get(this.id);
     if (!run) return;
-    if (changed.has(this.id) || pointed.has(this.id)) this.draw(run);
+    if (changed.size || pointed.has(this.id)) this.draw(run); // what a queued run waits for is told by the others
     const others = this.others.map((id) => feed.runs.get(id)).filter(Boolean); // a deleted one is the list's to report
     if (others.length === this.others.length) {
       this.outdated.compare([run, ...others].map((one) => (one.is_active ? "active" : one.status)));

@@ -13,7 +13,7 @@ from playwright.sync_api import Locator, Page, expect
 
 from seg_core.common.home import SHIPPED_CHECKPOINTS
 from tests.app_process import AppProcess
-from tests.helpers import make_dataset, wait_until
+from tests.helpers import go_to, make_dataset, wait_until
 
 pytestmark = pytest.mark.browser
 
@@ -183,7 +183,7 @@ def test_what_is_open_stays_open_when_another_model_comes(page: Page, app_server
 
     page.get_by_role("slider", name="Threshold of all models").fill("0.9")
     expect(page.get_by_text("at threshold 0.90")).to_be_visible()
-    page.get_by_role("link", name="Train").click()
+    go_to(page, "Train")
     expect(page.get_by_role("heading", name="Train")).to_be_visible()
     page.go_back()
     expect(page.get_by_text("at each model's own threshold")).to_be_visible(timeout=SLOW)

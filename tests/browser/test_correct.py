@@ -96,9 +96,10 @@ def make(page: Page, app: AppProcess, name: str, folder: Path) -> None:
 
 
 def shows(page: Page, name: str) -> None:
-    """Wait until a collection that was made is shown, and not the one before."""
+    """Wait until a collection that was made is shown, and no photograph of the one before, which may have the same name."""
     page.wait_for_url(f"**/correct?collection={name}", timeout=SLOW)
     expect(page.get_by_text(f"Add photographs to {name}")).to_be_visible(timeout=SLOW)
+    expect(page.locator(f".mask-canvas[data-collection='{name}'][data-opened]")).to_be_visible(timeout=SLOW)
 
 
 def test_masks_are_drawn_saved_and_gone_back_to(page: Page, app: AppProcess, photographs: Path, home: Path) -> None:

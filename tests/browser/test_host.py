@@ -13,6 +13,7 @@ from seg_core.common.versions import VERSION
 from seg_core.config import Config
 from seg_core.runs.store import RunStore
 from tests.app_process import AppProcess
+from tests.helpers import go_to
 
 pytestmark = pytest.mark.browser
 
@@ -20,7 +21,7 @@ pytestmark = pytest.mark.browser
 @pytest.mark.parametrize("name", ["Home", "Train", "Monitor", "Predict", "About"])
 def test_every_page_opens_from_the_top_of_every_other(app_server: AppProcess, page: Page, name: str) -> None:
     page.goto(f"{app_server.url}/monitor")
-    page.get_by_test_id("stTopNavLinkContainer").get_by_role("link", name=name).click()
+    go_to(page, name)
     expect(page).to_have_url(f"{app_server.url}/{'' if name == 'Home' else name.lower()}")
     expect(page).to_have_title(f"{name} · LesionLab")
     heading = {"Home": "Train models that outline skin lesions, and see which one is better"}.get(name, name)

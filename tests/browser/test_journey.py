@@ -16,7 +16,7 @@ import pytest
 from playwright.sync_api import FrameLocator, Locator, Page, Route, expect
 
 from tests.app_process import AppProcess
-from tests.helpers import lesion, make_dataset, wait_until
+from tests.helpers import go_to, lesion, make_dataset, wait_until
 
 pytestmark = pytest.mark.browser
 
@@ -112,7 +112,7 @@ def test_a_user_trains_two_models_and_compares_their_masks(page: Page, app: AppP
     expect(timeline).to_have_count(12)
     wait_until(lambda: timeline.evaluate_all("(all) => all.every((one) => one.width === 64 && one.ariaLabel)"))
 
-    page.get_by_role("link", name="Predict").click()
+    go_to(page, "Predict")
     widget = page.frame_locator("iframe")
     drop(page, tmp_path)
     for side in ("1", "2"):

@@ -53,6 +53,8 @@ def store(app_server: AppProcess) -> Iterator[RunStore]:
     yield store
     for run in store.queue.running():
         store.progress.finish(run.id, "stopped")
+    for run in store.queue.queued():  # of a test that failed
+        store.queue.stop(run.id)
     store.close()
 
 
@@ -197,6 +199,18 @@ def test_rows_stay_what_they_are_until_their_run_changes(
 
     store.delete(others[1])
     expect(page.locator(".run-name", has_text=f"#{others[1]} ")).to_have_count(0)
+
+
+def test_a_queued_run_says_that_the_one_before_it_has_ended(
+    page: Page, app_server: AppProcess, store: RunStore, run_id: int
+) -> None:
+    waiting = store.queue.add("waiting", CONFIG, "sample", foreground=True).id
+    page.goto(f"{app_server.url}/monitor?run={waiting}")
+    said = page.locator(".run-says")
+    expect(said).to_have_text(f"Next in the queue, after #{run_id} watched (epoch 2 of 9).")
+    store.progress.finish(run_id, "finished")  # nothing of the run that is shown changes, and the page is not drawn again
+    expect(said).to_have_text("Next in the queue, starts in a moment.")
+    store.queue.stop(waiting)
 
 
 def test_a_run_says_what_it_waits_for_and_its_axis_spans_the_planned_epochs(

@@ -19,7 +19,7 @@ from seg_core.runs.store import RunStore
 from seg_core.runs.worker import work
 from tests.app_process import AppProcess
 from tests.fake_worker import fake_train
-from tests.helpers import forget_leaving, wait_until
+from tests.helpers import forget_leaving, go_to, wait_until
 
 NGINX = shutil.which("nginx", path="/usr/sbin:/usr/local/sbin:/usr/bin:/usr/local/bin:/opt/homebrew/bin")
 
@@ -115,7 +115,7 @@ def use_every_page(page: Page, url: str, problems: list[str]) -> None:
         ("Report", page.locator(".live-charts .main-svg").first),
         ("Compare", page.get_by_role("button", name="Evaluate")),
     ):
-        page.get_by_test_id("stTopNavLinkContainer").get_by_role("link", name=name).click()
+        go_to(page, name)
         expect(there).to_be_visible(timeout=90_000)
     page.goto(f"{url}/predict")
     widget = page.frame_locator("iframe")

@@ -18,7 +18,7 @@ from playwright.sync_api import Page, expect
 
 from tests.app_process import AppProcess
 from tests.browser.test_journey import drop
-from tests.helpers import forget_leaving, lesion, wait_until
+from tests.helpers import forget_leaving, go_to, lesion, wait_until
 from tests.prediction.test_foreign import Threshold, exported, smp_unet
 
 pytestmark = pytest.mark.browser
@@ -47,9 +47,9 @@ def test_photographs_and_settings_survive_a_look_at_another_page(
     threshold.press("ArrowRight")
     expect(widget.locator("#picture-1 img")).not_to_have_attribute("src", before or "")
 
-    page.get_by_role("link", name="Monitor").click()
+    go_to(page, "Monitor")
     expect(page.get_by_role("heading", name="Monitor")).to_be_visible()
-    page.get_by_role("link", name="Predict").click()
+    go_to(page, "Predict")
     for _ in range(2):
         expect(widget.locator("#measures-2")).to_contain_text("esion")
         expect(widget.locator("#strip img")).to_have_attribute("alt", "lesion.jpg")

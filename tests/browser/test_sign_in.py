@@ -17,7 +17,7 @@ from seg_core.data.collection.store import create_collection
 from seg_core.data.dataset import open_dataset
 from seg_core.runs.store import RunStore
 from tests.app_process import AppProcess
-from tests.helpers import PASSWORD, VIEWER_PASSWORD, make_dataset
+from tests.helpers import PASSWORD, VIEWER_PASSWORD, go_to, make_dataset
 
 pytestmark = pytest.mark.browser
 
@@ -93,7 +93,7 @@ def test_a_viewer_sees_everything_and_finds_nothing_to_change(guarded_app: AppPr
     for name in ("Resume", "Delete", "Save"):
         expect(page.get_by_test_id("stMain").get_by_role("button", name=name)).to_have_count(0)
 
-    page.get_by_role("link", name="Predict").click()
+    go_to(page, "Predict")
     page.get_by_text("Models of other programs").click()
     expect(note.first).to_be_visible()
     widget = page.frame_locator("iframe")

@@ -12,7 +12,7 @@ from playwright.sync_api import Locator, Page, expect
 from seg_core.runs.run import Run
 from seg_core.runs.store import RunStore
 from tests.app_process import AppProcess
-from tests.helpers import make_dataset, tiny_config, wait_until
+from tests.helpers import go_to, make_dataset, tiny_config, wait_until
 
 pytestmark = pytest.mark.browser
 
@@ -110,9 +110,9 @@ def test_a_finished_run_trains_more_and_a_clone_starts_afresh(
 
 
 def look_elsewhere(page: Page) -> None:
-    page.get_by_role("link", name="Monitor").click()
+    go_to(page, "Monitor")
     expect(page.get_by_role("heading", name="Monitor")).to_be_visible()
-    page.get_by_role("link", name="Train").click()
+    go_to(page, "Train")
     expect(page.get_by_role("heading", name="Train")).to_be_visible()
 
 
@@ -147,7 +147,7 @@ def test_a_clone_begins_a_form_once_and_it_can_be_emptied(
     name, said = page.get_by_role("textbox", name="Name"), page.get_by_text(f"Data and settings of #{run_id} cloned")
 
     def clone() -> None:
-        page.get_by_role("link", name="Monitor").click()  # which shows the newest
+        go_to(page, "Monitor")  # which shows the newest
         page.get_by_role("link", name="Clone this run").click()
         expect(said).to_be_visible(timeout=SLOW)
         expect(name).to_have_value("cloned")
@@ -157,7 +157,7 @@ def test_a_clone_begins_a_form_once_and_it_can_be_emptied(
     name.fill("changed")
     name.press("Tab")
     expect(page.get_by_text("--name changed")).to_have_count(1)
-    page.get_by_role("link", name="Monitor").click()
+    go_to(page, "Monitor")
     page.wait_for_url("**/monitor?run=*")  # Monitor has named its run in the address, which is no entry of the history
     page.go_back()
     expect(page.get_by_role("heading", name="Train")).to_be_visible()
@@ -205,9 +205,9 @@ def test_notes_and_tags_are_kept_and_found(page: Page, app_server: AppProcess, s
     pressed(page, runs[1]).click()
     page.get_by_role("radio", name=f"#{runs[1]} one of 1").click()
     expect(page.get_by_role("heading", name=f"#{runs[1]} one of 1")).to_be_visible()
-    page.get_by_role("link", name="Train").click()
+    go_to(page, "Train")
     expect(page.get_by_role("heading", name="Train")).to_be_visible()
-    page.get_by_role("link", name="Monitor").click()
+    go_to(page, "Monitor")
     pressed(page, runs[2]).click()
     page.get_by_role("radio", name=f"#{runs[2]} the good one").click()
     expect(page.get_by_role("heading", name=f"#{runs[2]} the good one")).to_be_visible()
