@@ -15,7 +15,7 @@ from typing import NoReturn
 import typer
 from typer.exceptions import TyperException
 
-from seg_core.cli import calibration, collections, data, host, models, reporting, retraining, runs, training
+from seg_core.cli import calibration, collections, data, doubtful, host, models, reporting, retraining, runs, training
 from seg_core.common.text import on_one_line
 from seg_core.errors import InputError
 
@@ -30,6 +30,7 @@ app.add_typer(training.app)
 app.add_typer(retraining.app)
 app.add_typer(models.app)
 app.add_typer(calibration.app)
+app.add_typer(doubtful.app)
 app.add_typer(reporting.app)
 app.add_typer(runs.app, name="runs")
 app.add_typer(data.app, name="data")

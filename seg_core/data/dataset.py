@@ -21,6 +21,8 @@ from seg_core.errors import InputError
 
 ALL = "all"
 """Name of the whole dataset where a split is asked for, to score a model on data of elsewhere."""
+UNSEEN = "unseen"
+"""Name of what could train and did not train one model: the fold that it validated on, whatever was added or left out since."""
 
 
 @dataclass(frozen=True)
@@ -248,6 +250,8 @@ class SplitChoice:
     dataset: Dataset
     name: str
     spec: SplitSpec
+    trained: frozenset[str] = frozenset()
+    """Ids of the photographs that trained, if it is `UNSEEN`."""
 
     @property
     def is_drawn(self) -> bool:
@@ -261,7 +265,11 @@ class SplitChoice:
         Raises:
             InputError: if there is no such split, or it is empty.
         """
-        return self.dataset.pairs_of(self.name, self.spec)
+        if self.name != UNSEEN:
+            return self.dataset.pairs_of(self.name, self.spec)
+        if unseen := [pair for pair in self.dataset.trainable if pair.id not in self.trained]:
+            return unseen
+        raise InputError(f"{self.dataset.name} has no photograph that the model did not train on; train on folds of it.")
 
 
 def open_dataset(

@@ -2,24 +2,15 @@
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import astuple, dataclass
-from datetime import UTC, datetime
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-from filelock import FileLock
-
-from seg_core.common.atomic_file import atomic_file
-from seg_core.common.csv_text import csv_text, plain_cell
-from seg_core.common.text import legible
+from seg_core.data.photo_list import PhotoList, one_line
 from seg_core.errors import InputError
 
 EXCLUDED = "excluded.csv"
-_COLUMNS = ("id", "reason", "who", "when")
-_LONGEST_TEXT = 500
+_LIST = PhotoList(EXCLUDED, ("reason",), "the photographs to leave out")
 
 
 @dataclass(frozen=True)
@@ -38,21 +29,7 @@ def read_excluded(folder: Path) -> dict[str, Exclusion]:
     Raises:
         InputError: if the list cannot be read or has no column ``id``.
     """
-    file = folder / EXCLUDED
-    try:
-        text = file.read_text(encoding="utf-8-sig")
-    except FileNotFoundError:
-        return {}
-    except (OSError, ValueError) as error:
-        raise InputError(f"{file} cannot be read ({error}); save it as CSV in UTF-8.") from None
-    rows = csv.DictReader(io.StringIO(text, newline=""), strict=True, restval="")
-    try:
-        if "id" not in (rows.fieldnames or ()):
-            raise InputError(f"{file} has no column id, which names the photographs to leave out; add it or move the file away.")
-        listed = [Exclusion(*(plain_cell(row.get(column) or "").strip() for column in _COLUMNS)) for row in rows]
-    except csv.Error as error:
-        raise InputError(f"{file} cannot be read ({error}); save it as CSV in UTF-8.") from None
-    return {each.id: each for each in listed if each.id}
+    return {id: Exclusion(**row) for id, row in _LIST.read(folder).items()}
 
 
 def exclude(folder: Path, ids: Sequence[str], reason: str, who: str) -> None:
@@ -61,12 +38,9 @@ def exclude(folder: Path, ids: Sequence[str], reason: str, who: str) -> None:
     Raises:
         InputError: if no reason is given, or the list cannot be read or written.
     """
-    reason, who = (legible(" ".join(text.split()))[:_LONGEST_TEXT] for text in (reason, who))
-    if not reason:
+    if not one_line(reason):
         raise InputError("Nothing says why the photograph is excluded; give a reason.")
-    when = datetime.now(UTC).isoformat(timespec="seconds")
-    with _changing(folder) as listed:
-        listed.update((id, Exclusion(id, reason, who, when)) for id in ids)
+    _LIST.add(folder, ids, who, reason=reason)
 
 
 def include(folder: Path, ids: Sequence[str]) -> None:
@@ -75,19 +49,4 @@ def include(folder: Path, ids: Sequence[str]) -> None:
     Raises:
         InputError: if the list cannot be read or written.
     """
-    with _changing(folder) as listed:
-        for id in ids:
-            listed.pop(id, None)
-
-
-@contextmanager
-def _changing(folder: Path) -> Iterator[dict[str, Exclusion]]:
-    """Yield the list to change, and write it at the end; one process does so at a time."""
-    try:
-        with FileLock(folder / f".{EXCLUDED}.lock"):
-            listed = read_excluded(folder)
-            yield listed
-            with atomic_file(folder / EXCLUDED, sync=True) as file:
-                file.write_text(legible(csv_text([_COLUMNS, *map(astuple, listed.values())])), encoding="utf-8")
-    except OSError as error:
-        raise InputError(f"{folder / EXCLUDED} cannot be written ({error.strerror}); allow it, or copy the dataset.") from None
+    _LIST.remove(folder, ids)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from seg_core.common.text import legible
+from seg_core.data.accepted import ACCEPTED
 from seg_core.data.annotations.drawn import annotation_files
 from seg_core.data.archive import archives_in, is_archive, unpacked, unpacked_together
 from seg_core.data.excluded import EXCLUDED, read_excluded
@@ -106,7 +107,7 @@ def list_folder(source: Source | str | Path) -> Listing:
     """
     source = source if isinstance(source, Source) else Source.parse(source)
     try:
-        top = _opened(source)
+        top = opened_folder(source)
         parts = find_parts(source, top)
     except OSError as error:
         raise InputError(f"The folder {source.folder} cannot be read ({error.strerror}); check the path.") from None
@@ -167,7 +168,7 @@ def image_folders(source: Source, most: int = 200) -> dict[str, int]:
     """
     counts, files = Counter[str](), set[str]()
     try:
-        for folder in read_tree(_opened(source), PHOTO_ENDINGS | MASK_ENDINGS):
+        for folder in read_tree(opened_folder(source), PHOTO_ENDINGS | MASK_ENDINGS):
             for depth in range(len(folder.parts)):
                 counts["/".join(folder.parts[: depth + 1])] += len(folder.images)
             counts["."] += len(folder.images)
@@ -178,11 +179,16 @@ def image_folders(source: Source, most: int = 200) -> dict[str, int]:
     return dict(folders) | dict.fromkeys(sorted(files)[:most], 0)
 
 
-def _opened(source: Source) -> Path:
-    """Return the folder of a source; archives, also several in a folder without images, are unpacked."""
+def opened_folder(source: Source) -> Path:
+    """Return the folder of a source; archives, also several in a folder without images, are unpacked.
+
+    Raises:
+        InputError: if it is missing, or an archive cannot be unpacked.
+        OSError: if it cannot be read.
+    """
     folder, images = Path(source.folder), PHOTO_ENDINGS | MASK_ENDINGS
     if is_archive(folder):
-        return unpacked(folder, images | TEXT_ENDINGS | {EXCLUDED})
+        return unpacked(folder, images | TEXT_ENDINGS | {EXCLUDED, ACCEPTED})
     if not folder.is_dir():
         raise InputError(f"There is no folder {folder}; check the path.")
     archives = archives_in(folder, images)

@@ -9,7 +9,7 @@ from pathlib import Path
 from seg_core.common.versions import VERSION
 from seg_core.config import SplitSpec
 from seg_core.data.collection.collection import Collection
-from seg_core.data.dataset import Dataset, SplitChoice, open_dataset
+from seg_core.data.dataset import UNSEEN, Dataset, SplitChoice, open_dataset
 from seg_core.data.fingerprint import digest
 from seg_core.data.folders import is_mask_folder
 from seg_core.data.scan.dataset_scan import SCAN_VERSION, Scan
@@ -18,11 +18,13 @@ from seg_core.data.source import SAMPLE, clean_source
 from seg_core.errors import InputError
 from seg_core.evaluation.key import EVALUATION_VERSION, evaluation_key, mask_folder_digest
 from seg_core.jobs.job import Request
-from seg_core.prediction.checkpoint_file import checkpoint_digest
+from seg_core.prediction.checkpoint_file import checkpoint_digest, read_metadata
 from seg_core.runs.run import Run
 from seg_core.runs.store import RunStore
 
 KEY_DIGITS = 24
+DOUBTFUL_VERSION = "1"
+"""Raised when the same masks would be ranked or reasoned about otherwise."""
 
 
 def scan_request(dataset: Dataset) -> Request:
@@ -91,7 +93,24 @@ def split_of(request: Request) -> SplitChoice:
         InputError: if the dataset is gone.
     """
     given = request.arguments
-    return SplitChoice(open_dataset(given["sources"]), given["split"], SplitSpec(*given["drawing"]))
+    dataset, spec = open_dataset(given["sources"]), SplitSpec(*given["drawing"])
+    return unseen(dataset, Path(given["model"]), spec) if given["split"] == UNSEEN else SplitChoice(dataset, given["split"], spec)
+
+
+def unseen(dataset: Dataset, model: Path, spec: SplitSpec) -> SplitChoice:
+    """Return what a checkpoint of a training with ``spec`` did not train on, of a dataset that may have changed since.
+
+    Raises:
+        InputError: if the checkpoint cannot be read, or does not tell any more what trained it.
+    """
+    trained_on = read_metadata(model)["dataset"]
+    if (ids := trained_on.get("train_ids")) is not None:
+        return SplitChoice(dataset, UNSEEN, spec, frozenset(ids))
+    if trained_on["fingerprint"] != dataset.fingerprint:
+        raise InputError(
+            f"{dataset.name} has changed since it trained, and is too large to tell with what; train on folds again."
+        )
+    return SplitChoice(dataset, "val", spec)
 
 
 def masks_request(evaluation: Request) -> Request:
@@ -121,6 +140,18 @@ def report_request(runs: Sequence[Run], store: RunStore) -> Request:
 def _state(run: Run, store: RunStore) -> str:
     """State of a run in a key. Pages compute it each time they are drawn, so it does not depend on its 100,000 photographs."""
     return f"{run.id} {run.label} {run.epochs_done} {checkpoint_digest(store.folder(run.id) / 'best.safetensors')}"
+
+
+def doubtful_request(runs: Sequence[Run], store: RunStore) -> Request:
+    """Request to rank the true masks that the runs of a cross-validation did not see.
+
+    `seg_core.jobs.doubtful.load_doubtful` reads the result. As reports, it does not look at the photographs.
+
+    Raises:
+        InputError: if a run's model is gone.
+    """
+    lines = [DOUBTFUL_VERSION, str(EVALUATION_VERSION), *runs[0].sources, *(_state(run, store) for run in runs)]
+    return Request("doubtful", digest(lines, KEY_DIGITS), {"runs": [run.id for run in runs]})
 
 
 def proposals_request(collection: Collection, model: Path, name: str) -> Request:
