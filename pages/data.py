@@ -5,7 +5,8 @@ from __future__ import annotations
 import streamlit as st
 
 from pages.dataset.browse import browse, distributions, summary
-from pages.dataset.choose import choose_by_address, correct_link
+from pages.dataset.choose import DOUBTFUL, choose_by_address, correct_link, shown_part
+from pages.dataset.doubtful import doubtful_panel
 from pages.dataset.duplicates import duplicates_panel
 from pages.dataset.fetch import fetch_panel
 from pages.dataset.panel import counted, preview_panel, show_problems
@@ -19,6 +20,9 @@ with st.container():  # always there, so that the expander below it keeps its st
     dataset = choose_by_address()
 fetch_panel()
 if dataset is None:
+    st.stop()
+if shown_part() == DOUBTFUL:
+    doubtful_panel(dataset)
     st.stop()
 view = scanned(dataset)
 if view is None:

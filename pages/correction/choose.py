@@ -74,7 +74,8 @@ def _make(data: str) -> None:
         # Not only in the address: what the browser sends at the same moment, such as that the editor of another one has loaded,
         # still has the choice and the address from before.
         st.session_state["collection-made"] = name.strip(), time.monotonic()
-        st.query_params.from_dict({"collection": name.strip()})
+        photograph = st.query_params.get("photograph")
+        st.query_params.from_dict({"collection": name.strip()} | ({"photograph": photograph} if photograph else {}))
         st.rerun()
 
 

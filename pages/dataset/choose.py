@@ -16,11 +16,14 @@ from pages.shared.stores import store
 from pages.shared.visit import begin_visit, opened_dataset
 from seg_core.data.collection.store import collection_at
 from seg_core.data.dataset import Dataset
+from seg_core.data.folders import Pair
 from seg_core.data.source import SAMPLE, Source
 from seg_core.data.suggest import suggest_folders
+from seg_core.data.verdicts import source_of
 from seg_core.errors import InputError
 
 SOURCES = {SAMPLE: "Sample photographs", "folders": "My folders"}
+PHOTOGRAPHS, DOUBTFUL = "Photographs", "Masks that may be wrong"
 LAYOUT_HELP = (
     "Type or paste a folder, or a zip archive: one a line, several are joined. Folders of photographs and of masks are known by "
     "their names, such as images/ and masks/, also below train/, val/ and test/. Nothing is copied or uploaded."
@@ -76,13 +79,32 @@ def choose_by_address() -> Dataset | None:
     return dataset
 
 
+def shown_part() -> str:
+    """Let the visitor choose which part of the Data page is shown; the address names it."""
+    start = DOUBTFUL if st.query_params.get("show") == "doubtful" else PHOTOGRAPHS
+    part: str = st.segmented_control("Show", [PHOTOGRAPHS, DOUBTFUL], default=start, required=True, key="data-part")
+    if part == DOUBTFUL:
+        st.query_params["show"] = "doubtful"
+    else:
+        st.query_params.pop("show", None)
+    return part
+
+
 def correct_link(sources: Sequence[str]) -> None:
     """Show a link to the page Correct: to the collection that a dataset is, or to a new one of its photographs."""
     if len(sources) != 1 or SAMPLE in sources:
         return
-    name = collection_at(sources[0])
-    query = {"collection": name} if name else {"data": sources[0]}
-    st.page_link("correct.py", label="Correct its masks", icon=":material/brush:", query_params=query)
+    st.page_link("correct.py", label="Correct its masks", icon=":material/brush:", query_params=_correct_query(sources[0]))
+
+
+def correct_query(dataset: Dataset, pair: Pair) -> dict[str, str]:
+    """Return the query of the page Correct that opens a photograph there: in the collection of its source, or in a new one."""
+    return _correct_query(str(source_of(dataset, pair))) | {"photograph": pair.id}
+
+
+def _correct_query(source: str) -> dict[str, str]:
+    name = collection_at(source)
+    return {"collection": name} if name else {"data": source}
 
 
 def _typed_folders(start: str, key: str, kept: bool) -> list[str]:

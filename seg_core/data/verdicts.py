@@ -45,7 +45,7 @@ def accept_mask(dataset: Dataset, pair: Pair, content: str, who: str = "") -> No
     Raises:
         InputError: if its source keeps no lists, or the list cannot be read or written.
     """
-    accept(_folder_of(dataset, pair), pair.id, content, who)
+    accept(lists_folder(dataset, pair), pair.id, content, who)
 
 
 def leave_out(dataset: Dataset, pair: Pair, reason: str, who: str = "") -> None:
@@ -54,7 +54,7 @@ def leave_out(dataset: Dataset, pair: Pair, reason: str, who: str = "") -> None:
     Raises:
         InputError: if its source keeps no lists, no reason is given, or the list cannot be read or written.
     """
-    exclude(_folder_of(dataset, pair), [pair.id], reason, who)
+    exclude(lists_folder(dataset, pair), [pair.id], reason, who)
 
 
 def take_back(dataset: Dataset, id: str) -> None:
@@ -78,16 +78,16 @@ def source_of(dataset: Dataset, pair: Pair) -> Source:
     return next(source for source, listing in zip(_sources(dataset), dataset.listings, strict=True) if pair in listing.pairs)
 
 
-def _folder_of(dataset: Dataset, pair: Pair) -> Path:
-    return _lists_folder(source_of(dataset, pair))
-
-
-def _lists_folder(source: Source) -> Path:
-    """Return the folder of a source, at whose top lists of photographs can be written.
+def lists_folder(dataset: Dataset, pair: Pair) -> Path:
+    """Return the folder of a pair's source, at whose top its lists can be written.
 
     Raises:
         InputError: if there is none: for an archive, a folder of archives, and the sample.
     """
+    return _lists_folder(source_of(dataset, pair))
+
+
+def _lists_folder(source: Source) -> Path:
     if source.folder == SAMPLE:
         raise InputError("The sample photographs are made by LesionLab, and keep no lists; name a folder of your own.")
     folder = Path(source.folder)
