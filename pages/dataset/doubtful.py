@@ -15,7 +15,6 @@ from pages.shared.markdown import plain
 from pages.shared.stores import store
 from pages.shared.visit import refresh
 from pages.shared.visitor import is_viewer, may_change, tells_viewer
-from seg_core.common.colours import colours_of
 from seg_core.common.text import counted
 from seg_core.data.dataset import Dataset
 from seg_core.data.source import SAMPLE
@@ -62,7 +61,7 @@ def doubtful_panel(dataset: Dataset) -> None:
                 queue_jobs([request])
                 st.rerun()
         return
-    _show(dataset, ranking, group)
+    _show(dataset, ranking)
     if not is_viewer() and st.button("Rank again", icon=":material/refresh:", help="After masks were changed or added."):
         delete_result(request)
         queue_jobs([request])
@@ -83,7 +82,7 @@ def _loaded(file: Path, _time: int) -> Ranking:
     return load_doubtful(file.parent)
 
 
-def _show(dataset: Dataset, ranking: Ranking, group: Group) -> None:
+def _show(dataset: Dataset, ranking: Ranking) -> None:
     try:
         verdicts = read_verdicts(dataset)
         masks = ranking.open_ones(dataset, verdicts.accepted)
@@ -91,14 +90,13 @@ def _show(dataset: Dataset, ranking: Ranking, group: Group) -> None:
         st.error(plain(str(error)))
         return
     st.markdown(f"**{counted(len(masks), 'mask')} of {ranking.photographs:,}** may be wrong, the most doubtful first.", help=HELP)
-    colour = colours_of([group.key])[group.key]
     changes = not tells_viewer() and _says_why_not(dataset)
     if masks:
-        st.html(legend(colour))
+        st.html(legend())
     shown = st.session_state.get("doubtful-shown", AT_ONCE)
     for mask in masks[:shown]:
         with st.container(border=True, key=f"doubtful-{mask.pair.id}"):
-            _mask(dataset, mask, colour, changes=changes)
+            _mask(dataset, mask, changes=changes)
     if len(masks) > shown and st.button(f"Show more of {len(masks):,}", icon=":material/expand_more:"):
         st.session_state["doubtful-shown"] = shown + AT_ONCE
         st.rerun()
@@ -116,18 +114,18 @@ def _says_why_not(dataset: Dataset) -> bool:
     return True
 
 
-def _mask(dataset: Dataset, mask: DoubtfulMask, colour: str, *, changes: bool) -> None:
+def _mask(dataset: Dataset, mask: DoubtfulMask, *, changes: bool) -> None:
     """Show one mask with the model's, the reason, and what can be done."""
     picture, says = st.columns([2, 3], vertical_alignment="center")
     id = mask.pair.id
     try:
-        picture.html(figure(mask, colour))
+        picture.html(figure(mask))
     except InputError as error:
         picture.error(plain(str(error)))
     with says:
         st.markdown(f"**{plain(id)}**  \n{plain(mask.reason.words)}")
         st.caption(f"IoU with the model's mask {mask.iou:.2f}; the model expects {mask.expected:.2f}.")
-        with st.container(horizontal=True):
+        with st.container(horizontal=True, vertical_alignment="center"):
             if changes:
                 accept = partial(accept_mask, dataset, mask.pair, mask.content)
                 out = partial(leave_out, dataset, mask.pair, mask.reason.words)
@@ -145,7 +143,8 @@ def _decided(dataset: Dataset, ranking: Ranking, verdicts: Verdicts) -> None:
     out = {id: f"is left out: {each.reason}" for id, each in verdicts.left_out.items() if id in ranked}
     if not right | out:
         return
-    with st.expander(f"Decided: {len(right):,} right, {len(out):,} left out", icon=":material/history:"):
+    with st.expander("What was decided", icon=":material/history:", key="decided"):
+        st.caption(f"{len(right):,} right, {len(out):,} left out.")
         for id, what in (right | out).items():
             said, back = st.columns([4, 1], vertical_alignment="center")
             said.markdown(f"**{plain(id)}** {plain(what)}")

@@ -9,13 +9,16 @@ from functools import lru_cache
 from markupsafe import Markup
 
 from pages.shared.html import render
+from seg_core.common.colours import RUN_COLOURS
 from seg_core.data.image import scaled_mask
 from seg_core.data.truth import read_truth
 from seg_core.jobs.doubtful import DoubtfulMask, probabilities
 from seg_core.prediction.overlay import draw_mask, preview
 
 SIDE = 512
-TRUTH = "#ffffff"
+TRUTH, MODEL = "#ffffff", RUN_COLOURS[0]
+LINE = 3
+"""Width of an outline, in pixels."""
 
 FIGURE = """<figure class="two-outlines"><img src="data:image/jpeg;base64,{{ picture }}" alt="{{ alt }}"></figure>"""
 LEGEND = """
@@ -25,25 +28,25 @@ LEGEND = """
 """
 
 
-def figure(mask: DoubtfulMask, colour: str) -> Markup:
-    """Return the photograph of a mask, with that in white and the model's in a colour.
+def figure(mask: DoubtfulMask) -> Markup:
+    """Return the photograph of a mask, with that in white and the model's in blue.
 
     Raises:
         InputError: if a file cannot be read, or the model's probabilities are gone.
     """
-    return render(FIGURE, picture=_picture(mask, colour), alt=f"{mask.pair.id} with its mask and the model's outlined")
+    return render(FIGURE, picture=_picture(mask), alt=f"{mask.pair.id} with its mask and the model's outlined")
 
 
-def legend(colour: str) -> Markup:
+def legend() -> Markup:
     """Return what the outlines mean."""
-    return render(LEGEND, outlines=[("the mask", TRUTH), ("the model's mask", colour)])
+    return render(LEGEND, outlines=[("the mask", TRUTH), ("the model's mask", MODEL)])
 
 
 @lru_cache(maxsize=100)
-def _picture(mask: DoubtfulMask, colour: str) -> str:
+def _picture(mask: DoubtfulMask) -> str:
     photo, _ = preview(mask.pair.image, SIDE)
     models = scaled_mask(probabilities(mask) >= 255 * mask.threshold, photo.size)
-    drawn = draw_mask(photo, scaled_mask(read_truth(mask.pair).mask, photo.size), TRUTH, opacity=0)
+    drawn = draw_mask(photo, scaled_mask(read_truth(mask.pair).mask, photo.size), TRUTH, opacity=0, width=LINE)
     file = io.BytesIO()
-    draw_mask(drawn, models, colour, opacity=0).save(file, "JPEG", quality=85)
+    draw_mask(drawn, models, MODEL, opacity=0, width=LINE).save(file, "JPEG", quality=85)
     return base64.b64encode(file.getvalue()).decode()
