@@ -127,3 +127,15 @@ def report_file(reported_runs: RunStore, tmp_path_factory: pytest.TempPathFactor
     file = tmp_path_factory.mktemp("written") / "report.html"
     write_report([reported_runs.get_run(1), reported_runs.get_run(2)], reported_runs, file)
     return file
+
+
+@pytest.fixture
+def home_of_the_app(app_server: AppProcess, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the test read and write what the app has: its runs, results and collections."""
+    monkeypatch.setenv("LESIONLAB_HOME", str(app_server.home))
+
+
+@pytest.fixture
+def photographs(tmp_path: Path) -> Path:
+    """A folder of three photographs of 64 × 64 pixels without masks."""
+    return make_dataset(tmp_path / "clinic", size=(64, 64), train=3) / "train" / "images"

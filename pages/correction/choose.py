@@ -7,13 +7,13 @@ from collections.abc import Callable
 
 import streamlit as st
 
+from pages.correction.adding import Adding
 from pages.shared.markdown import plain
 from pages.shared.visitor import may_change, tells_viewer
 from seg_core.common.text import counted
 from seg_core.data.collection.collection import Collection
-from seg_core.data.collection.sources import Added, add_dataset, add_files, photographs_in
+from seg_core.data.collection.sources import Added
 from seg_core.data.collection.store import LONGEST_NAME, create_collection, list_collections, open_collection
-from seg_core.data.dataset import open_dataset
 from seg_core.errors import InputError
 
 PHOTOS, PAIRS = "Photographs", "Photographs with masks"
@@ -31,6 +31,8 @@ def choose_collection() -> Collection | None:
     Raises:
         InputError: as `open_collection`.
     """
+    with st.container():  # always there, as the next one, so that what follows keeps its state
+        _wait_for_what_is_added()
     names, linked = list_collections(), st.query_params.get("collection")
     made, since = st.session_state.get("collection-made", ("", 0.0))
     if made in names and time.monotonic() < since + MADE_SECONDS:
@@ -42,7 +44,7 @@ def choose_collection() -> Collection | None:
         st.session_state["collection"] = names[0]
     if linked in names and st.session_state.get("collection-linked") != linked:
         st.session_state["collection"] = st.session_state["collection-linked"] = linked
-    says = st.container()  # always there, so that what follows keeps its state
+    says = st.container()
     if linked and linked not in names:
         says.warning(plain(f"There is no collection {linked[:LONGEST_NAME]}; choose another, or make it."))
     name = st.selectbox("Collection", names, key="collection", persist_state="session") if names else None
@@ -70,13 +72,7 @@ def _make(data: str) -> None:
         kind, folder, copy = _folder_fields(f"new-{data}", data)
         if not st.form_submit_button("Make the collection", icon=":material/add:", type="primary"):
             return
-    if _add(name.strip(), lambda: create_collection(name), kind, folder, copy=copy):
-        # Not only in the address: what the browser sends at the same moment, such as that the editor of another one has loaded,
-        # still has the choice and the address from before.
-        st.session_state["collection-made"] = name.strip(), time.monotonic()
-        photograph = st.query_params.get("photograph")
-        st.query_params.from_dict({"collection": name.strip()} | ({"photograph": photograph} if photograph else {}))
-        st.rerun()
+    _add(name.strip(), lambda: create_collection(name), kind, folder, copy=copy)
 
 
 def _extend(name: str) -> None:
@@ -86,8 +82,7 @@ def _extend(name: str) -> None:
         kind, folder, copy = _folder_fields(name)
         if not st.form_submit_button("Add", icon=":material/add:"):
             return
-    if _add(name, lambda: open_collection(name), kind, folder, copy=copy):
-        st.rerun()
+    _add(name, lambda: open_collection(name), kind, folder, copy=copy)
 
 
 def _folder_fields(key: str, data: str = "") -> tuple[str, str, bool]:
@@ -99,30 +94,37 @@ def _folder_fields(key: str, data: str = "") -> tuple[str, str, bool]:
     return kind, folder.strip(), copy
 
 
-def _add(name: str, opened: Callable[[], Collection], kind: str, folder: str, *, copy: bool) -> bool:
-    """Add the photographs of a folder to a collection, opened once the folder was read; return True if all went well."""
-    bar = st.empty()
-
-    def advance(done: int, total: int) -> None:
-        bar.progress(done / total, f"Adding photographs, {done:,} of {total:,}")
-
+def _add(name: str, opened: Callable[[], Collection], kind: str, folder: str, *, copy: bool) -> None:
+    """Add the photographs of a folder to a collection, opened once the folder was read, and show it when all went well."""
     try:
         may_change()
         if not folder:
             raise InputError("Name a folder of photographs.")
-        if kind == PAIRS:
-            dataset = open_dataset(folder)
-            added = add_dataset(opened(), dataset, copy=copy, on_progress=advance)
-        else:
-            photographs = photographs_in(folder)
-            added = add_files(opened(), photographs, copy=copy, on_progress=advance)
     except InputError as error:
         st.error(plain(str(error)))
-        return False
-    finally:
-        bar.empty()
-    st.session_state["collection-added"] = name, added
-    return True
+        return
+    st.session_state["collection-adding"] = Adding(name, opened, folder, with_masks=kind == PAIRS, copy=copy)
+    _wait_for_what_is_added()
+
+
+def _wait_for_what_is_added() -> None:
+    """Wait for what is on its way into a collection, and show that collection; a click meanwhile draws the page anew."""
+    adding: Adding | None = st.session_state.get("collection-adding")
+    if adding is None:
+        return
+    adding.wait()
+    del st.session_state["collection-adding"]
+    try:
+        st.session_state["collection-added"] = adding.name, adding.result()
+    except InputError as error:
+        st.error(plain(str(error)))
+        return
+    # Not only in the address: what the browser sends at the same moment, such as that the editor of another one has loaded,
+    # still has the choice and the address from before.
+    st.session_state["collection-made"] = adding.name, time.monotonic()
+    photograph = st.query_params.get("photograph") if "data" in st.query_params else None  # a link to one of a dataset
+    st.query_params.from_dict({"collection": adding.name} | ({"photograph": photograph} if photograph else {}))
+    st.rerun()
 
 
 def _say_what_was_done(name: str | None) -> None:

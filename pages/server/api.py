@@ -9,8 +9,9 @@ from dataclasses import asdict
 from typing import Annotated, Any, TypeVar
 
 from fastapi import APIRouter, HTTPException, Path, Query, Request
-from fastapi.responses import FileResponse, JSONResponse
+from fastapi.responses import JSONResponse, Response
 
+from pages.server.file_answer import file_answer
 from pages.shared.stores import jobs, store
 from seg_core.errors import InputError, StoreError
 from seg_core.runs.dispatch import dispatch
@@ -113,14 +114,11 @@ def masks(run_id: RunId) -> dict[str, Any]:
     return {"ids": mask_ids(folder), "photos": len(mask_photos(folder)), "epochs": mask_epochs(folder)}
 
 
-@router.get("/runs/{run_id}/masks/{name}", tags=["runs"], response_class=FileResponse)
-def mask(run_id: RunId, name: Annotated[str, Path(pattern=r"^[a-z0-9-]+\.(png|jpg)$")]) -> FileResponse:
+@router.get("/runs/{run_id}/masks/{name}", tags=["runs"], response_class=Response)
+def mask(run_id: RunId, name: Annotated[str, Path(pattern=r"^[a-z0-9-]+\.(png|jpg)$")]) -> Response:
     """A picture of the fixed validation photograph K: photo-K.jpg, truth-K.png, or epoch-NNNN-K.png, the probability in grey."""
     _known(run_id)
-    file = store().folder(run_id) / "masks" / name
-    if not file.is_file():
-        raise HTTPException(404, f"Run {run_id} has no picture {name}.")
-    return FileResponse(file, headers={"Cache-Control": "private, max-age=3600"})
+    return file_answer(store().folder(run_id) / "masks" / name, {"Cache-Control": "private, max-age=3600"})
 
 
 @router.post("/runs/{run_id}/stop", tags=["runs"])

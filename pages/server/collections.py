@@ -8,9 +8,10 @@ from typing import Annotated, Any, TypeVar
 
 import numpy as np
 from fastapi import APIRouter, Body, HTTPException, Path, Query
-from fastapi.responses import FileResponse, Response, StreamingResponse
+from fastapi.responses import Response, StreamingResponse
 from PIL import Image
 
+from pages.server.file_answer import file_answer
 from pages.shared.models import LoadedModels, find_model
 from pages.shared.turns import Turns
 from seg_core.common.text import slug
@@ -89,16 +90,16 @@ def _shown_size(own: Size) -> Size:
     return max(1, round(own[0] * shrunk)), max(1, round(own[1] * shrunk))
 
 
-@router.get("/{photograph}/mask.png", response_class=FileResponse)
+@router.get("/{photograph}/mask.png", response_class=Response)
 def mask(
     name: Name, photograph: Id, version: Annotated[int | None, Query(description="By default the newest.", ge=1)] = None
-) -> FileResponse:
+) -> Response:
     """A version of the mask, 0 and 255, of the photograph's own size; without any, what a model proposed."""
     collection, item = _item(name, photograph)
     file = _or_missing(lambda: collection.version_mask(photograph, version)) if version else item.mask or item.proposal
     if file is None:
         raise HTTPException(404, f"{photograph} has no mask yet.")
-    return FileResponse(file, headers={"Cache-Control": "no-store"})
+    return file_answer(file, {"Cache-Control": "no-store"})
 
 
 @router.get("/{photograph}/probability.png", response_class=Response)

@@ -11,9 +11,10 @@ from typing import Annotated, Any, Literal
 import numpy as np
 from fastapi import APIRouter, HTTPException
 from fastapi import Path as PathParameter
-from fastapi.responses import FileResponse, Response
+from fastapi.responses import Response
 from PIL import Image
 
+from pages.server.file_answer import file_answer
 from seg_core.data.folders import Pair
 from seg_core.data.image import read_scaled, scaled_mask
 from seg_core.data.truth import read_truth
@@ -27,10 +28,10 @@ Key = Annotated[str, PathParameter(pattern=r"^[0-9a-f]{24}$", description="The e
 Number = Annotated[int, PathParameter(ge=1, le=99_999, description="The photograph, from 1.")]
 
 
-@router.get("/probability.png", response_class=FileResponse)
-def probability(key: Key, number: Number) -> FileResponse:
+@router.get("/probability.png", response_class=Response)
+def probability(key: Key, number: Number) -> Response:
     """The predicted probabilities of a photograph in grey; 255 is 1."""
-    return FileResponse(_probability(key, number), headers=KEEP)
+    return file_answer(_probability(key, number), KEEP)
 
 
 @router.get("/photo.jpg", response_class=Response)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -17,29 +16,10 @@ from seg_core.runs.retraining import last_retraining
 from seg_core.runs.store import RunStore
 from tests.app_process import AppProcess
 
-pytestmark = [pytest.mark.browser, pytest.mark.slow]
+pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.usefixtures("home_of_the_app")]
 
 SLOW = 240_000
 SIDE = 96
-
-
-@pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("retrain-home")
-
-
-@pytest.fixture(scope="module")
-def app(home: Path) -> Iterator[AppProcess]:
-    app = AppProcess(home)
-    yield app
-    errors = app.stop()
-    assert "Traceback" not in errors, errors
-
-
-@pytest.fixture(autouse=True)
-def same_home(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let the test read the app's collections and runs."""
-    monkeypatch.setenv("LESIONLAB_HOME", str(home))
 
 
 def photograph(file: Path, seed: int) -> np.ndarray:
@@ -60,18 +40,18 @@ def png(mask: np.ndarray) -> bytes:
     return file.getvalue()
 
 
-def test_a_model_is_retrained_with_corrections_and_judged(page: Page, app: AppProcess, tmp_path: Path) -> None:
+def test_a_model_is_retrained_with_corrections_and_judged(page: Page, app_server: AppProcess, tmp_path: Path) -> None:
     masks = {f"mole-{number:02d}": photograph(tmp_path / f"mole-{number:02d}.jpg", number) for number in range(14)}
     collection = create_collection("Clinic")
     collection.add_photographs(sorted(tmp_path.glob("*.jpg")), copy=True)
 
     def correct(ids: list[str]) -> None:
         for id in ids:
-            answer = page.request.post(f"{app.url}/api/collections/Clinic/{id}?author=Ada", data=png(masks[id]))
+            answer = page.request.post(f"{app_server.url}/api/collections/Clinic/{id}?author=Ada", data=png(masks[id]))
             assert answer.ok, answer.text()
 
     correct(list(masks)[:11])
-    page.goto(f"{app.url}/correct?collection=Clinic")
+    page.goto(f"{app_server.url}/correct?collection=Clinic")
     page.get_by_text("Retrain a model").click()
     expect(page.get_by_text("There are 11; correct 1 more.")).to_be_visible()
     correct(list(masks)[11:])
@@ -107,7 +87,7 @@ def test_a_model_is_retrained_with_corrections_and_judged(page: Page, app: AppPr
     expect(page.get_by_text("6 photographs, scored at their stored resolution")).to_be_visible(timeout=SLOW)
     expect(page.get_by_text("Clinic, 8 corrections, run 1").first).to_be_visible(timeout=SLOW)
     expect(page.get_by_role("heading", name="Result")).to_be_visible(timeout=SLOW)  # nothing is evaluated again
-    page.goto(f"{app.url}/correct?collection=Clinic")
+    page.goto(f"{app_server.url}/correct?collection=Clinic")
     expect(verdict).to_have_text(found.sentence, timeout=SLOW)
     page.get_by_role("link", name="Watch the training").click()
     page.wait_for_url("**/monitor?run=1")

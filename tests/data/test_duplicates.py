@@ -214,6 +214,7 @@ def test_warnings_name_both_photographs(tmp_path: Path) -> None:
     assert others == ["duplicate id"]  # "same" is named there
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not SHARED_DATA.is_dir(), reason="the real photographs (../shared/data) are not here")
 def test_real_photographs() -> None:
     dataset = open_dataset([SHARED_DATA / "isic2016-256", SHARED_DATA / "isic2017-extra-256"])

@@ -213,6 +213,7 @@ def test_every_pair_is_decoded_once(data: Path, monkeypatch: pytest.MonkeyPatch)
     assert sorted(opened) == [name for name in photos_and_masks if name != "ISIC_0000001.png"]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not SHARED_DATA.is_dir(), reason="the real photographs (../shared/data) are not here")
 def test_real_photographs_at_two_resolutions_look_the_same() -> None:
     originals, small = (scan_dataset(open_dataset(SHARED_DATA / f"isic2016-{kind}")) for kind in ("fullres", "256"))

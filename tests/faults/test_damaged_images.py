@@ -95,7 +95,7 @@ def attack(cases: int, seed: int) -> tuple[int, int]:
     return read, refused
 
 
-@pytest.mark.parametrize("cases", [1300, pytest.param(13_000, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("cases", [500, pytest.param(13_000, marks=pytest.mark.slow)])
 def test_damaged_images_are_read_or_refused(cases: int) -> None:
     read, refused = attack(cases, seed=cases)
     print(f"{cases} damaged images: {read} read, {refused} refused, 0 that raised anything else")

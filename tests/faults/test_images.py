@@ -81,6 +81,7 @@ def memory_taken(small: Path, large: Path) -> dict[str, float]:
     return {name: (int(count) - OF_A_STRIP) / SIDE**2 for name, count in (line.split("|") for line in output.splitlines())}
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="only Linux tells the peak of memory in parts")
 def test_of_what_is_decoded_a_pixel_takes_at_most_ten_bytes(tmp_path: Path) -> None:
     folders = write_flat(tmp_path / "small", 40), write_flat(tmp_path / "large", SIDE)

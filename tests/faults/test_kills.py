@@ -122,6 +122,7 @@ def test_trainings_killed_a_hundred_times_at_random_lose_nothing(trainings: Trai
     report(faults, trainings.killed - before)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="the limit is one of Linux")
 def test_a_training_that_gets_no_more_memory_says_so_and_can_be_resumed(trainings: Trainings) -> None:
     """Gives a training 40 MB more than it has when it begins, which is too little, and then resumes it."""

@@ -229,7 +229,7 @@ def test_ten_browsers_on_monitor(app_server: AppProcess, store: RunStore, browse
 # Two people
 
 
-@pytest.mark.parametrize("rounds", [12, pytest.param(200, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("rounds", [5, pytest.param(200, marks=pytest.mark.slow)])
 def test_two_people_press_stop_resume_and_delete_at_once(app_server: AppProcess, store: RunStore, rounds: int) -> None:
     """On the same queued run: each press is carried out or refused in a sentence, and the run ends where the answers say."""
     told: Counter[str] = Counter()

@@ -220,8 +220,8 @@ def damaged_databases(lab_home: Path, cases: int, seed: int) -> None:
     assert lost == 0
 
 
-def test_500_damaged_databases_give_sentences_and_are_restored(lab_home: Path) -> None:
-    damaged_databases(lab_home, 500, seed=1)
+def test_100_damaged_databases_give_sentences_and_are_restored(lab_home: Path) -> None:
+    damaged_databases(lab_home, 100, seed=1)
 
 
 @pytest.mark.slow

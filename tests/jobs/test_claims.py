@@ -72,6 +72,7 @@ def cancel_when_begun(store: JobStore, job_id: int) -> None:
     wait_until(lambda: not psutil.pid_exists(pid), what="its process ends")
 
 
+@pytest.mark.slow
 def test_of_eight_processes_one_gets_the_job(store: JobStore) -> None:
     job_id = store.submit(A).id
     children = [claiming(store, job_id) for _ in range(8)]
@@ -178,6 +179,7 @@ def test_a_job_whose_process_number_was_given_to_another_process_is_lost(store: 
     assert (lost.id, lost.status, lost.message) == (job_id, "failed", LOST)
 
 
+@pytest.mark.slow
 def test_two_supervisors_start_every_job_once(store: JobStore) -> None:
     started: list[int] = []
 

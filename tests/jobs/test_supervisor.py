@@ -109,6 +109,7 @@ def test_three_runs_go_in_order_even_without_the_app(store: RunStore) -> None:
     assert [(store.folder(run_id) / "worker.log").read_bytes() for run_id in runs] == [b""] * 3
 
 
+@pytest.mark.slow
 def test_two_apps_start_every_run_once(store: RunStore) -> None:
     started: list[int] = []
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from pages.correction.adding import Adding
 from seg_core.data.collection.collection import Collection
 from seg_core.data.collection.store import create_collection, delete_collection
 from tests.helpers import VIEWER_PASSWORD, write_pair
@@ -119,11 +121,14 @@ def test_a_viewer_is_refused_at_the_change_itself(
 
 
 def add() -> None:
+    import streamlit as st
+
     from pages.correction.choose import PHOTOS, _add
     from seg_core.common.home import home
     from seg_core.data.collection.store import open_collection
 
-    _add("Clinic", lambda: open_collection("Clinic"), PHOTOS, str(home() / "more"), copy=True)
+    if "collection-added" not in st.session_state:  # which draws the page anew
+        _add("Clinic", lambda: open_collection("Clinic"), PHOTOS, str(home() / "more"), copy=True)
 
 
 def test_a_viewer_adds_nothing(clinic: Collection, lab_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -134,3 +139,32 @@ def test_a_viewer_adds_nothing(clinic: Collection, lab_home: Path, monkeypatch: 
     monkeypatch.delenv("LESIONLAB_VIEWER_PASSWORD")
     assert said(AppTest.from_function(add).run(timeout=30)) == []
     assert len(clinic.items()) == 3
+
+
+def choose() -> None:
+    from pages.correction.choose import choose_collection
+
+    choose_collection()
+
+
+def test_what_is_added_is_not_interrupted_by_a_click(clinic: Collection, lab_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Draws the page anew while photographs are added: it waits for them, and says how many there are."""
+    begun, go_on = threading.Event(), threading.Event()
+    for number in range(3):
+        write_pair(lab_home / "more" / f"c{number}.jpg", lab_home / "masks" / f"c{number}.png", seed=number)
+
+    def opened() -> Collection:
+        begun.set()
+        assert go_on.wait(30)
+        return clinic
+
+    page = AppTest.from_function(choose)
+    page.session_state["collection-adding"] = Adding("Clinic", opened, str(lab_home / "more"), with_masks=False, copy=True)
+    assert begun.wait(30)
+    with pytest.raises(RuntimeError, match="timed out"):  # which ends the page as a click would
+        page.run(timeout=1)
+    go_on.set()
+    page.run(timeout=30)
+    assert [each.value for each in page.success] == ["Added 3 photographs."]
+    assert "collection-adding" not in page.session_state
+    assert len(clinic.items()) == 5

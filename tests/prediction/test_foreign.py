@@ -104,6 +104,7 @@ def normalised() -> torch.Tensor:
             {"lesion": 2},
             lambda found: found["out"].softmax(1)[0, 2],
             id="torchvision LR-ASPP",
+            marks=pytest.mark.slow,
         ),
         pytest.param(
             lambda: torchvision_net("deeplabv3_mobilenet_v3_large", 2),

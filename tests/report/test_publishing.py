@@ -67,6 +67,7 @@ def test_a_published_model_is_scored_as_it_is_published(run: Path, dataset: Data
     assert "No licence of the weights is stated." in card
 
 
+@pytest.mark.slow
 def test_a_further_model_of_a_recipe_is_set_beside_the_first(run: Path, dataset: Dataset, tmp_path: Path) -> None:
     first, _ = publish(run / "best.safetensors", dataset, tmp_path)
     path, metadata = publish(run / "last.safetensors", dataset, tmp_path, suffix="plus", originals=dataset, beside=first)

@@ -43,6 +43,7 @@ def test_the_gain_is_the_mean_over_sources_on_shared_photographs() -> None:
         gain(second, {OWN: first[OWN], "other": {"w": 0.5}})
 
 
+@pytest.mark.slow
 def test_candidates_are_trained_once_and_compared_on_their_fold_and_on_another_source(tmp_path: Path, lab_home: Path) -> None:
     store = RunStore()
     data = str(make_dataset(tmp_path / "data", train=10))

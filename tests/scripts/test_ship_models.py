@@ -68,6 +68,7 @@ def ship(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) ->
     return run
 
 
+@pytest.mark.slow
 def test_models_of_one_and_of_all_sources_are_scored_on_the_same_photographs(
     sources: dict[str, Path], ship: Any, tmp_path: Path
 ) -> None:

@@ -28,8 +28,8 @@ pytestmark = pytest.mark.usefixtures("thin_network")
     ("recipe", "variant", "averaged"),
     [
         ("best", "fine-tune", 0.75),
-        ("best", "fine-tune", 0.25),
-        ("best", "trainable-decoder", 0.75),
+        pytest.param("best", "fine-tune", 0.25, marks=pytest.mark.slow),
+        pytest.param("best", "trainable-decoder", 0.75, marks=pytest.mark.slow),
         ("report", "trainable-decoder", 0),
     ],
 )
