@@ -21,6 +21,7 @@ from seg_core.data.source import SAMPLE
 from seg_core.data.verdicts import Verdicts, accept_mask, leave_out, lists_folder, read_verdicts, take_back
 from seg_core.errors import InputError
 from seg_core.jobs.doubtful import DoubtfulMask, Ranking, load_doubtful
+from seg_core.jobs.job import Request
 from seg_core.jobs.requests import doubtful_request
 from seg_core.jobs.results import delete_result, result_folder
 from seg_core.runs.groups import Group, groups_of
@@ -49,11 +50,10 @@ def doubtful_panel(dataset: Dataset) -> None:
     group = next(group for group in groups if group.key == key)
     try:
         request = doubtful_request(group.runs, store())
-        folder = result_folder(request)
-        ranking = _loaded(folder / "doubtful.json", (folder / "doubtful.json").stat().st_mtime_ns) if folder else None
-    except (InputError, OSError) as error:
+    except InputError as error:
         st.error(plain(str(error)))
         return
+    ranking = _kept(request)
     if ranking is None:
         if not job_panel({"Comparing the masks": request}) and not tells_viewer():
             label = f"Compare the masks with {plain(group.label)}"
@@ -77,6 +77,17 @@ def _cross_validations(dataset: Dataset) -> list[Group]:
     ]
 
 
+def _kept(request: Request) -> Ranking | None:
+    if (folder := result_folder(request)) is None:
+        return None
+    file = folder / "doubtful.json"
+    try:
+        return _loaded(file, file.stat().st_mtime_ns)
+    except (InputError, OSError):  # damaged: a new request replaces it
+        delete_result(request)
+        return None
+
+
 @lru_cache(maxsize=4)
 def _loaded(file: Path, _time: int) -> Ranking:
     return load_doubtful(file.parent)
@@ -90,7 +101,7 @@ def _show(dataset: Dataset, ranking: Ranking) -> None:
         st.error(plain(str(error)))
         return
     st.markdown(f"**{counted(len(masks), 'mask')} of {ranking.photographs:,}** may be wrong, the most doubtful first.", help=HELP)
-    changes = not tells_viewer() and _says_why_not(dataset)
+    changes = not tells_viewer() and _keeps_lists(dataset)
     if masks:
         st.html(legend())
     shown = st.session_state.get("doubtful-shown", AT_ONCE)
@@ -103,7 +114,7 @@ def _show(dataset: Dataset, ranking: Ranking) -> None:
     _decided(dataset, ranking, verdicts)
 
 
-def _says_why_not(dataset: Dataset) -> bool:
+def _keeps_lists(dataset: Dataset) -> bool:
     """Return True if verdicts can be kept; else say why not, once."""
     try:
         for pair in (listing.pairs[0] for listing in dataset.listings if listing.pairs):

@@ -2,5 +2,6 @@
 
 It builds on `prediction`, `data` and the training history, and never imports torch. Begin with `evaluate`, whose result
 (`result.Evaluation`) holds pixel counts for every threshold, and boundary scores; `comparison`, `tables` and `charts` compute
-from these, and `calibration` finds the threshold that fits. `overlap` finds scored photographs that the model trained on.
+from these, and `calibration` finds the threshold that fits. `overlap` finds scored photographs that the model trained on, and
+`doubtful` true masks that may be wrong.
 """
