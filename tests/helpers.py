@@ -99,6 +99,12 @@ def find_pairs(folder: Path) -> list[Pair]:
     return list_folder(folder).pairs
 
 
+def keep_sample(home: Path, sample: Path) -> None:
+    """Put the built-in dataset, made once for all tests, where a home folder keeps it."""
+    (home / "cache").mkdir(exist_ok=True)
+    (home / "cache" / sample.name).symlink_to(sample)
+
+
 def make_dataset(
     folder: Path, *, layout: str = "generic", size: tuple[int, int] = (64, 64), first: int = 0, **splits: int
 ) -> Path:

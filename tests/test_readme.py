@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from seg_core.common.home import PROJECT
+from tests.helpers import keep_sample
 
 
 def test_library_example_runs(
@@ -17,8 +18,7 @@ def test_library_example_runs(
     (code,) = re.findall(r"```python\n(from pathlib.*?)```", (PROJECT / "README.md").read_text(), re.DOTALL)
     assert len([line for line in code.splitlines() if line.strip()]) <= 10
 
-    (lab_home / "cache").mkdir()
-    (lab_home / "cache" / sample_dataset.name).symlink_to(sample_dataset)
+    keep_sample(lab_home, sample_dataset)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("seg_core.training.device.bf16_is_faster", lambda: False)  # takes seconds to measure
     exec(compile(code, "README.md", "exec"), {})

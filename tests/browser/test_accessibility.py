@@ -17,7 +17,7 @@ from seg_core.runs.store import RunStore
 from seg_core.runs.worker import work
 from tests.app_process import AppProcess
 from tests.fake_worker import fake_train
-from tests.helpers import make_dataset, wait_in_page
+from tests.helpers import keep_sample, make_dataset, wait_in_page
 
 pytestmark = pytest.mark.browser
 
@@ -57,9 +57,10 @@ def violations(page: Page) -> list[Any]:
 
 
 @pytest.fixture(scope="module")
-def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AppProcess]:
+def app(tmp_path_factory: pytest.TempPathFactory, sample_dataset: Path) -> Iterator[AppProcess]:
     """The app with eight runs, one of each way to end among them, and a collection."""
     home = tmp_path_factory.mktemp("accessible-home")
+    keep_sample(home, sample_dataset)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("seg_core.runs.worker.dispatch", lambda store: [])
         store = RunStore(home / "lesionlab.db")

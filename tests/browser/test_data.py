@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.app_process import AppProcess
-from tests.helpers import make_dataset
+from tests.helpers import keep_sample, make_dataset
 
 pytestmark = pytest.mark.browser
 
@@ -20,8 +20,10 @@ SLOW = 60_000
 
 
 @pytest.fixture(scope="module")
-def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AppProcess]:
-    app = AppProcess(tmp_path_factory.mktemp("data-home"), LESIONLAB_ISIC_URL="http://127.0.0.1:9")
+def app(tmp_path_factory: pytest.TempPathFactory, sample_dataset: Path) -> Iterator[AppProcess]:
+    home = tmp_path_factory.mktemp("data-home")
+    keep_sample(home, sample_dataset)
+    app = AppProcess(home, LESIONLAB_ISIC_URL="http://127.0.0.1:9")
     yield app
     errors = app.stop()
     assert "Traceback" not in errors, errors
