@@ -105,6 +105,7 @@ def test_a_model_alone_has_the_whole_breadth(page: Page, app: AppProcess, tmp_pa
     widget = page.frame_locator("iframe")
     expect(widget.locator("#model-2 input")).to_have_value(re.compile("Model 1"))
     give(page, photographs(tmp_path, 1, width=135))
+    expect(widget.get_by_label("Wipe", exact=True)).to_be_visible()
     widget.get_by_label("Wipe", exact=True).check()
     expect(widget.locator("#wipe")).to_be_visible()
     widget.locator("#model-2 input").click()
