@@ -25,6 +25,8 @@ class Session:
     """Counts the visitor's requests: a slow answer is dropped once a later request has come."""
     filling: int = 0
     """Counts the requests that predict the photographs that are not shown: a later one takes over from an earlier one."""
+    on_page: bool = False
+    """True while the page shows photographs."""
     seen: float = 0
     """When the page last asked something, on the clock of `time.monotonic`."""
 

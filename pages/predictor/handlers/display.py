@@ -39,8 +39,10 @@ class Display:
         session.filling += 1
         filling = session.filling
         if photo is None:
-            yield self.nothing(session)
+            if session.on_page:  # else it could hide what is dropped at this moment, and answered first
+                yield self.nothing(session)
         else:
+            session.on_page = True
             frame, models = self._frame(session, controls), controls.models()
             yield frame if photo.knows(models, tta=controls.tta) else frame | self._waiting(photo, len(models))
             drawn = self._draw(session, controls, photo, turn)
@@ -64,6 +66,7 @@ class Display:
 
     def nothing(self, session: Session) -> Update:
         """Hide what needs a photograph."""
+        session.on_page = False
         parts = self.components
         places = [parts.strip_box, parts.both, parts.drawing, parts.rows_box, *(side.tools for side in parts.sides)]
         pictures: Update = {side.picture: gr.update(visible=HIDDEN) for side in parts.sides}

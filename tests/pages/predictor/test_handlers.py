@@ -334,6 +334,18 @@ def test_names_are_shown_as_text(widget: Widget, make_model: MakeModel, photo_fi
     assert update[widget.components.both]["visible"] is False
 
 
+def test_a_page_without_photographs_hides_nothing(widget: Widget, photo_file: Path) -> None:
+    """As it opens it asks for what there is, beside the first photograph that is dropped: the answer may come after that one's."""
+    session, hides = Session(), widget.components.both
+    asked = widget.show(session, None)
+    assert list(asked) == [{widget.components.session: session}]
+    session.add([(photo_file, "one.jpg")])
+    assert hides in shown_by(widget.show(session, None))
+    session.remove(0)  # this one is on the page
+    assert shown_by(widget.show(session, None))[hides]["visible"] is False
+    assert list(widget.show(session, None)) == [{widget.components.session: session}]
+
+
 def test_a_model_can_be_taken_away_as_onnx(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import gradio as gr
     import onnx
