@@ -335,7 +335,7 @@ def test_names_are_shown_as_text(widget: Widget, make_model: MakeModel, photo_fi
 
 
 def test_a_page_without_photographs_hides_nothing(widget: Widget, photo_file: Path) -> None:
-    """As it opens it asks for what there is, beside the first photograph that is dropped: the answer may come after that one's."""
+    """As it opens it asks for what there is, beside the first photograph that is dropped; the answer may come after."""
     session, hides = Session(), widget.components.both
     asked = widget.show(session, None)
     assert list(asked) == [{widget.components.session: session}]
