@@ -9,7 +9,7 @@ from seg_core.common.home import PROJECT, SHIPPED_CHECKPOINTS
 from seg_core.prediction.catalogue import SHIPPED
 from seg_core.prediction.checkpoint_file import read_metadata
 from seg_core.prediction.licences import licence_of
-from seg_core.prediction.metadata import CheckpointMetadata, SplitScores
+from seg_core.prediction.metadata import CheckpointMetadata, SplitScores, source_names
 
 DOCUMENT = PROJECT / "docs" / "models.md"
 _TABLE = re.compile(r"^\| model \|.*?\n(?=\n)", re.MULTILINE | re.DOTALL)
@@ -37,9 +37,10 @@ def models_table(folder: Path = SHIPPED_CHECKPOINTS) -> str:
 
 
 def _scores(metadata: CheckpointMetadata) -> dict[str, str]:
-    """Return IoU and Dice by what they are of: by source, or by split where the metadata is older."""
-    parts: dict[str, SplitScores] = {f"{each['source']}, {each['split']}": each for each in metadata.get("by_source", [])}
-    return {f"{title} ({part['n']})": _cell(part) for title, part in (parts or metadata["evaluation"]).items()}
+    """Return IoU and Dice by split of what the model trained on, and of other sources by their name."""
+    own, parts = source_names(metadata["dataset"]), dict[str, SplitScores](metadata["evaluation"])
+    parts |= {f"{each['source']}, {each['split']}": each for each in metadata.get("by_source", []) if each["source"] not in own}
+    return {f"{title} ({part['n']})": _cell(part) for title, part in parts.items()}
 
 
 def _cell(part: SplitScores) -> str:
