@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from typing import Any
 
 import gradio as gr
 
@@ -46,6 +47,8 @@ class Display:
             frame, models = self._frame(session, controls), controls.models()
             yield frame if photo.knows(models, tta=controls.tta) else frame | self._waiting(photo, len(models))
             drawn = self._draw(session, controls, photo, turn)
+            if drawn:  # with the frame again: a page that is still opening may lose an update
+                drawn = self._frame(session, controls) | drawn
             if drawn := drawn | self._row_updates(session, filling):  # together: each update takes the page a while
                 yield drawn
             yield from self._fill(session, filling)
@@ -95,8 +98,7 @@ class Display:
     def _waiting(self, photo: Photo, models: int) -> Update:
         update: Update = {self.components.agreement: ""}
         for side in self.components.sides[:models]:
-            bare = gr.update(value=write_picture(photo.preview, photo.name), visible=True)
-            update |= {side.picture: bare, side.measures: markup.waiting(TURNS.place)}
+            update |= {side.picture: _picture(photo.preview, photo), side.measures: markup.waiting(TURNS.place)}
         return update
 
     def _draw(self, session: Session, controls: Controls, photo: Photo, turn: int) -> Update:
@@ -108,9 +110,9 @@ class Display:
         first, _ = self.components.sides
         update: Update = {self.components.agreement: markup.agreement(result.measures) if result.measures else ""}
         if not pictures:
-            update |= {first.picture: write_picture(photo.preview, photo.name), first.measures: ""}
+            update |= {first.picture: _picture(photo.preview, photo), first.measures: ""}
         for side, drawn, picture in zip(self.components.sides, result.sides, pictures, strict=False):
-            update |= {side.picture: write_picture(jpeg(picture), photo.name), side.measures: _measures(drawn, controls)}
+            update |= {side.picture: _picture(jpeg(picture), photo), side.measures: _measures(drawn, controls)}
         return update | self._set_sliders(session, controls, result)
 
     def _fill(self, session: Session, filling: int) -> Iterator[Update]:
@@ -146,6 +148,10 @@ class Display:
                 settled[side.place] = asked.at(drawn.threshold)
         session.controls = replace(controls, sides=tuple(settled))
         return update
+
+
+def _picture(content: bytes, photo: Photo) -> Any:
+    return gr.update(value=write_picture(content, photo.name), visible=True)
 
 
 def _measures(drawn: Marked, controls: Controls) -> str:
