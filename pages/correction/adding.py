@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor, wait
+from concurrent.futures import Future, wait
+from threading import Thread
 
 import streamlit as st
 
@@ -13,7 +14,6 @@ from seg_core.data.collection.sources import Added, add_dataset, add_files, phot
 from seg_core.data.dataset import open_dataset
 
 LOOK_SECONDS = 0.2
-_threads = ThreadPoolExecutor(thread_name_prefix="adding")
 
 
 class Adding:
@@ -26,7 +26,8 @@ class Adding:
         self.name = name
         self._opened, self._folder, self._with_masks, self._copy = opened, folder, with_masks, copy
         self._state = (0, 0)
-        self._work = _threads.submit(self._add)
+        self._work = Future[Added]()
+        Thread(target=self._run, name="adding", daemon=True).start()  # an app that is stopped does not wait for it
 
     def wait(self) -> None:
         """Show how far it is until it ends. A page that is drawn again meanwhile waits again."""
@@ -45,6 +46,12 @@ class Adding:
             InputError: if the folder cannot be read, or the collection not written.
         """
         return self._work.result()
+
+    def _run(self) -> None:
+        try:
+            self._work.set_result(self._add())
+        except Exception as error:  # noqa: BLE001 # the page that waits raises it
+            self._work.set_exception(error)
 
     def _add(self) -> Added:
         if self._with_masks:
