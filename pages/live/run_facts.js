@@ -35,7 +35,8 @@ class RunFacts {
   news(changed, pointed) {
     const run = feed.runs.get(this.id);
     if (!run) return;
-    if (changed.size || pointed.has(this.id)) this.draw(run); // what a queued run waits for is told by the others
+    const waits = run.status === "queued" && changed.size; // for others, which have changed
+    if (changed.has(this.id) || pointed.has(this.id) || waits) this.draw(run);
     const others = this.others.map((id) => feed.runs.get(id)).filter(Boolean); // a deleted one is the list's to report
     if (others.length === this.others.length) {
       this.outdated.compare([run, ...others].map((one) => (one.is_active ? "active" : one.status)));
