@@ -47,10 +47,10 @@ class Display:
             frame, models = self._frame(session, controls), controls.models()
             yield frame if photo.knows(models, tta=controls.tta) else frame | self._waiting(photo, len(models))
             drawn = self._draw(session, controls, photo, turn)
-            if drawn:  # with the frame again: a page that is still opening may lose an update
-                drawn = self._frame(session, controls) | drawn
-            if drawn := drawn | self._row_updates(session, filling):  # together: each update takes the page a while
-                yield drawn
+            if drawn:  # with the frame again, and its rows: a page that is still opening may lose an update
+                yield self._frame(session, controls) | drawn
+            elif rows := self._row_updates(session, filling):
+                yield rows
             yield from self._fill(session, filling)
         yield {self.components.session: session}  # Gradio sends the last update of a generator again when it has ended
 
