@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,39 +15,20 @@ from tests.app_process import AppProcess
 from tests.cross_validated import EMPTIED, WIDENED, cross_validate, with_errors
 from tests.helpers import make_dataset, wait_until
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.usefixtures("home_of_the_app")]
 
 SLOW = 90_000
 
 
-@pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("doubtful-home")
-
-
-@pytest.fixture(scope="module")
-def app(home: Path) -> Iterator[AppProcess]:
-    app = AppProcess(home)
-    yield app
-    errors = app.stop()
-    assert "Traceback" not in errors, errors
-
-
-@pytest.fixture(autouse=True)
-def same_home(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let the test make runs and evaluations that the app has."""
-    monkeypatch.setenv("LESIONLAB_HOME", str(home))
-
-
-def test_masks_that_may_be_wrong_are_decided_one_by_one(page: Page, app: AppProcess, tmp_path: Path) -> None:
+def test_masks_that_may_be_wrong_are_decided_one_by_one(page: Page, app_server: AppProcess, tmp_path: Path) -> None:
     other = make_dataset(tmp_path / "other", layout="flat", train=3)
-    page.goto(f"{app.url}/data?data={other}&show=doubtful")
+    page.goto(f"{app_server.url}/data?data={other}&show=doubtful")
     expect(page.get_by_text("train with cross-validation on this dataset")).to_be_visible(timeout=SLOW)
     expect(page.get_by_role("link", name="Train on it")).to_have_attribute("href", re.compile("train"))
 
     data, good = with_errors(tmp_path)
     cross_validate(data, good)
-    page.goto(f"{app.url}/data?data={data}&show=doubtful")
+    page.goto(f"{app_server.url}/data?data={data}&show=doubtful")
     page.get_by_role("button", name="Compare the masks with Group 1").click(timeout=SLOW)
     expect(page.get_by_text("2 masks of 6 may be wrong, the most doubtful first.")).to_be_visible(timeout=SLOW)
     cards = page.locator("[class*=st-key-doubtful-]")
@@ -79,4 +59,4 @@ def test_masks_that_may_be_wrong_are_decided_one_by_one(page: Page, app: AppProc
     page.get_by_role("button", name="Make the collection").click()
     expect(page).to_have_url(re.compile(f"collection=Skin&photograph={EMPTIED}"), timeout=SLOW)
     expect(page.locator(".mask-editor")).to_contain_text(EMPTIED, timeout=SLOW)
-    wait_until(lambda: (app.home / "collections" / "Skin" / "masks" / f"{WIDENED}.png").exists())
+    wait_until(lambda: (app_server.home / "collections" / "Skin" / "masks" / f"{WIDENED}.png").exists())
