@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import re
+from contextlib import suppress
 from pathlib import Path
 from urllib.parse import parse_qs
 
 from starlette._utils import get_route_path
 from starlette.datastructures import Headers
 from starlette.responses import HTMLResponse, RedirectResponse
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from pages.shared.visitor import ROLE
 
@@ -35,6 +36,9 @@ class Shell:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         path = get_route_path(scope)
+        if scope["type"] == "websocket":
+            await self.app(scope, receive, to_who_is_there(send))
+            return
         if scope["type"] != "http" or scope["method"] not in ("GET", "HEAD") or not _PAGE.fullmatch(path):
             await self.app(scope, receive, send)
             return
@@ -54,6 +58,19 @@ class Shell:
             f"window.__streamlit = {{ BACKEND_BASE_URL: location.origin + {place} }};"
         )
         return HTMLResponse(f"{self._begin}<head><script>{told}</script>{self._end}", headers={"Cache-Control": "no-cache"})
+
+
+def to_who_is_there(send: Send) -> Send:
+    """Return a ``send`` that drops what comes too late for a visitor who has left; ``receive`` says next that they have.
+
+    Told so by an error while it sends, Streamlit takes the end of its websocket for a fault, and logs a traceback.
+    """
+
+    async def send_or_drop(message: Message) -> None:
+        with suppress(OSError):  # as the ASGI specification has it for a closed connection
+            await send(message)
+
+    return send_or_drop
 
 
 def moved(path: str, query: str) -> str | None:
