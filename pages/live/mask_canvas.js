@@ -65,11 +65,11 @@ class MaskCanvas {
     const dense = Math.min(2, window.devicePixelRatio || 1), width = Math.round(clientWidth * dense);
     const height = Math.round(clientHeight * dense);
     if (width === this.width && height === this.height) return;
-    const middle = this.width && this.toMask(this.width / 2, this.height / 2);
+    const wasWhole = !this.width || this.isWhole, middle = wasWhole || this.toMask(this.width / 2, this.height / 2);
     Object.assign(this, { dense, width, height });
     for (const layer of this.layers) Object.assign(layer, { width, height });
     this.marks.setAttribute("viewBox", `0 0 ${width} ${height}`);
-    if (!middle || this.isWhole) this.fit();
+    if (wasWhole) this.fit();
     else this.move({ ...this.view, x: width / 2 - middle.x * this.view.scale, y: height / 2 - middle.y * this.view.scale });
   }
 

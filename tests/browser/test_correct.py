@@ -123,6 +123,29 @@ def test_what_is_not_shown_takes_no_edits_and_is_stepped_over(
     problems.clear()
 
 
+def test_a_photograph_that_is_shown_whole_stays_so_in_a_narrower_window(
+    page: Page, app_server: AppProcess, photographs: Path
+) -> None:
+    make(page, app_server, "Narrow", photographs)
+    shows(page, "Narrow")
+    first = min(file.stem for file in photographs.glob("*.jpg"))
+    shown = canvas(page, first)
+    wide = shown.evaluate("frame => frame.clientWidth")
+    page.set_viewport_size({"width": 420, "height": 900})
+    page.wait_for_function(
+        "wide => { const [frame] = document.getElementsByClassName('mask-canvas'), { width } = frame.querySelector('canvas'); "
+        "return frame.clientWidth < wide && Math.abs(width / frame.clientWidth - (devicePixelRatio || 1)) < 0.01; }",
+        arg=wide,
+    )
+    page.get_by_role("button", name="Empty").click()
+    drag(page, shown, (4, 4), (60, 60))  # from corner to corner, both of which are in sight
+    shown.press("s")
+    expect(page.locator(".mask-note")).to_have_text(f"{first}: saved as version 1.")
+    drawn = saved(open_collection("Narrow"), first)
+    assert np.diag(drawn)[4:61].all()
+    assert not drawn[:20, 40:].any()
+
+
 def test_a_finger_draws_two_zoom_and_beside_a_pen_they_move(page: Page, app_server: AppProcess, photographs: Path) -> None:
     make(page, app_server, "Touched", photographs)
     shows(page, "Touched")
