@@ -16,6 +16,7 @@ from seg_core.errors import InputError
 from seg_core.runs.address import short_key
 from seg_core.runs.dispatch import dispatch
 from seg_core.runs.groups import Group, by_key
+from seg_core.runs.retraining import delete_run
 from seg_core.runs.run import Run
 
 
@@ -66,7 +67,7 @@ def _confirm_delete(label: str, runs: Sequence[Run]) -> None:
         freed, errors = 0, []
         for run in runs:
             try:
-                freed += store().delete(run.id)
+                freed += delete_run(store(), run.id)
             except InputError as error:  # resumed or deleted in another window, or its folder is locked
                 errors.append(str(error))
         if errors:

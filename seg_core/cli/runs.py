@@ -159,6 +159,8 @@ def delete_run(
     as_json: JsonOption = False,
 ) -> None:
     """Delete a run with its model, masks and log."""
+    from seg_core.runs import retraining
+
     store = _store()
     run = store.get_run(run_id)
     if not yes:
@@ -166,7 +168,7 @@ def delete_run(
             raise InputError(f"Deleting {run.label} loses its model; add --yes to do it without being asked.")
         if not typer.confirm(f"Delete {run.label} with its model?", err=True):
             return
-    freed = store.delete(run_id)
+    freed = retraining.delete_run(store, run_id)
     report(f"Run {run_id} is deleted; {freed / 1e6:.1f} MB freed.", {"run_id": run_id, "bytes_freed": freed}, as_json)
 
 

@@ -7,6 +7,7 @@ resumed while people go on correcting. Its test split is what is held out.
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
@@ -117,7 +118,7 @@ def add_retraining(
     if more:
         open_dataset(more)
     sides = choose_sides(collection)
-    folder = _new_folder(home() / "retrainings")
+    folder = _new_folder()
     found = Retraining(
         collection=collection.name,
         before=before,
@@ -143,7 +144,7 @@ def retraining_of(run: Run) -> Retraining | None:
     """
     data = Path(run.sources[0])
     folder = data.parent
-    if folder.parent != home() / "retrainings":
+    if folder.parent != _folder():
         return None
     try:
         values = json.loads((folder / _RECORD).read_text(encoding="utf-8"))
@@ -163,6 +164,22 @@ def last_retraining(runs: Sequence[Run], collection: Collection) -> tuple[Run, R
     return None
 
 
+def delete_run(store: RunStore, run_id: int) -> int:
+    """Delete a run, and of a retraining its folder of links, unless another run has that too.
+
+    Returns:
+        how many bytes the run's own folder held.
+
+    Raises:
+        InputError: as `RunStore.delete`.
+    """
+    data = Path(store.get_run(run_id).sources[0])
+    freed = store.delete(run_id)
+    if data.parent.parent == _folder() and not any(Path(run.sources[0]) == data for run in store.list_runs()):
+        shutil.rmtree(data.parent, ignore_errors=True)  # links that are left harm nobody
+    return freed
+
+
 def trained_on(store: RunStore, checkpoint: Path, collection: str) -> list[str]:
     """Return the datasets that a run's model was trained on, without corrections of this collection.
 
@@ -171,18 +188,21 @@ def trained_on(store: RunStore, checkpoint: Path, collection: str) -> list[str]:
     run = next((run for run in store.list_runs() if store.folder(run.id) == checkpoint.parent), None)
     if run is None:
         return []
-    corrections = home() / "retrainings"
-    sources = [each for each in run.sources if not (Path(each).parent.parent == corrections and Path(each).name == collection)]
+    sources = [each for each in run.sources if not (Path(each).parent.parent == _folder() and Path(each).name == collection)]
     folders = [Source.parse(source).folder for source in sources]
     return sources if all(folder == SAMPLE or Path(folder).exists() for folder in folders) else []
 
 
-def _new_folder(top: Path) -> Path:
+def _folder() -> Path:
+    return home() / "retrainings"
+
+
+def _new_folder() -> Path:
     """Make the first folder ``0001``, ``0002``, … that nobody has."""
     number = 1
     while True:
         try:
-            (folder := top / f"{number:04d}").mkdir(parents=True)
+            (folder := _folder() / f"{number:04d}").mkdir(parents=True)
         except FileExistsError:
             number += 1
         else:

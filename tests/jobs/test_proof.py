@@ -21,7 +21,7 @@ from seg_core.jobs.worker import work_on
 from seg_core.network import build_model
 from seg_core.prediction.checkpoint import load_checkpoint
 from seg_core.prediction.checkpoint_file import read_metadata, save_checkpoint
-from seg_core.runs.retraining import add_retraining, last_retraining, retraining_of, trained_on
+from seg_core.runs.retraining import add_retraining, delete_run, last_retraining, retraining_of, trained_on
 from seg_core.runs.run import Run
 from seg_core.runs.store import RunStore
 from seg_core.runs.worker import work
@@ -105,6 +105,24 @@ def test_later_corrections_change_neither_its_data_nor_what_judges_it(clinic: Co
     assert again.sources != run.sources
     earlier, later = (open_dataset(each.sources) for each in (run, again))
     assert {pair.id for pair in later.test} <= {pair.id for pair in earlier.test}
+
+
+def test_the_links_of_a_retraining_go_with_the_last_run_that_has_them(clinic: Collection, before: Path) -> None:
+    store = RunStore()
+    run = add_retraining(store, clinic, before, epochs=1)
+    clone = store.queue.add("", run.config, run.sources)
+    other = add_retraining(store, clinic, before, epochs=1)
+    folders = [Path(each.sources[0]).parent for each in (run, other)]
+    for each in (run, clone, other):
+        store.queue.stop(each.id)
+    delete_run(store, run.id)
+    assert len(open_dataset(clone.sources).pairs) == CORRECTED
+    delete_run(store, clone.id)
+    assert [folder.exists() for folder in folders] == [False, True]
+    assert len(open_dataset(other.sources).pairs) == CORRECTED
+    assert all(item.mask and item.mask.exists() for item in clinic.items())
+    with pytest.raises(InputError, match="There is no run 1"):
+        delete_run(store, run.id)
 
 
 def test_what_is_held_out_trains_with_no_other_dataset_either(clinic: Collection, before: Path, tmp_path: Path) -> None:
