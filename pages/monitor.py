@@ -86,7 +86,8 @@ def charts(shown: dict[str, Run | Group]) -> None:
     has_group = any(isinstance(one, Group) for one in shown.values())
     st.caption(
         "Solid: validation. Dashed: training, measured on augmented photographs while the weights change. "
-        "Where epochs are averaged, validation is that of the average. ★ best epoch by validation IoU. At network resolution."
+        "Where epochs are averaged, validation is that of the average. ★ the kept epoch: the best by validation "
+        "IoU, unless the last is kept. At network resolution."
         + (" Groups: mean of the runs, in a band from the lowest to the highest." if has_group else "")
     )
 

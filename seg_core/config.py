@@ -15,6 +15,7 @@ from seg_core.errors import InputError
 
 Variant = Literal["trainable-decoder", "fine-tune", "frozen-decoder"]
 Recipe = Literal["best", "report"]
+Keep = Literal["best", "last"]
 Decoder = Literal["plain", "unet", "pyramid"]
 Copies = Literal["together", "anywhere"]
 
@@ -138,6 +139,12 @@ class Config(BaseModel):
         ge=0,
         lt=1,
         description="Stochastic weight averaging: fraction of the epochs, the last ones, that is averaged; rounded down.",
+    )
+    keep: Keep = Field(
+        title="Epoch that is kept",
+        default="best",
+        description="The model of a run: that of the epoch with the highest validation IoU, or that of the last epoch. On few "
+        "validation photographs the best epoch is best by chance.",
     )
     schedule_from: int = Field(
         default=0, ge=0, description="Epoch after which the schedule starts again, in a run continued for more epochs."

@@ -125,7 +125,7 @@ class LiveCharts {
     };
   }
 
-  // The best epoch, on the validation curve.
+  // The epoch that is kept, on the validation curve.
   star(run, name, best) {
     const { x, y } = this.series(run, "val", name), at = x.indexOf(best);
     return {
@@ -135,7 +135,7 @@ class LiveCharts {
       mode: "markers",
       uid: `${run.id} best ${name}`,
       showlegend: false,
-      name: escaped(`${run.label}, best epoch`),
+      name: escaped(`${run.label}, kept epoch`),
       marker: { symbol: "star", size: 13, color: run.colour, line: { color: this.ink().background, width: 1 } },
       hoverinfo: "skip",
     };

@@ -50,7 +50,8 @@ def _train_more(run: Run) -> None:
     st.write(f"**{plain(run.label)}** has finished {run.config.epochs} epochs.")
     epochs = st.number_input("More epochs", 1, LONGEST_RUN - run.config.epochs, min(10, LONGEST_RUN - run.config.epochs))
     if run.config.schedule == "one-cycle":
-        st.caption("The learning rate runs through another cycle over these epochs; the best epoch so far is kept.")
+        kept = "; the best epoch so far is kept" if run.config.keep == "best" else ""
+        st.caption(f"The learning rate runs through another cycle over these epochs{kept}.")
     further = run.config.model_copy(update={"epochs": run.config.epochs + int(epochs), "schedule_from": run.config.epochs})
     if further.averaged_from < further.epochs:
         st.caption(f"The weights of epochs {further.averaged_from} to {further.epochs} are averaged.")

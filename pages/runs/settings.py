@@ -19,7 +19,7 @@ GROUPS: dict[str, tuple[str, tuple[str, ...]]] = {
     "Network": ("What is built, and where its weights begin.", ("decoder", "encoder_weights", "begin_from")),
     "Learning": (
         "What each step of the training does.",
-        ("learning_rate", "encoder_rate", "optimizer", "schedule", "swa_fraction", "loss", "batch_size"),
+        ("learning_rate", "encoder_rate", "optimizer", "schedule", "swa_fraction", "keep", "loss", "batch_size"),
     ),
     "Photographs": (
         "Which ones validate, which stay together, how they vary.",

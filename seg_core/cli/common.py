@@ -113,7 +113,7 @@ def work_here_on(store: RunStore, run: Run) -> tuple[str, dict[str, Any]]:
     text = f"Run {run.id} is {run.status} after {run.epochs_done} epochs. {'' if run.status == 'failed' else run.message}".strip()
     if run.best_epoch:
         scores = f"IoU {best['iou']:.4f}, Dice {best['dice']:.4f} (validation, at network resolution)"
-        text += f"\nBest epoch {run.best_epoch}: {scores}\n{checkpoint}"
+        text += f"\n{run.config.keep.title()} epoch, {run.best_epoch}: {scores}\n{checkpoint}"
     if run.status == "finished":
         verdict, proof = _judge(run, checkpoint)
         text, result = f"{text}\n{verdict}".rstrip(), result | proof

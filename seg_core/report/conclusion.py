@@ -28,7 +28,8 @@ def conclusion(rows: Sequence[Row], pairings: Sequence[Pairing], runs: Sequence[
 
 def _best_epoch(run: RunFacts) -> str:
     fit = overfitting(run.epochs, run.best_epoch)
-    return f"{run.label}: epoch {run.best_epoch} of {len(run.epochs)} is the best{f'; {fit}' if fit else ''}."
+    kept = "the best" if run.config.keep == "best" else "kept"
+    return f"{run.label}: epoch {run.best_epoch} of {len(run.epochs)} is {kept}{f'; {fit}' if fit else ''}."
 
 
 def overfitting(epochs: Sequence[Epoch], best: int) -> str:

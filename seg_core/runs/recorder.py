@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from seg_core.config import Config
 from seg_core.runs.epoch_masks import has_masks, save_masks
 from seg_core.runs.progress import RunProgress
 from seg_core.runs.run import BatchLosses, Level, Run
@@ -93,7 +94,7 @@ class Recorder:
     def _epoch_done(self, event: EpochDone) -> None:
         self._seconds.append(event.seconds)
         self._epoch = 0
-        line = epoch_line(event.epoch, self._run.config.epochs, event.train, event.val, event.is_best)
+        line = epoch_line(event.epoch, self._run.config, event.train, event.val, event.is_best)
         line += f" {event.images_per_second:.0f} photographs per second."
         save_masks(self._folder, event.epoch, event.samples)  # before the metrics: their readers expect the pictures
         self._progress.add_epoch(
@@ -129,9 +130,10 @@ class Recorder:
         return True
 
 
-def epoch_line(epoch: int, epochs: int, train: dict[str, float], val: dict[str, float], is_best: bool) -> str:
+def epoch_line(epoch: int, config: Config, train: dict[str, float], val: dict[str, float], is_best: bool) -> str:
     """Log line on an epoch."""
+    best = " (the best so far)" if is_best and config.keep == "best" else ""
     return (
-        f"Epoch {epoch} of {epochs}: training loss {train['loss']:.4f}; validation loss {val['loss']:.4f}, "
-        f"IoU {val['iou']:.4f}, Dice {val['dice']:.4f}{' (the best so far)' if is_best else ''}."
+        f"Epoch {epoch} of {config.epochs}: training loss {train['loss']:.4f}; validation loss {val['loss']:.4f}, "
+        f"IoU {val['iou']:.4f}, Dice {val['dice']:.4f}{best}."
     )

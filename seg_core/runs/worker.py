@@ -168,11 +168,11 @@ def _catch_up(store: RunStore, run: Run, folder: Path, recorder: Recorder) -> No
     from seg_core.training.resume import RESUME_FILE, mend_resume, saved_history
 
     mended = mend_resume(folder / RESUME_FILE)
-    history = saved_history(folder / RESUME_FILE)
+    history = saved_history(folder / RESUME_FILE, run.config.keep)
     if mended:
         recorder.note(mended, "warning")
         store.progress.update(run.id, epoch=len(history.epochs), epochs_done=len(history.epochs))
     for number, epoch in list(enumerate(history.epochs, start=1))[run.epochs_done :]:
         is_best = number == history.best_epoch
-        line = epoch_line(number, run.config.epochs, epoch.train, epoch.val, is_best)
+        line = epoch_line(number, run.config, epoch.train, epoch.val, is_best)
         store.progress.add_epoch(run.id, number, epoch.train, epoch.val, is_best=is_best, line=line)

@@ -22,6 +22,8 @@ _OF_ITS_RUN = ("begin_from", "schedule_from", "folds", "fold", "groups", "device
 def settings_of(checkpoint: str | Path, *, anew: bool = False, **settings: Any) -> Config:
     """Return the settings with which to train a model on, at `LOW_RATE` of its learning rate for `EPOCHS` epochs.
 
+    The last epoch is kept, since which one is best on few validation photographs is chance.
+
     Args:
         checkpoint: the model, whose other settings stay.
         anew: begin from initial weights instead, at its own rate and for its own number of epochs.
@@ -36,7 +38,9 @@ def settings_of(checkpoint: str | Path, *, anew: bool = False, **settings: Any) 
     if own["begin_from"]:  # it was trained on itself, so its rate is low already, and its epochs are few
         kept = {name: value for name, value in kept.items() if name not in ("learning_rate", "epochs")}
     rate = kept.get("learning_rate", Config.of(recipe).learning_rate)
-    on = {} if anew else {"begin_from": clean_path(checkpoint), "learning_rate": LOW_RATE * rate, "epochs": EPOCHS}
+    on: dict[str, Any] = {"keep": "last"}  # few photographs validate
+    if not anew:
+        on |= {"begin_from": clean_path(checkpoint), "learning_rate": LOW_RATE * rate, "epochs": EPOCHS}
     given = {name: value for name, value in settings.items() if value is not None}
     return Config.of(recipe, **kept | on | given)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from seg_core.config import Keep
 from seg_core.prediction.metadata import EpochValues
 
 EPOCH_METRICS = {"loss": "Loss", "accuracy": "Accuracy", "iou": "IoU", "dice": "Dice"}
@@ -25,10 +26,17 @@ class History:
     """Completed epochs of a training so far."""
 
     epochs: tuple[EpochRecord, ...] = ()
+    keep: Keep = "best"
+    """As `seg_core.config.Config.keep`."""
 
     @property
     def best_epoch(self) -> int:
-        """The first epoch with the highest validation IoU, from 1; 0 before the first completed epoch."""
+        """The epoch whose model is the run's, from 1: the first with the highest validation IoU, or the last one.
+
+        It is 0 before the first completed epoch.
+        """
+        if self.keep == "last":
+            return len(self.epochs)
         scores = [epoch.val["iou"] for epoch in self.epochs]
         return scores.index(max(scores)) + 1 if scores else 0
 
@@ -42,6 +50,6 @@ class History:
         return [{"train": epoch.train, "val": epoch.val, "seconds": epoch.seconds} for epoch in self.epochs]
 
     @classmethod
-    def of(cls, records: Sequence[EpochValues]) -> History:
+    def of(cls, records: Sequence[EpochValues], keep: Keep = "best") -> History:
         """Rebuild a history from the values of `to_json`."""
-        return cls(tuple(EpochRecord(**record) for record in records))
+        return cls(tuple(EpochRecord(**record) for record in records), keep)

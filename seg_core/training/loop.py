@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -73,7 +73,7 @@ def train(
 ) -> TrainResult:
     """Train a model and keep its best and last checkpoint in ``folder``.
 
-    After every epoch ``folder`` holds ``last.safetensors``, ``best.safetensors`` (highest validation IoU) and
+    After every epoch ``folder`` holds ``last.safetensors``, ``best.safetensors`` (the epoch that `Config.keep` names) and
     ``resume.safetensors``. With ``resume=True`` the training goes on from there, at the epoch that was interrupted.
 
     With ``begin_from`` it begins with the weights of that checkpoint. After the first whole epoch the training can be resumed
@@ -152,15 +152,16 @@ class _Training:
         self.average: WeightAverage | None = None  # made in the first epoch that is averaged
         self.train_batches, self.val_batches = (Batches(pairs, config, fabric.device) for pairs in (data.train, data.val))
         self.loss = LOSSES[config.loss]
-        self.history = History()
+        self.history = History(keep=config.keep)
         self.expected_iou: ExpectedIouValues | None = None  # by the last validation
         self.images_per_second: float | None = None
 
     def restore(self) -> None:
         """Continue from the last completed epoch."""
-        if len(saved_history(self._resume_file).epochs) >= self.config.averaged_from:
+        self.history = saved_history(self._resume_file, self.config.keep)
+        if len(self.history.epochs) >= self.config.averaged_from:
             self.average = WeightAverage(self.network, self.fabric)
-        self.history = load_resume(self._resume_file, self.network, self.optimizer, self.average, self.data.fingerprint)
+        load_resume(self._resume_file, self.network, self.optimizer, self.average, self.data.fingerprint)
 
     def mend(self) -> Iterator[str]:
         """Write the checkpoints that are damaged or missing again, from the last completed epoch; yield a sentence on each."""
@@ -220,7 +221,7 @@ class _Training:
         seconds = time.perf_counter() - started
         for text in self.data.new_notes():
             on_event(Message(text))
-        self.history = History((*self.history.epochs, EpochRecord(train, val, seconds)))
+        self.history = replace(self.history, epochs=(*self.history.epochs, EpochRecord(train, val, seconds)))
         self.expected_iou = fit(validation.soft_iou, validation.iou, self.data.summary()["name"])
         is_best = self.history.best_epoch == epoch
         self._save("last", model.module)

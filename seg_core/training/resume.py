@@ -13,6 +13,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file
 
 from seg_core.common.atomic_file import atomic_file
+from seg_core.config import Keep
 from seg_core.errors import InputError
 from seg_core.network import Segmenter
 from seg_core.prediction.checkpoint_file import read_resume_metadata
@@ -93,13 +94,13 @@ def _is_whole(path: Path) -> bool:
         return False
 
 
-def saved_history(path: Path) -> History:
-    """Return the completed epochs in ``path``; none where the file does not exist yet.
+def saved_history(path: Path, keep: Keep = "best") -> History:
+    """Return the completed epochs in ``path``, of a run that keeps the epoch ``keep``; none where the file does not exist yet.
 
     Raises:
         InputError: if the file is damaged.
     """
-    return History.of(_metadata(path)["history"]) if path.exists() else History()
+    return History.of(_metadata(path)["history"] if path.exists() else [], keep)
 
 
 def saved_contents(path: Path) -> Contents | None:
@@ -122,22 +123,18 @@ def saved_beginning(path: Path) -> Beginning | None:
 
 def load_resume(
     path: Path, model: Segmenter, optimizer: torch.optim.Optimizer, average: WeightAverage | None, fingerprint: str
-) -> History:
-    """Load the saved state into ``model``, ``optimizer`` and, where there is one, ``average``.
-
-    Returns:
-        The completed epochs; none where ``path`` does not exist yet, so that the training starts at its first epoch.
+) -> None:
+    """Load the saved state into ``model``, ``optimizer`` and, where there is one, ``average``; none is there before an epoch is.
 
     Raises:
         InputError: if the file is damaged or belongs to another model.
         DataChanged: if it does not name the contents of the data, and the data's ``fingerprint`` has changed.
     """
     if not path.exists():
-        return History()
+        return
     metadata = _metadata(path)
     if "contents" not in metadata and metadata["fingerprint"] != fingerprint:
         raise DataChanged("The data has changed since this run trained, so its split would change too; start a new run.")
-    history = History.of(metadata["history"])
     try:
         require_whole(path)
         tensors = load_file(path)
@@ -149,7 +146,6 @@ def load_resume(
         _load_optimizer(optimizer, _with_prefix("optimizer/", tensors))
     except (SafetensorError, OSError, KeyError, RuntimeError, ValueError) as error:
         raise InputError(_UNUSABLE.format(path)) from error
-    return history
 
 
 def _load_optimizer(optimizer: torch.optim.Optimizer, tensors: dict[str, torch.Tensor]) -> None:

@@ -426,7 +426,13 @@ def test_training_begins_from_a_checkpoint_with_its_settings(lab: Lab, data: Pat
     assert done.status == 0, done.err
     assert "It began from Model 2 · fine-tuned (best)" in done.err
     (run,) = RunStore().list_runs()
-    own = {"epochs": 1, "learning_rate": CONFIG.learning_rate / 10, "begin_from": str(checkpoint.path), "device": "cpu"}
+    own = {
+        "epochs": 1,
+        "keep": "last",
+        "learning_rate": CONFIG.learning_rate / 10,
+        "begin_from": str(checkpoint.path),
+        "device": "cpu",
+    }
     assert run.config.model_dump() == CONFIG.model_dump() | {"precision": "auto"} | own
     refused = lab.refuses("train", "--data", data, "--recipe", "report", "--begin-from", checkpoint.path)
     assert "with the decoder plain cannot begin from" in refused

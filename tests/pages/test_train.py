@@ -28,6 +28,7 @@ CHANGED: dict[str, Any] = {
     "optimizer": "adam",
     "schedule": "constant",
     "swa_fraction": 0.25,
+    "keep": "last",
     "loss": "bce",
     "augmentation": "report",
     "val_fraction": 0.3,

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -19,10 +21,11 @@ from seg_core.errors import InputError
 from seg_core.network import build_model
 from seg_core.prediction.checkpoint import load_checkpoint
 from seg_core.prediction.checkpoint_file import read_metadata, read_resume_metadata
-from seg_core.training import preparation
+from seg_core.training import loop, preparation
 from seg_core.training.events import BatchDone, EpochDone, Message
 from seg_core.training.loop import TrainingFailed, train
 from seg_core.training.losses import LOSSES
+from seg_core.training.validation import Validation, validate
 from tests.helpers import make_dataset, tiny_config
 from tests.training.trainings import METRIC_NAMES, TRAIN, VAL, Log, Trained, assert_same, run, weights
 
@@ -118,6 +121,25 @@ def test_a_stop_takes_one_batch_and_keeps_the_last_weights(stop_after: tuple[int
         assert (result.best_epoch, result.val, result.checkpoint) == (0, {}, tmp_path / "last.safetensors")
     else:
         assert (result.best_epoch, result.checkpoint) == (1, tmp_path / "best.safetensors")
+
+
+@pytest.mark.parametrize(("keep", "kept"), [("best", [1]), ("last", [1, 2, 3])])
+def test_the_kept_epoch_is_the_best_or_the_last(
+    keep: str, kept: list[int], dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scores = iter((0.9, 0.8, 0.7))
+
+    def worse_and_worse(*given: Any) -> Validation:
+        validation = validate(*given)
+        return replace(validation, metrics=validation.metrics | {"iou": next(scores)})
+
+    monkeypatch.setattr(loop, "validate", worse_and_worse)
+    config = tiny_config(epochs=3, swa_fraction=0, keep=keep)
+    _, log = run(config, dataset, tmp_path, stop_after=(3, 1))
+    result, resumed = run(config, dataset, tmp_path, resume=True)
+    assert [event.epoch for event in log.of(EpochDone) + resumed.of(EpochDone) if event.is_best] == kept
+    assert result.best_epoch == kept[-1]
+    assert read_metadata(result.checkpoint)["epoch"] == kept[-1]
 
 
 def test_a_stop_during_validation_is_heard_too(dataset: Dataset, tmp_path: Path) -> None:
