@@ -146,6 +146,14 @@ class Config(BaseModel):
         description="The model of a run: that of the epoch with the highest validation IoU, or that of the last epoch. On few "
         "validation photographs the best epoch is best by chance.",
     )
+    before_share: float = Field(
+        title="Share of the model before",
+        default=0.0,
+        ge=0,
+        lt=1,
+        description="Share that the checkpoint to begin from has in the averaged weights; above 0 its BatchNorm statistics stay. "
+        "It keeps what few photographs cannot teach.",
+    )
     schedule_from: int = Field(
         default=0, ge=0, description="Epoch after which the schedule starts again, in a run continued for more epochs."
     )
@@ -248,6 +256,12 @@ class Config(BaseModel):
     def averages(self) -> bool:
         """True if the weights of any epochs are averaged."""
         return self.averaged_from <= self.epochs
+
+    @property
+    def epochs_before(self) -> int:
+        """As how many averaged epochs the weights of the checkpoint to begin from count (`before_share`)."""
+        averaged = self.epochs + 1 - self.averaged_from
+        return max(1, round(averaged * self.before_share / (1 - self.before_share))) if averaged and self.before_share else 0
 
     @property
     def frozen_part(self) -> Literal["encoder", "decoder"] | None:

@@ -12,6 +12,13 @@ from seg_core.config import DECODERS, RECIPES, VARIANT_LABELS, VARIANTS, Config
 from seg_core.errors import InputError
 
 
+@pytest.mark.parametrize(
+    ("share", "fraction", "counts"), [(0, 0.5, 0), (0.5, 0, 0), (0.5, 0.5, 5), (0.75, 0.5, 15), (0.2, 0.5, 1), (0.01, 0.1, 1)]
+)
+def test_the_model_before_counts_as_epochs(share: float, fraction: float, counts: int) -> None:
+    assert Config.of(epochs=10, swa_fraction=fraction, before_share=share).epochs_before == counts
+
+
 def test_the_recipe_report_is_what_the_report_states() -> None:
     report = Config.of("report")
     stated = {"learning_rate": 1e-3, "epochs": 25, "optimizer": "adam", "loss": "bce", "augmentation": "report"}

@@ -16,7 +16,7 @@ BY_FOLDS = {"val_fraction", "folds", "fold"}
 FIRST = ("epochs", "image_size")
 """Fields that most people change; they stand outside the advanced settings."""
 GROUPS: dict[str, tuple[str, tuple[str, ...]]] = {
-    "Network": ("What is built, and where its weights begin.", ("decoder", "encoder_weights", "begin_from")),
+    "Network": ("What is built, and where its weights begin.", ("decoder", "encoder_weights", "begin_from", "before_share")),
     "Learning": (
         "What each step of the training does.",
         ("learning_rate", "encoder_rate", "optimizer", "schedule", "swa_fraction", "keep", "loss", "batch_size"),

@@ -27,6 +27,7 @@ class Segmenter(nn.Module):
         if self.frozen:
             self.get_submodule(self.frozen).requires_grad_(False)
         self._folded_encoder: tuple[nn.Module, ...] = ()  # in a tuple, it is not part of the model's state
+        self._keeps_statistics = False
         self.train()
 
     def fold_frozen_encoder(self) -> None:
@@ -34,11 +35,20 @@ class Segmenter(nn.Module):
         if self.frozen == "encoder":
             self._folded_encoder = (folded(self.encoder),)
 
+    def keep_statistics(self) -> None:
+        """Normalise by the BatchNorm statistics as they are from now on, in training too, and leave them so."""
+        self._keeps_statistics = True
+        self.train(self.training)
+
     def train(self, mode: bool = True) -> Self:
         """Set training mode for everything that is not frozen; what is frozen stays in evaluation mode."""
         super().train(mode)
         if self.frozen:
             self.get_submodule(self.frozen).eval()
+        if self._keeps_statistics:
+            for module in self.modules():
+                if isinstance(module, nn.BatchNorm2d):
+                    module.eval()
         return self
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:

@@ -20,13 +20,21 @@ STATISTICS_BATCHES = 40
 class WeightAverage:
     """Mean of a network's weights (SWA; Izmailov et al., 2018), kept in a second network.
 
+    Args:
+        network: the first network.
+        fabric: computes.
+        before: as how many epochs its weights of now count, those of a model that is trained on (WiSE-FT; Wortsman et al., 2022).
+            With 0 they do not count, and BatchNorm statistics are those of the photographs that train; else they stay.
+
     Attributes:
         network: the second network, with the averaged weights.
         model: the same as Fabric wraps it, which computes in the training's precision.
     """
 
-    def __init__(self, network: Segmenter, fabric: Fabric) -> None:
+    def __init__(self, network: Segmenter, fabric: Fabric, before: int = 0) -> None:
         self._mean = AveragedModel(network)
+        self._before = before
+        self.count_anew()
         self.network = cast(Segmenter, self._mean.module)
         self.network.fold_frozen_encoder()
         self.model = fabric.setup_module(self.network)
@@ -37,14 +45,20 @@ class WeightAverage:
     def _norms(self) -> list[nn.BatchNorm2d]:
         return [module for module in self.network.modules() if isinstance(module, nn.BatchNorm2d)]
 
+    def count_anew(self) -> None:
+        """Take what has been averaged so far for the model before."""
+        self._mean.n_averaged.fill_(self._before)
+
     @torch.no_grad()
     def add(self, network: Segmenter, batches: Iterable[torch.Tensor]) -> None:
         """Average in the weights of ``network``.
 
-        BatchNorm statistics cannot be averaged; they are computed again from the first `STATISTICS_BATCHES` of ``batches``,
-        normalised photographs (B, 3, S, S).
+        BatchNorm statistics cannot be averaged; unless they stay, they are computed again from the first `STATISTICS_BATCHES` of
+        ``batches``, normalised photographs (B, 3, S, S).
         """
         self._mean.update_parameters(network)
+        if self._before:
+            return
         self.model.train()
         for norm in self._norms:
             if norm.training:  # a frozen encoder or decoder keeps its statistics

@@ -108,7 +108,7 @@ def train(
         on_event(Message(text))
     training = _Training(config, data, fabric, folder, name, began_from)
     if began_from and not has_weights:
-        load_weights(training.network, config.begin_from)
+        training.begin_from(config.begin_from)
     if resume:
         training.restore()
         for text in training.mend():
@@ -146,10 +146,12 @@ class _Training:
         self.config, self.data, self.fabric, self.folder, self.name = config, data, fabric, folder, name
         self.began_from = began_from
         network = build_model(config, load_encoder_weights=began_from is None)
+        if self.keeps_before:
+            network.keep_statistics()
         self.network: Segmenter = network.to(memory_format=torch.channels_last)
         self.optimizer = build_optimizer(self.network, config)
         self.model, self.fabric_optimizer = fabric.setup(self.network, self.optimizer)
-        self.average: WeightAverage | None = None  # made in the first epoch that is averaged
+        self.average: WeightAverage | None = None  # made in the first epoch that is averaged, or of the model before
         self.train_batches, self.val_batches = (Batches(pairs, config, fabric.device) for pairs in (data.train, data.val))
         self.loss = LOSSES[config.loss]
         self.history = History(keep=config.keep)
@@ -159,9 +161,31 @@ class _Training:
     def restore(self) -> None:
         """Continue from the last completed epoch."""
         self.history = saved_history(self._resume_file, self.config.keep)
-        if len(self.history.epochs) >= self.config.averaged_from:
-            self.average = WeightAverage(self.network, self.fabric)
+        epochs = len(self.history.epochs)
+        if epochs >= self.config.averaged_from or (epochs and self.keeps_before):
+            self._begin_average()
         load_resume(self._resume_file, self.network, self.optimizer, self.average, self.data.fingerprint)
+        if self.average and epochs == self.config.schedule_from:  # a run that goes on has itself before
+            self.average.count_anew()
+
+    def begin_from(self, checkpoint: str) -> None:
+        """Begin with the weights of a checkpoint."""
+        load_weights(self.network, checkpoint)
+        if self.keeps_before:
+            self._begin_average()
+
+    @property
+    def keeps_before(self) -> bool:
+        """True if a part of the model that it began from stays in what is kept."""
+        return bool(self.began_from and self.config.epochs_before)
+
+    def _begin_average(self) -> None:
+        self.average = WeightAverage(self.network, self.fabric, self.config.epochs_before if self.began_from else 0)
+
+    @property
+    def _kept_model(self) -> Any:
+        """The model that is kept after the last completed epoch, as Fabric wraps it: the average, or the network itself."""
+        return self.average.model if self.average and len(self.history.epochs) >= self.config.averaged_from else self.model
 
     def mend(self) -> Iterator[str]:
         """Write the checkpoints that are damaged or missing again, from the last completed epoch; yield a sentence on each."""
@@ -170,7 +194,7 @@ class _Training:
             try:
                 self._require_usable(self.folder / f"{which}.safetensors")
             except InputError:
-                self._save(which, self.average.network if self.average else self.network)
+                self._save(which, self._kept_model.module)
                 instead = f", since the best one, {best}, is lost" if which == "best" and best != epochs else ""
                 yield f"{which}.safetensors was damaged or missing; it now holds the model after epoch {epochs}{instead}."
 
@@ -189,6 +213,8 @@ class _Training:
             text += f" It began from {self.began_from['name']} ({self.began_from['digest']})."
         if self.config.averages:
             text += f" From epoch {self.config.averaged_from} on, the mean of the epochs' weights is validated and kept."
+            if self.keeps_before:
+                text += f" {self.config.before_share:.0%} of it are the weights that it began from."
         return text
 
     def run(self, on_event: OnEvent, should_stop: ShouldStop) -> TrainResult:
@@ -257,7 +283,8 @@ class _Training:
         if epoch < self.config.averaged_from:
             return self.model
         if not self.average:
-            self.average = WeightAverage(self.network, self.fabric)
+            self._begin_average()
+            assert self.average
         self.average.add(self.network, (batch.images for batch in _until_stopped(self.train_batches.shuffled(), should_stop)))
         return self.average.model
 
@@ -268,7 +295,7 @@ class _Training:
 
     def _samples(self) -> list[Sample]:
         """Predict the samples of the last completed epoch, from its weights."""
-        return self._validate(self.average.model if self.average else self.model, lambda: False).samples
+        return self._validate(self._kept_model, lambda: False).samples
 
     def _require_kept(self) -> None:
         """Read the best checkpoint again, so that no training counts as finished whose model cannot be used."""

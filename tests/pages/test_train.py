@@ -37,6 +37,7 @@ CHANGED: dict[str, Any] = {
     "copies": "anywhere",
     "groups": "lesions.csv:lesion_id",
     "begin_from": "/models/skin's best.safetensors",
+    "before_share": 0.25,
     "threshold": 0.4,
     "second_look": 0.1,
     "seed": 11,

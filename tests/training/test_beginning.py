@@ -54,10 +54,11 @@ def test_a_training_begins_with_the_weights_of_a_checkpoint(recipe: str, dataset
     assert any(f" It began from shipped ({checkpoint_digest(half)})." in each.text for each in log.of(Message))
 
 
+@pytest.mark.parametrize("share", [0.5, pytest.param(0, marks=pytest.mark.slow)])
 def test_once_it_has_begun_it_resumes_to_the_bit_without_the_checkpoint(
-    checkpoint: Path, dataset: Dataset, tmp_path: Path
+    share: float, checkpoint: Path, dataset: Dataset, tmp_path: Path
 ) -> None:
-    config = tiny_config(epochs=3, learning_rate=2e-4, begin_from=str(checkpoint))
+    config = tiny_config(epochs=3, learning_rate=2e-4, begin_from=str(checkpoint), before_share=share)
     run(config, dataset, tmp_path / "whole")
     run(config, dataset, tmp_path / "parts", stop_after=(2, 1))
     checkpoint.unlink()
@@ -67,6 +68,24 @@ def test_once_it_has_begun_it_resumes_to_the_bit_without_the_checkpoint(
         assert_same(weights(tmp_path / "whole", which), weights(tmp_path / "parts", which))
     whole, parts = (read_metadata(tmp_path / name / "last.safetensors") for name in ("whole", "parts"))
     assert whole["began_from"] == parts["began_from"]
+
+
+def test_half_of_the_model_before_stays_and_all_of_its_statistics(checkpoint: Path, dataset: Dataset, tmp_path: Path) -> None:
+    config = tiny_config(epochs=2, swa_fraction=0.5, learning_rate=2e-3, begin_from=str(checkpoint), before_share=0.5)
+    before = weights(checkpoint.parent, checkpoint.stem)
+    for on in (config, config.model_copy(update={"epochs": 4, "schedule_from": 2})):  # then on, from what was kept
+        _, log = run(on, dataset, tmp_path / "run", resume=on is not config)
+        kept, learnt = (weights(tmp_path / "run", which) for which in ("last", "resume"))
+        for name, tensor in kept.items():
+            own = learnt[f"model/{name}"]
+            if "running" in name or "num_batches" in name:
+                assert torch.equal(tensor, before[name])
+                assert torch.equal(own, before[name])
+            else:
+                torch.testing.assert_close(tensor, (before[name] + own) / 2)
+        assert not torch.allclose(kept["decoder.head.weight"], before["decoder.head.weight"], atol=1e-5)
+        assert log.of(Message)[-1].text.endswith(" 50% of it are the weights that it began from.")
+        before = kept
 
 
 def test_stopped_in_its_first_epoch_it_begins_again(checkpoint: Path, dataset: Dataset, tmp_path: Path) -> None:
@@ -89,6 +108,7 @@ def test_its_settings_are_those_of_the_model_at_a_tenth_of_the_rate(tmp_path: Pa
     assert (on.groups, on.folds, on.fold, on.device) == ("", 1, 1, "auto")  # of its run, not of the model
     anew = settings_of(file, anew=True)
     assert (anew.begin_from, anew.epochs, anew.learning_rate) == ("", 2, 1e-3)
+    assert [(each.before_share, each.keep) for each in (on, anew)] == [(0.5, "last"), (0.0, "last")]
 
 
 def test_a_model_that_was_trained_on_is_trained_on_at_the_same_rate(tmp_path: Path) -> None:
