@@ -28,8 +28,8 @@ from seg_core.training.beginning import settings_of
 
 FURTHER, ANEW = "Train further", "Anew"
 HOW_HELP = (
-    "Train further: from its weights, at a tenth of its learning rate, and half of them stay. Anew: from initial weights, with its "
-    "settings; that needs the photographs it was trained on."
+    "Train further: from its weights, half of which stay, at a tenth of its learning rate. Anew: from initial weights, with "
+    "its settings; that needs the photographs it was trained on."
 )
 MARGIN_HELP = "The loss in IoU that counts as none: the verdict says whether the model is no worse within it."
 
