@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import errno
+import gc
 import inspect
 import os
 import signal
@@ -26,6 +27,7 @@ from pages.server.browser import has_browser, open_browser
 from pages.server.settings import DEFAULTS, HostSettings
 from pages.shared.visitor import VIEWER_PASSWORD
 from seg_core.common.home import INSTALLED, home
+from seg_core.common.imports import quick_imports
 from seg_core.common.versions import VERSION
 from seg_core.errors import InputError, StoreError
 from seg_core.jobs.supervisor import Supervisor
@@ -286,7 +288,9 @@ def serve(listener: socket.socket, store: RunStore, settings: HostSettings, *, s
     # A library that is being imported may swallow the exception that Ctrl-C raises.
     usual = signal.signal(signal.SIGINT, leave)
     print("LesionLab is starting …", flush=True)
-    app = create_app(store, settings, on_ready=ready)
+    with quick_imports():
+        app = create_app(store, settings, on_ready=ready)
+    gc.freeze()  # Streamlit looks for garbage after each run of a page; among what is frozen there is none
     signal.signal(signal.SIGINT, usual)
 
     # uvicorn shuts down in order and then raises the signal again.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 
 # One thread for torch, in the tests and in what they start: on tiny images several only wait for each other. torch reads this
@@ -42,6 +43,22 @@ new MutationObserver(() => {
   }
 }).observe(document, { childList: true, subtree: true });
 """
+
+
+def pytest_collection() -> None:
+    """Look for no garbage while test files are imported: there is none, and looking takes a quarter of the time."""
+    gc.disable()
+
+
+def pytest_collection_finish() -> None:
+    """Leave what was imported out of all later searches for garbage; Streamlit searches after each run of a page."""
+    gc.freeze()
+    gc.enable()
+
+
+def pytest_sessionfinish() -> None:
+    """Let the end of the process free what was imported."""
+    gc.unfreeze()
 
 
 @pytest.fixture(autouse=True)

@@ -11,6 +11,7 @@ import json
 import sys
 
 from seg_core.common.home import PROJECT
+from seg_core.common.imports import quick_imports
 
 HEAVY = ("torch", "streamlit", "gradio", "plotly", "pandas")
 RUN_BY_STREAMLIT = {
@@ -44,13 +45,15 @@ def waits_of_an_idle_queue() -> list[float]:
 
 def main() -> None:
     """Import the host, build the app, then import everything else, and record what each step has loaded."""
-    import app
+    with quick_imports():
+        import app
 
     facts: dict[str, object] = {"loaded_by_the_host": [name for name in HEAVY if name in sys.modules]}
 
     from seg_core.runs.store import RunStore
 
-    app.create_app(RunStore())
+    with quick_imports():
+        app.create_app(RunStore())
     facts["app_loads_torch"] = "torch" in sys.modules
 
     from streamlit import config

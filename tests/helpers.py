@@ -188,7 +188,7 @@ def thin_networks() -> Iterator[None]:
         for name, value in thin.items():
             patch.setattr(architecture, name, value)
         patch.setattr(decoders, "CHANNELS", thin["CHANNELS"])
-        patch.setattr(encoder, "mobilenet_v2", partial(mobilenet_v2, width_mult=0.25))
+        patch.setattr(encoder, "mobilenet_v2", partial(mobilenet_v2, width_mult=0.25, num_classes=1))
         patch.setattr(encoder.MobileNetV2Encoder, "channels", thin["TAP_CHANNELS"])
         patch.setattr(encoder, "BLOCKS", blocks)
         patch.setattr(encoder, "TAPS", taps)

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from seg_core.common.atomic_file import remove_partials
+from seg_core.common.imports import quick_imports
 from seg_core.errors import InputError
 from seg_core.runs.causes import forget_kills, note_kills
 from seg_core.runs.dispatch import dispatch
@@ -128,9 +129,10 @@ def _attempt(store: RunStore, run: Run, folder: Path, watch: Watch, say: Say, tr
     folder.mkdir(parents=True, exist_ok=True)
     note_kills(folder)
     store.progress.update(run.id, message="Loading PyTorch")
-    from seg_core.runs.recorder import Recorder, Stopped
-    from seg_core.training.contents import DataChanged
-    from seg_core.training.loop import TrainingFailed
+    with quick_imports():
+        from seg_core.runs.recorder import Recorder, Stopped
+        from seg_core.training.contents import DataChanged
+        from seg_core.training.loop import TrainingFailed
 
     recorder = Recorder(store.progress, run, folder, watch.should_stop, say)
     try:

@@ -18,6 +18,7 @@ pytestmark = pytest.mark.usefixtures("thin_network")
 
 @pytest.fixture
 def lab(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Lab:
+    monkeypatch.setattr("seg_core.training.device.bf16_is_faster", lambda: False)  # takes seconds to measure
     return Lab(monkeypatch, capsys)
 
 

@@ -299,13 +299,13 @@ def test_decoding_uses_all_cores(pairs: list[Pair], monkeypatch: pytest.MonkeyPa
 
 
 def test_many_problems_of_a_kind_are_few_lines() -> None:
-    grey = [Problem("grey mask", Path(f"{number}.png"), f"{number} is grey.") for number in range(100_000)]
+    grey = [Problem("grey mask", Path(f"{number}.png"), f"{number} is grey.") for number in range(10_000)]
     bad = [Problem("unreadable", Path("a.jpg"), "a.jpg is bad.")]
     notes = notes_on([*grey[:5], *bad, *grey[5:]], most=7)
     assert notes[:7] == [*(f"{number} is grey." for number in range(5)), "Left out: a.jpg is bad.", "5 is grey."]
     assert notes[7:] == [
         "6 is grey.",
-        "… and 99993 more of the kind grey mask; python -m seg_core data check lists them all.",
+        "… and 9993 more of the kind grey mask; python -m seg_core data check lists them all.",
     ]
 
 

@@ -15,23 +15,14 @@ from seg_core.config import RECIPES, Config, SplitSpec
 from seg_core.data.dataset import Dataset, open_dataset
 from seg_core.data.folders import Pair
 from seg_core.data.groups import joined, listed_groups, place_of
-from seg_core.data.sample.painter import paint
 from seg_core.data.scan import copies
 from seg_core.data.scan.dataset_scan import scan_dataset
 from seg_core.data.scan.duplicates import near_duplicates
 from seg_core.errors import InputError
-from tests.helpers import SHARED_DATA, make_dataset
+from tests.helpers import SHARED_DATA, make_dataset, textured
 
 CASES = Path(__file__).resolve().parents[3] / "shared" / "cases"
 TOGETHER = SplitSpec(copies="together")
-
-
-def paintings(folder: Path, *, train: int, test: int = 0) -> Path:
-    """Write a dataset whose photographs have the details that tell them apart; drawn ellipses look too much alike."""
-    make_dataset(folder, train=train, test=test)
-    for file in folder.glob("*/images/*.jpg"):
-        Image.fromarray(paint(np.random.default_rng(int(file.stem[5:]))).photo).resize((64, 64)).save(file, quality=95)
-    return folder
 
 
 def copy_of(folder: Path, number: int, name: str, split: str = "train") -> None:
@@ -49,7 +40,7 @@ def sides(dataset: Dataset, spec: SplitSpec, names: set[str]) -> set[str]:
 @pytest.mark.parametrize("count", [5, 12, 23])
 @pytest.mark.parametrize("seed", range(3))
 def test_without_groups_a_split_is_drawn_as_it_always_was(count: int, seed: int, tmp_path: Path) -> None:
-    dataset = open_dataset(paintings(tmp_path, train=count))
+    dataset = open_dataset(textured(tmp_path, train=count))
     ids = sorted(pair.id for pair in dataset.pairs)
     random.Random(seed).shuffle(ids)
     for copies_ in ("anywhere", "together"):
@@ -61,7 +52,7 @@ def test_without_groups_a_split_is_drawn_as_it_always_was(count: int, seed: int,
 
 
 def test_copies_stay_together_in_every_split_and_fold(tmp_path: Path) -> None:
-    folder = paintings(tmp_path, train=9, test=2)
+    folder = textured(tmp_path, train=9, test=2)
     copy_of(folder, 2, "ISIC_0000002 (1)")
     copy_of(folder, 2, "twice")
     copy_of(folder, 5, "in_test", "test")  # the test split is the dataset's own, and nothing is moved into or out of it
@@ -80,7 +71,7 @@ def test_copies_stay_together_in_every_split_and_fold(tmp_path: Path) -> None:
 
 
 def test_copies_are_looked_for_once_and_a_scan_keeps_them_too(tmp_path: Path, decoded: list[Pair]) -> None:
-    folder = paintings(tmp_path / "data", train=4)
+    folder = textured(tmp_path / "data", train=4)
     copy_of(folder, 1, "again")
     found = [["ISIC_0000001", "again"]]
     assert open_dataset(folder).copies == open_dataset(folder).copies == found
@@ -93,7 +84,7 @@ def test_copies_are_looked_for_once_and_a_scan_keeps_them_too(tmp_path: Path, de
 
 
 def test_copies_are_looked_for_again_when_the_lesion_is_named(tmp_path: Path) -> None:
-    folder = paintings(tmp_path, train=4)
+    folder = textured(tmp_path, train=4)
     copy_of(folder, 1, "again")
     for file in (folder / "train" / "masks").iterdir():  # three classes: until one is named, no pair can be used
         mask = np.array(Image.open(file)) // 255
@@ -121,7 +112,7 @@ C;ISIC_0000009;
 
 
 def test_a_column_of_a_csv_file_names_what_belongs_together(tmp_path: Path) -> None:
-    folder = paintings(tmp_path / "data", train=6)
+    folder = textured(tmp_path / "data", train=6)
     (folder / "lesions.csv").write_text(CSV, encoding="utf-8")
     dataset = open_dataset(folder)
     for column, expected in (
@@ -183,7 +174,7 @@ def test_groups_are_kept_by_their_name_within_the_dataset(tmp_path: Path, monkey
 
 
 def test_photographs_that_all_look_alike_are_drawn_one_by_one(tmp_path: Path) -> None:
-    folder = paintings(tmp_path, train=1)
+    folder = textured(tmp_path, train=1)
     for name in "abc":
         copy_of(folder, 0, name)
     dataset = open_dataset(folder)

@@ -6,6 +6,7 @@ writes one line: the number of the signal that ended the fork, 0 if it ended by 
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import resource
@@ -21,6 +22,7 @@ from typing import Any
 
 import psutil
 
+from seg_core.common.imports import quick_imports
 from seg_core.runs.store import RunStore
 from seg_core.runs.worker import work
 from tests.helpers import thin_networks
@@ -80,8 +82,10 @@ def _train(run: int, point: str = "", megabytes: int | None = None, cgroup: str 
 
 def main() -> None:
     """Answer every line of stdin."""
-    import seg_core.runs.recorder
-    import seg_core.training.loop  # noqa: F401 - what takes long to load is loaded once
+    with quick_imports():  # what takes long to load is loaded once
+        import seg_core.runs.recorder
+        import seg_core.training.loop  # noqa: F401
+    gc.freeze()  # a search for garbage would make each fork copy all of it
 
     with thin_networks():
         for line in sys.stdin:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from itertools import pairwise
 
 import pytest
@@ -18,9 +18,16 @@ from seg_core.network import Segmenter, build_model, count_parameters
 from seg_core.network import decoders as torch_decoders
 from seg_core.network.architecture import LAST, STRIDES, TAPS, tensor_shapes
 from seg_core.prediction import onnx_graph
-from tests.helpers import tiny_config
+from tests.helpers import thin_networks, tiny_config
 
 FROZEN = {"trainable-decoder": {"encoder"}, "fine-tune": set(), "frozen-decoder": {"decoder"}}
+
+
+@pytest.fixture
+def thin() -> Iterator[None]:
+    """Networks of few channels, for what does not depend on their widths."""
+    with thin_networks():
+        yield
 
 
 def model_of(variant: Variant = "fine-tune", decoder: str = "unet", seed: int = 0) -> Segmenter:
@@ -64,6 +71,7 @@ def test_the_numbers_of_the_encoder_need_no_torch() -> None:
     assert done.stdout.strip() == "False"
 
 
+@pytest.mark.usefixtures("thin")
 @pytest.mark.parametrize("decoder", DECODERS)
 @pytest.mark.parametrize("size", [(64, 64), (96, 64), (32, 160), (192, 192)])
 def test_logits_have_the_images_size(decoder: str, size: tuple[int, int]) -> None:
@@ -94,6 +102,7 @@ def test_the_encoder_gives_one_map_at_each_size() -> None:
     ]
 
 
+@pytest.mark.usefixtures("thin")
 @pytest.mark.parametrize("decoder", DECODERS)
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_one_step_changes_exactly_what_the_variant_trains(variant: Variant, decoder: str) -> None:
@@ -105,6 +114,7 @@ def test_one_step_changes_exactly_what_the_variant_trains(variant: Variant, deco
     assert parts_that_differ(before, state(model)) == {"encoder", "decoder"} - FROZEN[variant]
 
 
+@pytest.mark.usefixtures("thin")
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_every_trained_weight_gets_a_gradient_and_no_frozen_one_does(variant: Variant) -> None:
     model = model_of(variant)
@@ -117,6 +127,7 @@ def test_every_trained_weight_gets_a_gradient_and_no_frozen_one_does(variant: Va
     assert trained == {"encoder", "decoder"} - FROZEN[variant]  # a part is frozen whole or not at all
 
 
+@pytest.mark.usefixtures("thin")
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_frozen_parts_stay_in_evaluation_mode_whatever_is_called(variant: Variant) -> None:
     model = model_of(variant)
@@ -130,12 +141,14 @@ def test_frozen_parts_stay_in_evaluation_mode_whatever_is_called(variant: Varian
     assert not any(module.training for module in model.modules())
 
 
+@pytest.mark.usefixtures("thin")
 def test_a_frozen_encoder_keeps_no_graph() -> None:
     model = model_of("trainable-decoder")
     assert not any(one.requires_grad for one in model_maps(model))
     assert all(one.requires_grad for one in model_maps(model_of("fine-tune")))
 
 
+@pytest.mark.usefixtures("thin")
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_a_folded_encoder_gives_the_same_logits_and_is_no_part_of_the_state(variant: Variant) -> None:
     model = model_of(variant)
@@ -194,6 +207,7 @@ def test_the_deepest_map_is_torchvisions() -> None:
         assert torch.equal(model.encoder(images)[-1], network.eval().features(images))
 
 
+@pytest.mark.usefixtures("thin")
 def test_the_seed_alone_decides_the_initial_weights() -> None:
     torch.manual_seed(1)
     first = state(model_of(seed=5))

@@ -26,6 +26,7 @@ from seg_core.common.home import PROJECT
 from seg_core.config import Config
 from seg_core.runs.store import RunStore
 from tests.app_process import AppProcess
+from tests.pages.server.test_headers import script_sources
 
 
 @pytest.fixture(scope="module")
@@ -123,6 +124,51 @@ def test_torch_is_not_loaded(client: httpx.Client, app_server: AppProcess) -> No
     assert client.get("/api/health").json()["torch_loaded"] is False
     if hasattr(psutil.Process, "memory_maps"):
         assert not [file.path for file in psutil.Process(app_server.process.pid).memory_maps() if "libtorch" in file.path]
+
+
+# Headers
+
+
+ADDRESSES = [
+    "/",
+    "/monitor",
+    "/predictor/",
+    "/predictor",
+    "/predictor/gradio_api/info",
+    "/predictor/gradio_api/file=/etc/passwd",
+    "/api/runs",
+    "/api/docs",
+    "/api/openapi.json",
+    "/api/runs/7/masks/photo-1.jpg",
+    "/api/typo",
+    "/assets/mark.svg",
+    "/assets/plotly.min.js",
+    "/static/js/no.js",
+    "/_stcore/health",
+]
+
+
+@pytest.mark.parametrize("path", ADDRESSES)
+def test_every_answer_keeps_other_sites_out(client: httpx.Client, path: str) -> None:
+    headers = client.get(path).headers
+    assert headers["x-content-type-options"] == "nosniff"
+    assert headers["referrer-policy"] == "same-origin"
+    assert headers["cross-origin-resource-policy"] == "same-origin"
+    (policy,) = headers.get_list("content-security-policy")
+    assert "frame-ancestors 'self'" in policy
+    assert "default-src 'none'" in policy
+    # No other machine, and nothing inside a page but what the server wrote there.
+    sources = {source for part in policy.split(";") for source in part.split()[1:]}
+    assert not [source for source in sources if re.search(r"[*.]|://|^https?:", source)]
+    if "script-src" in policy:
+        assert "'unsafe-inline'" not in script_sources(policy)
+        assert ("'unsafe-eval'" in policy) == path.startswith("/predictor/")
+
+
+@pytest.mark.parametrize("headers", [{"host": "evil.example"}, {"origin": "http://evil.example"}])
+def test_refusals_carry_them_too(client: httpx.Client, headers: dict[str, str]) -> None:
+    answer = client.get("/api/runs", headers=headers)
+    assert (answer.status_code, answer.headers["cross-origin-resource-policy"]) == (403, "same-origin")
 
 
 # Start and end

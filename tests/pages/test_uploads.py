@@ -37,12 +37,11 @@ def test_what_is_no_checkpoint_is_refused_by_its_name_and_leaves_nothing(lab_hom
 
 
 def test_those_unused_for_longest_go(lab_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(uploads, "MOST_KEPT", 4)
-    for number in range(4):
+    monkeypatch.setattr(uploads, "MOST_KEPT", 3)
+    for number in range(3):
         _, path = keep(f"{number}.safetensors", MODEL)
         os.utime(path, (1000 + number, 1000 + number))
     keep("0.safetensors", MODEL)  # used again
-    for number in (4, 5):
-        keep(f"{number}.safetensors", MODEL)
+    keep("3.safetensors", MODEL)
     names = {file.name.rsplit("-", 1)[1] for file in (lab_home / "uploads").iterdir()}
-    assert names == {f"{number}.safetensors" for number in (0, 3, 4, 5)}
+    assert names == {f"{number}.safetensors" for number in (0, 2, 3)}

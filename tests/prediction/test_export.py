@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ import pytest
 import torch
 from onnx.reference import ReferenceEvaluator
 
-from seg_core.common.home import PROJECT
+from seg_core.common.home import PROJECT, SHIPPED_CHECKPOINTS
 from seg_core.config import DECODERS
 from seg_core.errors import InputError
 from seg_core.network import Segmenter, build_model
@@ -24,7 +25,7 @@ from seg_core.prediction.checkpoint_file import save_checkpoint
 from seg_core.prediction.engine import Engine
 from seg_core.prediction.export import export_onnx, onnx_bytes
 from seg_core.prediction.onnx_graph import build_graph
-from tests.helpers import metadata_of, tiny_config
+from tests.helpers import metadata_of, thin_networks, tiny_config
 
 
 def trained_like(decoder: str) -> Segmenter:
@@ -52,12 +53,20 @@ def expected(model: Segmenter, photos: np.ndarray) -> np.ndarray:
     return result
 
 
+@pytest.fixture
+def thin() -> Iterator[None]:
+    """Networks of few channels; the engine and torch are compared on one of full width too."""
+    with thin_networks():
+        yield
+
+
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("made") / "made.safetensors"
     config = tiny_config(threshold=0.4)
     licences = {"weights": "CC BY-NC 4.0", "photographs": {}}
-    save_checkpoint(path, trained_like("pyramid"), metadata_of(config, licences=licences))
+    with thin_networks():
+        save_checkpoint(path, trained_like("pyramid"), metadata_of(config, licences=licences))
     return path
 
 
@@ -73,17 +82,20 @@ def test_the_engine_gives_what_torch_gives(decoder: str) -> None:
         np.testing.assert_allclose(probabilities, expected(model, photos), atol=1e-4)
 
 
+@pytest.mark.usefixtures("thin")
 @pytest.mark.parametrize(("decoder", "other"), [("plain", "unet"), ("unet", "plain"), ("pyramid", "unet"), ("plain", "pyramid")])
 def test_the_tensors_of_another_model_are_refused(decoder: str, other: str) -> None:
     with pytest.raises((KeyError, ValueError, RuntimeError)):
         Engine(tiny_config(decoder=decoder), arrays(trained_like(other)))
 
 
+@pytest.mark.usefixtures("thin")
 def test_tensors_that_no_model_has_are_refused() -> None:
     with pytest.raises(ValueError, match=r"the model has no decoder\.extra"):
         build_graph(tiny_config(), arrays(trained_like("pyramid")) | {"decoder.extra": np.zeros(1)})
 
 
+@pytest.mark.usefixtures("thin")
 def test_the_file_is_valid_says_what_it_is_and_another_program_computes_the_same(made: Path) -> None:
     content = onnx_bytes(made)
     model = onnx.load_from_string(content)
@@ -96,6 +108,7 @@ def test_the_file_is_valid_says_what_it_is_and_another_program_computes_the_same
     np.testing.assert_allclose(np.asarray(probabilities), expected(load_model(made), photos), atol=1e-4)
 
 
+@pytest.mark.usefixtures("thin")
 def test_export_checks_and_writes(made: Path, tmp_path: Path) -> None:
     result = export_onnx(made, tmp_path / "new" / "model.onnx")
     assert result["largest_difference"] <= 1e-4
@@ -104,6 +117,7 @@ def test_export_checks_and_writes(made: Path, tmp_path: Path) -> None:
     assert json.loads(json.dumps(result)) == result
 
 
+@pytest.mark.usefixtures("thin")
 def test_what_differs_from_torch_is_not_written(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     other = trained_like("pyramid")
     with torch.no_grad():
@@ -114,12 +128,14 @@ def test_what_differs_from_torch_is_not_written(made: Path, tmp_path: Path, monk
     assert not (tmp_path / "model.onnx").exists()
 
 
+@pytest.mark.usefixtures("thin")
 def test_a_place_that_cannot_be_written_is_named(made: Path, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(InputError, match=r"cannot be written .*; choose another --output"):
         export_onnx(made, tmp_path / "file" / "model.onnx")
 
 
+@pytest.mark.usefixtures("thin")
 def test_a_checkpoint_is_not_written_over(made: Path) -> None:
     before = made.read_bytes()
     with pytest.raises(InputError, match=r"made\.safetensors is the checkpoint itself; choose another --output"):
@@ -127,10 +143,11 @@ def test_a_checkpoint_is_not_written_over(made: Path) -> None:
     assert made.read_bytes() == before
 
 
-def test_signals_are_still_heard_when_models_are_gone(made: Path) -> None:
+def test_signals_are_still_heard_when_models_are_gone() -> None:
+    model = SHIPPED_CHECKPOINTS / "fine-tune-report.safetensors"
     code = (
         "import os, signal; from pathlib import Path; from seg_core.prediction.checkpoint import load_checkpoint\n"
-        f"first, second = (load_checkpoint(Path({str(made)!r})) for _ in range(2))\n"
+        f"first, second = (load_checkpoint(Path({str(model)!r})) for _ in range(2))\n"
         "del first; del second\n"
         "signal.signal(signal.SIGTERM, lambda *_: print('heard'))\n"
         "os.kill(os.getpid(), signal.SIGTERM)"

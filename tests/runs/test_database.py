@@ -57,7 +57,7 @@ def test_a_failed_change_leaves_nothing_behind(store: RunStore) -> None:
     assert store.history.epoch_metrics(run_id, 1)["train"] == VALUES
 
 
-@pytest.mark.parametrize("processes", [3, pytest.param(8, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("processes", [2, pytest.param(8, marks=pytest.mark.slow)])
 def test_processes_write_at_once_and_nothing_is_lost(store: RunStore, processes: int) -> None:
     runs = [store.queue.add("", CONFIG, "sample").id for _ in range(processes)]
     children = [in_child(store, "write", run_id, stderr=subprocess.PIPE) for run_id in runs]

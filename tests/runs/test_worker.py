@@ -270,6 +270,7 @@ def one_thread() -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("one_thread")
+@pytest.mark.usefixtures("thin_network")
 def test_a_real_training_ends_well_and_a_stopped_one_goes_on(store: RunStore, few_pairs: Path) -> None:
     config = Config.of(
         "report", epochs=2, image_size=64, batch_size=2, encoder_weights="random", device="cpu", precision="32-true"

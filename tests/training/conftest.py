@@ -6,7 +6,7 @@ import pytest
 
 from seg_core.data.dataset import Dataset, open_dataset
 from tests.helpers import make_dataset, thin_networks, tiny_config
-from tests.training.trainings import TRAIN, VAL, Trained, run
+from tests.training.trainings import TRAIN, VAL, Trained, home_in, run
 
 
 @pytest.fixture(scope="package")
@@ -19,6 +19,5 @@ def dataset(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
 def trained(dataset: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Trained:
     """A training of two epochs, the second one averaged. Tests look at it and change nothing."""
     config, folder = tiny_config(epochs=2, threshold=0.4, seed=4, swa_fraction=0.5), tmp_path_factory.mktemp("trained")
-    with thin_networks(), pytest.MonkeyPatch.context() as patch:
-        patch.setenv("LESIONLAB_HOME", str(folder / "home"))
+    with thin_networks(), home_in(folder):
         return Trained(config, folder, *run(config, dataset, folder, name="a try"))

@@ -19,7 +19,7 @@ from seg_core.prediction.tensor_file import write_tensors
 from seg_core.training.contents import DataChanged
 from seg_core.training.events import BatchDone, EpochDone, Message
 from tests.helpers import make_dataset, tiny_config
-from tests.training.trainings import TRAIN, VAL, Trained, assert_same, run, weights
+from tests.training.trainings import TRAIN, VAL, Trained, assert_same, home_in, run, weights
 
 pytestmark = pytest.mark.usefixtures("thin_network")
 
@@ -83,11 +83,19 @@ def test_a_resume_file_that_does_not_fit_is_refused(damage: str, trained: Traine
     assert "\n" not in str(refused.value)
 
 
+@pytest.fixture(scope="module")
+def three_epochs(thin_network: None, dataset: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a training of three epochs, `whole`, and the same stopped in the third, `parts`. Tests change copies."""
+    folder = tmp_path_factory.mktemp("three")
+    with home_in(folder):
+        run(tiny_config(epochs=3), dataset, folder / "whole")
+        run(tiny_config(epochs=3), dataset, folder / "parts", stop_after=(3, 1))
+    return folder
+
+
 @pytest.mark.parametrize("damage", ["flipped", "cut", "missing"])
-def test_a_damaged_resume_file_costs_one_epoch(damage: str, dataset: Dataset, tmp_path: Path) -> None:
-    config, folder = tiny_config(epochs=3), tmp_path / "parts"
-    run(config, dataset, tmp_path / "whole")
-    run(config, dataset, folder, stop_after=(3, 1))
+def test_a_damaged_resume_file_costs_one_epoch(damage: str, dataset: Dataset, three_epochs: Path, tmp_path: Path) -> None:
+    config, folder = tiny_config(epochs=3), shutil.copytree(three_epochs / "parts", tmp_path / "parts")
     file = folder / "resume.safetensors"
     content = file.read_bytes()
     file.write_bytes({"flipped": content[:-900] + bytes([content[-900] ^ 8]) + content[-899:]}.get(damage, content[:-900]))
@@ -99,7 +107,7 @@ def test_a_damaged_resume_file_costs_one_epoch(damage: str, dataset: Dataset, tm
     said = "resume.safetensors was damaged or missing, so the run goes on after the epoch before, 1."
     assert said in [message.text for message in log.of(Message)]
     for which in ("last", "best", "resume"):
-        assert_same(weights(tmp_path / "whole", which), weights(folder, which))
+        assert_same(weights(three_epochs / "whole", which), weights(folder, which))
 
 
 @pytest.mark.parametrize("damage", ["flipped", "cut", "missing"])
@@ -138,6 +146,19 @@ def invert(file: Path) -> None:
         ImageOps.invert(mask).save(file)
 
 
+@pytest.fixture(scope="module")
+def resumed(thin_network: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with `data` and a `run` on it of two epochs, each an attempt of its own. Tests change copies."""
+    folder = tmp_path_factory.mktemp("resumed")
+    data = make_dataset(folder / "data", train=TRAIN, val=VAL)
+    with home_in(folder):
+        run(tiny_config(epochs=1), open_dataset(data), folder / "run")
+        for file in data.rglob("*.png"):
+            file.touch()  # no change: the content is the same
+        run(tiny_config(epochs=2, schedule_from=1), open_dataset(data), folder / "run", resume=True)
+    return folder
+
+
 @pytest.mark.parametrize(
     ("changed", "said"),
     [
@@ -149,14 +170,9 @@ def invert(file: Path) -> None:
     ],
 )
 def test_resuming_on_edited_data_is_refused_with_their_names(
-    changed: dict[str, list[int]], said: str, trained: Trained, tmp_path: Path
+    changed: dict[str, list[int]], said: str, resumed: Path, tmp_path: Path
 ) -> None:
-    data, folder = make_dataset(tmp_path / "data", train=TRAIN, val=VAL), tmp_path / "run"
-    config = trained.config.model_copy(update={"epochs": 1})
-    run(config, open_dataset(data), folder)
-    for file in data.rglob("*.png"):
-        file.touch()  # no change: the content is the same
-    run(config.model_copy(update={"epochs": 2, "schedule_from": 1}), open_dataset(data), folder, resume=True)
+    data, folder = (shutil.copytree(resumed / name, tmp_path / name) for name in ("data", "run"))
 
     def files(kind: str, numbers: list[int]) -> list[Path]:
         return [file for number in numbers for file in data.rglob(f"{kind}/ISIC_{number:07d}.*")]
@@ -170,7 +186,7 @@ def test_resuming_on_edited_data_is_refused_with_their_names(
     if new := changed.get("new"):
         make_dataset(data, train=len(new), first=new[0])
     with pytest.raises(DataChanged) as refused:
-        run(config.model_copy(update={"epochs": 3, "schedule_from": 2}), open_dataset(data), folder, resume=True)
+        run(tiny_config(epochs=3, schedule_from=2), open_dataset(data), folder, resume=True)
     assert str(refused.value).startswith(f"Since this run trained, {said}")
     assert str(refused.value).endswith("; put the files back as they were, or start a new run.")
 

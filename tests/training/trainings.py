@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import pytest
 import torch
 from safetensors.torch import load_file
 
@@ -37,6 +39,14 @@ def run(
     log = Log()
     should_stop = ask_to_stop(log, *stop_after) if stop_after else lambda: False
     return train(config, dataset, log.append, folder=folder, should_stop=should_stop, **options), log
+
+
+@contextmanager
+def home_in(folder: Path) -> Iterator[None]:
+    """Keep the image cache in a folder, for fixtures that live longer than the home folder of a test."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("LESIONLAB_HOME", str(folder / "home"))
+        yield
 
 
 class Trained(NamedTuple):

@@ -17,6 +17,8 @@ from seg_core.prediction.checkpoint import load_checkpoint
 from tests.helpers import lesion
 from tests.pages.predictor.helpers import EXPECTED_IOU, MakeModel, mask_of
 
+pytestmark = pytest.mark.usefixtures("thin_network")
+
 
 @pytest.fixture
 def predict(make_model: MakeModel, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., Any]:

@@ -15,6 +15,8 @@ from seg_core.runs.store import RunStore
 from tests.helpers import tiny_config
 from tests.pages.predictor.helpers import MakeModel
 
+pytestmark = pytest.mark.usefixtures("thin_network")
+
 
 def test_names_and_choices(make_model: MakeModel) -> None:
     shipped, run = make_model(stem="fine-tune-best", licence="MIT"), make_model(run=3, label="Mine")

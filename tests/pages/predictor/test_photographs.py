@@ -20,6 +20,8 @@ from seg_core.prediction.checkpoint import load_checkpoint
 from seg_core.prediction.predictor import Prediction
 from tests.pages.predictor.helpers import BAD, NO_LONGER, MakeModel, halves
 
+pytestmark = pytest.mark.usefixtures("thin_network")
+
 
 def test_measures_follow_the_thresholds(make_model: MakeModel, photo_file: Path) -> None:
     photo = Photo.read(photo_file, "ISIC_1.jpg")
