@@ -430,6 +430,7 @@ def test_training_begins_from_a_checkpoint_with_its_settings(lab: Lab, data: Pat
     own = {
         "epochs": 1,
         "keep": "last",
+        "before_share": 0.5,
         "learning_rate": CONFIG.learning_rate / 10,
         "begin_from": str(checkpoint.path),
         "device": "cpu",
