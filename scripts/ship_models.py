@@ -53,7 +53,7 @@ class ShippedModel:
     more: Literal["none", "free", "all"] = "none"
     """Further sources that train it: none, those whose licence allows commercial use, or all."""
     settings: Mapping[str, Any] = field(default_factory=dict)
-    """Where it differs from its recipe, such as ``{"epochs": 30}``."""
+    """Where it differs from its recipe: ``{"epochs": 30, "schedule_from": 20}`` trains for 20 epochs, then on for 10."""
 
     @property
     def name(self) -> str:
@@ -80,8 +80,8 @@ MODELS = {
         ShippedModel("fine-tune"),
         ShippedModel("trainable-decoder"),
         ShippedModel("frozen-decoder"),
-        ShippedModel("fine-tune", suffix="plus", more="all", settings={"epochs": 24}),
-        ShippedModel("fine-tune", suffix="plus-cc0", more="free", settings={"epochs": 40}),
+        ShippedModel("fine-tune", suffix="plus", more="all", settings={"epochs": 40, "schedule_from": 24}),
+        ShippedModel("fine-tune", suffix="plus-cc0", more="free"),
         ShippedModel("fine-tune", "report"),
         ShippedModel("trainable-decoder", "report"),
         ShippedModel("frozen-decoder", "report"),
@@ -161,10 +161,13 @@ def train(model: ShippedModel, sources: Sequence[ShippedSource]) -> Path:
     Which epoch is best on 60 photographs is chance, and often it is one with a high learning rate, in which masks of mirror
     images agree less. Choosing it would also bias the scores on the validation split.
     """
-    command = shlex.split(command_line(model.config, [source.folder for source in sources], model.name))
-    run = lesionlab(*command[command.index("train") :])
-    if run["status"] != "finished":
-        raise InputError(f"Run {run['run_id']} is {run['status']}; start again, or resume it and publish it by hand.")
+    commands = command_line(model.config, [source.folder for source in sources], model.name).splitlines()
+    number = ""
+    for words in map(shlex.split, commands):
+        run = lesionlab(*[number if word == "RUN" else word for word in words[3:]])  # without "python -m seg_core"
+        number = str(run["run_id"])
+        if run["status"] != "finished":
+            raise InputError(f"Run {number} is {run['status']}; start again, or resume it and publish it by hand.")
     return Path(run["checkpoint"]).with_name("last.safetensors")
 
 

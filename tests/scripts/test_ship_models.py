@@ -19,6 +19,7 @@ from tests.helpers import textured, tiny_config
 
 pytestmark = pytest.mark.usefixtures("thin_network")
 
+TRAINS_ON = {"epochs": 2, "schedule_from": 1}
 TINY = tiny_config(epochs=1).model_dump(exclude={"variant", "recipe", "copies"}, exclude_defaults=True)
 FIRST_ISIC = "ISIC_0000000"
 
@@ -63,7 +64,10 @@ def ship(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) ->
         return "".join([*printed, capsys.readouterr().out])
 
     monkeypatch.setattr(ship_models, "lesionlab", lesionlab)
-    tiny = [ShippedModel(model.variant, model.recipe, model.suffix, model.more, TINY) for model in MODELS.values()]
+    tiny = [
+        ShippedModel(model.variant, model.recipe, model.suffix, model.more, TINY | (TRAINS_ON if model.suffix else {}))
+        for model in MODELS.values()
+    ]
     monkeypatch.setattr(ship_models, "MODELS", {model.name: model for model in tiny})
     return run
 
@@ -82,6 +86,7 @@ def test_models_of_one_and_of_all_sources_are_scored_on_the_same_photographs(
     alone, plus = (read_metadata(made / f"{name}.safetensors") for name in ("fine-tune-best", "fine-tune-best-plus"))
     assert alone["dataset"]["name"] == "isic2016-a"
     assert plus["dataset"]["name"] == "isic2016-a + isic2017-b + ham10000-c"
+    assert (plus["config"]["epochs"], plus["config"]["schedule_from"], len(plus["history"])) == (2, 1, 2)
     rows = [[(each["source"], each["split"], each["n"]) for each in metadata["by_source"]] for metadata in (alone, plus)]
     validation = [("isic2016-a", "validation", 2), ("isic2017-b", "validation", 1), ("ham10000-c", "validation", 2)]
     assert rows == [[*validation, ("clinic", "test", 2)]] * 2
