@@ -9,7 +9,7 @@ from seg_core.common.home import PROJECT, SHIPPED_CHECKPOINTS
 from seg_core.prediction.catalogue import SHIPPED
 from seg_core.prediction.checkpoint_file import read_metadata
 from seg_core.prediction.licences import licence_of
-from seg_core.prediction.metadata import CheckpointMetadata, SplitScores, source_names
+from seg_core.prediction.metadata import CheckpointMetadata, SplitScores
 
 DOCUMENT = PROJECT / "docs" / "models.md"
 _TABLE = re.compile(r"^\| model \|.*?\n(?=\n)", re.MULTILINE | re.DOTALL)
@@ -37,9 +37,10 @@ def models_table(folder: Path = SHIPPED_CHECKPOINTS) -> str:
 
 
 def _scores(metadata: CheckpointMetadata) -> dict[str, str]:
-    """Return IoU and Dice by split of what the model trained on, and of other sources by their name."""
-    own, parts = source_names(metadata["dataset"]), dict[str, SplitScores](metadata["evaluation"])
-    parts |= {f"{each['source']}, {each['split']}": each for each in metadata.get("by_source", []) if each["source"] not in own}
+    """Return IoU and Dice by source and split, and by what else the model was scored on, such as photographs of original size."""
+    parts: dict[str, SplitScores] = {f"{each['source']}, {each['split']}": each for each in metadata["by_source"]}
+    splits = {each["split"] for each in metadata["by_source"]}
+    parts |= {title: part for title, part in metadata["evaluation"].items() if title not in splits}
     return {f"{title} ({part['n']})": _cell(part) for title, part in parts.items()}
 
 

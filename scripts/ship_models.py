@@ -80,7 +80,7 @@ MODELS = {
         ShippedModel("fine-tune"),
         ShippedModel("trainable-decoder"),
         ShippedModel("frozen-decoder"),
-        ShippedModel("fine-tune", suffix="plus", more="all", settings={"epochs": 40, "schedule_from": 24}),
+        ShippedModel("fine-tune", suffix="plus", more="all", settings={"epochs": 24}),
         ShippedModel("fine-tune", suffix="plus-cc0", more="free"),
         ShippedModel("fine-tune", "report"),
         ShippedModel("trainable-decoder", "report"),

@@ -68,7 +68,7 @@ def test_the_wheel_holds_one_package_and_everything_that_it_needs(wheel: Path) -
     assert models == set(SHIPPED)
     assert len(models) == 7
     assert re.search(r"^lesionlab = seg_core\.__main__:main$", entry_points, re.MULTILINE)
-    assert "\nLicense-Expression: MIT\n" in metadata
+    assert "\nLicense-Expression: MIT AND CC-BY-NC-4.0\n" in metadata
 
 
 def test_the_wheel_holds_every_file_of_its_folders(wheel: Path) -> None:
