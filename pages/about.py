@@ -31,8 +31,8 @@ def about() -> None:
     with right:
         st.header("License")
         st.write(
-            "MIT; the weights of each model are under the license that its card names: MIT too, but CC BY-NC 4.0, for non-commercial "
-            "use only, for fine-tune-best-plus. *Models* says which photographs trained them, and how well they do."
+            "MIT; the weights of each model are under the license that its card names: MIT too, but for fine-tune-best-plus "
+            "CC BY-NC 4.0, for non-commercial use only. *Models* says which photographs trained them, and how well they do."
         )
         st.header("How to cite")
         st.write(f"The LesionLab authors. *LesionLab* (version {VERSION}), 2026.")

@@ -64,15 +64,16 @@ def _short(path: Path) -> str:
 
 
 def choices() -> list[tuple[str, str]]:
-    """Return (name with validation IoU, its resolution and a limit of use, path) of every model, those that ship first."""
+    """Return (name with a limit of use, validation IoU and its resolution, path) of every model, those that ship first."""
     entries = available_checkpoints()
     names = model_names(entries)
     return [(names[entry.path] + _facts(entry), str(entry.path)) for entry in entries]
 
 
 def _facts(entry: CheckpointEntry) -> str:
-    scored = "" if entry.iou is None else f" · val IoU {entry.iou:.2f} at {entry.image_size} px"
-    return f"{scored} · non-commercial" if entry.is_non_commercial else scored
+    sources = f" on {entry.sources} sources" if entry.sources > 1 else ""  # it is not to be set beside that on one
+    scored = "" if entry.iou is None else f" · val IoU {entry.iou:.2f}{sources} at {entry.image_size} px"
+    return f" · non-commercial{scored}" if entry.is_non_commercial else scored
 
 
 def default_pair() -> tuple[str | None, str | None]:

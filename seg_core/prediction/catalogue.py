@@ -15,7 +15,7 @@ from seg_core.errors import InputError
 from seg_core.prediction.checkpoint_file import read_metadata
 from seg_core.prediction.foreign_file import read_settings
 from seg_core.prediction.licences import licence_of
-from seg_core.prediction.metadata import checkpoint_label, own_threshold
+from seg_core.prediction.metadata import checkpoint_label, own_threshold, source_names
 
 SHIPPED = (
     "fine-tune-best-plus",
@@ -49,6 +49,8 @@ class CheckpointEntry:
     """Variant of the config; empty for a model of another program."""
     is_non_commercial: bool = False
     """True if its licence allows no commercial use."""
+    sources: int = 1
+    """Number of datasets whose photographs trained and validated it."""
 
 
 def available_checkpoints() -> list[CheckpointEntry]:
@@ -128,7 +130,8 @@ def _entry(path: Path, modified: float, _size: int) -> CheckpointEntry | str:
     licence = licence_of(metadata)
     label, size = checkpoint_label(metadata), config["image_size"]
     threshold = own_threshold(metadata)
-    return CheckpointEntry(path, label, iou, size, modified, threshold, config["variant"], licence.is_non_commercial)
+    sources = len(source_names(metadata["dataset"]))
+    return CheckpointEntry(path, label, iou, size, modified, threshold, config["variant"], licence.is_non_commercial, sources)
 
 
 def _name(path: Path) -> str:

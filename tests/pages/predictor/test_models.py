@@ -20,10 +20,11 @@ pytestmark = pytest.mark.usefixtures("thin_network")
 
 def test_names_and_choices(make_model: MakeModel) -> None:
     shipped, run = make_model(stem="fine-tune-best", licence="MIT"), make_model(run=3, label="Mine")
-    limited = make_model(stem="limited", label="Limited", licence="CC BY-NC 4.0")
+    dataset = {"name": "A + B", "fingerprint": "", "train": 4, "val": 2, "test": 0, "val_is_own": False, "train_ids": None}
+    limited = make_model(stem="limited", label="Limited", licence="CC BY-NC 4.0", dataset=dataset)
     assert choices() == [
         ("Model 2 · fine-tuned · val IoU 0.50 at 64 px", str(shipped)),
-        ("Limited · val IoU 0.50 at 64 px · non-commercial", str(limited)),
+        ("Limited · non-commercial · val IoU 0.50 on 2 sources at 64 px", str(limited)),
         ("Mine, run 3 · val IoU 0.50 at 64 px", str(run)),
     ]
     assert find_model("fine-tune-best").path == find_model("Model 2 · fine-tuned").path == shipped
