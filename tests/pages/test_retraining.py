@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from seg_core.common.home import SHIPPED_CHECKPOINTS
+from seg_core.prediction.checkpoint_file import read_metadata
 from seg_core.runs.store import RunStore
 from tests.helpers import VIEWER_PASSWORD, corrected
 
@@ -41,7 +43,8 @@ def test_the_button_says_how_many_train(tmp_path: Path) -> None:
     assert button.label == "Retrain with 8 corrections"
     assert [field.value for field in page.number_input] == [20, 0.01]
     page.button_group[0].set_value("Anew").run()
-    assert page.number_input[0].value == 80  # as many epochs as the model had
+    trained = read_metadata(SHIPPED_CHECKPOINTS / "fine-tune-best-plus.safetensors")["config"]
+    assert page.number_input[0].value == trained["epochs"]  # as many epochs as the model had
     assert page.checkbox[0].disabled  # nobody knows the photographs of a model that ships
     assert RunStore().list_runs() == []
 

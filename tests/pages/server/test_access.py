@@ -8,10 +8,9 @@ import os
 import re
 import stat
 import time
-from collections.abc import Callable, Coroutine
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal
 
 import httpx
 import pytest
@@ -25,9 +24,8 @@ from pages.server.accounts import Account
 from pages.server.health import GUEST
 from pages.server.sessions import SESSION_SECONDS, Guesses, Sessions, signing_key
 from pages.shared.visitor import ROLE
-from tests.helpers import PASSWORD, VIEWER_PASSWORD
+from tests.helpers import PASSWORD, VIEWER_PASSWORD, in_a_loop
 
-T = TypeVar("T")
 Guard = Callable[..., AccessGuard]
 
 AT_HOME = "http://localhost:8501"
@@ -43,12 +41,6 @@ async def tiny_app(scope: Scope, receive: Receive, send: Send) -> None:
         while (message := await receive())["type"] != "websocket.disconnect":
             if message["type"] == "websocket.receive":
                 await send({"type": "websocket.send", "text": message["text"]})
-
-
-def run(work: Coroutine[Any, Any, T]) -> T:
-    """Run a coroutine to its end, in a thread, because Playwright keeps a loop of its own running in this one."""
-    with ThreadPoolExecutor(1) as pool:
-        return pool.submit(asyncio.run, work).result()
 
 
 @pytest.fixture(autouse=True)
@@ -76,7 +68,7 @@ def ask(app: AccessGuard, path: str, method: str = "GET", base_url: str = AT_HOM
         async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=base_url) as client:
             return await client.request(method, path, **options)
 
-    return run(send())
+    return in_a_loop(send())
 
 
 def sign_in(app: AccessGuard, password: str = PASSWORD, **fields: str) -> httpx.Response:
@@ -96,7 +88,7 @@ def open_socket(app: AccessGuard, **headers: str) -> list[Message]:
     async def send(message: Message) -> None:
         told.append(message)
 
-    run(app(scope, receive, send))
+    in_a_loop(app(scope, receive, send))
     return told
 
 
@@ -312,7 +304,7 @@ def test_a_form_that_is_left_incomplete_is_no_wrong_password(guard: Guard) -> No
         await app(scope, receive, send)
 
     for _ in range(10):
-        asyncio.run(leave())
+        in_a_loop(leave())
     assert app.guesses.wait("127.0.0.1") == 0
 
 
@@ -330,7 +322,7 @@ def test_a_wrong_guess_keeps_nobody_else_waiting(monkeypatch: pytest.MonkeyPatch
             guess.cancel()
             return answer
 
-    assert run(guess_and_visit()).status_code == 200
+    assert in_a_loop(guess_and_visit()).status_code == 200
 
 
 def test_waits_double_and_are_forgotten() -> None:
@@ -459,7 +451,7 @@ def test_signing_out_ends_the_session_and_closes_its_websockets(guard: Guard) ->
         await socket
         return answer
 
-    answer = run(scenario())
+    answer = in_a_loop(scenario())
     assert (answer.status_code, answer.headers["location"]) == (303, "/sign-in")
     assert "Max-Age=0" in answer.headers["set-cookie"]
     assert told == [{"type": "websocket.accept"}, {"type": "websocket.close", "code": 1008}]
@@ -484,7 +476,7 @@ def test_a_websocket_closes_when_its_visitor_signs_out_in_another_process(guard:
         told.append(message)
 
     headers = [(b"host", b"localhost:8501"), (b"cookie", cookie.encode())]
-    run(
+    in_a_loop(
         here(
             {"type": "websocket", "path": "/", "query_string": b"", "headers": headers, "server": ("localhost", 8501)},
             receive,

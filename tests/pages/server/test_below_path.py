@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Coroutine
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import httpx
 import pytest
@@ -19,14 +16,7 @@ from pages.server.accounts import Account
 from pages.server.below_path import BelowPath, checked_path, checked_proxies
 from pages.server.sessions import Sessions
 from seg_core.errors import InputError
-
-T = TypeVar("T")
-
-
-def in_a_loop(work: Coroutine[Any, Any, T]) -> T:
-    """Run a coroutine in a thread of its own: the browser of other tests has a loop in this one."""
-    with ThreadPoolExecutor(1) as thread:
-        return thread.submit(asyncio.run, work).result()
+from tests.helpers import in_a_loop
 
 
 async def mirror(scope: Scope, receive: Receive, send: Send) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from uvicorn.protocols.utils import ClientDisconnected
 
 from pages.server.shell import Shell
+from tests.helpers import in_a_loop
 
 SCOPE = {"type": "websocket", "path": "/_stcore/stream", "headers": [], "query_string": b"", "subprotocols": []}
 
@@ -41,7 +41,7 @@ def test_a_visitor_who_leaves_while_something_is_sent_has_just_left() -> None:
             raise ClientDisconnected  # as uvicorn does
 
     router = Router([WebSocketRoute("/_stcore/stream", endpoint)])
-    asyncio.run(Shell(router, Path(streamlit.__file__).parent / "static" / "index.html")(dict(SCOPE), receive, send))
+    in_a_loop(Shell(router, Path(streamlit.__file__).parent / "static" / "index.html")(dict(SCOPE), receive, send))
     assert seen == [1001]  # from `receive`, not 1006 from `send`, after which Streamlit fails
     assert sent == ["websocket.accept", "websocket.send"]
 
@@ -58,4 +58,4 @@ def test_other_faults_of_sending_are_not_hidden() -> None:
 
     router = Router([WebSocketRoute("/_stcore/stream", endpoint)])
     with pytest.raises(RuntimeError, match=r"not now: websocket\.accept"):
-        asyncio.run(Shell(router, Path(streamlit.__file__).parent / "static" / "index.html")(dict(SCOPE), receive, send))
+        in_a_loop(Shell(router, Path(streamlit.__file__).parent / "static" / "index.html")(dict(SCOPE), receive, send))
