@@ -10,7 +10,9 @@ import multiprocessing
 import os
 import sys
 import threading
+import time
 from collections.abc import Callable
+from concurrent.futures import CancelledError, wait
 from concurrent.futures import TimeoutError as TookTooLong
 from functools import cache
 from multiprocessing import spawn
@@ -28,6 +30,9 @@ from seg_core.errors import InputError
 PROCESSES = 2
 SECONDS = 20.0
 """So long one photograph may take."""
+
+PATIENCE = 10.0
+"""Seconds more after which processes that have ended no photograph are given up."""
 
 MEGAPIXELS = 60.0
 """The largest photograph that visitors may drop, unless LESIONLAB_VISITOR_MEGAPIXELS says otherwise."""
@@ -72,6 +77,7 @@ class Decoder:
         pixels = int(megapixels * 1e6)
         self._limits = pixels, BYTES_A_PIXEL * pixels + BESIDE if most_bytes is None else most_bytes
         self._renewing = threading.Lock()
+        self._is_open, self._ended = True, 0
         self._pool = self._new_pool()
 
     def read_scaled(
@@ -89,19 +95,37 @@ class Decoder:
             raise InputError(f"{name} took more than {self._seconds:g} s to decode; {advice}.") from None
         except ProcessExpired:
             raise InputError(f"{name} broke the decoder; {advice}.") from None
-        except RuntimeError:  # of the new pool too
+        except (RuntimeError, CancelledError):  # of the new pool too
             raise InputError(f"{name} was not decoded, as no process for it starts; restart the app, or read its log.") from None
         return Image.fromarray(pixels), own
 
     def _decoded(self, *asked: object) -> tuple[np.ndarray, Size]:
         pool = self._pool
         try:
-            return pool.schedule(_decode, asked, timeout=self._seconds).result()
-        except RuntimeError:  # a process died while it waited, and the pool with it
+            return self._decoded_by(pool, asked)
+        except (RuntimeError, CancelledError):  # a process died while it waited, and the pool with it
             with self._renewing:
-                if self._pool is pool:
+                if self._pool is pool and self._is_open:
                     self._pool = self._new_pool()
-            return self._pool.schedule(_decode, asked, timeout=self._seconds).result()
+                    threading.Thread(target=pool.stop, daemon=True).start()
+            return self._decoded_by(self._pool, asked)
+
+    def _decoded_by(self, pool: ProcessPool, asked: tuple[object, ...]) -> tuple[np.ndarray, Size]:
+        """Wait for a photograph's turn and its result.
+
+        Raises:
+            RuntimeError: if the pool is broken. It may not say so: what is asked just then is never answered, and a process that
+                died may have held the lock that the others wait for.
+        """
+        future = pool.schedule(_decode, asked, timeout=self._seconds)
+        ended, since = self._ended, time.monotonic()
+        while not wait([future], 1).done:
+            if self._ended != ended:
+                ended, since = self._ended, time.monotonic()
+            if not pool.active or time.monotonic() - since > self._seconds + PATIENCE:
+                raise RuntimeError("no process works")
+        self._ended += 1
+        return future.result()
 
     def _new_pool(self) -> ProcessPool:
         # From a fork server a new process takes milliseconds, and knows nothing of the app.
@@ -115,6 +139,7 @@ class Decoder:
 
     def close(self) -> None:
         """End the processes."""
+        self._is_open = False
         self._pool.stop()  # type: ignore[no-untyped-call]
         self._pool.join()
 

@@ -5,14 +5,18 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
+from concurrent.futures import Future
 from pathlib import Path
 
 import numpy as np
 import psutil
 import pytest
+from pebble import ProcessPool
 from PIL import Image
 
+from seg_core.data import decoder as decoder_module
 from seg_core.data.decoder import Decoder, most_megapixels
 from seg_core.data.image import Size, read_scaled
 from seg_core.errors import InputError
@@ -74,6 +78,44 @@ def test_processes_that_die_while_they_wait_are_replaced(decoder: Decoder, photo
         for process in processes():
             process.kill()
         assert decoder.read_scaled(photo, (8, 8), "large.png")[1] == LARGE
+
+
+class Silent:
+    """A pool whose processes do nothing, as when one died with the lock that the others wait for, or that broke just then."""
+
+    def __init__(self, *, active: bool) -> None:
+        self.active, self.asked, self.stopped = active, 0, threading.Event()
+
+    def schedule(self, *_: object, timeout: float) -> Future[object]:
+        self.asked += 1
+        return Future()
+
+    def stop(self) -> None:
+        self.stopped.set()
+
+
+@pytest.mark.parametrize(("active", "seconds"), [(True, 0.01), (False, 300.0)])
+def test_processes_that_do_nothing_are_replaced(
+    active: bool, seconds: float, photo: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    decoder, silent, new_pool = Decoder(60), Silent(active=active), Decoder._new_pool
+
+    def renewed(self: Decoder) -> ProcessPool:
+        monkeypatch.setattr(self, "_seconds", 20.0)
+        return new_pool(self)
+
+    monkeypatch.setattr(Decoder, "_new_pool", renewed)
+    monkeypatch.setattr(decoder_module, "PATIENCE", 0.0)
+    decoder._pool.stop()  # type: ignore[no-untyped-call]
+    decoder._pool.join()
+    monkeypatch.setattr(decoder, "_pool", silent)
+    monkeypatch.setattr(decoder, "_seconds", seconds)
+    try:
+        assert decoder.read_scaled(photo, (8, 8), "large.png")[1] == LARGE
+        assert silent.asked == 1
+        assert silent.stopped.wait(20)
+    finally:
+        decoder.close()
 
 
 def test_what_takes_too_long_or_too_much_is_given_up(photo: Path) -> None:
