@@ -60,7 +60,7 @@ def test_a_model_is_retrained_with_corrections_and_judged(page: Page, app_server
     expect(page.get_by_text("judged by 6 others that never train")).to_be_visible()
     epochs = page.get_by_role("spinbutton", name="Epochs")
     expect(epochs).to_have_value("20")
-    epochs.fill("2")
+    epochs.fill("40")
     epochs.press("Tab")
     margin = page.get_by_role("spinbutton", name="Margin")
     margin.fill("0.05")
@@ -80,7 +80,7 @@ def test_a_model_is_retrained_with_corrections_and_judged(page: Page, app_server
     found = proof_of(store, run, retraining).found
     assert found
     expect(verdict).to_have_text(found.sentence)
-    assert (run.config.epochs, retraining.margin, retraining.before.stem) == (2, 0.05, "fine-tune-best-plus")
+    assert (run.config.epochs, retraining.margin, retraining.before.stem) == (40, 0.05, "fine-tune-best-plus")
     assert found.after > found.before + 0.1  # the model sees nothing in these painted photographs until it has learned them
 
     page.get_by_role("link", name="Compare before and after").click()
