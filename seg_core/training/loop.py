@@ -163,7 +163,7 @@ class _Training:
         self.history = saved_history(self._resume_file, self.config.keep)
         epochs = len(self.history.epochs)
         if epochs >= self.config.averaged_from or (epochs and self.keeps_before):
-            self._begin_average()
+            self.average = self._new_average()
         load_resume(self._resume_file, self.network, self.optimizer, self.average, self.data.fingerprint)
         if self.average and epochs == self.config.schedule_from:  # a run that goes on has itself before
             self.average.count_anew()
@@ -172,15 +172,15 @@ class _Training:
         """Begin with the weights of a checkpoint."""
         load_weights(self.network, checkpoint)
         if self.keeps_before:
-            self._begin_average()
+            self.average = self._new_average()
 
     @property
     def keeps_before(self) -> bool:
         """True if a part of the model that it began from stays in what is kept."""
         return bool(self.began_from and self.config.epochs_before)
 
-    def _begin_average(self) -> None:
-        self.average = WeightAverage(self.network, self.fabric, self.config.epochs_before if self.began_from else 0)
+    def _new_average(self) -> WeightAverage:
+        return WeightAverage(self.network, self.fabric, self.config.epochs_before if self.keeps_before else 0)
 
     @property
     def _kept_model(self) -> Any:
@@ -283,8 +283,7 @@ class _Training:
         if epoch < self.config.averaged_from:
             return self.model
         if not self.average:
-            self._begin_average()
-            assert self.average
+            self.average = self._new_average()
         self.average.add(self.network, (batch.images for batch in _until_stopped(self.train_batches.shuffled(), should_stop)))
         return self.average.model
 
