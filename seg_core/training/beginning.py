@@ -15,7 +15,7 @@ LOW_RATE = 0.1
 """Share of a model's learning rate at which it is trained on: at the whole one it would forget what it knows."""
 EPOCHS = 20
 """Epochs for which a model is trained on."""
-HALF = 0.5
+BEFORE_SHARE = 0.5
 """Share that a model has in what becomes of it when it is trained on (WiSE-FT; Wortsman et al., 2022)."""
 _OF_ITS_RUN = (
     "begin_from",
@@ -54,7 +54,12 @@ def settings_of(checkpoint: str | Path, *, anew: bool = False, **settings: Any) 
     rate = kept.get("learning_rate", Config.of(recipe).learning_rate)
     on: dict[str, Any] = {"keep": "last"}  # few photographs validate
     if not anew:
-        on |= {"begin_from": clean_path(checkpoint), "learning_rate": LOW_RATE * rate, "epochs": EPOCHS, "before_share": HALF}
+        on |= {
+            "begin_from": clean_path(checkpoint),
+            "learning_rate": LOW_RATE * rate,
+            "epochs": EPOCHS,
+            "before_share": BEFORE_SHARE,
+        }
     given = {name: value for name, value in settings.items() if value is not None}
     return Config.of(recipe, **kept | on | given)
 
