@@ -110,3 +110,14 @@ def test_the_card_says_what_was_averaged() -> None:
         metadata = read_metadata(SHIPPED_CHECKPOINTS / "fine-tune-best.safetensors")
         card = model_card(Config.of("best"), {**metadata, "epoch": epoch}, "best")
         assert ("\nIts weights are the mean of those of epochs 25 to 80.\n" in card) == said
+
+
+def test_the_card_of_a_model_that_was_trained_on_says_what_stayed_of_the_one_before() -> None:
+    metadata = read_metadata(SHIPPED_CHECKPOINTS / "fine-tune-best.safetensors")
+    metadata["began_from"] = {"name": "skin", "digest": "0123456789abcdef"}
+    card = model_card(Config.of("best", begin_from="skin.safetensors", before_share=0.5), metadata, "best")
+    assert (
+        "\nOf its weights 50 % are those that it began from, with their BatchNorm statistics, and the rest the mean of those of "
+        "epochs 25 to 80.\n" in card
+    )
+    assert "\nIts weights are the mean" not in card
