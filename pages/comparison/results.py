@@ -18,8 +18,9 @@ from pages.shared.markdown import plain
 from pages.shared.tables import SCORE_MEANINGS, pairing_table, score_table, size_table
 from seg_core.data.dataset import ALL, SplitChoice
 from seg_core.evaluation.charts import comparison
-from seg_core.evaluation.comparison import Pairing, Row, pairings, score_rows, scored_on, verdicts
+from seg_core.evaluation.comparison import Row, score_rows, scored_on
 from seg_core.evaluation.group import Scored
+from seg_core.evaluation.pairing import Pairing, pairings, verdicts
 from seg_core.evaluation.tables import PAIRING_NOTE, SIZE_NOTE
 from seg_core.evaluation.trust import bound_held
 

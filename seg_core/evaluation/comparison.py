@@ -1,26 +1,17 @@
-"""Compare models on the images that all of them were scored on: each one's scores, and the paired difference of every two."""
+"""Scores of models on the images that all of them were scored on: a row of the table for each."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
-from itertools import combinations
 
 import numpy as np
 
-from seg_core.evaluation.confidence import (
-    Difference,
-    Interval,
-    holm,
-    mean_intervals,
-    models_margin,
-    paired_difference,
-    widened,
-)
+from seg_core.evaluation.confidence import Interval, mean_intervals, models_margin, widened
 from seg_core.evaluation.group import GroupEvaluation, Scored
 from seg_core.evaluation.lesion_size import SizeScore, iou_by_size
-from seg_core.evaluation.verdict import reaches, verdict
+from seg_core.evaluation.verdict import reaches
 from seg_core.prediction.cost import Cost
 
 
@@ -85,24 +76,6 @@ class Row:
     def images(self) -> int:
         """Number of scored images."""
         return len(self.ids)
-
-
-@dataclass(frozen=True)
-class Pairing:
-    """Paired difference in IoU between two models or groups, on the same images; the better one is first."""
-
-    first: str
-    second: str
-    images: int
-    difference: Difference
-    """Of the first from the second: the mean is never negative."""
-    p: float
-    """Corrected by Holm's method over all pairings of the comparison."""
-
-    @property
-    def sentence(self) -> str:
-        """As `seg_core.evaluation.verdict.verdict`."""
-        return verdict(self.first, self.second, self.difference, self.p)
 
 
 def on_shared_images(evaluations: Mapping[str, Scored]) -> dict[str, Scored]:
@@ -176,51 +149,3 @@ def _spread(evaluation: Scored, threshold: float | None) -> Spread | None:
     means, iou = evaluation.means_of_members("iou", threshold), evaluation.scores(threshold)["iou"]
     between_images = float(np.std(iou, ddof=1)) if len(iou) > 1 else np.nan
     return Spread(tuple(means.tolist()), between_images, evaluation.is_crossed)
-
-
-def pairings(evaluations: Mapping[str, Scored], threshold: float | None = None) -> list[Pairing]:
-    """Compare every two models or groups by their IoU, those of the best one first, on the images that all have.
-
-    Where no image has scores of all, every two are compared on those that both have; those that share none are left out. A
-    group's score of an image is the mean of its models'. Where every model of a group was scored on every image, the interval of
-    the difference includes variation between models.
-    """
-    shared = on_shared_images(evaluations)
-    ranked = sorted(shared, key=lambda label: -shared[label].scores(threshold)["iou"].mean())
-    compared = []
-    for first, second in combinations(ranked, 2):
-        images, difference = _difference(shared[first], shared[second], threshold)
-        if difference and difference.interval.mean < 0:  # the ranks are by other images
-            compared.append((second, first, images, difference.reversed))
-        elif difference:
-            compared.append((first, second, images, difference))
-    corrected = holm([difference.p for *_, difference in compared])
-    return [Pairing(*each, p) for each, p in zip(compared, corrected, strict=True)]
-
-
-def verdicts(found: Sequence[Pairing]) -> list[str]:
-    """Return what was found of the best model, in a sentence for each other one; all other pairings are in the table."""
-    return [pairing.sentence for pairing in found if pairing.first == found[0].first]
-
-
-@lru_cache(maxsize=256)  # a page is redrawn at every click; twelve models have 66 pairs
-def _difference(first: Scored, second: Scored, threshold: float | None) -> tuple[int, Difference | None]:
-    """Return the number of images that both share, and the difference there; None where they share none."""
-    theirs = set(second.ids)
-    shared = [id for id in first.ids if id in theirs]
-    if not shared:
-        return 0, None
-    tables = [_table(one, threshold, shared) for one in (first, second)]
-    difference = paired_difference(*(table.mean(axis=0) for table in tables))
-    margin = models_margin([table.mean(axis=1) for table in tables])
-    return len(shared), difference._replace(interval=widened(difference.interval, margin, -1, 1))
-
-
-def _table(evaluation: Scored, threshold: float | None, ids: Sequence[str]) -> np.ndarray:
-    """Return the IoU (R, N) of some images by each of R models; R is 1 for a model and for a group that is not crossed."""
-    if isinstance(evaluation, GroupEvaluation) and evaluation.is_crossed:
-        scores = evaluation.tables(threshold)["iou"]
-    else:
-        scores = evaluation.scores(threshold)["iou"][None]
-    row = {id: place for place, id in enumerate(evaluation.ids)}
-    return scores[:, [row[id] for id in ids]]

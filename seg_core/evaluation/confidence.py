@@ -13,6 +13,8 @@ AT_ONCE = 2_000_000
 SIGNIFICANCE_LEVEL = 0.05
 TIE = 1e-9
 """Smaller differences come from rounding."""
+EXACT_UP_TO = 50
+"""Images up to which scipy computes the Wilcoxon test exactly; it decides for all columns at once, so they are given alone."""
 
 
 class Interval(NamedTuple):
@@ -137,18 +139,61 @@ def paired_difference(ours: Sequence[float] | np.ndarray, theirs: Sequence[float
     Raises:
         ValueError: if there are no images, or the models have different numbers of scores.
     """
+    return paired_differences(np.subtract(ours, theirs)[:, None])[0]
+
+
+def paired_differences(gains: np.ndarray) -> list[Difference]:
+    """Return the paired differences of P pairs of models, from what the first of each scores above the second: gains (N, P).
+
+    Raises:
+        ValueError: if there are no images.
+    """
+    gains = without_rounding(gains)
+    intervals, (p, effect) = mean_intervals(gains), signed_ranks(gains)
+    wins, losses = (gains > 0).sum(axis=0).tolist(), (gains < 0).sum(axis=0).tolist()
+    ties = [len(gains) - won - lost for won, lost in zip(wins, losses, strict=True)]
+    return [Difference(*each) for each in zip(intervals, p, wins, ties, losses, effect, strict=True)]
+
+
+def without_rounding(gains: np.ndarray) -> np.ndarray:
+    """Return differences with 0 where there is nothing but rounding."""
+    return np.where(np.abs(gains) < TIE, 0.0, gains)
+
+
+def signed_ranks(gains: np.ndarray) -> tuple[list[float], list[float]]:
+    """Return p-value and matched-pairs rank-biserial correlation (see `Difference`) of every column of gains (N, P)."""
     from scipy.stats import rankdata, wilcoxon
 
-    gains = np.subtract(ours, theirs)
-    gains = np.where(np.abs(gains) < TIE, 0.0, gains)
-    moved = gains[gains != 0]
-    p, effect = 1.0, 0.0
-    if len(moved):
-        p = float(wilcoxon(moved).pvalue)
-        ranks = rankdata(np.abs(moved))
-        effect = float((ranks * np.sign(moved)).sum() / ranks.sum())
-    wins, losses = int((gains > 0).sum()), int((gains < 0).sum())
-    return Difference(mean_interval(gains), p, wins, len(gains) - wins - losses, losses, effect)
+    p_values, effects = [1.0] * gains.shape[1], [0.0] * gains.shape[1]
+    with_many = np.count_nonzero(gains, axis=0) > EXACT_UP_TO
+    for column, p in zip(np.flatnonzero(with_many).tolist(), wilcoxon(gains[:, with_many], axis=0).pvalue, strict=True):
+        p_values[column] = float(p)  # the same as one by one, three times as quick
+    for column, values in enumerate(gains.T):
+        moved = values[values != 0]
+        if len(moved):
+            ranks = rankdata(np.abs(moved))
+            effects[column] = float((ranks * np.sign(moved)).sum() / ranks.sum())
+            if not with_many[column]:
+                p_values[column] = float(wilcoxon(moved).pvalue)
+    return p_values, effects
+
+
+def no_worse(gains: np.ndarray, intervals: Sequence[Interval], margin: float) -> list[float]:
+    """Return the p-value of each pair for this: the first is not worse than the second by the margin (non-inferiority).
+
+    That is so where it is significantly better than a model that scores the margin less than the second on every image: the lower
+    bound of the 95 % interval lies above minus the margin, and Wilcoxon's test agrees (Piaggio et al., 2012). The p-value is 1
+    where the interval, or the direction of the ranks, says otherwise. Where it holds in both directions, the two are equivalent
+    (two one-sided tests; Schuirmann, 1987).
+
+    Args:
+        gains: (N, P) scores of the first of each pair above the second.
+        intervals: of the mean gains, (P,).
+        margin: loss that counts as none, in units of the score.
+    """
+    p_values, effects = signed_ranks(without_rounding(gains + margin))
+    holds = [interval.low > -margin and effect > 0 for interval, effect in zip(intervals, effects, strict=True)]
+    return [p if held else 1.0 for p, held in zip(p_values, holds, strict=True)]
 
 
 def holm(p_values: Sequence[float]) -> list[float]:

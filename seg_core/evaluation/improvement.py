@@ -9,7 +9,7 @@ from typing import Any, Literal
 import numpy as np
 
 from seg_core.errors import InputError
-from seg_core.evaluation.confidence import Difference, paired_difference
+from seg_core.evaluation.confidence import SIGNIFICANCE_LEVEL, Difference, no_worse, paired_difference
 from seg_core.evaluation.result import Evaluation
 from seg_core.evaluation.verdict import improvement_verdict
 
@@ -93,11 +93,9 @@ def improvement(before: Evaluation, after: Evaluation, margin: float) -> Improve
 def improvement_of(before: Sequence[float] | np.ndarray, after: Sequence[float] | np.ndarray, margin: float) -> Improvement:
     """Compare the IoU (N,) before and after, of the same photographs in the same order.
 
-    No worse within the margin is what is significantly better than a model that scores the margin less everywhere: the lower
-    end of the 95 % bootstrap interval lies above minus the margin, and Wilcoxon's test agrees (non-inferiority; Piaggio et al.,
-    2012).
+    No worse within the margin is as `seg_core.evaluation.confidence.no_worse`.
     """
     scores = np.asarray(after, np.float64)
-    against_margin = paired_difference(scores + margin, before)
-    is_no_worse = against_margin.is_significant(against_margin.p) and against_margin.interval.mean > 0
-    return Improvement(float(np.mean(before)), float(scores.mean()), paired_difference(scores, before), margin, is_no_worse)
+    difference = paired_difference(scores, before)
+    (p,) = no_worse((scores - before)[:, None], [difference.interval], margin)
+    return Improvement(float(np.mean(before)), float(scores.mean()), difference, margin, p < SIGNIFICANCE_LEVEL)

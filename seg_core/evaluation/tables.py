@@ -4,46 +4,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
 from seg_core.common.csv_text import csv_text
-from seg_core.evaluation.comparison import Pairing, Row
+from seg_core.evaluation.columns import COLUMNS, Column
+from seg_core.evaluation.comparison import Row
+from seg_core.evaluation.pairing import Pairing
 from seg_core.evaluation.verdict import signed
 from seg_core.metrics import MEANINGS
 from seg_core.prediction.cost import Cost
 
 DIGITS = 4
 """Decimals shown of a mean score in [0, 1]."""
-
-
-@dataclass(frozen=True)
-class Column:
-    """A column of the table of scores."""
-
-    name: str
-    title: str
-    lower_is_better: bool = False
-    percent: bool = False
-
-    @property
-    def meaning(self) -> str:
-        """What the score means, in a sentence or two."""
-        return MEANINGS[self.name]
-
-
-COLUMNS = (
-    Column("iou", "IoU"),
-    Column("dice", "Dice"),
-    Column("thresholded_iou", "Thresholded IoU"),
-    Column("accuracy", "Accuracy"),
-    Column("sensitivity", "Sensitivity"),
-    Column("specificity", "Specificity"),
-    Column("boundary_iou", "Boundary IoU"),
-    Column("hausdorff_95", "HD95", lower_is_better=True, percent=True),
-)
-"""Scores, those of the challenge first; the last two are known at each model's threshold only."""
 
 
 def best(rows: Sequence[Row], column: Column) -> set[str]:

@@ -4,37 +4,48 @@ from __future__ import annotations
 
 import numpy as np
 
+from seg_core.evaluation.columns import IOU, Column
 from seg_core.evaluation.confidence import SIGNIFICANCE_LEVEL, Difference, Interval
 
 
-def verdict(ours: str, theirs: str, difference: Difference, p: float) -> str:
-    """Return which of two models has the higher IoU and whether that is statistically significant, the better one first.
+def verdict(
+    ours: str, theirs: str, difference: Difference, p: float, column: Column = IOU, as_good_within: float | None = None
+) -> str:
+    """Return which of two models is better in a score, and whether that is statistically significant, the better one first.
 
     Where nothing was shown, the sentence says between which bounds the difference may lie.
 
     Args:
         ours, theirs: the models' names.
-        difference: of ``ours`` from ``theirs``.
+        difference: by how much ``ours`` is better.
         p: corrected for the number of comparisons.
+        column: the score.
+        as_good_within: the margin within which the two were shown to be as good as each other; None where they were not.
     """
     mean, low, high = difference.interval
     if mean < 0:
-        return verdict(theirs, ours, difference.reversed, p)
+        return verdict(theirs, ours, difference.reversed, p, column, as_good_within)
     if not difference.wins + difference.losses:
         return f"{ours} and {theirs} score the same on every photograph."
-    higher = f"IoU higher by {_size(mean)}"
+    better = f"{column.title} {column.higher} by {_size(mean)}"
+    its = f"{ours} has {'an' if column.title.startswith(_AFTER_AN) else 'a'} {better}"
     if np.isnan(low):
-        return f"A single photograph shows no difference between {ours} and {theirs}: there, {ours} has an {higher}."
+        return f"A single photograph shows no difference between {ours} and {theirs}: there, {its}."
     counts = f"better on {difference.wins}, worse on {difference.losses}, equal on {difference.ties}"
     if difference.is_significant(p):
-        return (
-            f"{ours} is better than {theirs}: {higher} ({low:.3f} to {high:.3f}) on average; {counts}; statistically significant."
-        )
+        though = "" if as_good_within is None else f", though by less than {as_good_within:g}"
+        figures = f"{better} ({low:.3f} to {high:.3f}) on average; {counts}"
+        return f"{ours} is better than {theirs}{though}: {figures}; statistically significant."
     bounds = f"it may lie between {signed(low)} and {signed(high)}"
-    return (
-        f"No difference shown between {ours} and {theirs}; {bounds}. {ours} has an {higher} on average; {counts}; "
-        f"not statistically significant{_disagreement(difference, p)}."
-    )
+    figures = f"{bounds}. {its} on average; {counts}"
+    if as_good_within is not None:
+        return f"{ours} and {theirs} are as good as each other within {as_good_within:g}: no difference shown, {figures}."
+    why = _disagreement(difference, p)
+    return f"No difference shown between {ours} and {theirs}; {figures}; not statistically significant{why}."
+
+
+_AFTER_AN = ("A", "HD", "I", "N")
+"""How titles of scores begin that are spoken with a vowel."""
 
 
 def calibration_verdict(before: float, threshold: float, photographs: int, gain: Difference) -> str:

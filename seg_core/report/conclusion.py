@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from seg_core.evaluation.comparison import Pairing, Row, verdicts
+from seg_core.evaluation.comparison import Row
+from seg_core.evaluation.pairing import Pairing, verdicts
 from seg_core.report.run_facts import Epoch, RunFacts
 
 FEWEST_EPOCHS = 5

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 
 from seg_core.common.colours import colours_of
 from seg_core.evaluation.charts import Chart, comparison, curves
-from seg_core.evaluation.comparison import Pairing, Row, on_shared_images, pairings, score_rows, scored_on
-from seg_core.evaluation.tables import COLUMNS, Column
+from seg_core.evaluation.columns import COLUMNS, Column
+from seg_core.evaluation.comparison import Row, on_shared_images, score_rows, scored_on
+from seg_core.evaluation.pairing import Pairing, pairings
 from seg_core.evaluation.trust import Held, bound_held, learnt_elsewhere
 from seg_core.report.conclusion import conclusion
 from seg_core.report.run_facts import RunFacts, run_facts

@@ -10,9 +10,9 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 
 from seg_core.config import Config
+from seg_core.evaluation.columns import COLUMNS
 from seg_core.evaluation.result import BOUNDARY_METRICS, METRICS
 from seg_core.evaluation.robustness import MARKED
-from seg_core.evaluation.tables import COLUMNS
 from seg_core.prediction.expected_iou import STEPS
 from seg_core.prediction.licences import licence_of
 from seg_core.prediction.metadata import (

@@ -9,11 +9,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from seg_core.evaluation.comparison import pairings, score_rows, scored_on, verdicts
+from seg_core.evaluation.columns import COLUMNS
+from seg_core.evaluation.comparison import score_rows, scored_on
 from seg_core.evaluation.confidence import mean_interval
 from seg_core.evaluation.lesion_size import RESAMPLES
+from seg_core.evaluation.pairing import pairings, verdicts
 from seg_core.evaluation.result import Evaluation
-from seg_core.evaluation.tables import COLUMNS, best, cell, margin, size_cells, to_csv, to_latex, to_markdown
+from seg_core.evaluation.tables import best, cell, margin, size_cells, to_csv, to_latex, to_markdown
 from seg_core.prediction.cost import Cost
 
 ON = "my_data, test split, at threshold 0.50"
