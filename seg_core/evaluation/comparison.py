@@ -114,28 +114,45 @@ def score_rows(evaluations: Mapping[str, Scored], costs: Mapping[str, Cost | Non
         costs: by label.
         threshold: of all; if None, each one's own.
     """
+    shared = on_shared_images(evaluations)
+    intervals = score_intervals(tuple(shared.values()), threshold)
     return [
         Row(
             label,
             frozenset(evaluation.ids),
-            _intervals(evaluation, threshold),
+            of_scores,
             costs.get(label),
             _spread(evaluation, threshold),
             int(evaluation.both_empty(threshold).sum()),
             _by_size(evaluation, threshold),
         )
-        for label, evaluation in on_shared_images(evaluations).items()
+        for (label, evaluation), of_scores in zip(shared.items(), intervals, strict=True)
     ]
 
 
 @lru_cache(maxsize=64)  # a page is redrawn at every click
-def _intervals(evaluation: Scored, threshold: float | None) -> dict[str, Interval]:
-    scores = evaluation.all_scores if threshold is None else evaluation.scores(threshold)
-    intervals = dict(zip(scores, mean_intervals(np.column_stack(list(scores.values()))), strict=True))
-    if isinstance(evaluation, GroupEvaluation) and evaluation.is_crossed:
-        tables = evaluation.tables(threshold)
-        return {name: widened(interval, models_margin([tables[name].mean(axis=1)])) for name, interval in intervals.items()}
-    return intervals
+def score_intervals(evaluations: tuple[Scored, ...], threshold: float | None) -> list[dict[str, Interval]]:
+    """Return the mean of every score with its 95 % interval, for each of some models or groups.
+
+    Args:
+        evaluations: of models or groups.
+        threshold: of all; if None, each one's own.
+    """
+    scores = [evaluation.all_scores if threshold is None else evaluation.scores(threshold) for evaluation in evaluations]
+    found: dict[int, dict[str, Interval]] = {}
+    for count in {len(evaluation.ids) for evaluation in evaluations}:  # as many images are drawn alike, so all at once
+        some = [place for place, evaluation in enumerate(evaluations) if len(evaluation.ids) == count]
+        each = iter(mean_intervals(np.column_stack([values for place in some for values in scores[place].values()])))
+        found |= {place: {name: next(each) for name in scores[place]} for place in some}
+    return [_widened(evaluation, found[place], threshold) for place, evaluation in enumerate(evaluations)]
+
+
+def _widened(evaluation: Scored, intervals: dict[str, Interval], threshold: float | None) -> dict[str, Interval]:
+    """Widen the intervals of a group whose models were all scored on every image by the variation between them."""
+    if not isinstance(evaluation, GroupEvaluation) or not evaluation.is_crossed:
+        return intervals
+    tables = evaluation.tables(threshold)
+    return {name: widened(interval, models_margin([tables[name].mean(axis=1)])) for name, interval in intervals.items()}
 
 
 @lru_cache(maxsize=64)

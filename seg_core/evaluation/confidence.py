@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -10,11 +11,13 @@ import numpy as np
 RESAMPLES = 9999
 AT_ONCE = 2_000_000
 """Images drawn at a time, which bounds the memory."""
+KEPT_UP_TO = 1_500
+"""Images of which the draws are kept for the next score; they take up to 120 MB."""
 SIGNIFICANCE_LEVEL = 0.05
 TIE = 1e-9
 """Smaller differences come from rounding."""
 EXACT_UP_TO = 50
-"""Images up to which scipy computes the Wilcoxon test exactly; it decides for all columns at once, so they are given alone."""
+"""Images that differ up to which scipy computes the Wilcoxon test exactly, where no two differ by as much."""
 
 
 class Interval(NamedTuple):
@@ -45,7 +48,7 @@ def mean_intervals(values: np.ndarray, resamples: int = RESAMPLES) -> list[Inter
     if not count:
         raise ValueError("there are no values to average")
     means, deviations = values.mean(axis=0), values - values.mean(axis=0)
-    resampled = _resampled_means(deviations, resamples)
+    resampled = resampled_means(deviations, resamples)
     with np.errstate(invalid="ignore", divide="ignore"):
         bias = ndtri(((resampled < 0).mean(axis=0) + (resampled <= 0).mean(axis=0)) / 2)
         acceleration = (deviations**3).sum(axis=0) / (6 * (deviations**2).sum(axis=0) ** 1.5)
@@ -63,30 +66,40 @@ def mean_intervals(values: np.ndarray, resamples: int = RESAMPLES) -> list[Inter
     return intervals
 
 
-def _resampled_means(values: np.ndarray, resamples: int) -> np.ndarray:
+def resampled_means(values: np.ndarray, resamples: int) -> np.ndarray:
     """Return the means (resamples, M) of values (N, M) over images drawn with replacement, some draws at a time."""
-    count, random = len(values), np.random.default_rng(0)
-    at_once = max(1, AT_ONCE // count)
-    means = []
+    count = len(values)
+    times = _kept_draws(count, resamples) if count <= KEPT_UP_TO else _draws(count, resamples)
+    return np.concatenate([some @ values / count for some in times])
+
+
+@lru_cache(maxsize=4)  # a comparison asks for the same draws again and again
+def _kept_draws(count: int, resamples: int) -> tuple[np.ndarray, ...]:
+    return tuple(_draws(count, resamples))
+
+
+def _draws(count: int, resamples: int) -> Iterator[np.ndarray]:
+    """Yield how often each of some images is drawn, (draws, count), for some draws at a time."""
+    random, at_once = np.random.default_rng(0), max(1, AT_ONCE // count)
     for start in range(0, resamples, at_once):
         draws = min(at_once, resamples - start)
         images = random.integers(count, size=(draws, count)) + count * np.arange(draws)[:, None]
-        times = np.bincount(images.ravel(), minlength=draws * count).reshape(draws, count)
-        means.append(times @ values / count)
-    return np.concatenate(means)
+        yield np.bincount(images.ravel(), minlength=draws * count).reshape(draws, count).astype(np.float64)
 
 
-def models_margin(groups: Sequence[np.ndarray]) -> float:
+def models_margin(groups: Sequence[np.ndarray], times: int = 1) -> float:
     """Return half the width of the 95 % interval that variation between models gives the difference of group means.
 
     By Student's t for one group and Welch's t (1947) for two. A group of one model says nothing of others and adds nothing.
 
     Args:
         groups: for each group the scores (R,) of its R models, each a mean over the same images.
+        times: how many times as many models to reckon with, which vary as these do.
     """
     from scipy.stats import t
 
-    variances = [(float(np.var(means, ddof=1)) / len(means), len(means) - 1) for means in groups if len(means) > 1]
+    several = [(float(np.var(means, ddof=1)), times * len(means)) for means in groups if len(means) > 1]
+    variances = [(variance / models, models - 1) for variance, models in several]
     total = sum(variance for variance, _ in variances)
     if not total:
         return 0.0
@@ -162,20 +175,22 @@ def without_rounding(gains: np.ndarray) -> np.ndarray:
 
 def signed_ranks(gains: np.ndarray) -> tuple[list[float], list[float]]:
     """Return p-value and matched-pairs rank-biserial correlation (see `Difference`) of every column of gains (N, P)."""
+    from scipy.special import ndtr
     from scipy.stats import rankdata, wilcoxon
 
-    p_values, effects = [1.0] * gains.shape[1], [0.0] * gains.shape[1]
-    with_many = np.count_nonzero(gains, axis=0) > EXACT_UP_TO
-    for column, p in zip(np.flatnonzero(with_many).tolist(), wilcoxon(gains[:, with_many], axis=0).pvalue, strict=True):
-        p_values[column] = float(p)  # the same as one by one, three times as quick
-    for column, values in enumerate(gains.T):
-        moved = values[values != 0]
-        if len(moved):
-            ranks = rankdata(np.abs(moved))
-            effects[column] = float((ranks * np.sign(moved)).sum() / ranks.sum())
-            if not with_many[column]:
-                p_values[column] = float(wilcoxon(moved).pvalue)
-    return p_values, effects
+    p_values, effects = np.ones(gains.shape[1]), np.zeros(gains.shape[1])
+    moved = np.count_nonzero(gains, axis=0)
+    many = moved > EXACT_UP_TO
+    if many.any():
+        found = wilcoxon(gains[:, many], axis=0, method="asymptotic", alternative="greater")  # so that its signs are known
+        p_values[many] = 2 * ndtr(-np.abs(found.zstatistic))
+        effects[many] = 4 * found.statistic / (moved[many] * (moved[many] + 1)) - 1  # the statistic is the sum of ranks of gains
+    for column in np.flatnonzero(~many & (moved > 0)).tolist():
+        values = gains[gains[:, column] != 0, column]
+        ranks = rankdata(np.abs(values))
+        p_values[column] = wilcoxon(values).pvalue
+        effects[column] = (ranks * np.sign(values)).sum() / ranks.sum()
+    return p_values.tolist(), effects.tolist()
 
 
 def no_worse(gains: np.ndarray, intervals: Sequence[Interval], margin: float) -> list[float]:

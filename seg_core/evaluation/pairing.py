@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
 from itertools import combinations, groupby
 from operator import itemgetter
@@ -23,7 +23,11 @@ from seg_core.evaluation.confidence import (
 )
 from seg_core.evaluation.group import GroupEvaluation, Scored
 from seg_core.evaluation.improvement import MARGIN
+from seg_core.evaluation.power import models_to_settle, photographs_to_settle
 from seg_core.evaluation.verdict import verdict
+
+FEWEST_FOR_OUTLOOK = 20
+"""Photographs from which their variation says how many would be enough."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +48,23 @@ class Pairing:
     """p-value of the first being no worse than the second by the margin (`seg_core.evaluation.confidence.no_worse`)."""
     p_second: float = 1.0
     """p-value of the second being no worse than the first by the margin."""
+    gains: np.ndarray = field(default_factory=lambda: np.empty(0), compare=False, repr=False)
+    """(N,) what the first scores above the second on each image."""
+    of_models: tuple[np.ndarray, ...] = field(default=(), compare=False, repr=False)
+    """For each of the two that is a group, the mean scores (R,) of its models."""
+
+    @property
+    def reversed(self) -> Pairing:
+        """The same of the second and the first: where their ranks are by other images, the second may be better on these."""
+        return replace(
+            self,
+            first=self.second,
+            second=self.first,
+            difference=self.difference.reversed,
+            p_first=self.p_second,
+            p_second=self.p_first,
+            gains=-self.gains,
+        )
 
     @property
     def is_better(self) -> bool:
@@ -71,6 +92,22 @@ class Pairing:
         if self.is_better:
             return f"better by less than {self.margin:g}" if self.is_as_good else "better"
         return f"as good within {self.margin:g}" if self.is_as_good else "not settled"
+
+    @property
+    def is_settled(self) -> bool:
+        """True if one is better, or they are as good as each other."""
+        return self.is_better or self.is_as_good
+
+    @cached_property
+    def outlook(self) -> str:
+        """How many photographs, or models in a group, would settle what is open; empty where nothing is, or too few are known."""
+        if self.is_settled or self.images < FEWEST_FOR_OUTLOOK:
+            return ""
+        if photographs := photographs_to_settle(self.gains, self.margin, self.of_models):
+            return f"About {photographs:,} photographs like these would settle it (now {self.images:,}; power 80 %)."
+        if times := models_to_settle(self.gains, self.margin, self.of_models):
+            return f"{times} times as many models in each group would settle it on these photographs (power 80 %)."
+        return "Ten times as many photographs would not settle it either (power below 80 %)."
 
     @property
     def sentence(self) -> str:
@@ -183,22 +220,24 @@ def _on_images(
     """Compare pairs of models on some images; p-values are not corrected."""
     on_these = {label: scores[label].on(ids) for label in dict.fromkeys(label for pair in pairs for label in pair)}
     gains = np.column_stack([on_these[first].means - on_these[second].means for first, second in pairs])
+    of_models = [_means_of_models(on_these, pair) for pair in pairs]
     differences = [
-        difference._replace(interval=widened(difference.interval, _models_margin(on_these, pair), -np.inf, np.inf))
-        for pair, difference in zip(pairs, paired_differences(gains), strict=True)
+        difference._replace(interval=widened(difference.interval, models_margin(means), -np.inf, np.inf))
+        for difference, means in zip(paired_differences(gains), of_models, strict=True)
     ]
     p_first = no_worse(gains, [each.interval for each in differences], margin)
     p_second = no_worse(-gains, [each.reversed.interval for each in differences], margin)
-    found = []
-    for (first, second), difference, *p_of in zip(pairs, differences, p_first, p_second, strict=True):
-        if difference.interval.mean < 0:  # the ranks are by other images
-            first, second, difference, p_of = second, first, difference.reversed, p_of[::-1]
-        found.append(Pairing(first, second, len(ids), difference, difference.p, column, margin, *p_of))
-    return found
+    found = [
+        Pairing(*labels, len(ids), difference, difference.p, column, margin, *p_values, gain, means)
+        for labels, difference, p_values, gain, means in zip(
+            pairs, differences, zip(p_first, p_second, strict=True), gains.T, of_models, strict=True
+        )
+    ]
+    return [pairing if pairing.difference.interval.mean >= 0 else pairing.reversed for pairing in found]
 
 
-def _models_margin(scores: Mapping[str, ImageScores], labels: Sequence[str]) -> float:
-    return models_margin([scores[label].table.mean(axis=1) for label in labels])
+def _means_of_models(scores: Mapping[str, ImageScores], labels: Sequence[str]) -> tuple[np.ndarray, ...]:
+    return tuple(scores[label].table.mean(axis=1) for label in labels if len(scores[label].table) > 1)
 
 
 def verdicts(found: Sequence[Pairing]) -> list[str]:
