@@ -15,7 +15,7 @@ from typing import NoReturn
 import typer
 from typer.exceptions import TyperException
 
-from seg_core.cli import calibration, collections, data, doubtful, host, models, reporting, retraining, runs, training
+from seg_core.cli import calibration, collections, comparing, data, doubtful, host, models, reporting, retraining, runs, training
 from seg_core.common.text import on_one_line
 from seg_core.errors import InputError
 
@@ -29,6 +29,7 @@ app.add_typer(host.app)
 app.add_typer(training.app)
 app.add_typer(retraining.app)
 app.add_typer(models.app)
+app.add_typer(comparing.app)
 app.add_typer(calibration.app)
 app.add_typer(doubtful.app)
 app.add_typer(reporting.app)

@@ -63,7 +63,7 @@ def calibrate(
     file = expanded(target) if target else new_model_file(name)
     chosen = split or ("val" if dataset.test else "all")
     pairs = dataset.pairs_of(chosen, model.config.split_spec)
-    warn_of_overlap(model, dataset, chosen, pairs)
+    warn_of_overlap(model.metadata, dataset, chosen, pairs)
     with progress(f"Evaluating on {chosen}") as advance:
         evaluation = evaluate(model, pairs, advance)
     for note in (*dataset.notes, *evaluation.notes):

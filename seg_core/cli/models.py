@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
     from seg_core.data.dataset import Dataset
     from seg_core.data.folders import Pair
-    from seg_core.prediction.checkpoint import Checkpoint
+    from seg_core.prediction.metadata import CheckpointMetadata
 
 app = typer.Typer()
 
@@ -85,7 +85,7 @@ def evaluate(
     if checkpoint is None and chosen in ("train", "val") and not dataset.counts["val"]:
         screen.print(f"Validation is {spec.words}.")
     if checkpoint:
-        warn_of_overlap(checkpoint, dataset, chosen, pairs)
+        warn_of_overlap(checkpoint.metadata, dataset, chosen, pairs)
     predictor = loaded or open_predicted_masks(model, pairs, predicted_lesion)
     with progress(f"Evaluating on {chosen}") as advance:
         found = score(predictor, pairs, advance, allow_missing=True)
@@ -106,28 +106,30 @@ def evaluate(
             output.print(f"  {name.replace('_', ' '):<16} {value:.4f}")
 
 
-def warn_of_overlap(checkpoint: Checkpoint, dataset: Dataset, split: str, pairs: Sequence[Pair]) -> None:
-    """Name the photographs of a split that trained or calibrated the model, or may have."""
+def warn_of_overlap(
+    metadata: CheckpointMetadata, dataset: Dataset, split: str, pairs: Sequence[Pair], model: str = "This model"
+) -> None:
+    """Name the photographs of a split that trained or calibrated a model, or may have."""
     from seg_core.evaluation.overlap import calibration_overlap
 
-    if warning := _trained_on(checkpoint, dataset, split):
+    if warning := _trained_on(metadata, dataset, split, model):
         screen.print(warning)
-    if calibrated := calibration_overlap(checkpoint.metadata.get("calibration"), dataset.fingerprint, pairs):
-        screen.print(f"This model {calibrated}; its scores there say little about new photographs.")
+    if calibrated := calibration_overlap(metadata.get("calibration"), dataset.fingerprint, pairs):
+        screen.print(f"{model} {calibrated}; its scores there say little about new photographs.")
 
 
-def _trained_on(checkpoint: Checkpoint, dataset: Dataset, split: str) -> str:
+def _trained_on(metadata: CheckpointMetadata, dataset: Dataset, split: str, model: str) -> str:
     """Return a sentence on photographs of a split that may have trained the model; empty if there are none."""
     from seg_core.evaluation.overlap import overlap
 
-    same_data = checkpoint.metadata["dataset"]["fingerprint"] == dataset.fingerprint
+    same_data = metadata["dataset"]["fingerprint"] == dataset.fingerprint
     if split == "all":
-        trained = overlap(checkpoint.metadata["dataset"], dataset.fingerprint, dataset.unique_pairs)
+        trained = overlap(metadata["dataset"], dataset.fingerprint, dataset.unique_pairs)
         what = trained.sentences if trained else ["was trained on some of these photographs"] if same_data else []
-        return f"This model {what[0]}; its scores there say little about new photographs." if what else ""
+        return f"{model} {what[0]}; its scores there say little about new photographs." if what else ""
     if split == "test" or same_data:
         return ""
-    return f"This model was trained on other data, so the {split} split may contain photographs that it was trained on."
+    return f"{model} was trained on other data, so the {split} split may contain photographs that it was trained on."
 
 
 @app.command()

@@ -15,10 +15,12 @@ from seg_core.evaluation.comparison import on_shared_images, score_intervals
 from seg_core.evaluation.confidence import TIE, Interval, resampled_means
 from seg_core.evaluation.group import Scored
 from seg_core.evaluation.improvement import MARGIN
-from seg_core.evaluation.pairing import ImageScores, Pairing, pairings
+from seg_core.evaluation.pairing import ImageScores, Pairing, pairings, verdicts
 
 RESAMPLES = 1999
 """Draws of the photographs for the stability of ranks."""
+MOST_IN_SENTENCES = 3
+"""Models up to which the verdict has a sentence for each."""
 MOST_NAMED = 6
 """Models that a sentence names; of more it gives the number."""
 
@@ -42,6 +44,11 @@ class Place:
     """What was found of it beside the first, in a few words; empty for the first."""
     by_score: Mapping[str, int]
     """Place by the mean of each score, by the score's name; of equal means both have the better place."""
+
+    @property
+    def places(self) -> str:
+        """Best and worst place in words: ``1`` or ``2–4``."""
+        return str(self.best) if self.best == self.worst else f"{self.best}–{self.worst}"
 
 
 @dataclass(frozen=True)
@@ -151,3 +158,15 @@ def _by_score(evaluations: Sequence[Scored], threshold: float | None) -> dict[st
         for column in COLUMNS
         if all(column.name in of_model for of_model in intervals)
     }
+
+
+def answers(found: Sequence[Pairing], board: Leaderboard | None) -> list[str]:
+    """Return the verdict of a comparison in sentences: of many models the ranks, of a few what was found of the best and each.
+
+    Args:
+        found: every two of the models.
+        board: their ranks, if they have images in common.
+    """
+    if board and len(board.places) > MOST_IN_SENTENCES:
+        return board.sentences
+    return verdicts(found)

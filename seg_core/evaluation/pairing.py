@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
 from itertools import combinations, groupby
 from operator import itemgetter
+from typing import Literal
 
 import numpy as np
 
@@ -68,7 +69,7 @@ class Pairing:
 
     @property
     def is_better(self) -> bool:
-        """True if the first is better, statistically significantly."""
+        """True if the difference is statistically significant: the first is better."""
         return self.difference.is_significant(self.p)
 
     @property
@@ -243,3 +244,18 @@ def _means_of_models(scores: Mapping[str, ImageScores], labels: Sequence[str]) -
 def verdicts(found: Sequence[Pairing]) -> list[str]:
     """Return what was found of the best model, in a sentence for each other one; all other pairings are in the table."""
     return [pairing.sentence for pairing in found if pairing.first == found[0].first]
+
+
+def standing(found: Sequence[Pairing], label: str) -> Literal["better or as good", "worse", "not settled"]:
+    """Return how one model stands beside all others: as a check of a new model against those before it.
+
+    Better or as good: significantly better than each, or no worse by the margin. Worse: significantly worse than one, and not
+    within the margin.
+    """
+    of_it = [
+        pairing if pairing.first == label else pairing.reversed for pairing in found if label in (pairing.first, pairing.second)
+    ]
+    if all(pairing.first_no_worse or (pairing.is_better and pairing.difference.interval.mean > 0) for pairing in of_it):
+        return "better or as good"
+    is_worse = any(pairing.is_better and pairing.difference.interval.mean < 0 for pairing in of_it if not pairing.first_no_worse)
+    return "worse" if is_worse else "not settled"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -11,6 +10,7 @@ from seg_core.common.csv_text import csv_text
 from seg_core.evaluation.columns import COLUMNS, Column
 from seg_core.evaluation.comparison import Row
 from seg_core.evaluation.pairing import Pairing
+from seg_core.evaluation.sheets import escaped_latex, escaped_markdown, latex_table, markdown_table
 from seg_core.evaluation.verdict import signed
 from seg_core.metrics import MEANINGS
 from seg_core.prediction.cost import Cost
@@ -103,36 +103,19 @@ def _figures(values: Sequence[float]) -> list[str]:
 
 def to_markdown(rows: Sequence[Row], scored_on: str) -> str:
     """Return the table in Markdown, intervals in brackets, the best in bold; notes stand below it."""
-    head, *lines = _texts(rows, lambda text: f"**{text}**", _for_markdown)
-    table = [f"| {' | '.join(line)} |" for line in (head, ["---"] * len(head), *lines)]
-    return "\n".join([*table, "", *map(_for_markdown, _notes(rows, scored_on))]) + "\n"
+    lines = _texts(rows, lambda text: f"**{text}**", escaped_markdown)
+    return markdown_table(lines, [escaped_markdown(note) for note in _notes(rows, scored_on)])
 
 
 def to_latex(rows: Sequence[Row], scored_on: str) -> str:
     """Return the table in LaTeX (needs the package booktabs), intervals in brackets, the best in bold; notes are comments."""
-    lines = _texts(rows, lambda text: f"\\textbf{{{text}}}", lambda text: text.translate(_LATEX))
-    head, *body = (" & ".join(line) + r" \\" for line in lines)
-    columns = "l" + "r" * (len(lines[0]) - 1)
-    rules = [rf"\begin{{tabular}}{{{columns}}}", r"\toprule", head, r"\midrule", *body, r"\bottomrule", r"\end{tabular}"]
-    return "\n".join([*(f"% {note}" for note in _notes(rows, scored_on)), *rules]) + "\n"
+    return latex_table(_texts(rows, lambda text: f"\\textbf{{{text}}}", escaped_latex), _notes(rows, scored_on))
 
 
 def _notes(rows: Sequence[Row], scored_on: str) -> list[str]:
     """Return the notes to the table, each one line."""
     of_rows = [note for row in rows for note in row.notes]
     return [f"Scored on {' '.join(scored_on.split())}. In brackets: 95 % bootstrap intervals.", *of_rows]
-
-
-def _for_markdown(text: str) -> str:
-    return _MARKDOWN.sub(r"\\\g<0>", text)
-
-
-_MARKDOWN = re.compile(r"[\\`*_<>|\[\]]")
-_LATEX = str.maketrans(
-    {character: f"\\{character}" for character in "&%$#_{}"}
-    | {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
-    | {"<": r"\textless{}", ">": r"\textgreater{}"}
-)
 
 
 def _texts(rows: Sequence[Row], bold: Callable[[str], str], escape: Callable[[str], str]) -> list[list[str]]:

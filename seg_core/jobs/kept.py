@@ -12,13 +12,13 @@ from seg_core.jobs.requests import evaluation_request
 from seg_core.jobs.results import result_folder
 
 
-def kept_evaluation(model: Path, split: SplitChoice) -> Evaluation | None:
-    """Return the evaluation of a checkpoint on a split that a job has kept; None where there is none, or it is damaged.
+def kept_evaluation(model: Path, split: SplitChoice, *, tta: bool = False) -> Evaluation | None:
+    """Return the evaluation of a model on a split that was kept; None where there is none, or it is damaged.
 
     Raises:
         InputError: if a file is gone, or the split is empty.
     """
-    if folder := result_folder(evaluation_request(model, split)):
+    if folder := result_folder(evaluation_request(model, split, tta=tta)):
         with suppress(InputError):
             return Evaluation.load(folder / "evaluation.npz")
     return None

@@ -1,0 +1,158 @@
+"""The command `compare`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from seg_core.cli.common import (
+    DataOption,
+    ImagesOption,
+    JsonOption,
+    LesionOption,
+    MasksOption,
+    open_data,
+    output,
+    print_json,
+    screen,
+)
+from seg_core.cli.models import TtaOption
+from seg_core.cli.named_models import evaluate_all, models_by_label
+from seg_core.errors import InputError
+from seg_core.evaluation.columns import COLUMNS, Column
+from seg_core.evaluation.improvement import MARGIN, checked_margin
+
+if TYPE_CHECKING:
+    from seg_core.evaluation.comparison import Row
+    from seg_core.evaluation.confidence import Interval
+    from seg_core.evaluation.leaderboard import Leaderboard
+    from seg_core.evaluation.pairing import Pairing
+
+app = typer.Typer()
+
+STATUS = {"better or as good": 0, "worse": 1, "not settled": 3}
+"""Exit status by how the first model stands beside the others."""
+
+
+@app.command()
+def compare(
+    models: Annotated[
+        list[str],
+        typer.Argument(
+            help="Two or more: a checkpoint, an .onnx model, a folder or zip of masks, a model that ships by its name, a run as 3, "
+            "a group as g3. NAME= before it names it otherwise.",
+            metavar="[NAME=]MODEL...",
+        ),
+    ],
+    data: DataOption,
+    split: Annotated[
+        str | None, typer.Option(help="train, val, test or all, the whole dataset; by default test if there is one, else val.")
+    ] = None,
+    metric: Annotated[str, typer.Option(help=f"What decides: {', '.join(column.name for column in COLUMNS)}.")] = "iou",
+    margin: Annotated[float, typer.Option(help="Difference in the metric that counts as none.")] = MARGIN,
+    images: ImagesOption = None,
+    masks: MasksOption = None,
+    lesion: LesionOption = None,
+    tta: TtaOption = False,
+    as_json: JsonOption = False,
+    as_markdown: Annotated[bool, typer.Option("--markdown", help="Print the tables in Markdown.")] = False,
+    as_latex: Annotated[bool, typer.Option("--latex", help="Print the tables in LaTeX; they need booktabs.")] = False,
+) -> None:
+    """Say which of several models is better on the same photographs, and which are as good as each other.
+
+    Exit status: 0 if the first model is better than each of the others, or no worse by the margin; 1 if it is worse than one; 3 if
+    that is not settled. So it checks a new model against those before it.
+    """
+    from seg_core.evaluation.comparison import score_rows, scored_on
+    from seg_core.evaluation.leaderboard import answers, leaderboard
+    from seg_core.evaluation.pairing import pairings, standing
+
+    if as_json + as_markdown + as_latex > 1:
+        raise InputError("The result has one form; choose one of --json, --markdown and --latex.")
+    column, margin, named = _column(metric), checked_margin(margin), models_by_label(models)
+    dataset = open_data(data, images, masks, lesion)
+    evaluations, chosen = evaluate_all(named, dataset, split or ("test" if dataset.test else "val"), tta=tta)
+    found = pairings(evaluations, column=column, margin=margin)
+    if not found:
+        raise InputError("No two of these models have scores of the same photograph, so they cannot be compared.")
+    board, rows = leaderboard(evaluations, column=column, margin=margin), score_rows(evaluations, {})
+    status = standing(found, first := next(iter(evaluations)))
+    sentences = [*answers(found, board), *(each.outlook for each in found if each.outlook and first in (each.first, each.second))]
+    where = f"{len(chosen.pairs):,} photographs of {dataset.name} ({chosen.name})"
+    if note := scored_on(evaluations):
+        screen.print(note)
+    if as_json:
+        facts = {"verdict": sentences, "first": status, "metric": column.name, "margin": margin, "scored_on": where}
+        print_json(facts | {"models": _models(rows, board), "pairs": [_pair(pairing) for pairing in found]})
+    elif as_markdown or as_latex:
+        print(_tables(sentences, rows, board, found, where, as_latex=as_latex), end="")
+    else:
+        _print(sentences, board, where)
+    if STATUS[status]:
+        raise typer.Exit(STATUS[status])
+
+
+def _column(metric: str) -> Column:
+    wanted = metric.strip().casefold()
+    for column in COLUMNS:
+        if wanted in (column.name, column.title.casefold()):
+            return column
+    raise InputError(f"There is no metric {metric!r}; choose one of {', '.join(column.name for column in COLUMNS)}.")
+
+
+def _print(sentences: Sequence[str], board: Leaderboard | None, where: str) -> None:
+    for sentence in sentences:
+        output.print(sentence)
+    if not board:
+        return
+    output.print(f"{board.column.title} on {where}, with 95 % intervals, and the places by mean in 95 % of resamples:")
+    width = max(len(place.label) for place in board.places)
+    for place in board.places:
+        mean, low, high = place.score
+        score = f"{mean:.4f} ({low:.4f} to {high:.4f})"
+        output.print(f"  {place.rank:>2}  {place.label:<{width}}  {score}  {place.places:<6}  {place.finding}".rstrip())
+
+
+def _tables(
+    sentences: Sequence[str],
+    rows: Sequence[Row],
+    board: Leaderboard | None,
+    found: Sequence[Pairing],
+    where: str,
+    *,
+    as_latex: bool,
+) -> str:
+    """Return the sentences and all tables in Markdown or LaTeX."""
+    from seg_core.evaluation.sheets import Sheet, leaderboard_sheet, pairing_sheet
+    from seg_core.evaluation.tables import to_latex, to_markdown
+
+    sheets = [*([leaderboard_sheet(board)] if board else []), pairing_sheet(found)]
+    if as_latex:
+        return "\n".join([*(f"% {sentence}" for sentence in sentences), to_latex(rows, where), *map(Sheet.latex, sheets)])
+    return "\n".join([*(f"{sentence}\n" for sentence in sentences), to_markdown(rows, where), *map(Sheet.markdown, sheets)])
+
+
+def _models(rows: Sequence[Row], board: Leaderboard | None) -> list[dict[str, Any]]:
+    """Return the models for JSON, in the order of the leaderboard if there is one."""
+    places = {place.label: place for place in board.places} if board else {}
+    models = []
+    for row in sorted(rows, key=lambda row: list(places).index(row.label) if places else 0):
+        model: dict[str, Any] = {"model": row.label, "n": row.images}
+        if place := places.get(row.label):
+            model |= {"rank": place.rank, "places": [place.best, place.worst], "first": place.shares[0], "finding": place.finding}
+        models.append(model | {name: _bounds(interval) for name, interval in row.scores.items()})
+    return models
+
+
+def _pair(pairing: Pairing) -> dict[str, Any]:
+    difference = pairing.difference
+    counts = {"wins": difference.wins, "ties": difference.ties, "losses": difference.losses, "effect": difference.effect}
+    found = {"finding": pairing.finding, "n": pairing.images, "difference": _bounds(difference.interval), "p": pairing.p}
+    return {"better": pairing.first, "other": pairing.second, **found, **counts}
+
+
+def _bounds(interval: Interval) -> dict[str, float | None]:
+    """Return a mean with its bounds for JSON, which has no NaN."""
+    return {name: None if value != value else float(value) for name, value in interval._asdict().items()}
