@@ -41,8 +41,8 @@ def compare(
     models: Annotated[
         list[str],
         typer.Argument(
-            help="Two or more: a checkpoint, an .onnx model, a folder or zip of masks, a model that ships by its name, a run as 3, "
-            "a group as g3. NAME= before it names it otherwise.",
+            help="Two or more: a checkpoint, an .onnx model, a folder or zip of masks, a model that ships by its name, a run as 3 "
+            "or a group as g3. NAME= before it names it otherwise.",
             metavar="[NAME=]MODEL...",
         ),
     ],
@@ -62,8 +62,8 @@ def compare(
 ) -> None:
     """Say which of several models is better on the same photographs, and which are as good as each other.
 
-    Exit status: 0 if the first model is better than each of the others, or no worse by the margin; 1 if it is worse than one; 3 if
-    that is not settled. So it checks a new model against those before it.
+    Exit status: 0 if the first model is better than each of the others, or no worse by the margin; 1 if it is worse than one; 3
+    if that is not settled. So it checks a new model against those before it.
     """
     from seg_core.evaluation.comparison import score_rows, scored_on
     from seg_core.evaluation.leaderboard import answers, leaderboard

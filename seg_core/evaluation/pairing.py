@@ -104,11 +104,12 @@ class Pairing:
         """How many photographs, or models in a group, would settle what is open; empty where nothing is, or too few are known."""
         if self.is_settled or self.images < FEWEST_FOR_OUTLOOK:
             return ""
+        between = f"Between {self.first} and {self.second},"
         if photographs := photographs_to_settle(self.gains, self.margin, self.of_models):
-            return f"About {photographs:,} photographs like these would settle it (now {self.images:,}; power 80 %)."
+            return f"{between} about {photographs:,} photographs like these would settle it (now {self.images:,}; power 80 %)."
         if times := models_to_settle(self.gains, self.margin, self.of_models):
-            return f"{times} times as many models in each group would settle it on these photographs (power 80 %)."
-        return "Ten times as many photographs would not settle it either (power below 80 %)."
+            return f"{between} {times} times as many models in each group would settle it on these photographs (power 80 %)."
+        return f"{between} ten times as many photographs would not settle it (power below 80 %)."
 
     @property
     def sentence(self) -> str:

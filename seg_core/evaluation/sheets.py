@@ -13,6 +13,8 @@ from seg_core.evaluation.leaderboard import Leaderboard
 from seg_core.evaluation.pairing import Pairing
 
 Value = str | int | float
+SHOWN = 4
+"""Decimals in tables to read; CSV has six."""
 
 
 @dataclass(frozen=True)
@@ -30,12 +32,12 @@ class Sheet:
 
     def markdown(self) -> str:
         """Return it in Markdown, numbers with four decimals, notes below it."""
-        lines = [[escaped_markdown(_figure(value, 4)) for value in row] for row in (self.titles, *self.rows)]
+        lines = [[escaped_markdown(_figure(value, SHOWN)) for value in row] for row in (self.titles, *self.rows)]
         return markdown_table(lines, [escaped_markdown(note) for note in self.notes])
 
     def latex(self) -> str:
         """Return it in LaTeX (needs the package booktabs), numbers with four decimals, notes as comments."""
-        lines = [[escaped_latex(_figure(value, 4)) for value in row] for row in (self.titles, *self.rows)]
+        lines = [[escaped_latex(_figure(value, SHOWN)) for value in row] for row in (self.titles, *self.rows)]
         return latex_table(lines, self.notes)
 
 
@@ -107,4 +109,6 @@ _LATEX = str.maketrans(
 def _figure(value: Value, digits: int) -> str:
     if not isinstance(value, float):
         return str(value)
+    if digits == SHOWN and 0 < value < 10**-digits:
+        return f"< {10**-digits:.{digits}f}"
     return "" if np.isnan(value) else f"{value:.{digits}f}"
