@@ -8,6 +8,7 @@ from pathlib import Path
 
 import streamlit as st
 
+from pages.comparison.judging import ADDRESS
 from pages.comparison.models import Model
 from pages.comparison.uploads import uploaded_models
 from pages.dataset.scan import scanned
@@ -165,6 +166,7 @@ def remember(dataset: Dataset, split: SplitChoice, models: Mapping[str, Model], 
         "model": [name for name in names if name],
         "masks": [str(model) for model in models.values() if isinstance(model, Path) and is_mask_folder(model)],
         "tta": ["1"] if tta else [],
+        **{name: st.query_params.get_all(name) for name in ADDRESS},
     }
     address = {name: values for name, values in everything.items() if values}
     if {name: st.query_params.get_all(name) for name in st.query_params} != address:

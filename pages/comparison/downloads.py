@@ -12,17 +12,23 @@ from pages.shared.downloads import made_file
 from seg_core.common.text import slug
 from seg_core.data.folders import is_mask_folder
 from seg_core.evaluation.comparison import Row
+from seg_core.evaluation.sheets import WRITERS, Sheet
 from seg_core.evaluation.tables import to_csv, to_latex, to_markdown
 from seg_core.jobs.requests import masks_request
 
-FORMATS = {"CSV": (to_csv, "csv"), "Markdown": (to_markdown, "md"), "LaTeX": (to_latex, "tex")}
+TO_TEXT = {"CSV": to_csv, "Markdown": to_markdown, "LaTeX": to_latex}
 
 
-def download_scores(rows: Sequence[Row], scored_on: str, models: Sequence[Compared], table: Table) -> None:
-    """Offer the table of mean scores in several formats, and the scores of every photograph."""
+def download_tables(
+    rows: Sequence[Row], scored_on: str, models: Sequence[Compared], table: Table, sheets: Sequence[Sheet] = ()
+) -> None:
+    """Offer every table of a comparison in several formats, and the scores of every photograph."""
     with st.popover("Download", icon=":material/download:"):
-        for name, (write, ending) in FORMATS.items():
-            _button(f"Table as {name}", write(rows, scored_on), f"lesionlab-table.{ending}")
+        name = st.segmented_control("Format", list(WRITERS), default="CSV", required=True, key="compare-format")
+        write, ending = WRITERS[name]
+        _button(f"Table as {name}", TO_TEXT[name](rows, scored_on), f"lesionlab-table.{ending}")
+        for sheet in sheets:
+            _button(f"{sheet.name.capitalize()} as {name}", write(sheet), f"lesionlab-{sheet.name}.{ending}")
         _button("Scores of every photograph (CSV)", scores_csv(models, table), "lesionlab-scores.csv")
 
 

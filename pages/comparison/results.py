@@ -9,24 +9,30 @@ import streamlit as st
 from pages.comparison.calibrating import calibrate_button
 from pages.comparison.choices import SPLIT_TITLES
 from pages.comparison.compared import Compared, evaluations_of, expected_iou_of, on_shared_photographs
-from pages.comparison.downloads import download_scores
+from pages.comparison.downloads import download_tables
+from pages.comparison.judging import Judging, choose_judging
 from pages.comparison.pictures import THRESHOLD, pictures
 from pages.comparison.table import Table
 from pages.live.components import comparison_charts
 from pages.shared.html import render
 from pages.shared.markdown import plain
-from pages.shared.tables import SCORE_MEANINGS, pairing_table, score_table, size_table
+from pages.shared.tables import SCORE_MEANINGS, leaderboard_table, pairing_table, score_table, size_table
 from seg_core.data.dataset import ALL, SplitChoice
 from seg_core.evaluation.charts import comparison
 from seg_core.evaluation.comparison import Row, score_rows, scored_on
 from seg_core.evaluation.group import Scored
-from seg_core.evaluation.pairing import Pairing, pairings, verdicts
-from seg_core.evaluation.tables import PAIRING_NOTE, SIZE_NOTE
+from seg_core.evaluation.leaderboard import Leaderboard, answers, leaderboard
+from seg_core.evaluation.pairing import Pairing, pairings
+from seg_core.evaluation.rank_charts import rank_charts
+from seg_core.evaluation.sheets import leaderboard_sheet, pairing_sheet
+from seg_core.evaluation.tables import PAIRING_NOTE, RANK_NOTE, SIZE_NOTE
 from seg_core.evaluation.trust import bound_held
 
 SCORE_NOTE = (
     "For groups, intervals include variation between models. Boundary IoU and HD95 are known at each model's own threshold only."
 )
+MOST_LISTED = 15
+"""Pairs of models that the table of differences lists: those of six models."""
 TRUST_NOTE = (
     "With every mask a model says which IoU to expect, and a bound that 90 % of its masks reach. It learnt both on photographs "
     "that did not train it, and they hold for photographs like those. How far they hold for others is seen here."
@@ -54,36 +60,45 @@ def results(models: Sequence[Compared], split: SplitChoice) -> None:
     evaluated = on_shared_photographs(models)
     table = Table.of(evaluated, threshold)
     rows = score_rows(found, {model.label: model.cost for model in evaluated}, threshold)
-    pairs = pairings(found, threshold)
-    st.header("Result")
-    _answer(rows, pairs, split)
+    with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
+        st.header("Result")
+        column, margin = choose_judging(threshold) if len(found) > 1 else Judging()
+    pairs = pairings(found, threshold, column, margin)
+    board = leaderboard(found, threshold, column, margin) if len(found) > 2 else None
+    _answer(rows, pairs, board, split)
     with st.container():
         _notes(found, rows)
+    with st.container():
+        _ranks(board)
     st.html(score_table(rows))
     at = "at each model's own threshold" if threshold is None else f"at threshold {threshold:.2f}"
     st.caption(f"Means over photographs with 95 % bootstrap intervals, {at}. Best in bold.", help=SCORE_NOTE)
     with st.container(horizontal=True):
-        download_scores(rows, _where(found, split, at), evaluated, table)
+        sheets = [*([leaderboard_sheet(board)] if board else []), *([pairing_sheet(pairs)] if pairs else [])]
+        download_tables(rows, _where(found, split, at), evaluated, table, sheets)
         with st.popover("What the columns mean", icon=":material/help:"):
             st.markdown("\n".join(f"- **{title}**: {meaning}" for title, meaning in SCORE_MEANINGS.items()))
         calibrate_button(models, split)
     with st.container():
-        _differences(pairs)
+        _differences(pairs, board)
     st.subheader("By lesion size")
     st.html(size_table(rows))
     st.caption(SIZE_NOTE)
     st.header("Charts")
     with st.container():  # always there, so that what follows keeps its state
         _trust(evaluated, split)
-    comparison_charts(comparison(evaluations_of(evaluated), {model.label: model.colour for model in evaluated}, threshold))
+    of_scores = comparison(evaluations_of(evaluated), {model.label: model.colour for model in evaluated}, threshold)
+    comparison_charts([*(rank_charts(board) if board else []), *of_scores])
     st.header("Photographs")
     pictures(evaluated, table, threshold)
     _scores_of_photographs(evaluated, table)
 
 
-def _answer(rows: Sequence[Row], pairs: Sequence[Pairing], split: SplitChoice) -> None:
+def _answer(rows: Sequence[Row], pairs: Sequence[Pairing], board: Leaderboard | None, split: SplitChoice) -> None:
     which = "" if split.name == ALL else SPLIT_TITLES[split.name].lower()
-    sentences = verdicts(pairs) or [row.answer(which) for row in rows]
+    sentences = answers(pairs, board) or [row.answer(which) for row in rows]
+    if len(pairs) == 1:
+        sentences[0] += f" {pairs[0].outlook}"
     parts = [sentence.partition(". ") for sentence in sentences]  # what was found, and how the figures are
     st.html(render(ANSWER, sentences=[(claim + end, rest) for claim, end, rest in parts]))
 
@@ -107,10 +122,23 @@ def _notes(evaluations: Mapping[str, Scored], rows: Sequence[Row]) -> None:
             st.markdown(plain(note))
 
 
-def _differences(found: Sequence[Pairing]) -> None:
+def _ranks(board: Leaderboard | None) -> None:
+    if board:
+        st.html(leaderboard_table(board))
+        st.caption(
+            "Models share a rank unless one is shown to be better by the margin or more. Places are by mean, in 95 % of "
+            "resamples of the photographs.",
+            help=RANK_NOTE,
+        )
+
+
+def _differences(found: Sequence[Pairing], board: Leaderboard | None) -> None:
     if not found:
         return
-    st.subheader("Differences")
+    st.subheader(f"Differences in {found[0].column.title}")
+    if board and len(found) > MOST_LISTED:
+        st.caption(f"Beside the first model; all {len(found):,} pairs are in the map below, and in Download.")
+        found = [pairing for pairing in found if pairing.first == found[0].first]
     st.html(pairing_table(found))
     st.caption("Statistically significant where p < 0.05 and the 95 % interval excludes 0.", help=PAIRING_NOTE)
 

@@ -99,8 +99,17 @@ class ComparisonCharts {
       displayModeBar: true,
       displaylogo: false,
       showSendToCloud: false,
-      modeBarButtons: [["toImage"]],
+      modeBarButtons: [["toImage", this.pngButton(filename)]],
       toImageButtonOptions: { format: "svg", filename },
+    };
+  }
+
+  pngButton(filename) {
+    return {
+      name: "png",
+      title: "Download as PNG",
+      icon: this.plotly.Icons["camera-retro"],
+      click: (plot) => this.plotly.downloadImage(plot, { format: "png", scale: 3, filename }),
     };
   }
 

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from seg_core.prediction.foreign import ForeignModel
     from seg_core.runs.run import Run
 
-MOST_COMPARED = 12
-"""Models or groups that Compare sets beside each other: there are as many colours."""
+MOST_COMPARED = 40
+"""Models or groups that Compare sets beside each other; from the thirteenth on, colours are used again."""
 
 Key = tuple[str, float]
 """One version of a checkpoint file: its path and when it was written. A run that improves writes a new version."""

@@ -9,9 +9,21 @@ from types import MappingProxyType
 from pages.shared.html import render
 from seg_core.evaluation.columns import COLUMNS
 from seg_core.evaluation.comparison import Row
+from seg_core.evaluation.leaderboard import Leaderboard
 from seg_core.evaluation.lesion_size import LESION_SIZES
 from seg_core.evaluation.pairing import Pairing
-from seg_core.evaluation.tables import COSTS, PAIRING_TITLES, best, cell, cost_cells, margin, pairing_cells, size_cells
+from seg_core.evaluation.tables import (
+    COSTS,
+    PAIRING_TITLES,
+    best,
+    cell,
+    cost_cells,
+    margin,
+    pairing_cells,
+    rank_cells,
+    rank_titles,
+    size_cells,
+)
 
 # The region can be focused, so that a table wider than the screen scrolls with the keyboard too.
 TABLE = """
@@ -92,6 +104,12 @@ def pairing_table(found: Sequence[Pairing]) -> str:
         for pairing in found
     ]
     return html_table(PAIRING_TITLES, rows, "Differences between the models")
+
+
+def leaderboard_table(board: Leaderboard) -> str:
+    """Return the ranks of the models in order, how sure each is, and the places by the other scores."""
+    rows = [TableRow(place.label, [Cell(*each) for each in rank_cells(board, place)]) for place in board.places]
+    return html_table(rank_titles(board), rows, "Ranks of the models")
 
 
 def size_table(rows: Sequence[Row]) -> str:

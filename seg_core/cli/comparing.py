@@ -41,8 +41,8 @@ def compare(
     models: Annotated[
         list[str],
         typer.Argument(
-            help="Two or more: a checkpoint, an .onnx model, a folder or zip of masks, a model that ships by its name, a run as 3 "
-            "or a group as g3. NAME= before it names it otherwise.",
+            help="Two or more: a checkpoint, an .onnx model, a folder or zip of masks, a model that ships by its name, a run as "
+            "3 or a group as g3. NAME= before it names it otherwise.",
             metavar="[NAME=]MODEL...",
         ),
     ],

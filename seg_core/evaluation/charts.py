@@ -7,7 +7,7 @@ that stands for an image carries its id as ``customdata``.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from html import escape
 from typing import Any
 
@@ -21,6 +21,9 @@ from seg_core.training.history import EPOCH_METRICS
 SPLIT_STYLES = {"train": (", training", "dash"), "val": ("", "solid")}
 SMALLEST = 0.01
 """Lesions that cover less of an image, in percent, are drawn at this value: a logarithmic axis has no 0."""
+
+MOST_DRAWN = 6
+"""Models whose photographs are drawn as points; those of more would hide each other."""
 
 _SHARES = [-0.02, 1.02]
 _EQUAL = "#8a94a3"
@@ -71,8 +74,12 @@ def curves(histories: Mapping[str, Sequence[Mapping[str, Mapping[str, float]]]],
 def comparison(evaluations: Evaluations, colours: Colours, threshold: float | None = None) -> list[Chart]:
     """Return the charts of models at a threshold or, if None, each one's own; that of paired models comes first."""
     scores = {label: evaluation.scores(threshold)["iou"] for label, evaluation in evaluations.items()}
-    several = [_against(evaluations, scores, colours)] if len(evaluations) > 1 else []
-    each = [_distribution(evaluations, scores, colours), _by_size(evaluations, scores, colours)]
+    drawn = dict(list(evaluations.items())[:MOST_DRAWN])
+    several = [_against(drawn, scores, colours)] if len(evaluations) > 1 else []
+    each = [_distribution(evaluations, scores, colours), _by_size(drawn, scores, colours)]
+    if more := len(evaluations) - len(drawn):
+        limit = f" Drawn are the first {MOST_DRAWN} of {MOST_DRAWN + more} models."
+        several, each[1:] = ([replace(chart, caption=chart.caption + limit) for chart in some] for some in (several, each[1:]))
     of_all = [_by_threshold(evaluations, colours), _reliability(evaluations, colours), _risk(evaluations, colours, threshold)]
     return [*several, *each, *of_all]
 
@@ -123,7 +130,7 @@ def _distribution(evaluations: Evaluations, scores: Mapping[str, np.ndarray], co
             "customdata": list(evaluation.ids),
             "name": escape(label),
             "marker": {"color": colours[label], "size": 5, "opacity": 0.6},
-            "boxpoints": "all",
+            "boxpoints": "all" if len(evaluations) <= MOST_DRAWN else "outliers",
             "jitter": 0.5,
             "pointpos": 0,
             "hoveron": "points",

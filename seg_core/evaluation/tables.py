@@ -9,6 +9,7 @@ import numpy as np
 from seg_core.common.csv_text import csv_text
 from seg_core.evaluation.columns import COLUMNS, Column
 from seg_core.evaluation.comparison import Row
+from seg_core.evaluation.leaderboard import Leaderboard, Place
 from seg_core.evaluation.pairing import Pairing
 from seg_core.evaluation.sheets import escaped_latex, escaped_markdown, latex_table, markdown_table
 from seg_core.evaluation.verdict import signed
@@ -45,12 +46,13 @@ def _shown(value: float, column: Column, digits: int = DIGITS) -> str:
     return f"{100 * value:.{digits - 2}f} %" if column.percent else f"{value:.{digits}f}"
 
 
-PAIRING_TITLES = ("ΔIoU", "p (Wilcoxon, Holm)", "Wins", "Ties", "Losses", "Effect size", "Photographs")
+PAIRING_TITLES = ("Finding", "Difference", "p (Wilcoxon, Holm)", "Wins", "Ties", "Losses", "Effect size", "Photographs")
 PAIRING_NOTE = (
-    "Mean difference of IoU on the same photographs with its 95 % bootstrap interval; for groups whose models were all scored on "
-    "these photographs, intervals include variation between models. p-value of the Wilcoxon signed-rank test, corrected by "
-    "Holm's method. Effect size: matched-pairs rank-biserial correlation. A difference is called statistically significant where "
-    "p < 0.05 and the interval excludes 0."
+    "Mean difference on the same photographs with its 95 % bootstrap interval, positive where the first is better; for "
+    "groups whose models were all scored on these photographs, intervals include variation between models. p-value of the "
+    "Wilcoxon signed-rank test, corrected by Holm's method. Effect size: matched-pairs rank-biserial correlation. A "
+    "difference is called statistically significant where p < 0.05 and the interval excludes 0. Two models are as good as "
+    "each other where neither is worse by the margin: two one-sided tests, by the same interval and test."
 )
 """The note below a table of differences."""
 
@@ -63,7 +65,35 @@ def pairing_cells(pairing: Pairing) -> list[tuple[str, str]]:
     counted = [str(number) for number in (difference.wins, difference.ties, difference.losses)]
     plain = [p, *counted, signed(difference.effect, 2), f"{pairing.images:,}"]
     between = "" if np.isnan(low) else f"{signed(low, DIGITS)} to {signed(high, DIGITS)}"
-    return [(signed(mean, DIGITS), between), *((text, "") for text in plain)]
+    return [(pairing.finding, ""), (signed(mean, DIGITS), between), *((text, "") for text in plain)]
+
+
+RANK_NOTE = (
+    "Rank: one more than the number of models that are better, statistically significantly and not just by less than the margin. "
+    "Beside the first: whether the first model is better, both are as good within the margin, or that is not settled."
+)
+"""The note below a leaderboard."""
+
+
+def rank_titles(board: Leaderboard) -> list[str]:
+    """Return the titles above `rank_cells`: what decides, then the places by every other score."""
+    others = [column.title for column in COLUMNS if column != board.column and column.name in board.places[0].by_score]
+    return ["Rank", board.column.title, "Places", "First in", "Beside the first", *(f"By {title}" for title in others)]
+
+
+def rank_cells(board: Leaderboard, place: Place) -> list[tuple[str, str]]:
+    """Return the cells of a model, each with the smaller text below it."""
+    mean, low, high = (_shown(value, board.column, digits) for value, digits in zip(place.score, (DIGITS, 3, 3), strict=True))
+    others = [column.name for column in COLUMNS if column != board.column and column.name in place.by_score]
+    of_first = (f"{place.shares[0]:.0%}".replace("%", " %"), "")
+    decided = [
+        (str(place.rank), ""),
+        (mean, f"{low.rstrip(' %')}–{high}"),
+        (place.places, ""),
+        of_first,
+        (place.finding or "–", ""),
+    ]
+    return [*decided, *((str(place.by_score[name]), "") for name in others)]
 
 
 SIZE_NOTE = (
