@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import gc
 import os
+import sys
 
 # One thread for torch, in the tests and in what they start: on tiny images several only wait for each other. torch reads this
 # when it is imported, so it stands before all other imports.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -59,6 +61,17 @@ def pytest_collection_finish() -> None:
 def pytest_sessionfinish() -> None:
     """Let the end of the process free what was imported."""
     gc.unfreeze()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def installed_components() -> Iterator[None]:
+    """Streamlit's list of the installed packages with components, made once; each `AppTest` would make it, which takes 0.2 s."""
+    with pytest.MonkeyPatch.context() as patch:
+        if "streamlit.testing.v1" in sys.modules:  # else no test of this process draws a page
+            from streamlit.components.v2 import manifest_scanner
+
+            patch.setattr(manifest_scanner, "scan_component_manifests", cache(manifest_scanner.scan_component_manifests))
+        yield
 
 
 @pytest.fixture(autouse=True)
