@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+from functools import cache
 from importlib.metadata import version
 
 VERSION = "0.2.0"
@@ -11,5 +12,9 @@ VERSION = "0.2.0"
 
 def versions() -> dict[str, str]:
     """Return the versions of LesionLab, Python, the operating system, and the packages that compute, by name."""
-    packages = {name: version(name) for name in ("torch", "torchvision", "numpy", "pillow")}
-    return {"lesionlab": VERSION, "python": platform.python_version(), "platform": platform.platform(), **packages}
+    return {"lesionlab": VERSION, "python": platform.python_version(), "platform": platform.platform(), **_packages()}
+
+
+@cache  # of a large installation it takes 10 ms, and every checkpoint that is written has it
+def _packages() -> dict[str, str]:
+    return {name: version(name) for name in ("torch", "torchvision", "numpy", "pillow")}
