@@ -9,16 +9,17 @@ import pytest
 from PIL import Image
 
 from seg_core.common.home import PROJECT
-from tests.helpers import keep_sample
+from seg_core.data.sample import folder
 
 
 def test_library_example_runs(
-    lab_home: Path, sample_dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    lab_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (code,) = re.findall(r"```python\n(from pathlib.*?)```", (PROJECT / "README.md").read_text(), re.DOTALL)
     assert len([line for line in code.splitlines() if line.strip()]) <= 10
 
-    keep_sample(lab_home, sample_dataset)
+    monkeypatch.setattr(folder, "TRAIN_COUNT", 16)
+    monkeypatch.setattr(folder, "TEST_COUNT", 4)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("seg_core.training.device.bf16_is_faster", lambda: False)  # takes seconds to measure
     exec(compile(code, "README.md", "exec"), {})

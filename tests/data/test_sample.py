@@ -17,10 +17,16 @@ from seg_core.errors import InputError
 from tests.helpers import find_pairs
 
 
-@pytest.fixture
-def whole(sample_dataset: Path) -> Path:
-    """The dataset as it is made for users."""
-    return sample_dataset
+@pytest.fixture(
+    scope="module", params=[pytest.param((48, 12), id="part"), pytest.param((160, 40), id="whole", marks=pytest.mark.slow)]
+)
+def dataset(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The first photographs of the dataset, or all, as it is made for users; each depends on its number alone."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("LESIONLAB_HOME", str(tmp_path_factory.mktemp("home")))
+        for name, count in zip(("TRAIN_COUNT", "TEST_COUNT"), request.param, strict=True):
+            patch.setattr(folder_module, name, count)
+        return sample_folder()
 
 
 @pytest.fixture
@@ -56,28 +62,32 @@ def test_a_photograph_depends_on_its_number_alone(index: int) -> None:
     assert digest(painting(index + 1)) != first
 
 
-def test_the_dataset_has_160_training_and_40_test_pairs(whole: Path) -> None:
+def test_the_dataset_has_160_training_and_40_test_pairs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    one = painting(0)
+    monkeypatch.setenv("LESIONLAB_HOME", str(tmp_path))
+    monkeypatch.setattr(folder_module, "paint", lambda _: one)
+    whole = sample_folder()
     pairs = find_pairs(whole)
     assert [sum(pair.split == split for pair in pairs) for split in ("train", "val", "test")] == [160, 0, 40]
     assert {pair.id for pair in pairs} == {f"sample_{number:04d}" for number in range(1, 201)}
     assert len(files(whole)) == 400
 
 
-def test_photographs_and_masks_have_one_size(whole: Path) -> None:
-    for pair in find_pairs(whole):
+def test_photographs_and_masks_have_one_size(dataset: Path) -> None:
+    for pair in find_pairs(dataset):
         with Image.open(pair.image) as photo, Image.open(pair.mask) as mask:
             assert (photo.format, photo.mode, photo.size) == ("JPEG", "RGB", (256, 256))
             assert (mask.format, mask.mode, mask.size) == ("PNG", "L", (256, 256))
 
 
-def test_masks_are_0_and_255_with_lesion_and_skin(whole: Path) -> None:
-    for mask in masks(whole):
+def test_masks_are_0_and_255_with_lesion_and_skin(dataset: Path) -> None:
+    for mask in masks(dataset):
         assert np.unique(mask).tolist() == [0, 255]
 
 
-def test_lesions_are_as_large_as_real_ones(whole: Path) -> None:
+def test_lesions_are_as_large_as_real_ones(dataset: Path) -> None:
     # ISIC 2016 training masks: 5 % have less than 0.04 of the photograph, half less than 0.21, 95 % less than 0.65.
-    areas = [float(np.mean(mask == 255)) for mask in masks(whole)]
+    areas = [float(np.mean(mask == 255)) for mask in masks(dataset)]
     low, median, high = np.percentile(areas, [5, 50, 95])
     assert 0.02 < low < 0.07
     assert 0.16 < median < 0.27
@@ -86,17 +96,17 @@ def test_lesions_are_as_large_as_real_ones(whole: Path) -> None:
     assert max(areas) < 0.95
 
 
-def test_lesions_lie_where_real_ones_do(whole: Path) -> None:
+def test_lesions_lie_where_real_ones_do(dataset: Path) -> None:
     # In the ISIC 2016 training masks the mean centre is (0.48, 0.50), with a deviation of 0.06 and 0.05.
-    centres = np.array([np.argwhere(mask).mean(axis=0) / 256 for mask in masks(whole)])
+    centres = np.array([np.argwhere(mask).mean(axis=0) / 256 for mask in masks(dataset)])
     assert centres.mean(axis=0) == pytest.approx([0.5, 0.49], abs=0.03)
     assert np.all(centres.std(axis=0) < 0.1)
     assert np.all(centres.std(axis=0) > 0.03)
 
 
-def test_most_lesions_are_darker_than_their_skin_and_some_barely(whole: Path) -> None:
+def test_most_lesions_are_darker_than_their_skin_and_some_barely(dataset: Path) -> None:
     contrast = []
-    for pair in find_pairs(whole):
+    for pair in find_pairs(dataset):
         with Image.open(pair.image) as photo, Image.open(pair.mask) as mask:
             green, lesion = np.asarray(photo)[..., 1], np.asarray(mask) == 255
         contrast.append(float(np.median(green[~lesion])) - float(np.median(green[lesion])))
