@@ -11,7 +11,7 @@ import sys
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 from collections.abc import Callable, Iterator
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -64,13 +64,25 @@ def pytest_sessionfinish() -> None:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def installed_components() -> Iterator[None]:
-    """Streamlit's list of the installed packages with components, made once; each `AppTest` would make it, which takes 0.2 s."""
+def looked_up_once() -> Iterator[None]:
+    """Keep what libraries would look up again for each page or training of a test, or compile again for each model.
+
+    Streamlit's `AppTest` looks for components in all installed packages, which takes 0.2 s, and Fabric for callbacks. What no
+    test file has imported is not needed.
+    """
     with pytest.MonkeyPatch.context() as patch:
-        if "streamlit.testing.v1" in sys.modules:  # else no test of this process draws a page
+        if "streamlit.testing.v1" in sys.modules:
             from streamlit.components.v2 import manifest_scanner
 
             patch.setattr(manifest_scanner, "scan_component_manifests", cache(manifest_scanner.scan_component_manifests))
+        if "lightning_fabric" in sys.modules:
+            from lightning_fabric.utilities import registry
+
+            patch.setattr(registry, "entry_points", cache(registry.entry_points))
+        if "seg_core.prediction.checkpoint" in sys.modules:
+            from seg_core.prediction import engine
+
+            patch.setattr(engine, "compiled", lru_cache(16)(engine.compiled))
         yield
 
 

@@ -80,6 +80,7 @@ def test_a_damaged_note_of_it_is_measured_again(measured: dict[bool, float], lab
     assert steps() > 0
 
 
+@pytest.mark.usefixtures("thin_network")
 def test_a_step_is_taken_in_both_precisions(monkeypatch: pytest.MonkeyPatch) -> None:
     computed: list[torch.dtype] = []
 
