@@ -83,15 +83,12 @@ def test_the_wheel_holds_every_file_of_its_folders(wheel: Path) -> None:
     assert not [name for name in held if "__pycache__" in name]
 
 
-def test_the_installed_package_predicts_and_keeps_its_files_in_the_users_folder(installed: Path, tmp_path: Path) -> None:
+def test_the_installed_package_predicts(installed: Path, tmp_path: Path) -> None:
     model = installed / "seg_core" / "bundle" / "checkpoints" / "fine-tune-best.safetensors"
     photograph = next((installed / "seg_core" / "bundle" / "pages" / "examples").glob("*.jpg"))
     done = run_installed(installed, tmp_path, "predict", str(model), str(photograph), "--output", "masks")
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "masks" / f"{photograph.stem}_mask.png").exists()
-    assert "start one with" in run_installed(installed, tmp_path, "runs", "list").stdout
-    if sys.platform == "linux":
-        assert (tmp_path / "data" / "lesionlab" / "lesionlab.db").exists()
 
 
 def test_the_installed_app_is_its_own_and_says_how_it_is_started(installed: Path, tmp_path: Path) -> None:
@@ -100,11 +97,14 @@ def test_the_installed_app_is_its_own_and_says_how_it_is_started(installed: Path
     assert done.stderr.splitlines() == [
         "On 192.0.2.1 other machines reach LesionLab; set a password, as in LESIONLAB_PASSWORD=… lesionlab app --host 192.0.2.1"
     ]
-    assert run_installed(installed, tmp_path, "app", "--help").stdout.startswith("usage: lesionlab app ")
 
 
-def test_a_worker_of_the_installed_package_takes_no_package_of_the_user(installed: Path, tmp_path: Path) -> None:
-    run_installed(installed, tmp_path, "runs", "list")
+def test_the_installed_package_keeps_its_files_in_the_users_folder_and_its_worker_takes_no_package_from_there(
+    installed: Path, tmp_path: Path
+) -> None:
+    assert "start one with" in run_installed(installed, tmp_path, "runs", "list").stdout
+    if sys.platform == "linux":
+        assert (tmp_path / "data" / "lesionlab" / "lesionlab.db").exists()
     code = (
         "import sys; sys.path.remove('')\n"
         "from pathlib import Path\n"
@@ -119,14 +119,15 @@ def test_a_worker_of_the_installed_package_takes_no_package_of_the_user(installe
     assert "Usage:" in (tmp_path / "worker.log").read_text()
 
 
-def test_torch_finds_openmp_asleep_by_either_command(installed: Path, tmp_path: Path) -> None:
+def test_torch_finds_openmp_asleep_by_either_command_and_the_app_has_a_help_of_its_own(installed: Path, tmp_path: Path) -> None:
     code = "import seg_core.__main__ as command, os; command.main()"
     spying = "import os, atexit; atexit.register(lambda: print(os.environ['OMP_WAIT_POLICY']))\n"
     environment = {name: value for name, value in os.environ.items() if name != "OMP_WAIT_POLICY"} | {
         "PYTHONPATH": str(installed)
     }
-    command = [sys.executable, "-c", spying + code, "--help"]
+    command = [sys.executable, "-c", spying + code, "app", "--help"]
     done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=100)
+    assert done.stdout.startswith("usage: lesionlab app ")
     assert done.stdout.splitlines()[-1] == "passive", done.stderr
 
 

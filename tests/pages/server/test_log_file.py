@@ -8,12 +8,10 @@ import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import httpx
 import pytest
 
 from pages.server import log_file
 from pages.server.log_file import Logged, open_log
-from tests.app_process import AppProcess
 
 Open = Callable[[Path], logging.Logger]
 
@@ -58,16 +56,3 @@ def test_a_log_that_cannot_be_written_silences_nothing(tmp_path: Path, opened: O
     terminal = io.StringIO()
     Logged(terminal, opened(tmp_path / "none" / "app.log")).write("still here\n")
     assert terminal.getvalue() == "still here\n"
-
-
-def test_the_app_logs_its_start_what_goes_wrong_and_its_end(tmp_path: Path) -> None:
-    app = AppProcess(tmp_path, LESIONLAB_PASSWORD="secret words")
-    # A page that a proxy without the header Host has sent: the app warns of it once.
-    headers = {"origin": "http://evil.example", "connection": "Upgrade", "upgrade": "websocket", "sec-websocket-version": "13"}
-    httpx.get(f"{app.url}/_stcore/stream", headers=headers | {"sec-websocket-key": "AAAAAAAAAAAAAAAAAAAAAA=="})
-    app.stop()
-    log = (tmp_path / "app.log").read_text(encoding="utf-8")
-    assert re.search(r"\d  LesionLab runs at http://localhost:\d+ ", log)
-    assert "A page at 'http://evil.example' was refused" in log
-    assert "LesionLab has stopped." in log
-    assert "secret words" not in log
