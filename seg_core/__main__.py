@@ -12,7 +12,10 @@ def main() -> NoReturn:
     # (docs/performance.md). OpenMP reads it once, when torch is loaded. A value set by the user wins.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
-    from seg_core import cli
+    from seg_core.common.imports import quick_imports
+
+    with quick_imports():
+        from seg_core import cli
 
     cli.main()
 

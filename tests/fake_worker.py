@@ -14,15 +14,18 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-import numpy as np
+from seg_core.common.imports import quick_imports
 
-from seg_core.jobs.job import Job
-from seg_core.jobs.progress import Advance
-from seg_core.jobs.store import JobStore
-from seg_core.runs.launcher import LocalLauncher
-from seg_core.runs.run import Run
-from seg_core.runs.store import RunStore
-from seg_core.training.events import BatchDone, EpochDone, Message, Preparing, Sample
+with quick_imports():
+    import numpy as np
+
+    from seg_core.jobs.job import Job
+    from seg_core.jobs.progress import Advance
+    from seg_core.jobs.store import JobStore
+    from seg_core.runs.launcher import LocalLauncher
+    from seg_core.runs.run import Run
+    from seg_core.runs.store import RunStore
+    from seg_core.training.events import BatchDone, EpochDone, Message, Preparing, Sample
 
 METRICS = ("loss", "accuracy", "iou", "dice", "report_iou", "report_dice")
 BATCHES = 3

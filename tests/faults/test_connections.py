@@ -17,20 +17,6 @@ from tests.helpers import PASSWORD
 
 pytestmark = pytest.mark.skipif(resource.getrlimit(resource.RLIMIT_NOFILE)[1] < 4096, reason="opens 2,000 connections itself")
 
-FILES = 1024
-
-
-@pytest.fixture(scope="module")
-def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AppProcess]:
-    """The app with a password and no more than 1,024 open files."""
-    app = AppProcess(tmp_path_factory.mktemp("home"), files=FILES, LESIONLAB_PASSWORD=PASSWORD)
-    try:
-        yield app
-    finally:
-        errors = app.stop()
-    assert "Traceback" not in errors, errors[:5000]
-    assert len(errors) < 10_000
-
 
 @contextlib.contextmanager
 def connections(app: AppProcess, count: int, begin: bytes) -> Iterator[list[socket.socket]]:
@@ -74,9 +60,9 @@ def sign_in(app: AppProcess) -> float:
         ),
     ],
 )
-def test_1500_connections_that_hang_keep_nobody_out(app: AppProcess, begin: bytes) -> None:
-    with connections(app, 1500, begin):
-        assert sign_in(app) < 5
+def test_1500_connections_that_hang_keep_nobody_out(attacked_app: AppProcess, begin: bytes) -> None:
+    with connections(attacked_app, 1500, begin):
+        assert sign_in(attacked_app) < 5
 
 
 @pytest.mark.parametrize(
@@ -87,23 +73,23 @@ def test_1500_connections_that_hang_keep_nobody_out(app: AppProcess, begin: byte
         *(pytest.param(path, marks=pytest.mark.slow) for path in ("/predictor/gradio_api/run/predict", "/")),
     ],
 )
-def test_a_json_of_300_mb_is_refused(app: AppProcess, path: str) -> None:
+def test_a_json_of_300_mb_is_refused(attacked_app: AppProcess, path: str) -> None:
     """Sent by someone who is signed in, with its length and without; what a stranger sends is not read at all."""
-    memory = psutil.Process(app.process.pid).memory_info().rss
+    memory = psutil.Process(attacked_app.process.pid).memory_info().rss
     headers: dict[str, str]
     for headers in ({"content-length": str(300 * 2**20)}, {}):
-        answer = httpx.post(f"{app.url}{path}", content=megabytes(300), auth=("", PASSWORD), timeout=60, headers=headers)
+        answer = httpx.post(f"{attacked_app.url}{path}", content=megabytes(300), auth=("", PASSWORD), timeout=60, headers=headers)
         assert (answer.status_code, answer.json()) == (413, {"detail": "This request is too large: at most 1 MB are read here."})
-    assert httpx.post(f"{app.url}{path}", content=megabytes(300), timeout=60).status_code == 401
-    assert psutil.Process(app.process.pid).memory_info().rss < memory + 50 * 2**20
+    assert httpx.post(f"{attacked_app.url}{path}", content=megabytes(300), timeout=60).status_code == 401
+    assert psutil.Process(attacked_app.process.pid).memory_info().rss < memory + 50 * 2**20
 
 
 @pytest.mark.parametrize(
     "folder", ["assets", "assets/pictures", "predictor/assets", "predictor/static", "predictor/svelte", "static"]
 )
-def test_an_address_that_no_file_can_have_is_refused(app: AppProcess, folder: str) -> None:
+def test_an_address_that_no_file_can_have_is_refused(attacked_app: AppProcess, folder: str) -> None:
     for name in ("a" * 5000, "%C3%BC" * 200, "/".join(["a"] * 2000)):
-        answer = httpx.get(f"{app.url}/{folder}/{name}.svg", auth=("", PASSWORD))
+        answer = httpx.get(f"{attacked_app.url}/{folder}/{name}.svg", auth=("", PASSWORD))
         assert (answer.status_code, answer.json()) == (414, {"detail": "This address is too long."})
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
 from textwrap import dedent
 
 import httpx
@@ -13,25 +11,11 @@ from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from streamlit.testing.v1 import AppTest
 from websockets.sync.client import ClientConnection, connect
 
-from seg_core.config import Config
 from seg_core.runs.store import RunStore
 from tests.app_process import AppProcess
 from tests.helpers import PASSWORD, VIEWER_PASSWORD
 
 REFUSED = "You are signed in as a viewer: you see everything, and change nothing."
-
-
-@pytest.fixture(scope="module")
-def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AppProcess]:
-    """The app with both passwords and one run that was taken out of the queue."""
-    home: Path = tmp_path_factory.mktemp("home")
-    store = RunStore(home / "lesionlab.db")
-    store.queue.stop(store.queue.add("first", Config.of("report"), "sample").id)
-    store.close()
-    app = AppProcess(home, LESIONLAB_PASSWORD=PASSWORD, LESIONLAB_VIEWER_PASSWORD=VIEWER_PASSWORD)
-    yield app
-    errors = app.stop()
-    assert "Traceback" not in errors, errors
 
 
 def cookie(app: AppProcess, password: str) -> str:
@@ -51,10 +35,10 @@ def run_page(socket: ClientConnection, message: BackMsg) -> list[ForwardMsg]:
 
 
 @pytest.mark.parametrize(("password", "slots"), [(VIEWER_PASSWORD, 1), (PASSWORD, 3)])
-def test_a_forged_message_of_a_page_changes_nothing(app: AppProcess, password: str, slots: int) -> None:
+def test_a_forged_message_of_a_page_changes_nothing(attacked_app: AppProcess, password: str, slots: int) -> None:
     """Sets the number of runs at a time by the websocket, as if the field were not disabled: refused, unless by the owner."""
-    headers = {"cookie": cookie(app, password), "x-lesionlab-role": "owner"}
-    with connect(f"{app.url.replace('http', 'ws')}/_stcore/stream", additional_headers=headers, max_size=None) as socket:
+    headers = {"cookie": cookie(attacked_app, password), "x-lesionlab-role": "owner"}
+    with connect(f"{attacked_app.url.replace('http', 'ws')}/_stcore/stream", additional_headers=headers, max_size=None) as socket:
         asked = BackMsg()
         asked.rerun_script.page_name = "monitor"
         drawn = run_page(socket, asked)
@@ -63,7 +47,7 @@ def test_a_forged_message_of_a_page_changes_nothing(app: AppProcess, password: s
         assert field.disabled is (password == VIEWER_PASSWORD)
         asked.rerun_script.widget_states.widgets.add(id=field.id, double_value=3)
         run_page(socket, asked)
-    store = RunStore(app.home / "lesionlab.db")
+    store = RunStore(attacked_app.home / "lesionlab.db")
     assert store.queue.slots() == slots
     store.close()
 
@@ -99,9 +83,9 @@ def test_code_of_a_page_changes_nothing_for_a_viewer(change: str, monkeypatch: p
     assert [problem.message for problem in page.exception] == [REFUSED]
 
 
-def test_the_api_refuses_viewers_whatever_way_they_sign_in(app: AppProcess) -> None:
-    for headers, auth in (({"cookie": cookie(app, VIEWER_PASSWORD)}, None), ({}, ("", VIEWER_PASSWORD))):
-        with httpx.Client(base_url=app.url, headers=headers, auth=auth) as viewer:
+def test_the_api_refuses_viewers_whatever_way_they_sign_in(attacked_app: AppProcess) -> None:
+    for headers, auth in (({"cookie": cookie(attacked_app, VIEWER_PASSWORD)}, None), ({}, ("", VIEWER_PASSWORD))):
+        with httpx.Client(base_url=attacked_app.url, headers=headers, auth=auth) as viewer:
             of_runs = ("runs/1/resume", "runs/1/stop", "runs/1/move?by=1", "runs/1/keep-going", "jobs/1/cancel")
             for path in (*of_runs, "collections/Clinic/a?base=0", "collections/Clinic/a/restore?version=1"):
                 answer = viewer.post(f"/api/{path}", headers={"x-lesionlab-role": "owner"})
