@@ -111,7 +111,6 @@ def some(*points: str) -> Any:
     "point",
     some(
         "while a file is not yet on the disk",
-        "in the second epoch, before the state is saved",
         "among the pictures",
         "before the end is reported",
     ),
