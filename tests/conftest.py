@@ -12,6 +12,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 from collections.abc import Callable, Iterator
 from functools import cache, lru_cache
+from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -76,9 +77,7 @@ def looked_up_once() -> Iterator[None]:
 
             patch.setattr(manifest_scanner, "scan_component_manifests", cache(manifest_scanner.scan_component_manifests))
         if "lightning_fabric" in sys.modules:
-            from lightning_fabric.utilities import registry
-
-            patch.setattr(registry, "entry_points", cache(registry.entry_points))
+            patch.setattr("lightning_fabric.utilities.registry.entry_points", cache(entry_points))
         if "seg_core.prediction.checkpoint" in sys.modules:
             from seg_core.prediction import engine
 
