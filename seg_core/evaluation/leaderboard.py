@@ -68,7 +68,7 @@ class Leaderboard:
         leader, *others = self.places
         first, title = leader.shares[0], self.column.title
         score = f"{title} {leader.score.mean:.3f} ({leader.score.low:.3f} to {leader.score.high:.3f})"
-        found = [f"{leader.label} leads: {score}; first in {first:.0%} of resamples."]
+        found = [f"{leader.label} leads: {score}; first in {100 * first:.0f} % of resamples."]
         for what in dict.fromkeys(place.finding for place in others):
             names = some_of([place.label for place in others if place.finding == what], MOST_NAMED)
             found.append(f"{what[0].upper()}{what[1:]}: {names}.")

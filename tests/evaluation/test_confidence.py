@@ -81,6 +81,13 @@ def test_the_p_value_is_scipys_and_the_effect_follows_its_definition() -> None:
 
 
 @pytest.mark.parametrize(
+    "gains", [[1, 2, -2], [1, 1, 1, 1, 1], [-1, 2, 2, 3, 3, -3], [1, -1], [3, -1, 1, 2, -2, 1, 3, -2], [1, 2, -3]]
+)
+def test_the_p_value_of_few_is_scipys_with_ties_too(gains: list[int]) -> None:
+    assert paired_difference(gains, [0] * len(gains)).p == wilcoxon(gains).pvalue
+
+
+@pytest.mark.parametrize(
     ("raw", "corrected"),
     [
         ([0.01, 0.04, 0.03], [0.03, 0.06, 0.06]),  # 3 × 0.01, then 2 × 0.03, and no less than that
