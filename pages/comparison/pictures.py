@@ -11,7 +11,6 @@ import streamlit as st
 from pages.comparison.compared import Compared
 from pages.comparison.table import ORDERS, Table
 from pages.live.components import MaskModel, MaskPhoto, ViewedPhotos, compare_view, image_viewer
-from pages.shared.markdown import plain
 
 PHOTOS_PER_PAGE = 8
 THRESHOLD = "compare-threshold"
@@ -24,26 +23,41 @@ MOST_PICTURED = 4
 
 def pictures(models: Sequence[Compared], table: Table, threshold: float | None) -> None:
     """Show the photographs in the chosen order, some at a time, and one of them large."""
-    if len(models) > MOST_PICTURED:
-        names = ", ".join(model.label for model in models[:MOST_PICTURED])
-        st.info(plain(f"Pictures show the first {MOST_PICTURED} of the {len(models)} models: {names}."))
     rows, shown = _choose_rows(models, table)
-    pictured = models[:MOST_PICTURED]
-    compare_view(mask_models(pictured), mask_photos(pictured, table, shown), threshold, THRESHOLD)
+    models, table = _choose_pictured(models, table)
+    compare_view(mask_models(models), mask_photos(models, table, shown), threshold, THRESHOLD)
     of_groups = (
         "For a group, the picture shows the mask of its first model that was scored on the photograph, and the mean score."
     )
-    has_groups = any(len(model.requests) > 1 for model in pictured)
+    has_groups = any(len(model.requests) > 1 for model in models)
     st.caption(
         f"Click a photograph to see it large. {of_groups * has_groups}",
         help="Pictures have at most 512 pixels a side; scores are those at stored resolution.",
     )
     st.header("One photograph, large")
-    image_viewer(mask_models(pictured), viewed_photos(pictured, table, rows), threshold)
+    image_viewer(mask_models(models), viewed_photos(models, table, rows), threshold)
     st.caption(
         "Arrow keys step through all photographs in the order above. After a click the wheel zooms all pictures, and dragging "
         "moves them."
     )
+
+
+def _choose_pictured(models: Sequence[Compared], table: Table) -> tuple[Sequence[Compared], Table]:
+    """Let the visitor choose whose masks are shown, where there are too many models; return these, and their table."""
+    if len(models) <= MOST_PICTURED:
+        return models, table
+    by_label = {model.label: model for model in models}
+    chosen = st.multiselect(
+        f"Masks of up to {MOST_PICTURED} models",
+        list(by_label),
+        list(by_label)[:MOST_PICTURED],
+        max_selections=MOST_PICTURED,
+        placeholder="Choose models",
+        key=f"compare-pictured-{'-'.join(by_label)}",
+    )
+    shown = [by_label[label] for label in chosen] or list(models[:1])
+    columns = [place for place, model in enumerate(models) if model in shown]
+    return [models[place] for place in columns], table.columns(columns)
 
 
 def _choose_rows(models: Sequence[Compared], table: Table) -> tuple[list[int], list[int]]:

@@ -45,6 +45,10 @@ class Table:
                 both_empty[rows, column] = model.evaluation.both_empty(threshold)
         return cls(ids, scores, both_empty)
 
+    def columns(self, places: Sequence[int]) -> Table:
+        """Return the table of some of the models, with the same rows."""
+        return Table(self.ids, {name: scores[:, places] for name, scores in self.scores.items()}, self.both_empty[:, places])
+
     def rows_in(self, order: str) -> list[int]:
         """Return the rows, sorted by one of `ORDERS`."""
         if order == "name":

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from seg_core.evaluation.comparison import Row
-from seg_core.evaluation.pairing import Pairing, verdicts
 from seg_core.report.run_facts import Epoch, RunFacts
 
 FEWEST_EPOCHS = 5
@@ -14,17 +13,17 @@ NOTABLE = 0.1
 """Share of a loss from which a difference is mentioned."""
 
 
-def conclusion(rows: Sequence[Row], pairings: Sequence[Pairing], runs: Sequence[RunFacts], split: str) -> list[str]:
+def conclusion(rows: Sequence[Row], verdict: Sequence[str], runs: Sequence[RunFacts], split: str) -> list[str]:
     """Return sentences on the best model against every other, on its scores, and on the best epoch of every run.
 
     Args:
         rows: scores of the compared models and groups.
-        pairings: their differences.
+        verdict: what their comparison found, in sentences.
         runs: facts about every run.
         split: the name of the split in words.
     """
     leader = max(rows, key=lambda row: row.scores["iou"].mean)
-    return [*verdicts(pairings), leader.answer(split), *map(_best_epoch, runs)]
+    return [*verdict, leader.answer(split), *map(_best_epoch, runs)]
 
 
 def _best_epoch(run: RunFacts) -> str:

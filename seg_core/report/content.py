@@ -11,7 +11,9 @@ from seg_core.common.colours import colours_of
 from seg_core.evaluation.charts import Chart, comparison, curves
 from seg_core.evaluation.columns import COLUMNS, Column
 from seg_core.evaluation.comparison import Row, on_shared_images, score_rows, scored_on
+from seg_core.evaluation.leaderboard import Leaderboard, answers, leaderboard
 from seg_core.evaluation.pairing import Pairing, pairings
+from seg_core.evaluation.rank_charts import rank_charts
 from seg_core.evaluation.trust import Held, bound_held, learnt_elsewhere
 from seg_core.report.conclusion import conclusion
 from seg_core.report.run_facts import RunFacts, run_facts
@@ -23,6 +25,8 @@ from seg_core.runs.run import Run
 from seg_core.runs.store import RunStore
 
 SPLIT_TITLES = {"train": "training", "val": "validation", "test": "test"}
+MOST_PAIRED = 2
+"""Models whose difference says everything; more of them are ranked."""
 MOST_NAMED = 2
 """Runs that the title names; of more it gives the number."""
 
@@ -46,6 +50,8 @@ class Content:
     rows: list[Row]
     columns: tuple[Column, ...]
     pairings: list[Pairing]
+    board: Leaderboard | None
+    """Ranks, of three models or more."""
     curves: list[Chart]
     comparison: list[Chart]
     trust: list[str]
@@ -70,6 +76,7 @@ def gather(runs: Sequence[Run], store: RunStore, on_progress: Advance, find_eval
     each = [row for model in in_groups for row in score_rows({model.label: model.evaluation}, costs)]
     rows = [*each, *score_rows(compared, costs)]
     differences = pairings(compared)
+    board = leaderboard(compared) if len(compared) > MOST_PAIRED else None
     colours = _colours(runs, groups)
     drawn = [model for model in models if model.split == split]
     return Content(
@@ -79,15 +86,18 @@ def gather(runs: Sequence[Run], store: RunStore, on_progress: Advance, find_eval
         dataset=split.dataset.name,
         split=SPLIT_TITLES[split.name],
         images=len({id for evaluation in compared.values() for id in evaluation.ids}),
-        conclusion=conclusion([row for row in rows if row.label in compared], differences, facts, SPLIT_TITLES[split.name]),
+        conclusion=conclusion(
+            [row for row in rows if row.label in compared], answers(differences, board), facts, SPLIT_TITLES[split.name]
+        ),
         scored_on=scored_on(merged),
         warnings=[warning for model in models for warning in model.warnings],
         runs=facts,
         rows=rows,
         columns=COLUMNS,
         pairings=differences,
+        board=board,
         curves=curves({run.label: run.epochs for run in facts}, colours),
-        comparison=comparison(compared, colours),
+        comparison=[*(rank_charts(board) if board else []), *comparison(compared, colours)],
         trust=[f"{model.label}: {held.sentence}." for model in drawn if (held := _held(model))],
         samples=samples(drawn, colours, split.pairs),
         colours={run.label: colours[run.label] for run in facts},

@@ -11,14 +11,13 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 
-from seg_core import cli
 from seg_core.cli.models import named
 from seg_core.common.home import PROJECT
 from seg_core.config import SET_BY_PROGRAM, Config, option_name
@@ -31,55 +30,12 @@ from seg_core.prediction.metadata import METADATA_KEY
 from seg_core.prediction.tensor_file import read_header
 from seg_core.runs.store import RunStore
 from tests.archive_server import TRAINING_DATA, Server, answers, breaks_after
+from tests.cli.lab import Done, Lab
 from tests.helpers import make_dataset, metadata_of, read_mask, tiny_config, write_pair
 
 pytestmark = pytest.mark.usefixtures("thin_network")
 
 CONFIG = tiny_config(epochs=3)
-
-
-class Done(NamedTuple):
-    status: int
-    out: str
-    err: str
-
-    @property
-    def json(self) -> dict[str, Any]:
-        """The last line on stdout, which is one JSON object."""
-        value = json.loads(self.out.splitlines()[-1])
-        assert isinstance(value, dict)
-        return value
-
-
-class Lab:
-    """The command line, called in this process: a new one would spend seconds on importing torch."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-        self._monkeypatch, self._capsys = monkeypatch, capsys
-
-    def __call__(self, *arguments: object) -> Done:
-        self._monkeypatch.setattr(sys, "argv", ["seg_core", *map(str, arguments)])
-        self._capsys.readouterr()
-        with pytest.raises(SystemExit) as ended:
-            cli.main()
-        code = ended.value.code
-        assert isinstance(code, int)
-        return Done(code, *self._capsys.readouterr())
-
-    def refuses(self, *arguments: object) -> str:
-        """The one line on stderr with which these arguments are refused."""
-        status, out, err = self(*arguments)
-        assert (status, out) == (2, "")
-        (line,) = err.splitlines()
-        assert line.startswith("lesionlab: ")
-        assert "Traceback" not in line
-        return line.removeprefix("lesionlab: ")
-
-
-@pytest.fixture
-def lab(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Lab:
-    monkeypatch.setattr("seg_core.training.device.bf16_is_faster", lambda: False)  # takes seconds to measure
-    return Lab(monkeypatch, capsys)
 
 
 @pytest.fixture

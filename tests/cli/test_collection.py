@@ -9,7 +9,7 @@ import pytest
 
 from seg_core.data.collection.store import open_collection
 from seg_core.data.dataset import open_dataset
-from tests.cli.test_cli import Lab
+from tests.cli.lab import Lab
 from tests.helpers import make_dataset
 
 

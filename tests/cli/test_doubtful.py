@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.test_cli import Lab
+from tests.cli.lab import Lab
 from tests.cross_validated import EMPTIED, WIDENED, cross_validate, with_errors
 
 

@@ -10,7 +10,7 @@ from seg_core.data.collection.store import create_collection
 from seg_core.network import build_model
 from seg_core.prediction.checkpoint_file import save_checkpoint
 from seg_core.runs.store import RunStore
-from tests.cli.test_cli import Lab
+from tests.cli.lab import Lab
 from tests.helpers import corrected, metadata_of, tiny_config
 
 pytestmark = pytest.mark.usefixtures("thin_network")
