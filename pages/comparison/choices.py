@@ -16,6 +16,7 @@ from pages.shared.foreign_models import add_foreign_models, warn_of_unusable_mod
 from pages.shared.markdown import plain
 from pages.shared.models import MOST_COMPARED, model_names, short_name
 from pages.shared.stores import store
+from seg_core.common.text import named
 from seg_core.config import SplitSpec
 from seg_core.data.dataset import ALL, Dataset, SplitChoice
 from seg_core.data.folders import is_mask_folder
@@ -87,7 +88,7 @@ def choose_models() -> dict[str, Model]:
     with st.expander("Models and masks from elsewhere", expanded="masks" in st.query_params, key="compare-elsewhere"):
         models |= uploaded_models()
         add_foreign_models()
-        models |= choose_masks_folder()
+        models |= choose_mask_folders()
     if len(models) > MOST_COMPARED:
         st.warning(f"{len(models)} models are chosen; the first {MOST_COMPARED} are compared.")
     return dict(list(models.items())[:MOST_COMPARED])
@@ -110,38 +111,56 @@ def _kept_labels(labels: Mapping[str, str]) -> dict[str, str]:
     return kept
 
 
-def choose_masks_folder() -> dict[str, Path]:
-    """Let the visitor name a folder of masks, and what is lesion in them; return both as one path by label."""
-    linked, named = st.query_params.get("masks", ""), ""
-    with suppress(InputError):  # none, or no path: the field shows it, and the sentence below says so
-        linked, named = (start := Source.parse(linked)).folder, start.lesion or ""
-    at, beside = st.columns([3, 2], vertical_alignment="bottom")
-    typed = at.text_input(
-        "Folder of predicted masks",
-        linked,
-        placeholder="optional: ~/masks-of-another-tool",
-        help="Masks that any other program predicted: one image per photograph, with the photograph's name, with or without "
-        "_mask or _segmentation after it. Black and white, or grey for probabilities. A zip archive of them will do.",
+def choose_mask_folders() -> dict[str, Path]:
+    """Let the visitor name folders of masks, and what is lesion in them; return each with that as one path, by label."""
+    linked = [_linked_folder(text) for text in st.query_params.get_all("masks")]
+    values = {value for _, value in linked}
+    value = values.pop() if len(values) == 1 else ""
+    lines = [line if value or not of_line else f"{line}?lesion={of_line}" for line, of_line in linked]
+    at, beside = st.columns([3, 2])
+    typed = at.text_area(
+        "Folders of predicted masks",
+        "\n".join(lines),
+        height=80,
+        placeholder="optional, one a line: ~/masks-of-another-tool",
+        help="Masks that any other program predicted, one folder or zip archive a line; NAME= before it names it. One image per "
+        "photograph, with the photograph's name, with or without _mask or _segmentation after it. Black and white, or grey for "
+        "probabilities.",
         key="compare-masks",
     )
     lesion = beside.text_input(
         "Value of the lesion",
-        named,
+        value,
         placeholder="if several",
         help="Where these masks hold several classes: the number or colour that is lesion, such as 2 or #ff0000.",
         key="compare-masks-lesion",
     )
-    if not typed.strip():
-        return {}
-    try:
-        source = Source.parse(typed).with_choices(lesion=lesion or None)
-    except InputError as error:
-        st.error(plain(str(error)))
-        return {}
-    if not is_mask_folder(str(source)):
-        st.error(f"There is no folder {plain(source.folder)}; check the path.")
-        return {}
-    return {f"masks: {source.name}": Path(str(source))}
+    folders: dict[str, Path] = {}
+    for name, text in (named(line) for line in typed.splitlines() if line.strip()):
+        try:
+            source = Source.parse(text)
+            source = source.with_choices(lesion=lesion.strip() or source.lesion)
+        except InputError as error:
+            st.error(plain(str(error)))
+            continue
+        if not is_mask_folder(str(source)):
+            st.error(f"There is no folder {plain(source.folder)}; check the path.")
+            continue
+        label = name or f"masks: {source.name}"
+        if label in folders:
+            st.error(plain(f"Two folders are called {label}; name one of them otherwise, as NAME={source.folder}."))
+            continue
+        folders[label] = Path(str(source))
+    return folders
+
+
+def _linked_folder(text: str) -> tuple[str, str]:
+    """Return a folder of the address as the field shows it, and the value of the lesion there."""
+    name, folder = named(text)
+    with suppress(InputError):  # it cannot be a path: the field shows it, and the sentence below says so
+        source = Source.parse(folder)
+        return f"{name}={source.folder}" if name else source.folder, source.lesion or ""
+    return text, ""
 
 
 def choose_tta() -> bool:
@@ -155,6 +174,11 @@ def choose_tta() -> bool:
     )
 
 
+def _linked(label: str, masks: Path) -> str:
+    """Return a folder of masks for the address, with its name if it has one of its own."""
+    return str(masks) if label.startswith("masks: ") else f"{label}={masks}"
+
+
 def remember(dataset: Dataset, split: SplitChoice, models: Mapping[str, Model], *, tta: bool) -> None:
     """Make the address one that opens the same view."""
     checkpoints = {entry.path: short_name(entry) for entry in available_checkpoints()}
@@ -164,7 +188,7 @@ def remember(dataset: Dataset, split: SplitChoice, models: Mapping[str, Model], 
         "split": [split.name],
         "seed": [str(split.spec.seed)] if split.spec.seed else [],
         "model": [name for name in names if name],
-        "masks": [str(model) for model in models.values() if isinstance(model, Path) and is_mask_folder(model)],
+        "masks": [_linked(label, model) for label, model in models.items() if isinstance(model, Path) and is_mask_folder(model)],
         "tta": ["1"] if tta else [],
         **{name: st.query_params.get_all(name) for name in ADDRESS},
     }

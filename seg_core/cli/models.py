@@ -24,6 +24,7 @@ from seg_core.cli.common import (
 )
 from seg_core.common.atomic_file import atomic_file
 from seg_core.common.home import expanded
+from seg_core.common.text import named
 from seg_core.errors import InputError, some_of
 from seg_core.prediction.expected_iou import LOOK_BELOW
 
@@ -259,12 +260,6 @@ def _open_also(given: list[str]) -> dict[str, Dataset]:
             raise InputError(f"Two further datasets are called {name}; name one of them otherwise, as NAME=DIR.")
         opened[name] = dataset
     return opened
-
-
-def named(text: str) -> tuple[str, str]:
-    """Return name and value of ``NAME=VALUE``; the name is empty where there is none, as in ``/data/skin?images=photos``."""
-    name, equals, value = text.partition("=")
-    return (name.strip(), value.strip()) if equals and not {"/", "\\", "?"} & set(name) else ("", text.strip())
 
 
 @app.command()

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from seg_core.cli.common import progress, screen
-from seg_core.cli.models import named, warn_of_overlap
+from seg_core.cli.models import warn_of_overlap
 from seg_core.common.home import expanded, home, run_folders
+from seg_core.common.text import named
 from seg_core.errors import InputError, some_of
 
 if TYPE_CHECKING:

@@ -22,6 +22,12 @@ def counted(count: int, what: str) -> str:
     return f"{count:,} {what}{'' if count == 1 else 's'}"
 
 
+def named(text: str) -> tuple[str, str]:
+    """Return name and value of ``NAME=VALUE``; the name is empty where there is none, as in ``/data/skin?images=photos``."""
+    name, equals, value = text.partition("=")
+    return (name.strip(), value.strip()) if equals and not {"/", "\\", "?"} & set(name) else ("", text.strip())
+
+
 def slug(name: str) -> str:
     """Return a model's name as part of a file name: ``model-2-fine-tuned-run-3``."""
     return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-") or "model"

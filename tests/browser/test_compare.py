@@ -8,7 +8,7 @@ from urllib.request import urlopen
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from PIL import Image, ImageFilter
+from PIL import Image, ImageChops, ImageFilter
 from playwright.sync_api import Locator, Page, expect
 
 from seg_core.common.home import SHIPPED_CHECKPOINTS
@@ -287,3 +287,50 @@ def test_a_link_opens_the_split_of_its_seed(page: Page, app_server: AppProcess, 
     page.get_by_role("button", name="Evaluate 1 model").click()
     expect(page.get_by_text("Lowest IoU")).to_be_visible(timeout=SLOW)
     expect(page.get_by_text("Largest difference")).to_have_count(0)  # there is none to another model
+
+
+def test_five_models_are_ranked_by_any_score(page: Page, app_server: AppProcess, tmp_path: Path) -> None:
+    data = make_dataset(tmp_path / "ranked", size=(80, 60), train=1, test=25)
+    folders = {"exact": 0, "near": 1, "off": 6, "far": 14, "farthest": 24}
+    for name, by in folders.items():
+        (tmp_path / name).mkdir()
+        for place, file in enumerate(sorted((data / "test" / "masks").glob("*.png"))):
+            with Image.open(file) as truth:
+                ImageChops.offset(truth, by + (place % 3 if by else 0), 0).save(tmp_path / name / file.name)
+    page.goto(f"{app_server.url}/compare?data={data}&masks={tmp_path / 'exact'}")
+    typed = page.get_by_role("textbox", name="Folders of predicted masks")
+    expect(typed).to_have_value(str(tmp_path / "exact"), timeout=SLOW)
+    typed.fill("\n".join(f"{name.title()}={tmp_path / name}" for name in folders))
+    typed.press("Control+Enter")
+    page.get_by_role("button", name="Evaluate 5 models").click()
+    answer = page.locator(".answer")
+    expect(answer).to_contain_text("Exact leads: IoU 1.000", timeout=SLOW)
+    expect(answer).to_contain_text("Worse: Near, Off, Far, Farthest.")
+    ranks = page.get_by_role("region", name="Ranks of the models")
+    expect(ranks.get_by_role("rowheader")).to_have_text(["Exact", "Near", "Off", "Far", "Farthest"])
+    expect(ranks.get_by_role("row", name="Off").get_by_role("cell").nth(0)).to_have_text("3")
+
+    page.get_by_role("button", name="What decides").click()
+    page.get_by_role("combobox", name="Score that decides").click()
+    page.get_by_role("option", name="HD95").click()
+    within = page.get_by_role("spinbutton", name="As good within")
+    within.fill("0.2")
+    within.press("Enter")
+    expect(answer).to_contain_text("Exact leads: HD95 0.000")
+    expect(answer).to_contain_text("by less than 0.2: Near")
+    page.wait_for_url("**score=hausdorff_95**")
+    assert "margin=0.2" in page.url
+    page.keyboard.press("Escape")
+
+    page.get_by_role("tab", name="How sure the places are").click()
+    expect(page.get_by_text("Share of resamples of the photographs")).to_be_visible()
+    expect(page.locator(".mask-group canvas[data-drawn]")).to_have_count(
+        8 * 5
+    )  # eight photographs: the truth and four of the models
+    page.get_by_role("combobox", name="Masks of up to 4 models").click()
+    page.get_by_role("button", name="Download", exact=True).click()
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Leaderboard as CSV").click()
+    assert Path(download.value.path()).read_text(encoding="utf-8").splitlines()[1].startswith("1,Exact,0.0")
+    page.reload()
+    expect(answer).to_contain_text("Exact leads: HD95 0.000", timeout=SLOW)

@@ -18,8 +18,8 @@ import pytest
 import torch
 from PIL import Image
 
-from seg_core.cli.models import named
 from seg_core.common.home import PROJECT
+from seg_core.common.text import named
 from seg_core.config import SET_BY_PROGRAM, Config, option_name
 from seg_core.data.dataset import open_dataset
 from seg_core.evaluation.evaluate import evaluate

@@ -224,9 +224,9 @@ def test_a_result_never_stands_under_the_key_of_older_files(
 
 
 def masks_field() -> None:
-    from pages.comparison.choices import choose_masks_folder
+    from pages.comparison.choices import choose_mask_folders
 
-    choose_masks_folder()
+    choose_mask_folders()
 
 
 @pytest.mark.parametrize(
@@ -242,7 +242,7 @@ def test_a_link_to_masks_fills_the_fields_and_says_what_is_wrong(linked: str, fi
     app.query_params["masks"] = linked
     app.run()
     assert not app.exception
-    assert [field.value for field in app.text_input] == fields
+    assert [app.text_area[0].value, app.text_input[0].value] == fields
     assert [error in each.value for each in app.error] == ([True] if error else [])
 
 
