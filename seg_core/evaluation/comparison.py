@@ -14,12 +14,14 @@ from seg_core.evaluation.confidence import (
     Interval,
     holm,
     mean_intervals,
+    mean_of_known,
     models_margin,
     paired_difference,
     widened,
 )
 from seg_core.evaluation.group import GroupEvaluation, Scored
 from seg_core.evaluation.lesion_size import SizeScore, iou_by_size
+from seg_core.evaluation.result import IN_PIXELS
 from seg_core.evaluation.verdict import reaches, verdict
 from seg_core.prediction.cost import Cost
 
@@ -66,6 +68,8 @@ class Row:
     """Images where neither the truth nor the mask has a pixel; each counts 1 in the means."""
     by_size: Mapping[str, SizeScore] = field(default_factory=dict)
     """IoU by lesion size, as `seg_core.evaluation.lesion_size.iou_by_size`."""
+    defined: Mapping[str, int] = field(default_factory=dict)
+    """Number of images that a mean is over, by metric: fewer than ``images`` where it is undefined for some."""
 
     @property
     def notes(self) -> list[str]:
@@ -150,6 +154,7 @@ def score_rows(evaluations: Mapping[str, Scored], costs: Mapping[str, Cost | Non
             _spread(evaluation, threshold),
             int(evaluation.both_empty(threshold).sum()),
             _by_size(evaluation, threshold),
+            _defined(evaluation, threshold),
         )
         for label, evaluation in on_shared_images(evaluations).items()
     ]
@@ -157,12 +162,20 @@ def score_rows(evaluations: Mapping[str, Scored], costs: Mapping[str, Cost | Non
 
 @lru_cache(maxsize=64)  # a page is redrawn at every click
 def _intervals(evaluation: Scored, threshold: float | None) -> dict[str, Interval]:
-    scores = evaluation.all_scores if threshold is None else evaluation.scores(threshold)
+    scores = evaluation.known_scores(threshold)
     intervals = dict(zip(scores, mean_intervals(np.column_stack(list(scores.values()))), strict=True))
     if isinstance(evaluation, GroupEvaluation) and evaluation.is_crossed:
         tables = evaluation.tables(threshold)
-        return {name: widened(interval, models_margin([tables[name].mean(axis=1)])) for name, interval in intervals.items()}
+        return {
+            name: widened(interval, models_margin([mean_of_known(tables[name])]), most=np.inf if name in IN_PIXELS else 1)
+            for name, interval in intervals.items()
+        }
     return intervals
+
+
+@lru_cache(maxsize=64)
+def _defined(evaluation: Scored, threshold: float | None) -> Mapping[str, int]:
+    return {name: int((~np.isnan(values)).sum()) for name, values in evaluation.known_scores(threshold).items()}
 
 
 @lru_cache(maxsize=64)

@@ -15,6 +15,7 @@ from seg_core.evaluation.lesion_size import RESAMPLES
 from seg_core.evaluation.result import Evaluation
 from seg_core.evaluation.tables import COLUMNS, best, cell, margin, size_cells, to_csv, to_latex, to_markdown
 from seg_core.prediction.cost import Cost
+from tests.evaluation.stub import per_image
 
 ON = "my_data, test split, at threshold 0.50"
 COST = Cost(4_200_000, 1_500_000_000, 12.4)
@@ -33,8 +34,7 @@ def evaluation(overlaps: dict[str, int], boundary: float = 0.5) -> Evaluation:
         lesion=np.full(count, 100),
         pixels=np.full(count, 1000),
         probability=np.zeros((count, 2)),
-        boundary_iou=np.full(count, boundary),
-        hausdorff_95=np.full(count, 0.05 * boundary),
+        **per_image(count, boundary_iou=boundary, hausdorff_95=0.05 * boundary, hausdorff_px=90 * boundary, auroc=0.9),
     )
 
 
