@@ -1,4 +1,4 @@
-"""Boundary metrics of a mask: boundary IoU, normalised surface Dice, and the Hausdorff distance, whole and to its 95th percentile."""
+"""Boundary metrics of a mask: boundary IoU, normalised surface Dice, the Hausdorff distance and its 95th percentile."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ TOLERANCE = 0.01
 """Distance up to which outlines agree, as a share of the image's diagonal: 13 pixels of 1024 × 768."""
 
 LONGEST_SIDE = 1024
-"""Larger masks are shrunk to this, in pixels: what is computed is relative to the diagonal, but the work grows with the pixels."""
+"""Larger masks are shrunk to this, in pixels: what is told is relative to the diagonal, but the work grows with the pixels."""
 
 
 class BoundaryScores(NamedTuple):
@@ -145,9 +145,8 @@ def _to_nearest(points: np.ndarray, others: np.ndarray, diagonal: float) -> np.n
 
     if not len(others):
         return np.full(len(points), diagonal)
-    apart: np.ndarray = KDTree(others, balanced_tree=False, compact_nodes=False).query(points)[
-        0
-    ]  # half the time, the same result
+    # A tree that is not balanced gives the same distances in half the time.
+    apart: np.ndarray = KDTree(others, balanced_tree=False, compact_nodes=False).query(points)[0]
     return apart
 
 

@@ -13,7 +13,7 @@ class RankingScores(NamedTuple):
     auroc: float
     """Area under the ROC curve: the chance that a pixel of the lesion has a higher probability than another; ties count half."""
     average_precision: float
-    """Area under the precision-recall curve as a sum over its steps: precision at each probability times the recall gained there."""
+    """Area under the precision-recall curve, as a sum over its steps: each probability's precision times the recall it adds."""
 
 
 def ranking_scores(probability: np.ndarray, truth: np.ndarray) -> RankingScores:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from seg_core.errors import InputError
-from seg_core.evaluation.result import METRICS, Evaluation
+from seg_core.evaluation.result import MASK_METRICS, METRICS, RANKING_METRICS, Evaluation
 from tests.evaluation.stub import per_image
 
 
@@ -98,8 +98,9 @@ def test_counts_of_other_shapes_are_no_evaluation() -> None:
 
 
 def same(one: Evaluation, other: Evaluation) -> bool:
-    arrays = ("thresholds", "true_positive", "false_positive", "lesion", "pixels")
+    arrays = ("thresholds", "true_positive", "false_positive", "lesion", "pixels", *MASK_METRICS)
     alike = all(np.array_equal(getattr(one, name), getattr(other, name)) for name in arrays)
+    alike &= all(np.array_equal(getattr(one, name), getattr(other, name), equal_nan=True) for name in RANKING_METRICS)
     return alike and all(getattr(one, name) == getattr(other, name) for name in ("ids", "model_threshold", "missing", "notes"))
 
 
