@@ -88,7 +88,7 @@ def boundary_iou(prediction: np.ndarray, truth: np.ndarray) -> float:
         prediction, truth: boolean masks (H, W).
     """
     width = max(1, round(BAND * math.hypot(*truth.shape)))
-    box = _bounding_box(prediction | truth)
+    box = bounding_box(prediction | truth)
     ours, theirs = _band(prediction[box], width), _band(truth[box], width)
     either = int((ours | theirs).sum())
     return int((ours & theirs).sum()) / either if either else 1.0
@@ -135,7 +135,7 @@ def hausdorff_95(prediction: np.ndarray, truth: np.ndarray) -> float:
 
 def distances(prediction: np.ndarray, truth: np.ndarray) -> Apart:
     """Return the distances between the outlines of two boolean masks (H, W)."""
-    box, diagonal = _bounding_box(prediction | truth), math.hypot(*truth.shape)
+    box, diagonal = bounding_box(prediction | truth), math.hypot(*truth.shape)
     ours, theirs = (np.argwhere(_outline(mask[box])) for mask in (prediction, truth))
     return Apart(_to_nearest(ours, theirs, diagonal), _to_nearest(theirs, ours, diagonal))
 
@@ -150,7 +150,7 @@ def _to_nearest(points: np.ndarray, others: np.ndarray, diagonal: float) -> np.n
     return apart
 
 
-def _bounding_box(mask: np.ndarray) -> tuple[slice, slice]:
+def bounding_box(mask: np.ndarray) -> tuple[slice, slice]:
     """Return the smallest box around the true pixels; an empty one where there are none."""
     rows, columns = (np.flatnonzero(mask.any(axis=axis)) for axis in (1, 0))
     return (slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)) if len(rows) else (slice(0), slice(0))

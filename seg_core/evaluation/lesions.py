@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from seg_core.evaluation.boundary import shrunk
+from seg_core.evaluation.boundary import bounding_box, shrunk
 
 OVERLAP = 0.5
 """IoU above which a region is a lesion's."""
@@ -12,7 +12,7 @@ OVERLAP = 0.5
 SPECK = 0.0002
 """Regions of less than this share of the image are left out: about 12 × 12 pixels of 1024 × 768, sides of 1 % of the diagonal.
 
-In 396 photographs of ISIC 2016, HAM10000 and PAD-UFES-20 the smallest lesion takes up 0.5 %, and 9 of 358 regions in the true
+In 396 photographs of ISIC 2016, HAM10000 and PAD-UFES-20 the smallest lesion takes up 0.5 %, and 9 of 408 regions in the true
 masks are specks.
 """
 
@@ -29,22 +29,30 @@ def lesion_f1(prediction: np.ndarray, truth: np.ndarray) -> float:
     Args:
         prediction, truth: boolean masks (H, W).
     """
-    (ours, our_areas), (theirs, their_areas) = (_regions(shrunk(mask)) for mask in (prediction, truth))
-    regions = np.count_nonzero(our_areas) + np.count_nonzero(their_areas)
-    if not regions:
+    from scipy.ndimage import find_objects
+
+    masks = shrunk(prediction), shrunk(truth)
+    either, least = masks[0] | masks[1], SPECK * masks[0].size
+    if not either.any():
         return 1.0
-    pairs, both = np.unique((ours.astype(np.int64) * len(their_areas) + theirs)[ours.astype(bool)], return_counts=True)
-    our_area, their_area = our_areas[pairs // len(their_areas)], their_areas[pairs % len(their_areas)]
-    found = (our_area > 0) & (their_area > 0) & (both > OVERLAP * (our_area + their_area - both))
-    return 2 * int(found.sum()) / regions
+    around = bounding_box(either)
+    (ours, our_areas), (theirs, their_areas) = (_regions(mask[around], least) for mask in masks)
+    regions = np.count_nonzero(our_areas) + np.count_nonzero(their_areas)
+    found = 0
+    for number, box in enumerate(find_objects(ours), start=1):
+        if our_areas[number]:
+            both = np.bincount(theirs[box][ours[box] == number])
+            areas = their_areas[: len(both)]
+            found += ((areas > 0) & (both > OVERLAP * (our_areas[number] + areas - both))).any()
+    return 2 * int(found) / regions if regions else 1.0
 
 
-def _regions(mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the number (H, W) of the region of each pixel, from 1 on, and the area of each number, 0 for what is none."""
+def _regions(mask: np.ndarray, least: float) -> tuple[np.ndarray, np.ndarray]:
+    """Return the number (H, W) of the region of each pixel, from 1 on, and the area of each number; 0 if less than ``least``."""
     from scipy.ndimage import label
 
     numbers, _ = label(mask, np.ones((3, 3)))
     areas = np.bincount(numbers.ravel())
     areas[0] = 0
-    areas[areas < SPECK * mask.size] = 0
+    areas[areas < least] = 0
     return numbers, areas
