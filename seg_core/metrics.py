@@ -26,6 +26,19 @@ MEANINGS = {
     "boundary_iou": "IoU of two narrow bands along the outlines of mask and truth: how well the edges agree.",
     "hausdorff_95": "95th percentile of the distance between the outlines of mask and truth (Hausdorff), as a share of the "
     "photograph's diagonal. Lower is better.",
+    "area_similarity": "1 less the difference of the two areas as a share of their sum: whether as much is marked as there is, "
+    "wherever it lies. 1 is the same area.",
+    "surface_dice": "Share of both outlines that lies within 1 % of the photograph's diagonal of the other (normalised surface "
+    "Dice). 1 where no part is farther apart.",
+    "hausdorff_px": "Largest distance between the outlines of mask and truth (Hausdorff), in pixels of the photograph. Lower is "
+    "better; one stray pixel decides it.",
+    "hausdorff_95_px": "HD95 in pixels of the photograph. Lower is better.",
+    "lesion_f1": "F1 score of whole lesions: one is found where a marked region overlaps it with an IoU above 0.5. It falls with "
+    "each lesion that is missed and each region marked elsewhere.",
+    "auroc": "Chance that a pixel of the lesion gets a higher probability than one of other skin (area under the ROC curve). It "
+    "needs no threshold, and is undefined where a photograph shows no lesion or nothing else.",
+    "average_precision": "Precision of the marked pixels, averaged over all thresholds by the share of the lesion that each adds "
+    "(area under the precision-recall curve). Undefined where a photograph shows no lesion or nothing else.",
     "parameters": "Numbers that the model consists of, in millions.",
     "multiply_adds": "Billions of multiplications with additions that one photograph takes.",
     "milliseconds": "Time that one photograph takes on this machine, on all cores.",
@@ -95,6 +108,17 @@ def specificity(prediction: Masks, truth: Masks) -> Masks:
 def thresholded_iou(prediction: Masks, truth: Masks) -> Masks:
     """IoU, with 0 for an image below 0.65 (ISIC 2018 Task 1)."""
     return _thresholded(iou(prediction, truth))
+
+
+def area_similarity(prediction: Masks, truth: Masks) -> Masks:
+    """1 − |A − B| / (A + B) for the areas of both masks: the volume similarity of Taha & Hanbury (2015), wherever they lie."""
+    return area_similarity_from_counts(counts(prediction, truth))
+
+
+def area_similarity_from_counts(c: Counts) -> Masks:
+    """As `area_similarity`, from counts of any shape, as values of that shape."""
+    areas = 2 * c.true_positive + c.false_positive + c.false_negative
+    return _ratio(areas - abs(c.false_positive - c.false_negative), areas)
 
 
 def all_metrics(prediction: Masks, truth: Masks) -> dict[str, Masks]:

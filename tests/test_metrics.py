@@ -71,7 +71,7 @@ def test_empty_and_full_masks_score_as_in_the_challenge(prediction: int, truth: 
 @few_examples
 @given(mask_pairs())
 def test_numpy_and_torch_give_the_same(pair: tuple[np.ndarray, np.ndarray]) -> None:
-    for name in (*OURS, "report_iou", "report_dice"):
+    for name in (*OURS, "report_iou", "report_dice", "area_similarity"):
         measure: Measure = getattr(metrics, name)
         tensors = measure(*(torch.from_numpy(one) for one in pair))
         assert isinstance(tensors, torch.Tensor)
@@ -154,7 +154,23 @@ def test_an_image_fails_below_an_iou_of_exactly_0_65(library: str) -> None:
     assert [float(value) for value in values] == pytest.approx([0, 13 / 20, 14 / 20])
 
 
-@pytest.mark.parametrize("name", [*CHALLENGE, "report_iou", "report_dice"])
+def test_area_similarity_by_hand() -> None:
+    two, three = mask("##..", "...."), mask("....", ".###")
+    assert float(metrics.area_similarity(two, three)) == 1 - 1 / 5  # wherever they lie
+    assert float(metrics.area_similarity(two, mask("....", "..##"))) == 1
+    assert [float(metrics.area_similarity(*pair)) for pair in ((two, two & False), (two & False, two))] == [0, 0]
+    assert float(metrics.area_similarity(two & False, two & False)) == 1
+
+
+@few_examples
+@given(mask_pairs())
+def test_area_similarity_follows_its_definition(pair: tuple[np.ndarray, np.ndarray]) -> None:
+    ours, theirs = (int(one.sum()) for one in pair)
+    expected = 1 - abs(ours - theirs) / (ours + theirs) if ours + theirs else 1
+    assert float(metrics.area_similarity(*pair)) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("name", [*CHALLENGE, "report_iou", "report_dice", "area_similarity"])
 def test_a_batch_has_one_value_per_image(name: str) -> None:
     random = np.random.default_rng(0)
     prediction, truth = random.random((2, 3, 6, 5)) > 0.3, random.random((2, 3, 6, 5)) > 0.5

@@ -19,7 +19,7 @@ from seg_core.data.collection.collection import Collection
 from seg_core.data.collection.contents import Item
 from seg_core.data.collection.held_out import LEAST, expected_sides
 from seg_core.errors import InputError
-from seg_core.evaluation.improvement import LARGEST_MARGIN, MARGIN
+from seg_core.evaluation.columns import LARGEST_MARGIN, MARGIN
 from seg_core.jobs.proof import Proof, proof_of
 from seg_core.prediction.catalogue import CheckpointEntry, available_checkpoints
 from seg_core.runs.retraining import Retraining, add_retraining, last_retraining, trained_on

@@ -14,6 +14,7 @@ DOCUMENTS = {
     "docs/data.md": "Data: what is known of a dataset",
     "docs/models.md": "Models: where those that ship come from",
     "docs/comparing.md": "Comparing models",
+    "docs/metrics.md": "Metrics: which to report for which question",
     "docs/recipe.md": "Recipe: how it was found",
     "docs/report.md": "Report: the student report and our runs",
     "docs/performance.md": "Performance: what was measured",

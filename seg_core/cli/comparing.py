@@ -21,8 +21,8 @@ from seg_core.cli.common import (
 from seg_core.cli.models import TtaOption
 from seg_core.cli.named_models import evaluate_all, models_by_label
 from seg_core.errors import InputError
-from seg_core.evaluation.columns import COLUMNS, Column
-from seg_core.evaluation.improvement import MARGIN, checked_margin
+from seg_core.evaluation.columns import ALL_COLUMNS, Column
+from seg_core.evaluation.improvement import checked_margin
 
 if TYPE_CHECKING:
     from seg_core.evaluation.comparison import Row
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from seg_core.evaluation.pairing import Pairing
 
 app = typer.Typer()
+
+SCORES = {column.name: column for column in ALL_COLUMNS}
 
 STATUS = {"better or as good": 0, "worse": 1, "not settled": 3}
 """Exit status by how the first model stands beside the others."""
@@ -50,8 +52,10 @@ def compare(
     split: Annotated[
         str | None, typer.Option(help="train, val, test or all, the whole dataset; by default test if there is one, else val.")
     ] = None,
-    metric: Annotated[str, typer.Option(help=f"What decides: {', '.join(column.name for column in COLUMNS)}.")] = "iou",
-    margin: Annotated[float, typer.Option(help="Difference in the metric that counts as none.")] = MARGIN,
+    metric: Annotated[str, typer.Option(help=f"What decides: {', '.join(SCORES)}.")] = "iou",
+    margin: Annotated[
+        float | None, typer.Option(help="Difference in the metric that counts as none: 0.01, or 1 of a distance in pixels.")
+    ] = None,
     images: ImagesOption = None,
     masks: MasksOption = None,
     lesion: LesionOption = None,
@@ -71,7 +75,8 @@ def compare(
 
     if as_json + as_markdown + as_latex > 1:
         raise InputError("The result has one form; choose one of --json, --markdown and --latex.")
-    column, margin, named = _column(metric), checked_margin(margin), models_by_label(models)
+    column, named = _column(metric), models_by_label(models)
+    margin = column.margin if margin is None else checked_margin(margin, column)
     dataset = open_data(data, images, masks, lesion)
     evaluations, chosen = evaluate_all(named, dataset, split or ("test" if dataset.test else "val"), tta=tta)
     found = pairings(evaluations, column=column, margin=margin)
@@ -96,10 +101,10 @@ def compare(
 
 def _column(metric: str) -> Column:
     wanted = metric.strip().casefold()
-    for column in COLUMNS:
+    for column in SCORES.values():
         if wanted in (column.name, column.title.casefold()):
             return column
-    raise InputError(f"There is no metric {metric!r}; choose one of {', '.join(column.name for column in COLUMNS)}.")
+    raise InputError(f"There is no metric {metric!r}; choose one of {', '.join(SCORES)}.")
 
 
 def _print(sentences: Sequence[str], board: Leaderboard | None, where: str) -> None:

@@ -8,9 +8,10 @@ from functools import lru_cache
 
 import numpy as np
 
-from seg_core.evaluation.confidence import Interval, mean_intervals, models_margin, widened
+from seg_core.evaluation.confidence import Interval, mean_intervals, mean_of_known, models_margin, widened
 from seg_core.evaluation.group import GroupEvaluation, Scored
 from seg_core.evaluation.lesion_size import SizeScore, iou_by_size
+from seg_core.evaluation.result import IN_PIXELS
 from seg_core.evaluation.verdict import reaches
 from seg_core.prediction.cost import Cost
 
@@ -57,6 +58,8 @@ class Row:
     """Images where neither the truth nor the mask has a pixel; each counts 1 in the means."""
     by_size: Mapping[str, SizeScore] = field(default_factory=dict)
     """IoU by lesion size, as `seg_core.evaluation.lesion_size.iou_by_size`."""
+    defined: Mapping[str, int] = field(default_factory=dict)
+    """Number of images that a mean is over, by metric: fewer than ``images`` where it is undefined for some."""
 
     @property
     def notes(self) -> list[str]:
@@ -125,6 +128,7 @@ def score_rows(evaluations: Mapping[str, Scored], costs: Mapping[str, Cost | Non
             _spread(evaluation, threshold),
             int(evaluation.both_empty(threshold).sum()),
             _by_size(evaluation, threshold),
+            _defined(evaluation, threshold),
         )
         for (label, evaluation), of_scores in zip(shared.items(), intervals, strict=True)
     ]
@@ -138,7 +142,7 @@ def score_intervals(evaluations: tuple[Scored, ...], threshold: float | None) ->
         evaluations: of models or groups.
         threshold: of all; if None, each one's own.
     """
-    scores = [evaluation.all_scores if threshold is None else evaluation.scores(threshold) for evaluation in evaluations]
+    scores = [evaluation.known_scores(threshold) for evaluation in evaluations]
     found: dict[int, dict[str, Interval]] = {}
     for count in {len(evaluation.ids) for evaluation in evaluations}:  # as many images are drawn alike, so all at once
         some = [place for place, evaluation in enumerate(evaluations) if len(evaluation.ids) == count]
@@ -152,7 +156,15 @@ def _widened(evaluation: Scored, intervals: dict[str, Interval], threshold: floa
     if not isinstance(evaluation, GroupEvaluation) or not evaluation.is_crossed:
         return intervals
     tables = evaluation.tables(threshold)
-    return {name: widened(interval, models_margin([tables[name].mean(axis=1)])) for name, interval in intervals.items()}
+    return {
+        name: widened(interval, models_margin([mean_of_known(tables[name])]), most=np.inf if name in IN_PIXELS else 1)
+        for name, interval in intervals.items()
+    }
+
+
+@lru_cache(maxsize=64)
+def _defined(evaluation: Scored, threshold: float | None) -> Mapping[str, int]:
+    return {name: int((~np.isnan(values)).sum()) for name, values in evaluation.known_scores(threshold).items()}
 
 
 @lru_cache(maxsize=64)

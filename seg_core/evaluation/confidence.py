@@ -39,16 +39,38 @@ def mean_intervals(values: np.ndarray, resamples: int = RESAMPLES) -> list[Inter
     """Return the means of M scores of N images, values (N, M), with their 95 % bootstrap intervals (BCa; Efron, 1987).
 
     Images are resampled ``resamples`` times from a fixed seed, the same for all scores, so the same values always give the same
-    intervals. Equal values have an interval of width 0; the bounds for a single image are unknown (NaN).
+    intervals. Equal values have an interval of width 0; the bounds for a single image are unknown (NaN). Where a score is
+    undefined (NaN) for some images, its mean and interval are over the others; without any, all three are NaN.
 
     Raises:
         ValueError: if there are no values.
     """
+    if not len(values):
+        raise ValueError("there are no values to average")
+    defined = ~np.isnan(values)
+    intervals: dict[int, Interval] = {}
+    for images in np.unique(defined, axis=1).T:
+        columns = np.flatnonzero((defined == images[:, None]).all(axis=0))
+        known = np.ascontiguousarray(values[images][:, columns])
+        found = _intervals_of_known(known, resamples) if images.any() else [Interval(np.nan, np.nan, np.nan)] * len(columns)
+        intervals |= zip(columns.tolist(), found, strict=True)
+    return [intervals[column] for column in range(len(intervals))]
+
+
+def mean_of_known(values: np.ndarray) -> np.ndarray:
+    """Return the means (R,) of R models over images from scores (R, N), without images for which one is undefined (NaN)."""
+    defined = ~np.isnan(values).any(axis=0)
+    if not defined.any():
+        return np.full(len(values), np.nan)
+    means: np.ndarray = (values if defined.all() else values[:, defined]).mean(axis=1)
+    return means
+
+
+def _intervals_of_known(values: np.ndarray, resamples: int) -> list[Interval]:
+    """As `mean_intervals`, of values that are all defined."""
     from scipy.special import ndtr, ndtri
 
     count = len(values)
-    if not count:
-        raise ValueError("there are no values to average")
     means, deviations = values.mean(axis=0), values - values.mean(axis=0)
     resampled = resampled_means(deviations, resamples)
     with np.errstate(invalid="ignore", divide="ignore"):

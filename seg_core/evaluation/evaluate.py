@@ -14,7 +14,9 @@ from seg_core.data.folders import Pair
 from seg_core.data.truth import read_truth
 from seg_core.errors import InputError, some_of
 from seg_core.evaluation.boundary import boundary_scores
-from seg_core.evaluation.result import Evaluation
+from seg_core.evaluation.lesions import lesion_f1
+from seg_core.evaluation.ranking import ranking_scores
+from seg_core.evaluation.result import MASK_METRICS, RANKING_METRICS, Evaluation
 from seg_core.prediction.predictor import Prediction, Predictor
 
 _AT_ONCE = 1 << 20
@@ -33,8 +35,8 @@ class ImageCounts:
     """(T + 1,)"""
     lesion: int
     pixels: int
-    boundary_iou: float
-    hausdorff_95: float
+    scores: dict[str, float]
+    """`MASK_METRICS` and `RANKING_METRICS`."""
 
 
 def evaluate(
@@ -79,8 +81,7 @@ def evaluate(
         lesion=np.array([row.lesion for row in rows], np.int64),
         pixels=np.array([row.pixels for row in rows], np.int64),
         probability=np.array([row.probability for row in rows]),
-        boundary_iou=np.array([row.boundary_iou for row in rows]),
-        hausdorff_95=np.array([row.hausdorff_95 for row in rows]),
+        **{name: np.array([row.scores[name] for row in rows]) for name in (*MASK_METRICS, *RANKING_METRICS)},
         missing=tuple(missing),
         notes=(*predictor.notes, *_notes_on_truth(scored)),
     )
@@ -112,8 +113,13 @@ def _missing(predictor: Predictor, pairs: Sequence[Pair], *, allow_missing: bool
 def _count_image(predictor: Predictor, thresholds: np.ndarray, pair: Pair) -> tuple[ImageCounts, Prediction]:
     prediction = predictor.predict_pair(pair)
     truth = read_truth(pair, prediction.size).mask
-    counts = count(prediction.probability(), truth, thresholds)
-    return ImageCounts(*counts, int(truth.sum()), truth.size, *boundary_scores(prediction, truth)), prediction
+    probability, mask = prediction.probability(), prediction.mask()
+    scores = {
+        **boundary_scores(mask, truth)._asdict(),
+        "lesion_f1": lesion_f1(mask, truth),
+        **ranking_scores(probability, truth)._asdict(),
+    }
+    return ImageCounts(*count(probability, truth, thresholds), int(truth.sum()), truth.size, scores), prediction
 
 
 def count(probability: np.ndarray, truth: np.ndarray, thresholds: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

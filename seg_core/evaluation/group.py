@@ -78,7 +78,11 @@ class GroupEvaluation:
     @property
     def all_scores(self) -> dict[str, np.ndarray]:
         """As `Evaluation.all_scores`."""
-        return self._means([member.all_scores for member in self.members])
+        return self.known_scores()
+
+    def known_scores(self, threshold: float | None = None) -> dict[str, np.ndarray]:
+        """As `Evaluation.known_scores`; what is undefined depends on the truth alone, so it is so for every model."""
+        return self._means([member.known_scores(threshold) for member in self.members])
 
     def both_empty(self, threshold: float | None = None) -> np.ndarray:
         """As `Evaluation.both_empty`: True where that is so for any model that was scored on the image."""
@@ -98,14 +102,14 @@ class GroupEvaluation:
         return np.array([member.means_at(threshold)[name] for member in self.members])
 
     def tables(self, threshold: float | None = None) -> dict[str, np.ndarray]:
-        """Every metric of every image by each of the R models: name to (R, N) values, at a threshold or the models' own.
+        """Every known score of every image by each of the R models: name to (R, N) values, at a threshold or the models' own.
 
         Raises:
             ValueError: if the group is not `is_crossed`.
         """
         if not self.is_crossed:
             raise ValueError("not every model of the group was scored on every image")
-        scores = [member.all_scores if threshold is None else member.scores(threshold) for member in self.members]
+        scores = [member.known_scores(threshold) for member in self.members]
         tables = {name: np.empty((len(self.members), len(self.ids))) for name in scores[0]}
         for place, (rows, of_member) in enumerate(zip(self._rows, scores, strict=True)):
             for name, values in of_member.items():

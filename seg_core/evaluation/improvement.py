@@ -9,14 +9,12 @@ from typing import Any, Literal
 import numpy as np
 
 from seg_core.errors import InputError
+from seg_core.evaluation.columns import IOU, Column
 from seg_core.evaluation.confidence import SIGNIFICANCE_LEVEL, Difference, no_worse, paired_difference
 from seg_core.evaluation.result import Evaluation
 from seg_core.evaluation.verdict import improvement_verdict
 
 Outcome = Literal["better", "no worse", "worse", "not shown"]
-MARGIN = 0.01
-"""The margin, in IoU, unless a person sets another one."""
-LARGEST_MARGIN = 0.2
 
 
 @dataclass(frozen=True)
@@ -66,16 +64,15 @@ class Improvement:
         }
 
 
-def checked_margin(margin: float) -> float:
-    """Return a margin in IoU.
+def checked_margin(margin: float, column: Column = IOU) -> float:
+    """Return a margin in a score.
 
     Raises:
         InputError: if it cannot be one.
     """
-    if not 0 < margin <= LARGEST_MARGIN:
-        raise InputError(
-            f"The margin cannot be {margin:g}; give a loss in IoU above 0 and up to {LARGEST_MARGIN:g}, such as {MARGIN:g}."
-        )
+    if not 0 < margin <= column.largest_margin:
+        bounds = f"above 0 and up to {column.largest_margin:g}, such as {column.margin:g}"
+        raise InputError(f"The margin cannot be {margin:g}; give a loss in {column.title} {bounds}.")
     return float(margin)
 
 

@@ -11,7 +11,7 @@ from seg_core.data.fingerprint import digest, file_facts, pair_facts
 from seg_core.data.folders import Pair, list_masks
 from seg_core.data.source import Source
 
-EVALUATION_VERSION = 5
+EVALUATION_VERSION = 6
 """Raised when the same model would score differently on the same data."""
 
 

@@ -10,11 +10,10 @@ from functools import lru_cache
 import numpy as np
 
 from seg_core.errors import some_of
-from seg_core.evaluation.columns import COLUMNS, IOU, Column
+from seg_core.evaluation.columns import COLUMNS, IOU, MARGIN, Column
 from seg_core.evaluation.comparison import on_shared_images, score_intervals
 from seg_core.evaluation.confidence import TIE, Interval, resampled_means
 from seg_core.evaluation.group import Scored
-from seg_core.evaluation.improvement import MARGIN
 from seg_core.evaluation.pairing import ImageScores, Pairing, pairings, verdicts
 
 RESAMPLES = 1999

@@ -11,7 +11,7 @@ from typing import Literal
 
 import numpy as np
 
-from seg_core.evaluation.columns import IOU, Column
+from seg_core.evaluation.columns import IOU, MARGIN, Column
 from seg_core.evaluation.comparison import on_shared_images
 from seg_core.evaluation.confidence import (
     SIGNIFICANCE_LEVEL,
@@ -23,7 +23,6 @@ from seg_core.evaluation.confidence import (
     widened,
 )
 from seg_core.evaluation.group import GroupEvaluation, Scored
-from seg_core.evaluation.improvement import MARGIN
 from seg_core.evaluation.power import models_to_settle, photographs_to_settle
 from seg_core.evaluation.verdict import verdict
 
@@ -132,7 +131,7 @@ class ImageScores:
         if isinstance(evaluation, GroupEvaluation) and evaluation.is_crossed:
             table = evaluation.tables(threshold)[column.name]
         else:
-            table = (evaluation.all_scores if threshold is None else evaluation.scores(threshold))[column.name][None]
+            table = evaluation.known_scores(threshold)[column.name][None]
         known = ~np.isnan(table).any(axis=0)
         ids = tuple(id for id, is_known in zip(evaluation.ids, known.tolist(), strict=True) if is_known)
         return cls(ids, column.sign * table[:, known])

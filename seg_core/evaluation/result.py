@@ -17,13 +17,19 @@ from seg_core.errors import InputError
 
 METRICS = ("accuracy", "iou", "dice", "sensitivity", "specificity", "thresholded_iou")
 """Known at every threshold."""
-BOUNDARY_METRICS = ("boundary_iou", "hausdorff_95")
+BOUNDARY_METRICS = ("boundary_iou", "hausdorff_95", "surface_dice", "hausdorff_px", "hausdorff_95_px")
 """Known at the model's threshold only (`seg_core.evaluation.boundary`)."""
-FORMAT_VERSION = 3
+MASK_METRICS = (*BOUNDARY_METRICS, "lesion_f1")
+"""All that are known at the model's threshold only."""
+RANKING_METRICS = ("auroc", "average_precision")
+"""Of the probabilities, whatever the threshold; undefined (NaN) where a photograph shows no lesion or nothing else."""
+IN_PIXELS = ("hausdorff_px", "hausdorff_95_px")
+"""All others lie between 0 and 1."""
+FORMAT_VERSION = 4
 RELIABILITY_BINS = 10
 
 _TEXTS = ("ids", "missing", "notes")
-_ARRAYS = ("thresholds", "true_positive", "false_positive", "lesion", "pixels", "probability", *BOUNDARY_METRICS)
+_ARRAYS = ("thresholds", "true_positive", "false_positive", "lesion", "pixels", "probability", *MASK_METRICS, *RANKING_METRICS)
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,6 +72,18 @@ class Evaluation:
     """(N,) boundary IoU at the model's threshold, 0 to 1."""
     hausdorff_95: np.ndarray
     """(N,) 95th percentile of the Hausdorff distance at the model's threshold, as a share of the diagonal; lower is better."""
+    surface_dice: np.ndarray
+    """(N,) normalised surface Dice at the model's threshold, 0 to 1."""
+    hausdorff_px: np.ndarray
+    """(N,) Hausdorff distance at the model's threshold, in pixels of the stored truth; lower is better."""
+    hausdorff_95_px: np.ndarray
+    """(N,) as ``hausdorff_95``, in pixels of the stored truth."""
+    lesion_f1: np.ndarray
+    """(N,) F1 score of whole lesions at the model's threshold, 0 to 1 (`seg_core.evaluation.lesions`)."""
+    auroc: np.ndarray
+    """(N,) area under the ROC curve of the pixels, 0 to 1, or NaN (`seg_core.evaluation.ranking`)."""
+    average_precision: np.ndarray
+    """(N,) area under the precision-recall curve of the pixels, 0 to 1, or NaN."""
     missing: tuple[str, ...] = ()
     """Ids of images without a prediction; they are not among the N."""
     notes: tuple[str, ...] = ()
@@ -79,9 +97,7 @@ class Evaluation:
             "lesion": (images,),
             "pixels": (images,),
             "probability": (images, thresholds + 1),
-            "boundary_iou": (images,),
-            "hausdorff_95": (images,),
-        }
+        } | dict.fromkeys((*MASK_METRICS, *RANKING_METRICS), (images,))
         shapes = {name: getattr(self, name).shape for name in expected}
         if shapes != expected:
             raise ValueError(f"counts of shapes {shapes} for {images} images and {thresholds} thresholds")
@@ -105,8 +121,16 @@ class Evaluation:
 
     @property
     def all_scores(self) -> dict[str, np.ndarray]:
-        """`METRICS` and `BOUNDARY_METRICS` of every image at the model's threshold: name to (N,) values."""
-        return self.scores() | {name: getattr(self, name) for name in BOUNDARY_METRICS}
+        """Every score of every image at the model's threshold: name to (N,) values, of `RANKING_METRICS` perhaps NaN."""
+        return self.known_scores()
+
+    def known_scores(self, threshold: float | None = None) -> dict[str, np.ndarray]:
+        """Every score that is known at a threshold: all but `MASK_METRICS`, and these too if it is None, the model's own."""
+        column = self.index(threshold)
+        of_mask = MASK_METRICS if threshold is None else ()
+        area = metrics.area_similarity_from_counts(self._counts(slice(column, column + 1)))[:, 0]
+        others = {name: getattr(self, name) for name in (*of_mask, *RANKING_METRICS)}
+        return self.scores(threshold) | {"area_similarity": area} | others
 
     def both_empty(self, threshold: float | None = None) -> np.ndarray:
         """(N,) True where neither the truth nor the mask at a threshold has a pixel: every ratio is 0/0 there and counts 1."""
@@ -195,11 +219,14 @@ class Evaluation:
             raise InputError(f"{path} is no evaluation of this version of LesionLab, or is damaged; evaluate again.") from None
 
     def _scores(self, columns: slice) -> dict[str, np.ndarray]:
-        """Every metric of every image at some of the thresholds: name to (N, t)."""
+        """`METRICS` of every image at some of the thresholds: name to (N, t)."""
+        return metrics.from_counts(self._counts(columns))
+
+    def _counts(self, columns: slice) -> metrics.Counts:
+        """Pixels of every image by outcome at some of the thresholds, each (N, t)."""
         true_positive, false_positive = self.true_positive[:, columns], self.false_positive[:, columns]
         lesion, skin = self.lesion[:, None], (self.pixels - self.lesion)[:, None]
-        counts = metrics.Counts(true_positive, false_positive, lesion - true_positive, skin - false_positive)
-        return metrics.from_counts(counts)
+        return metrics.Counts(true_positive, false_positive, lesion - true_positive, skin - false_positive)
 
 
 def _between(at_least: np.ndarray, total: np.ndarray) -> np.ndarray:

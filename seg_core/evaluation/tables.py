@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from seg_core.common.csv_text import csv_text
-from seg_core.evaluation.columns import COLUMNS, Column
+from seg_core.evaluation.columns import COLUMNS, MORE_COLUMNS, Column
 from seg_core.evaluation.comparison import Row
 from seg_core.evaluation.leaderboard import Leaderboard, Place
 from seg_core.evaluation.pairing import Pairing
@@ -22,7 +22,8 @@ DIGITS = 4
 
 def best(rows: Sequence[Row], column: Column) -> set[str]:
     """Return the labels of the best rows in a column, by the digits shown; none where rows have different images."""
-    values = {row.label: round(row.scores[column.name].mean, DIGITS) for row in rows if column.name in row.scores}
+    means = {row.label: row.scores[column.name].mean for row in rows if column.name in row.scores}
+    values = {label: round(mean, _decimals(column, DIGITS)) for label, mean in means.items() if not np.isnan(mean)}
     if len(values) < 2 or len({row.ids for row in rows}) > 1:
         return set()
     wanted = min(values.values()) if column.lower_is_better else max(values.values())
@@ -31,19 +32,30 @@ def best(rows: Sequence[Row], column: Column) -> set[str]:
 
 def cell(row: Row, column: Column) -> str:
     """Return the mean of a column as text; a dash where it is unknown."""
-    return _shown(row.scores[column.name].mean, column) if column.name in row.scores else "–"
+    interval = row.scores.get(column.name)
+    return "–" if interval is None or np.isnan(interval.mean) else _shown(interval.mean, column)
 
 
 def margin(row: Row, column: Column) -> str:
-    """Return the 95 % interval of a column as text; empty where it is unknown."""
-    interval = row.scores.get(column.name)
-    if interval is None or np.isnan(interval.low):
+    """Return the 95 % interval of a column as text, and of how many images where it is undefined for some; empty if unknown."""
+    interval, defined = row.scores.get(column.name), row.defined.get(column.name, row.images)
+    if interval is None or np.isnan(interval.mean):
         return ""
-    return f"{_shown(interval.low, column, 3).rstrip(' %')}–{_shown(interval.high, column, 3)}"
+    low, high = (_shown(bound, column, DIGITS - 1) for bound in interval[1:])
+    between = [] if np.isnan(interval.low) else [f"{low.removesuffix(column.unit).rstrip()}–{high}"]
+    return ", ".join([*between, *([f"n = {defined:,}"] if defined < row.images else [])])
 
 
 def _shown(value: float, column: Column, digits: int = DIGITS) -> str:
-    return f"{100 * value:.{digits - 2}f} %" if column.percent else f"{value:.{digits}f}"
+    """Return a value with so many decimals of a share of 1."""
+    decimals = _decimals(column, digits)
+    if column.unit == "%":
+        return f"{100 * value:.{decimals - 2}f} %"
+    return f"{value:.{decimals}f} {column.unit}".rstrip()
+
+
+def _decimals(column: Column, digits: int) -> int:
+    return digits - 3 if column.unit == "px" else digits
 
 
 PAIRING_TITLES = ("Finding", "Difference", "p (Wilcoxon, Holm)", "Wins", "Ties", "Losses", "Effect size", "Photographs")
@@ -112,18 +124,35 @@ def size_cells(row: Row) -> list[tuple[str, str]]:
 
 
 def to_csv(rows: Sequence[Row], scored_on: str) -> str:
-    """Return the table as CSV, with the bounds of every interval; ``scored_on`` says which images, and at which threshold."""
+    """Return the table as CSV, with the bounds of every interval; ``scored_on`` says which images, and at which threshold.
+
+    `MORE_COLUMNS` stand at the end, with the number of images of each mean that may leave some out.
+    """
     names = [f"{column.name}{end}" for column in COLUMNS for end in ("", "_low", "_high")]
+    more = [f"{column.name}{end}" for column in MORE_COLUMNS for end in _ends(column)]
     others = ["parameters", "multiply_adds", "milliseconds", "models", "iou_sd_between_models", "iou_sd_between_images"]
-    table: list[list[object]] = [["model", "images", "both_empty", *names, *others, "scored_on"]]
+    table: list[list[object]] = [["model", "images", "both_empty", *names, *others, "scored_on", *more]]
     for row in rows:
         bounds = [value for column in COLUMNS for value in row.scores.get(column.name, (np.nan,) * 3)]
+        further = [text for column in MORE_COLUMNS for text in _further(row, column)]
         cost = [row.cost.parameters, row.cost.multiply_adds, f"{row.cost.milliseconds:.2f}"] if row.cost else ["", "", ""]
         spread = row.spread
         varies = [spread.between_models, spread.between_images] if spread else [np.nan, np.nan]
         models = len(spread.means) if spread else 1
-        table.append([row.label, row.images, row.both_empty, *_figures(bounds), *cost, models, *_figures(varies), scored_on])
+        table.append(
+            [row.label, row.images, row.both_empty, *_figures(bounds), *cost, models, *_figures(varies), scored_on, *further]
+        )
     return csv_text(table)
+
+
+def _ends(column: Column) -> list[str]:
+    return ["", "_low", "_high", *(["_images"] if column.may_be_undefined else [])]
+
+
+def _further(row: Row, column: Column) -> list[str]:
+    """Return the cells of one of `MORE_COLUMNS`, as `_ends` names them."""
+    defined = str(row.defined.get(column.name, ""))
+    return [*_figures(row.scores.get(column.name, (np.nan,) * 3)), *([defined] if column.may_be_undefined else [])]
 
 
 def _figures(values: Sequence[float]) -> list[str]:

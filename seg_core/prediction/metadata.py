@@ -80,7 +80,7 @@ class SplitScores(TypedDict):
 
     n: Count
     scores: dict[str, Interval]
-    """By metric: the mean over photographs, and the bounds of its 95 % interval, or None where there is no interval."""
+    """By metric: the mean over photographs, and the bounds of its 95 % interval; None for what there is not."""
     calibration_error: FiniteFloat
 
 

@@ -23,7 +23,8 @@ from seg_core.data.dataset import SplitChoice, open_dataset
 from seg_core.data.links import link_pairs
 from seg_core.data.source import SAMPLE, Source, clean_path
 from seg_core.errors import InputError
-from seg_core.evaluation.improvement import MARGIN, checked_margin
+from seg_core.evaluation.columns import MARGIN
+from seg_core.evaluation.improvement import checked_margin
 from seg_core.evaluation.overlap import overlap
 from seg_core.prediction.checkpoint_file import checkpoint_digest, read_metadata
 from seg_core.prediction.metadata import checkpoint_label

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
 
 from seg_core.data.folders import Pair
 from seg_core.data.image import read_image
+from seg_core.evaluation.result import MASK_METRICS, RANKING_METRICS
 from seg_core.prediction.predictor import Prediction
 from tests.helpers import find_pairs
 
@@ -33,6 +35,11 @@ class Stub:
     def predict_pair(self, pair: Pair) -> Prediction:
         self.asked.append(pair.id)
         return Prediction(np.array(self.predictions[pair.id], np.float32), read_image(pair.image).size, self.threshold, 0.1)
+
+
+def per_image(count: int, **values: float) -> dict[str, Any]:
+    """Fields of an evaluation: one value for all images of each score that no pixel counts give, 0 where none is said."""
+    return {name: np.full(count, values.get(name, 0.0)) for name in (*MASK_METRICS, *RANKING_METRICS)}
 
 
 def mask(rows: list[str]) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Boundary IoU and the Hausdorff distance, against their definitions in SciPy and values computed by hand."""
+"""Boundary IoU, surface Dice and the Hausdorff distance, against their definitions in SciPy and values computed by hand."""
 
 from __future__ import annotations
 
@@ -11,8 +11,7 @@ from hypothesis.extra.numpy import arrays
 from scipy.ndimage import binary_erosion
 from scipy.spatial.distance import cdist
 
-from seg_core.evaluation.boundary import boundary_iou, boundary_scores, hausdorff_95
-from seg_core.prediction.predictor import Prediction
+from seg_core.evaluation.boundary import boundary_iou, boundary_scores, hausdorff, hausdorff_95, surface_dice
 
 
 def square(side: int, top: int, left: int, size: int) -> np.ndarray:
@@ -34,6 +33,31 @@ def test_a_square_beside_itself() -> None:
     assert boundary_iou(first, second) == pytest.approx(both / (2 * band - both))
     assert hausdorff_95(first, first) == 0
     assert hausdorff_95(first, second) == pytest.approx(3 / math.hypot(100, 100))
+    assert hausdorff(first, second) == 3
+
+
+def test_the_share_of_outlines_within_a_tolerance() -> None:
+    # Two squares of 3 × 3, one to the right of the other by a pixel: of 8 outline pixels each, 4 are in both outlines.
+    first, second = square(3, 0, 0, 10), square(3, 0, 1, 10)
+    assert surface_dice(first, second) == (4 + 4) / 16  # 1 % of the diagonal is less than a pixel
+    assert surface_dice(first, second, 1 / math.hypot(10, 10)) == 1
+    assert surface_dice(first, square(3, 0, 3, 10), 1 / math.hypot(10, 10)) == (3 + 3) / 16  # one column of each
+    far = first.copy()
+    far[9, 9] = True
+    assert surface_dice(far, first) == (8 + 8) / 17
+    assert hausdorff(far, first) == hausdorff(first, far) == math.hypot(7, 7)  # one stray pixel decides it
+
+
+def test_distances_are_in_pixels_of_the_mask_as_it_is_stored() -> None:
+    small, moved = square(3, 0, 0, 10), square(3, 0, 1, 10)
+    assert boundary_scores(small, moved)[2:] == (0.5, 1, 1)
+    large = np.zeros((600, 2048), bool)  # half as large, this is 300 × 1024
+    large[100:300, 100:500] = True
+    scores = boundary_scores(np.roll(large, 40, axis=1), large)
+    assert (scores.hausdorff_px, scores.hausdorff_95_px) == pytest.approx((40, 40))
+    assert scores.hausdorff_95 == pytest.approx(40 / math.hypot(600, 2048))
+    empty = boundary_scores(np.zeros_like(large), large)
+    assert empty == pytest.approx((0, 1, 0, math.hypot(600, 2048), math.hypot(600, 2048)))
 
 
 def test_empty_masks() -> None:
@@ -41,6 +65,9 @@ def test_empty_masks() -> None:
     assert (boundary_iou(empty, empty), hausdorff_95(empty, empty)) == (1, 0)
     assert (boundary_iou(empty, some), hausdorff_95(empty, some)) == (0, 1)
     assert (boundary_iou(some, empty), hausdorff_95(some, empty)) == (0, 1)
+    assert (surface_dice(empty, empty), hausdorff(empty, empty)) == (1, 0)
+    for pair in ((empty, some), (some, empty)):
+        assert (surface_dice(*pair), hausdorff(*pair)) == (0, math.hypot(10, 10))
 
 
 def test_one_stray_pixel_in_twenty_does_not_count() -> None:
@@ -56,7 +83,7 @@ MASKS = arrays(np.bool_, (12, 17))
 
 @settings(max_examples=60, deadline=None, derandomize=True)
 @given(MASKS, MASKS)
-def test_both_follow_their_definitions(prediction: np.ndarray, truth: np.ndarray) -> None:
+def test_all_follow_their_definitions(prediction: np.ndarray, truth: np.ndarray) -> None:
     width = max(1, round(0.02 * math.hypot(12, 17)))
     bands = [mask & ~binary_erosion(mask, np.ones((3, 3)), width) for mask in (prediction, truth)]
     either = (bands[0] | bands[1]).sum()
@@ -66,13 +93,15 @@ def test_both_follow_their_definitions(prediction: np.ndarray, truth: np.ndarray
         apart = cdist(ours, theirs)
         expected = max(np.percentile(apart.min(axis=axis), 95) for axis in (0, 1)) / math.hypot(12, 17)
         assert hausdorff_95(prediction, truth) == pytest.approx(expected)
+        assert hausdorff(prediction, truth) == pytest.approx(max(apart.min(axis=axis).max() for axis in (0, 1)))
+        for tolerance in (0.01, 0.06, 0.11):
+            near = sum(int((apart.min(axis=axis) <= tolerance * math.hypot(12, 17)).sum()) for axis in (0, 1))
+            assert surface_dice(prediction, truth, tolerance) == near / sum(apart.shape)
 
 
 def test_the_truth_itself_scores_1_however_large_it_is() -> None:
     random = np.random.default_rng(0)
     truth = np.zeros((1500, 2000), bool)
     truth[500:900, 700:1300] = random.random((400, 600)) < 0.9
-    prediction = Prediction(truth.astype(np.float32), (2000, 1500), 0.5, 0.1)
-    assert boundary_scores(prediction, truth) == (1, 0)
-    moved = Prediction(np.roll(truth, 200, axis=1).astype(np.float32), (2000, 1500), 0.5, 0.1)
-    assert boundary_scores(moved, truth)[1] > 0.05
+    assert boundary_scores(truth, truth) == (1, 0, 1, 0, 0)
+    assert boundary_scores(np.roll(truth, 200, axis=1), truth).hausdorff_95 > 0.05

@@ -10,6 +10,7 @@ import pytest
 from seg_core.errors import InputError
 from seg_core.evaluation.calibration import calibrate
 from seg_core.evaluation.result import Evaluation
+from tests.evaluation.stub import per_image
 
 
 def evaluation(found: Sequence[Sequence[int]], own: float = 0.5, empty: int = 0) -> Evaluation:
@@ -24,8 +25,7 @@ def evaluation(found: Sequence[Sequence[int]], own: float = 0.5, empty: int = 0)
         lesion=np.array([4] * len(found) + [0] * empty),
         pixels=np.full(count, 16),
         probability=np.zeros((count, 4)),
-        boundary_iou=np.zeros(count),
-        hausdorff_95=np.zeros(count),
+        **per_image(count),
     )
 
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from seg_core.evaluation.charts import SMALLEST, comparison, curves
 from seg_core.evaluation.result import Evaluation
+from tests.evaluation.stub import per_image
 
 
 def evaluation(ids: str, true_positive: int, lesion: int = 100) -> Evaluation:
@@ -22,8 +23,7 @@ def evaluation(ids: str, true_positive: int, lesion: int = 100) -> Evaluation:
         lesion=np.full(count, lesion),
         pixels=np.full(count, 1000),
         probability=np.tile([0.0, 0.5 * true_positive / 2, 0.9 * true_positive / 2], (count, 1)),
-        boundary_iou=np.ones(count),
-        hausdorff_95=np.zeros(count),
+        **per_image(count, boundary_iou=1),
     )
 
 

@@ -8,7 +8,15 @@ import numpy as np
 import pytest
 from scipy.stats import bootstrap, t, wilcoxon
 
-from seg_core.evaluation.confidence import Difference, Interval, holm, mean_interval, mean_intervals, paired_difference
+from seg_core.evaluation.confidence import (
+    Difference,
+    Interval,
+    holm,
+    mean_interval,
+    mean_intervals,
+    mean_of_known,
+    paired_difference,
+)
 
 
 def test_an_interval_is_close_to_the_normal_one_and_always_the_same() -> None:
@@ -36,6 +44,30 @@ def test_one_value_says_nothing_of_others() -> None:
 def test_nothing_has_no_mean() -> None:
     with pytest.raises(ValueError, match="no values"):
         mean_interval([])
+
+
+def test_what_is_undefined_is_left_out_and_changes_nothing_else() -> None:
+    random = np.random.default_rng(5)
+    whole, some = random.uniform(size=(60, 3)), random.uniform(size=(60, 2))
+    some[::3] = np.nan
+    nothing, one = np.full(60, np.nan), np.full(60, np.nan)
+    one[7] = 0.25
+    found = mean_intervals(np.column_stack([whole[:, 0], some[:, 0], nothing, whole[:, 1:], one, some[:, 1]]))
+    of_some = mean_intervals(some[~np.isnan(some[:, 0])])
+    assert [found[0], *found[3:5]] == mean_intervals(whole)
+    assert [found[1], found[6]] == of_some
+    for column, interval in enumerate(of_some):
+        assert tuple(mean_interval(some[:, column])) == pytest.approx(tuple(interval))
+    assert np.isnan(found[2]).all()
+    assert np.isnan(mean_interval([math.nan])).all()
+    assert found[5].mean == 0.25
+    assert np.isnan(found[5][1:]).all()  # a single image says nothing of others
+
+
+def test_models_are_averaged_over_the_images_for_which_all_have_a_score() -> None:
+    assert mean_of_known(np.array([[1, 2, 6], [4, math.nan, 8]])).tolist() == [3.5, 6]
+    assert mean_of_known(np.array([[1, 2], [3, 4]])).tolist() == [1.5, 3.5]
+    assert np.isnan(mean_of_known(np.full((2, 3), math.nan))).all()
 
 
 SCORES = np.random.default_rng(7).uniform(0.5, 0.95, 80)

@@ -15,13 +15,16 @@ from isic_challenge_scoring import metrics as challenge
 from isic_challenge_scoring.confusion import create_binary_confusion_matrix
 from PIL import Image
 from sklearn.calibration import calibration_curve
+from sklearn.metrics import average_precision_score, roc_auc_score
 
 from seg_core import metrics
 from seg_core.common.parallel import MOST_WORKERS
 from seg_core.data.folders import Pair
 from seg_core.errors import InputError
 from seg_core.evaluation import evaluate as evaluation_module
+from seg_core.evaluation.boundary import boundary_iou, hausdorff, hausdorff_95, surface_dice
 from seg_core.evaluation.evaluate import count, evaluate
+from seg_core.evaluation.lesions import lesion_f1
 from seg_core.evaluation.result import METRICS, Evaluation
 from seg_core.network import build_model
 from seg_core.prediction.checkpoint import Checkpoint, load_checkpoint
@@ -163,6 +166,39 @@ def test_the_thresholds_are_the_hundredths_and_the_models_own(evaluation: Evalua
     assert evaluation.means == evaluation.means_at(1 / 3) == evaluation.means_at()
     own_is_one_of_them = evaluate(Stub({"a": PROBABILITY}, threshold=0.7), write(tmp_path / "one", {"a": mask(TRUTH)}))
     assert own_is_one_of_them.thresholds.tolist() == HUNDREDTHS
+
+
+def test_each_image_has_the_scores_of_its_mask_and_of_its_probabilities(checkpoint: Checkpoint, tmp_path: Path) -> None:
+    pairs = find_pairs(make_dataset(tmp_path / "data", size=SIZE, test=2))
+    evaluation = evaluate(checkpoint, pairs)
+    for row, pair in enumerate(pairs):
+        truth, prediction = np.asarray(Image.open(pair.mask)) >= 128, checkpoint.predict(pair.image)
+        mask, probability = prediction.mask(), prediction.probability()
+        assert {name: values[row] for name, values in evaluation.all_scores.items()} == pytest.approx(
+            {
+                **evaluation.images[pair.id],
+                "boundary_iou": boundary_iou(mask, truth),
+                "hausdorff_95": hausdorff_95(mask, truth),
+                "surface_dice": surface_dice(mask, truth),
+                "hausdorff_px": hausdorff(mask, truth),
+                "hausdorff_95_px": hausdorff(mask, truth, 95),
+                "lesion_f1": lesion_f1(mask, truth),
+                "area_similarity": metrics.area_similarity(mask, truth),
+                "auroc": roc_auc_score(truth.ravel(), probability.ravel()),
+                "average_precision": average_precision_score(truth.ravel(), probability.ravel()),
+            }
+        )
+
+
+def test_without_a_lesion_the_ranking_of_pixels_is_undefined(evaluation: Evaluation) -> None:
+    assert evaluation.auroc == pytest.approx([1, nan], nan_ok=True)
+    assert evaluation.average_precision == pytest.approx([1, nan], nan_ok=True)
+    assert evaluation.only({"a"}).auroc.tolist() == [1]
+    # Of 16 pixels 5 are lesion and 6 marked, or 0 and 6: areas differ by 1 of 11, or wholly.
+    assert evaluation.all_scores["area_similarity"] == pytest.approx([10 / 11, 0])
+    assert evaluation.known_scores(0.5)["area_similarity"] == pytest.approx([1, 0])
+    assert evaluation.hausdorff_px[1] == pytest.approx(np.hypot(4, 4))
+    assert "hausdorff_px" not in evaluation.known_scores(0.5)
 
 
 def test_reliability_sets_what_was_predicted_beside_what_is_lesion(tmp_path: Path) -> None:

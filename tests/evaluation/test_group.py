@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy import stats
@@ -76,6 +78,28 @@ def test_intervals_of_a_group_include_variation_between_its_models() -> None:
     of_images = mean_interval(THREE.scores()["iou"])
     margin = models_margin([np.array([0.0, 0.02, 0.07])])
     assert tuple(of_group.scores["iou"]) == pytest.approx(tuple(widened(of_images, margin)), abs=1e-4)
+
+
+def test_a_group_carries_what_its_models_have_and_leaves_out_what_is_undefined() -> None:
+    auroc = np.linspace(0.5, 0.9, 40)
+    auroc[:10] = np.nan  # as without a lesion
+    models = [
+        replace(each, auroc=auroc + more, hausdorff_px=np.linspace(10, 20, 40) + 100 * more)
+        for each, more in zip(THREE.members, (0, 0.01, 0.05), strict=True)
+    ]
+    group = GroupEvaluation(tuple(models))
+    assert set(group.all_scores) == set(models[0].all_scores)
+    assert group.all_scores["auroc"] == pytest.approx(auroc + 0.02, nan_ok=True)
+    assert group.known_scores(0.5)["area_similarity"] == pytest.approx(
+        np.mean([model.known_scores(0.5)["area_similarity"] for model in models], axis=0)
+    )
+    (row,) = score_rows({"three": group}, {})
+    assert (row.images, row.defined["auroc"], row.defined["average_precision"], row.defined["iou"]) == (40, 30, 40, 40)
+    margin = models_margin([np.array([0, 0.01, 0.05])])
+    expected = widened(mean_interval(auroc[10:] + 0.02), margin)
+    assert tuple(row.scores["auroc"]) == pytest.approx(tuple(expected))
+    assert row.scores["hausdorff_px"].mean == pytest.approx(17)
+    assert row.scores["hausdorff_px"].high > 20  # pixels are not held to the range of a share
 
 
 def test_a_row_tells_what_varies_between_models_from_what_varies_between_images() -> None:

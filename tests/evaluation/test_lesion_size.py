@@ -8,14 +8,15 @@ import pytest
 from seg_core.evaluation.confidence import mean_interval
 from seg_core.evaluation.lesion_size import LESION_SIZES, RESAMPLES, iou_by_size
 from seg_core.evaluation.result import Evaluation
+from tests.evaluation.stub import per_image
 
 
 def evaluation(lesion: list[int], found: list[int]) -> Evaluation:
     """Images of 1,000 pixels with ``lesion`` pixels of truth, ``found`` of which are marked, and nothing else."""
     count, marked = len(lesion), np.array(found)[:, None]
     ids = tuple(str(number) for number in range(count))
-    arrays = marked, 0 * marked, np.array(lesion), np.full(count, 1000), np.zeros((count, 2)), *np.zeros((2, count))
-    return Evaluation(ids, np.array([0.5]), 0.5, *arrays)
+    arrays = marked, 0 * marked, np.array(lesion), np.full(count, 1000), np.zeros((count, 2))
+    return Evaluation(ids, np.array([0.5]), 0.5, *arrays, **per_image(count))
 
 
 def test_bounds_are_5_and_20_percent_of_the_frame() -> None:

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from seg_core.errors import InputError
-from seg_core.evaluation.result import METRICS, Evaluation
+from seg_core.evaluation.result import MASK_METRICS, METRICS, RANKING_METRICS, Evaluation
+from tests.evaluation.stub import per_image
 
 
 @pytest.mark.parametrize(
@@ -82,7 +83,7 @@ def test_means_are_over_images_and_not_over_pixels() -> None:
         lesion,
         2 * lesion,
         np.zeros((3, 2)),
-        *np.zeros((2, 3)),
+        **per_image(3),
     )
     assert evaluation.means["iou"] == pytest.approx(0.5)
     assert evaluation.curve("iou") == pytest.approx([0.5])
@@ -91,12 +92,15 @@ def test_means_are_over_images_and_not_over_pixels() -> None:
 def test_counts_of_other_shapes_are_no_evaluation() -> None:
     one = np.array([1])
     with pytest.raises(ValueError, match=r"1 images and 1 thresholds"):
-        Evaluation(("a",), np.array([0.5]), 0.5, one, one, one, one, one, one, one)
+        Evaluation(("a",), np.array([0.5]), 0.5, one, one, one, one, one, **per_image(1))
+    with pytest.raises(ValueError, match=r"1 images and 1 thresholds"):
+        Evaluation(("a",), np.array([0.5]), 0.5, one[:, None], one[:, None], one, one, np.zeros((1, 2)), **per_image(2))
 
 
 def same(one: Evaluation, other: Evaluation) -> bool:
-    arrays = ("thresholds", "true_positive", "false_positive", "lesion", "pixels")
+    arrays = ("thresholds", "true_positive", "false_positive", "lesion", "pixels", *MASK_METRICS)
     alike = all(np.array_equal(getattr(one, name), getattr(other, name)) for name in arrays)
+    alike &= all(np.array_equal(getattr(one, name), getattr(other, name), equal_nan=True) for name in RANKING_METRICS)
     return alike and all(getattr(one, name) == getattr(other, name) for name in ("ids", "model_threshold", "missing", "notes"))
 
 
@@ -111,7 +115,8 @@ def test_what_is_saved_is_loaded(evaluation: Evaluation, tmp_path: Path) -> None
 
     with np.load(file) as archive:  # files of older versions have these names
         names = {"format", "own", "ids", "missing", "notes", "thresholds", "true_positive", "false_positive", "lesion", "pixels"}
-        assert set(archive) == names | {"probability", "boundary_iou", "hausdorff_95"}
+        others = {"surface_dice", "hausdorff_px", "hausdorff_95_px", "lesion_f1", "auroc", "average_precision"}
+        assert set(archive) == names | {"probability", "boundary_iou", "hausdorff_95"} | others
 
     odd = replace(evaluation, ids=("ä [1]", "b\udcff"), missing=("c",), notes=())
     odd.save(file)

@@ -9,14 +9,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from seg_core.evaluation.columns import COLUMNS
+from seg_core.evaluation.columns import COLUMNS, MORE_COLUMNS
 from seg_core.evaluation.comparison import score_rows, scored_on
 from seg_core.evaluation.confidence import mean_interval
 from seg_core.evaluation.lesion_size import RESAMPLES
 from seg_core.evaluation.pairing import pairings, verdicts
-from seg_core.evaluation.result import Evaluation
+from seg_core.evaluation.result import MASK_METRICS, METRICS, RANKING_METRICS, Evaluation
 from seg_core.evaluation.tables import best, cell, margin, size_cells, to_csv, to_latex, to_markdown
 from seg_core.prediction.cost import Cost
+from tests.evaluation.stub import per_image
 
 ON = "my_data, test split, at threshold 0.50"
 COST = Cost(4_200_000, 1_500_000_000, 12.4)
@@ -35,8 +36,7 @@ def evaluation(overlaps: dict[str, int], boundary: float = 0.5) -> Evaluation:
         lesion=np.full(count, 100),
         pixels=np.full(count, 1000),
         probability=np.zeros((count, 2)),
-        boundary_iou=np.full(count, boundary),
-        hausdorff_95=np.full(count, 0.05 * boundary),
+        **per_image(count, boundary_iou=boundary, hausdorff_95=0.05 * boundary, hausdorff_px=90 * boundary, auroc=0.9),
     )
 
 
@@ -57,6 +57,37 @@ def test_a_row_holds_means_with_intervals() -> None:
     # Every lesion is a tenth of the frame.
     _, low, high = mean_interval(np.array(list(LOWER.values())) / 100, RESAMPLES)
     assert size_cells(row) == [("–", ""), ("0.6950", f"{low:.3f}–{high:.3f}, n = 40"), ("–", "")]
+
+
+def test_further_columns_are_there_to_be_offered() -> None:
+    undefined = replace(FIRST, auroc=np.where(np.arange(40) < 10, np.nan, 0.9), average_precision=np.full(40, np.nan))
+    (row,) = score_rows({"A": undefined}, {})
+    texts = {column.name: (cell(row, column), margin(row, column)) for column in MORE_COLUMNS}
+    assert texts["hausdorff_px"] == ("45.0 px", "45–45 px")
+    assert texts["lesion_f1"] == ("0.0000", "0.000–0.000")
+    assert texts["auroc"] == ("0.9000", "0.900–0.900, n = 30")
+    assert texts["average_precision"] == ("–", "")
+    # Of 100 pixels of lesion v are marked and no others.
+    assert texts["area_similarity"][0] == f"{np.mean([2 * v / (100 + v) for v in LOWER.values()]):.4f}"
+    everything = (*COLUMNS, *MORE_COLUMNS)
+    assert {column.name for column in everything} == {*METRICS, *MASK_METRICS, "area_similarity", *RANKING_METRICS}
+    assert set(row.scores) == {column.name for column in everything}
+    assert len({column.title for column in everything}) == len(everything)
+    assert all(column.meaning.endswith(".") for column in everything)
+    assert {column.name for column in everything if column.may_be_undefined} == set(RANKING_METRICS)
+    (at_a_half,) = score_rows({"A": undefined}, {}, 0.5)
+    assert set(at_a_half.scores) == {*METRICS, "area_similarity", *RANKING_METRICS}
+
+
+def test_the_best_of_a_further_column() -> None:
+    closer = replace(FIRST, hausdorff_px=FIRST.hausdorff_px - 0.01, auroc=FIRST.auroc + 0.01)
+    unknown = replace(FIRST, hausdorff_px=FIRST.hausdorff_px - 10, auroc=np.full(40, np.nan))
+    rows = score_rows({"A": FIRST, "B": closer, "C": unknown}, {})
+    leaders = {column.name: best(rows, column) for column in MORE_COLUMNS}
+    assert leaders["auroc"] == {"B"}
+    assert leaders["hausdorff_px"] == {"C"}
+    assert best(rows[:2], next(column for column in MORE_COLUMNS if column.unit == "px")) == {"A", "B"}  # 45.0 px both
+    assert best(rows[::2], next(column for column in MORE_COLUMNS if column.name == "auroc")) == set()
 
 
 def test_the_iou_by_lesion_size_is_that_at_the_threshold() -> None:
@@ -139,6 +170,21 @@ def test_the_table_as_csv() -> None:
     assert float(table[0]["iou_low"]) < 0.695 < float(table[0]["iou_high"])
     assert (table[0]["parameters"], table[1]["parameters"], table[1]["milliseconds"]) == ("", "4200000", "12.40")
     assert {row["scored_on"] for row in table} == {ON}
+    names = list(table[0])
+    assert names[names.index("scored_on") + 1 :] == [
+        *(f"{name}{end}" for name in MORE[:5] for end in ("", "_low", "_high")),
+        *(f"{name}{end}" for name in MORE[5:] for end in ("", "_low", "_high", "_images")),
+    ]
+    assert (table[0]["auroc"], table[0]["auroc_images"], table[0]["hausdorff_px"]) == ("0.900000", "40", "45.000000")
+    unknown = replace(FIRST, auroc=np.where(np.arange(40) < 39, np.nan, 0.9), average_precision=np.full(40, np.nan))
+    (row,) = csv.DictReader(io.StringIO(to_csv(score_rows({"A": unknown}, {}), ON)))
+    assert [row[f"auroc{end}"] for end in ("", "_low", "_high", "_images")] == ["0.900000", "", "", "1"]
+    assert [row[f"average_precision{end}"] for end in ("", "_low", "_images")] == ["", "", "0"]
+    (row,) = csv.DictReader(io.StringIO(to_csv(score_rows({"A": FIRST}, {}, 0.5), ON)))
+    assert (row["surface_dice"], row["auroc_images"]) == ("", "40")
+
+
+MORE = ("surface_dice", "hausdorff_px", "hausdorff_95_px", "area_similarity", "lesion_f1", "auroc", "average_precision")
 
 
 def test_the_table_as_markdown() -> None:

@@ -18,6 +18,7 @@ from seg_core.evaluation.trust import bound_held, learn_expected_iou, learnt_els
 from seg_core.prediction.expected_iou import STEPS
 from seg_core.prediction.metadata import ExpectedIouValues
 from seg_core.prediction.predictor import Prediction
+from tests.evaluation.stub import per_image
 from tests.helpers import make_dataset
 
 
@@ -34,8 +35,7 @@ def evaluation(soft: list[float], iou: list[float]) -> Evaluation:
         lesion=np.full(len(soft), 100),
         pixels=np.full(len(soft), 1000),
         probability=np.column_stack([np.zeros(len(soft)), inside]),
-        boundary_iou=np.ones(len(soft)),
-        hausdorff_95=np.zeros(len(soft)),
+        **per_image(len(soft), boundary_iou=1),
     )
 
 

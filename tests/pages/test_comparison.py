@@ -34,6 +34,7 @@ from seg_core.jobs.store import JobStore
 from seg_core.jobs.tasks import TASKS
 from seg_core.jobs.worker import work_on
 from seg_core.prediction.cost import Cost
+from tests.evaluation.stub import per_image
 from tests.helpers import make_dataset
 
 
@@ -48,8 +49,7 @@ def compared(label: str, found: dict[str, list[int]], own: float = 0.5) -> Compa
         lesion=np.full(len(found), 4),
         pixels=np.full(len(found), 16),
         probability=np.zeros((len(found), 4)),
-        boundary_iou=np.full(len(found), 0.5),
-        hausdorff_95=np.full(len(found), 0.1),
+        **per_image(len(found), boundary_iou=0.5, hausdorff_95=0.1),
     )
     return Compared(label, "#000000", (Request("evaluate", label, {}),), evaluation)
 
