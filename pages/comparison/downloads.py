@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import streamlit as st
 
@@ -18,15 +18,18 @@ from seg_core.jobs.requests import masks_request
 FORMATS = {"CSV": (to_csv, "csv"), "Markdown": (to_markdown, "md"), "LaTeX": (to_latex, "tex")}
 
 
-def download_scores(rows: Sequence[Row], scored_on: str, models: Sequence[Compared], table: Table) -> None:
-    """Offer the table of mean scores in several formats, and the scores of every photograph."""
+def download_scores(
+    rows: Sequence[Row], scored_on: str, models: Sequence[Compared], table: Table, groups: Callable[[], str]
+) -> None:
+    """Offer the table of mean scores in several formats, the scores of every photograph, and those of groups."""
     with st.popover("Download", icon=":material/download:"):
         for name, (write, ending) in FORMATS.items():
             _button(f"Table as {name}", write(rows, scored_on), f"lesionlab-table.{ending}")
         _button("Scores of every photograph (CSV)", scores_csv(models, table), "lesionlab-scores.csv")
+        _button("Groups (CSV)", groups, "lesionlab-groups.csv")
 
 
-def _button(label: str, content: str, file_name: str) -> None:
+def _button(label: str, content: str | Callable[[], str], file_name: str) -> None:
     st.download_button(label, content, file_name, on_click="ignore", width="stretch")
 
 

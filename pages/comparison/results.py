@@ -11,16 +11,17 @@ from pages.comparison.choices import SPLIT_TITLES
 from pages.comparison.compared import Compared, evaluations_of, expected_iou_of, on_shared_photographs
 from pages.comparison.downloads import download_scores
 from pages.comparison.pictures import THRESHOLD, pictures
+from pages.comparison.subgroups import groups_file, subgroups
 from pages.comparison.table import Table
 from pages.live.components import comparison_charts
 from pages.shared.html import render
 from pages.shared.markdown import plain
-from pages.shared.tables import SCORE_MEANINGS, pairing_table, score_table, size_table
+from pages.shared.tables import SCORE_MEANINGS, pairing_table, score_table
 from seg_core.data.dataset import ALL, SplitChoice
 from seg_core.evaluation.charts import comparison
 from seg_core.evaluation.comparison import Pairing, Row, pairings, score_rows, scored_on, verdicts
 from seg_core.evaluation.group import Scored
-from seg_core.evaluation.tables import PAIRING_NOTE, SIZE_NOTE
+from seg_core.evaluation.tables import PAIRING_NOTE
 from seg_core.evaluation.trust import bound_held
 
 SCORE_NOTE = (
@@ -62,21 +63,19 @@ def results(models: Sequence[Compared], split: SplitChoice) -> None:
     at = "at each model's own threshold" if threshold is None else f"at threshold {threshold:.2f}"
     st.caption(f"Means over photographs with 95 % bootstrap intervals, {at}. Best in bold.", help=SCORE_NOTE)
     with st.container(horizontal=True):
-        download_scores(rows, _where(found, split, at), evaluated, table)
+        download_scores(rows, _where(found, split, at), evaluated, table, groups_file(evaluated, split, threshold))
         with st.popover("What the columns mean", icon=":material/help:"):
             st.markdown("\n".join(f"- **{title}**: {meaning}" for title, meaning in SCORE_MEANINGS.items()))
         calibrate_button(models, split)
     with st.container():
         _differences(pairs)
-    st.subheader("By lesion size")
-    st.html(size_table(rows))
-    st.caption(SIZE_NOTE)
+    only = subgroups(evaluated, split, threshold)
     st.header("Charts")
     with st.container():  # always there, so that what follows keeps its state
         _trust(evaluated, split)
     comparison_charts(comparison(evaluations_of(evaluated), {model.label: model.colour for model in evaluated}, threshold))
     st.header("Photographs")
-    pictures(evaluated, table, threshold)
+    pictures(evaluated, table, threshold, only)
     _scores_of_photographs(evaluated, table)
 
 

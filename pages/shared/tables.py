@@ -9,7 +9,7 @@ from types import MappingProxyType
 from pages.shared.html import render
 from seg_core.evaluation.comparison import Pairing, Row
 from seg_core.evaluation.lesion_size import LESION_SIZES
-from seg_core.evaluation.tables import COLUMNS, COSTS, PAIRING_TITLES, best, cell, cost_cells, margin, pairing_cells, size_cells
+from seg_core.evaluation.tables import COLUMNS, COSTS, PAIRING_TITLES, best, cell, cost_cells, margin, pairing_cells
 
 # The region can be focused, so that a table wider than the screen scrolls with the keyboard too.
 TABLE = """
@@ -90,9 +90,3 @@ def pairing_table(found: Sequence[Pairing]) -> str:
         for pairing in found
     ]
     return html_table(PAIRING_TITLES, rows, "Differences between the models")
-
-
-def size_table(rows: Sequence[Row]) -> str:
-    """Return the IoU of each model by the share of the frame that the lesion takes up."""
-    lines = [TableRow(row.label, [Cell(*each) for each in size_cells(row)]) for row in rows]
-    return html_table(LESION_SIZES, lines, "IoU by lesion size")

@@ -60,14 +60,14 @@ def contrast(lab: np.ndarray, mask: np.ndarray) -> float:
 def typology_angle(lab: np.ndarray, mask: np.ndarray) -> float:
     """Return the individual typology angle of the skin outside the lesion, in degrees: −90 to 90, higher for lighter skin.
 
-    From the median lightness and yellowness (Chardon et al., 1991, doi:10.1111/j.1467-2494.1991.tb00561.x). NaN where there is too
-    little skin.
+    From the median lightness and yellowness (Chardon et al., 1991, doi:10.1111/j.1467-2494.1991.tb00561.x). NaN where there is
+    too little skin, and where it is no more yellow than blue: the angle then says nothing of pigment.
     """
     skin = (_distance(mask) > _GAP) & (lab[..., 0] >= _DARK)
     if skin.sum() < _LEAST_SKIN * mask.size:
         return float("nan")
     lightness, _, yellow = np.median(lab[skin], axis=0)
-    return float(np.degrees(np.arctan2(lightness - 50, max(yellow, 1e-6))))
+    return float(np.degrees(np.arctan((lightness - 50) / yellow))) if yellow > 0 else float("nan")
 
 
 def hair_share(grey: np.ndarray, mask: np.ndarray) -> float:
