@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache, partial
 from pathlib import Path
 
@@ -12,6 +12,7 @@ from pages.comparison.compared import Compared, evaluations_of
 from pages.shared.job_panel import started
 from pages.shared.markdown import plain
 from pages.shared.tables import Cell, TableRow, html_table
+from seg_core.common.text import counted
 from seg_core.data.attributes import TITLES, Attributes
 from seg_core.data.columns import columns_of
 from seg_core.data.dataset import Dataset, SplitChoice
@@ -19,6 +20,7 @@ from seg_core.data.fingerprint import file_facts
 from seg_core.data.partition import Partition
 from seg_core.data.photo_csv import source_folders
 from seg_core.errors import InputError
+from seg_core.evaluation.group import Scored
 from seg_core.evaluation.subgroups import PartScore, by_lesion_size, compare_parts, groups_csv, too_small, worst_parts
 from seg_core.evaluation.tables import DIGITS
 from seg_core.evaluation.verdict import signed
@@ -26,11 +28,12 @@ from seg_core.jobs.requests import attributes_request
 from seg_core.jobs.results import delete_result, result_folder
 
 NOTE = (
-    "Each group is compared with all other photographs of the table, within one model: by the Mann-Whitney U test, corrected by "
+    "Each group is compared with the photographs of all others in the table, within one model: by the Mann-Whitney U test, corrected by "
     "Holm's method over all groups and models of the table, and by the 95 % interval of the difference. It is called "
     "statistically significant where p < 0.05 and the interval excludes 0. Properties go together: small lesions may be those of "
     "one diagnosis, so a group need not be the cause."
 )
+LEGEND = "Mean IoU with its 95 % interval, and the difference from the other groups' photographs; * statistically significant."
 
 
 def subgroups(models: Sequence[Compared], split: SplitChoice, threshold: float | None) -> frozenset[str] | None:
@@ -52,7 +55,7 @@ def subgroups(models: Sequence[Compared], split: SplitChoice, threshold: float |
         if partition is None:
             _measure(split.dataset)
             return None
-        return _show(partition, compare_parts(evaluations, partition, threshold))
+        return _show(partition, compare_parts(evaluations, partition, threshold), _left_out(partition, evaluations.values()))
 
 
 def groups_file(models: Sequence[Compared], split: SplitChoice, threshold: float | None) -> Callable[[], str]:
@@ -115,10 +118,15 @@ def _measure(dataset: Dataset) -> None:
     started(f"{dataset.name}, measured", request, label="Measure the photographs", nobody=nobody)
 
 
-def _show(partition: Partition, found: Mapping[str, Sequence[PartScore]]) -> frozenset[str] | None:
+def _left_out(partition: Partition, evaluations: Iterable[Scored]) -> int:
+    """Return how many photographs are in no group, as the property is unknown of them."""
+    return len({id for evaluation in evaluations for id in evaluation.ids if id not in partition.part_of})
+
+
+def _show(partition: Partition, found: Mapping[str, Sequence[PartScore]], left_out: int) -> frozenset[str] | None:
     scores = {score.part.name: score for of_model in found.values() for score in of_model}
     if not scores:
-        st.info(plain(f"{partition.title}: none of these photographs says. {partition.note}"))
+        st.info(plain(f"{partition.title}: not known of any of these photographs. {partition.note}"))
         return None
     if len(scores) == 1:
         st.markdown(plain(f"All of these photographs are in one group, {next(iter(scores))}; there is nothing to compare."))
@@ -126,8 +134,8 @@ def _show(partition: Partition, found: Mapping[str, Sequence[PartScore]]) -> fro
         for sentence in worst_parts(found):
             st.markdown(f"**{plain(sentence)}**")
     st.html(_table(partition, found))
-    legend = "Mean IoU with its 95 % interval, and the difference from all other photographs; * statistically significant."
-    st.caption(plain(f"{partition.note} {legend}"), help=NOTE)
+    unknown = f"{counted(left_out, 'photograph')} {'is' if left_out == 1 else 'are'} in no group. " if left_out else ""
+    st.caption(plain(f"{partition.note} {unknown}{LEGEND}"), help=NOTE)
     if len(scores) > 1 and (warning := too_small(found)):
         st.warning(plain(warning))
     return _choose(partition, list(scores))

@@ -8,7 +8,6 @@ from types import MappingProxyType
 
 from pages.shared.html import render
 from seg_core.evaluation.comparison import Pairing, Row
-from seg_core.evaluation.lesion_size import LESION_SIZES
 from seg_core.evaluation.tables import COLUMNS, COSTS, PAIRING_TITLES, best, cell, cost_cells, margin, pairing_cells
 
 # The region can be focused, so that a table wider than the screen scrolls with the keyboard too.

@@ -24,7 +24,7 @@ LESION_SIZE = "Lesion size"
 
 @dataclass(frozen=True)
 class PartScore:
-    """IoU of one model on a part of the photographs, and how it differs from that on all others of the partition."""
+    """IoU of one model on a part of the photographs, and how it differs from that on the other parts."""
 
     part: Part
     photographs: int
