@@ -28,8 +28,8 @@ from seg_core.jobs.requests import attributes_request
 from seg_core.jobs.results import delete_result, result_folder
 
 NOTE = (
-    "Each group is compared with the photographs of all others in the table, within one model: by the Mann-Whitney U test, corrected by "
-    "Holm's method over all groups and models of the table, and by the 95 % interval of the difference. It is called "
+    "Each group is compared with the photographs of all others in the table, within one model: by the Mann-Whitney U test, "
+    "corrected by Holm's method over all groups and models of the table, and by the 95 % interval of the difference. It is called "
     "statistically significant where p < 0.05 and the interval excludes 0. Properties go together: small lesions may be those of "
     "one diagnosis, so a group need not be the cause."
 )
