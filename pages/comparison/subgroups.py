@@ -29,9 +29,9 @@ from seg_core.jobs.results import delete_result, result_folder
 
 NOTE = (
     "Each group is compared with the photographs of all others in the table, within one model: by the Mann-Whitney U test, "
-    "corrected by Holm's method over all groups and models of the table, and by the 95 % interval of the difference. It is called "
-    "statistically significant where p < 0.05 and the interval excludes 0. Properties go together: small lesions may be those of "
-    "one diagnosis, so a group need not be the cause."
+    "corrected by Holm's method over all groups and models of the table, and by the 95 % interval of the difference. It is "
+    "called statistically significant where p < 0.05 and the interval excludes 0. Properties go together, as small lesions may "
+    "be those of one diagnosis: a group need not be the cause."
 )
 LEGEND = "Mean IoU with its 95 % interval, and the difference from the other groups' photographs; * statistically significant."
 
@@ -167,11 +167,10 @@ def _choose(partition: Partition, names: Sequence[str]) -> frozenset[str] | None
         names,
         format_func=plain,
         key=f"compare-group-{partition.title}",
-        help="The pictures below are then those of this group.",
     )
     if chosen is None:
         return None
     place = [part.name for part in partition.parts].index(chosen)
     ids = frozenset(id for id, of in partition.part_of.items() if of == place)
-    st.caption(f"[Pictures of this group](#photographs) are shown below; click {plain(chosen)} again for all.")
+    st.markdown(f"[The pictures below](#photographs) are those of this group; click {plain(chosen)} again for all.")
     return ids
