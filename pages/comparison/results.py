@@ -11,7 +11,7 @@ from pages.comparison.choices import SPLIT_TITLES
 from pages.comparison.compared import Compared, evaluations_of, expected_iou_of, on_shared_photographs
 from pages.comparison.downloads import download_scores
 from pages.comparison.pictures import THRESHOLD, pictures
-from pages.comparison.subgroups import groups_file, subgroups
+from pages.comparison.subgroups import groups_file, properties_of, subgroups
 from pages.comparison.table import Table
 from pages.live.components import comparison_charts
 from pages.shared.html import render
@@ -55,6 +55,7 @@ def results(models: Sequence[Compared], split: SplitChoice) -> None:
     table = Table.of(evaluated, threshold)
     rows = score_rows(found, {model.label: model.cost for model in evaluated}, threshold)
     pairs = pairings(found, threshold)
+    properties = properties_of(evaluated, split)
     st.header("Result")
     _answer(rows, pairs, split)
     with st.container():
@@ -63,13 +64,13 @@ def results(models: Sequence[Compared], split: SplitChoice) -> None:
     at = "at each model's own threshold" if threshold is None else f"at threshold {threshold:.2f}"
     st.caption(f"Means over photographs with 95 % bootstrap intervals, {at}. Best in bold.", help=SCORE_NOTE)
     with st.container(horizontal=True):
-        download_scores(rows, _where(found, split, at), evaluated, table, groups_file(evaluated, split, threshold))
+        download_scores(rows, _where(found, split, at), evaluated, table, groups_file(evaluated, properties, threshold))
         with st.popover("What the columns mean", icon=":material/help:"):
             st.markdown("\n".join(f"- **{title}**: {meaning}" for title, meaning in SCORE_MEANINGS.items()))
         calibrate_button(models, split)
     with st.container():
         _differences(pairs)
-    only = subgroups(evaluated, split, threshold)
+    only = subgroups(evaluated, properties, threshold)
     st.header("Charts")
     with st.container():  # always there, so that what follows keeps its state
         _trust(evaluated, split)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import lru_cache, partial
 from pathlib import Path
 
@@ -36,36 +37,49 @@ NOTE = (
 LEGEND = "Mean IoU with its 95 % interval, and the difference from the other groups' photographs; * statistically significant."
 
 
-def subgroups(models: Sequence[Compared], split: SplitChoice, threshold: float | None) -> frozenset[str] | None:
+@dataclass(frozen=True)
+class Properties:
+    """The partitions of a dataset's photographs by the title of their property, in order; None before they are measured."""
+
+    dataset: Dataset
+    partitions: Mapping[str, Partition | None]
+    problems: Sequence[str]
+    """Why files beside the dataset cannot be read."""
+
+    @property
+    def known(self) -> list[Partition]:
+        """The partitions that are there."""
+        return [partition for partition in self.partitions.values() if partition]
+
+
+def subgroups(models: Sequence[Compared], properties: Properties, threshold: float | None) -> frozenset[str] | None:
     """Show the IoU by groups of one property; return the ids of the group that the visitor chose, None without one.
 
     Args:
         models: the evaluated ones, on the photographs that all have.
-        split: these photographs are of it.
+        properties: `properties_of` these.
         threshold: of all; if None, each one's own.
     """
     evaluations = evaluations_of(models)
     st.subheader("For whom it fails")
-    partitions, problems = _partitions(models, split)
-    title = st.selectbox("Groups by", list(partitions), key="compare-groups-by")
-    partition = partitions[title]
+    title = st.selectbox("Groups by", list(properties.partitions), key="compare-groups-by")
+    partition = properties.partitions[title]
     with st.container():  # always there, so that what follows keeps its state
-        for problem in problems:
+        for problem in properties.problems:
             st.caption(plain(problem))
         if partition is None:
-            _measure(split.dataset)
+            _measure(properties.dataset)
             return None
         return _show(partition, compare_parts(evaluations, partition, threshold), _left_out(partition, evaluations.values()))
 
 
-def groups_file(models: Sequence[Compared], split: SplitChoice, threshold: float | None) -> Callable[[], str]:
+def groups_file(models: Sequence[Compared], properties: Properties, threshold: float | None) -> Callable[[], str]:
     """Return what makes the CSV file of all groups whose property is known, when it is downloaded."""
-    known = [partition for partition in _partitions(models, split)[0].values() if partition]
-    return partial(groups_csv, evaluations_of(models), known, threshold)
+    return partial(groups_csv, evaluations_of(models), properties.known, threshold)
 
 
-def _partitions(models: Sequence[Compared], split: SplitChoice) -> tuple[dict[str, Partition | None], list[str]]:
-    """Return the partition of each property by its title, None where photographs are to be measured, and what cannot be read."""
+def properties_of(models: Sequence[Compared], split: SplitChoice) -> Properties:
+    """Return the properties by which the photographs of a split can be divided: lesion size, what is measured, columns."""
     size = by_lesion_size(evaluations_of(models).values())
     found: dict[str, Partition | None] = {size.title: size, **dict.fromkeys(TITLES)}
     found |= {partition.title: partition for partition in _measured(split.dataset)}
@@ -78,7 +92,7 @@ def _partitions(models: Sequence[Compared], split: SplitChoice) -> tuple[dict[st
     columns, problems = _columns(sources, split.dataset.fingerprint, facts, split.dataset)
     for partition in columns:
         found.setdefault(partition.title, partition)
-    return found, problems
+    return Properties(split.dataset, found, problems)
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)

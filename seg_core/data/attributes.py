@@ -206,5 +206,6 @@ _TONE_PARTS = [
 ]
 TONE_NOTE = (
     "Individual typology angle of the skin around the lesion, as used by Kinyanjui et al. (2020). It follows light, camera and "
-    "white balance too, and agrees with dermatologists less than these agree with each other (Groh et al., 2022)."
+    "white balance too, and agrees with dermatologists less than these agree with each other (Groh et al., 2022). "
+    "Photographs too pink for it, no more yellow than blue, are in no group."
 )

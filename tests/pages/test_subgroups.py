@@ -11,7 +11,7 @@ from streamlit.testing.v1 import AppTest
 from streamlit.testing.v1.element_tree import ButtonGroup
 
 from pages.comparison.compared import Compared
-from pages.comparison.subgroups import groups_file
+from pages.comparison.subgroups import groups_file, properties_of
 from pages.shared import stores
 from seg_core.config import SplitSpec
 from seg_core.data.attributes import TITLES
@@ -32,10 +32,10 @@ SPLITS: list[SplitChoice] = []
 def section() -> None:
     import streamlit as st
 
-    from pages.comparison.subgroups import subgroups
+    from pages.comparison.subgroups import properties_of, subgroups
     from tests.pages.test_subgroups import SHOWN, SPLITS
 
-    chosen = subgroups(SHOWN, SPLITS[0], None)
+    chosen = subgroups(SHOWN, properties_of(SHOWN, SPLITS[0]), None)
     st.text(f"chosen: {sorted(chosen) if chosen else chosen}")
 
 
@@ -104,7 +104,7 @@ def test_what_needs_pixels_waits_for_a_job_and_is_kept(split: SplitChoice) -> No
     work_on(job.id, JobStore())
     page.run()
     assert "IoU by hair" in shown(page)
-    rows = list(csv.DictReader(groups_file(SHOWN, split, None)().splitlines()))
+    rows = list(csv.DictReader(groups_file(SHOWN, properties_of(SHOWN, split), None)().splitlines()))
     assert {row["property"] for row in rows} >= {"Lesion size", "Contrast to the skin", "Hair", "Diagnosis"}
 
     folder = result_folder(request)
