@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import streamlit as st
 
@@ -20,9 +20,14 @@ TO_TEXT = {"CSV": to_csv, "Markdown": to_markdown, "LaTeX": to_latex}
 
 
 def download_tables(
-    rows: Sequence[Row], scored_on: str, models: Sequence[Compared], table: Table, sheets: Sequence[Sheet] = ()
+    rows: Sequence[Row],
+    scored_on: str,
+    models: Sequence[Compared],
+    table: Table,
+    sheets: Sequence[Sheet],
+    groups: Callable[[], str],
 ) -> None:
-    """Offer every table of a comparison in several formats, and the scores of every photograph."""
+    """Offer every table of a comparison in several formats, the scores of every photograph, and those of groups."""
     with st.popover("Download", icon=":material/download:"):
         name = st.segmented_control("Format", list(WRITERS), default="CSV", required=True, key="compare-format")
         write, ending = WRITERS[name]
@@ -30,9 +35,10 @@ def download_tables(
         for sheet in sheets:
             _button(f"{sheet.name.capitalize()} as {name}", write(sheet), f"lesionlab-{sheet.name}.{ending}")
         _button("Scores of every photograph (CSV)", scores_csv(models, table), "lesionlab-scores.csv")
+        _button("Groups (CSV)", groups, "lesionlab-groups.csv")
 
 
-def _button(label: str, content: str, file_name: str) -> None:
+def _button(label: str, content: str | Callable[[], str], file_name: str) -> None:
     st.download_button(label, content, file_name, on_click="ignore", width="stretch")
 
 

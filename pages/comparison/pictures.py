@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from itertools import accumulate
 
 import numpy as np
@@ -21,9 +21,9 @@ MOST_PICTURED = 4
 """Models whose masks are shown side by side; there is no room for more."""
 
 
-def pictures(models: Sequence[Compared], table: Table, threshold: float | None) -> None:
-    """Show the photographs in the chosen order, some at a time, and one of them large."""
-    rows, shown = _choose_rows(models, table)
+def pictures(models: Sequence[Compared], table: Table, threshold: float | None, group: Container[str] | None = None) -> None:
+    """Show the photographs in the chosen order, some at a time, and one of them large; of a chosen group, by ids, its own."""
+    rows, shown = _choose_rows(models, table, group)
     models, table = _choose_pictured(models, table)
     compare_view(mask_models(models), mask_photos(models, table, shown), threshold, THRESHOLD)
     of_groups = (
@@ -60,15 +60,23 @@ def _choose_pictured(models: Sequence[Compared], table: Table) -> tuple[Sequence
     return [models[place] for place in columns], table.columns(columns)
 
 
-def _choose_rows(models: Sequence[Compared], table: Table) -> tuple[list[int], list[int]]:
-    """Let the visitor choose order, photographs and page; return all rows in that order, and those of the page."""
+def _choose_rows(models: Sequence[Compared], table: Table, group: Container[str] | None) -> tuple[list[int], list[int]]:
+    """Let the visitor choose order, photographs and page; return all rows in that order, and those of the page.
+
+    The rows of a chosen group come first, and are alone on the pages unless the visitor names photographs.
+    """
     order_box, ids_box, page_box = st.columns([5, 3, 2], vertical_alignment="bottom")
     with order_box:
         order = _choose_order(several=len(models) > 1)
-    only = ids_box.multiselect("Only these photographs", table.ids, placeholder="all", key="compare-only")
+    only = ids_box.multiselect(
+        "Only these photographs", table.ids, placeholder="all" if group is None else "those of the group", key="compare-only"
+    )
     # Sorted by the scores at each model's own threshold: the photographs stay in place while the slider moves.
     rows = Table.of(models, None).rows_in(order)
-    shown = [row for row in rows if not only or table.ids[row] in only]
+    if group is not None:
+        rows.sort(key=lambda row: table.ids[row] not in group)
+    wanted: Container[str] | None = only or group
+    shown = [row for row in rows if wanted is None or table.ids[row] in wanted]
     pages = max(1, -(-len(shown) // PHOTOS_PER_PAGE))
     page = int(page_box.number_input(f"Page of {pages}", 1, pages, 1, key=f"page-{order}-{len(shown)}"))
     return rows, shown[(page - 1) * PHOTOS_PER_PAGE : page * PHOTOS_PER_PAGE]

@@ -12,11 +12,12 @@ from pages.comparison.compared import Compared, evaluations_of, expected_iou_of,
 from pages.comparison.downloads import download_tables
 from pages.comparison.judging import Judging, choose_judging
 from pages.comparison.pictures import THRESHOLD, pictures
+from pages.comparison.subgroups import groups_file, properties_of, subgroups
 from pages.comparison.table import Table
 from pages.live.components import comparison_charts
 from pages.shared.html import render
 from pages.shared.markdown import plain
-from pages.shared.tables import SCORE_MEANINGS, leaderboard_table, pairing_table, score_table, size_table
+from pages.shared.tables import SCORE_MEANINGS, leaderboard_table, pairing_table, score_table
 from seg_core.data.dataset import ALL, SplitChoice
 from seg_core.evaluation.charts import comparison
 from seg_core.evaluation.comparison import Row, score_rows, scored_on
@@ -25,7 +26,7 @@ from seg_core.evaluation.leaderboard import Leaderboard, answers, leaderboard
 from seg_core.evaluation.pairing import Pairing, pairings
 from seg_core.evaluation.rank_charts import rank_charts
 from seg_core.evaluation.sheets import leaderboard_sheet, pairing_sheet
-from seg_core.evaluation.tables import PAIRING_NOTE, RANK_NOTE, SIZE_NOTE
+from seg_core.evaluation.tables import PAIRING_NOTE, RANK_NOTE
 from seg_core.evaluation.trust import bound_held
 
 SCORE_NOTE = (
@@ -66,6 +67,7 @@ def results(models: Sequence[Compared], split: SplitChoice) -> None:
     pairs = pairings(found, threshold, column, margin)
     board = leaderboard(found, threshold, column, margin) if len(found) > 2 else None
     _answer(rows, pairs, board, split)
+    properties = properties_of(evaluated, split)
     with st.container():
         _notes(found, rows)
     with st.container():
@@ -75,22 +77,21 @@ def results(models: Sequence[Compared], split: SplitChoice) -> None:
     st.caption(f"Means over photographs with 95 % bootstrap intervals, {at}. Best in bold.", help=SCORE_NOTE)
     with st.container(horizontal=True):
         sheets = [*([leaderboard_sheet(board)] if board else []), *([pairing_sheet(pairs)] if pairs else [])]
-        download_tables(rows, _where(found, split, at), evaluated, table, sheets)
+        groups = groups_file(evaluated, properties, threshold)
+        download_tables(rows, _where(found, split, at), evaluated, table, sheets, groups)
         with st.popover("What the columns mean", icon=":material/help:"):
             st.markdown("\n".join(f"- **{title}**: {meaning}" for title, meaning in SCORE_MEANINGS.items()))
         calibrate_button(models, split)
     with st.container():
         _differences(pairs, board)
-    st.subheader("By lesion size")
-    st.html(size_table(rows))
-    st.caption(SIZE_NOTE)
+    only = subgroups(evaluated, properties, threshold)
     st.header("Charts")
     with st.container():  # always there, so that what follows keeps its state
         _trust(evaluated, split)
     of_scores = comparison(evaluations_of(evaluated), {model.label: model.colour for model in evaluated}, threshold)
     comparison_charts([*(rank_charts(board) if board else []), *of_scores])
     st.header("Photographs")
-    pictures(evaluated, table, threshold)
+    pictures(evaluated, table, threshold, only)
     _scores_of_photographs(evaluated, table)
 
 

@@ -5,11 +5,8 @@ from __future__ import annotations
 import streamlit as st
 
 from pages.dataset.view import View, open_view
-from pages.shared.job_panel import job_panel, queue_jobs
+from pages.shared.job_panel import started
 from pages.shared.markdown import plain
-from pages.shared.stores import jobs
-from pages.shared.visit import refresh
-from pages.shared.visitor import VIEWERS_CHANGE_NOTHING, is_viewer
 from seg_core.data.dataset import Dataset
 from seg_core.data.scan.copies import keep_copies
 from seg_core.errors import InputError
@@ -31,14 +28,5 @@ def scanned(dataset: Dataset) -> View | None:
             return view
         except InputError:  # damaged, or of another version
             delete_result(request)
-    if is_viewer():
-        if not job_panel({dataset.name: request}):
-            st.info(f"Nobody has scanned these photographs yet. {VIEWERS_CHANGE_NOTHING}", icon=":material/visibility:")
-        return None
-    job = jobs().latest(request)
-    if job is None or job.status == "finished":  # its result was deleted since
-        queue_jobs([request])
-    if not job_panel({dataset.name: request}) and st.button("Scan the photographs", icon=":material/search:", on_click=refresh):
-        queue_jobs([request])
-        st.rerun()
+    started(dataset.name, request, label="Scan the photographs", nobody="Nobody has scanned these photographs yet.")
     return None

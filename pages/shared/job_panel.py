@@ -9,7 +9,8 @@ import streamlit as st
 from pages.live.components import job_bars
 from pages.shared.markdown import plain
 from pages.shared.stores import jobs
-from pages.shared.visitor import is_viewer
+from pages.shared.visit import refresh
+from pages.shared.visitor import VIEWERS_CHANGE_NOTHING, is_viewer
 from seg_core.jobs.job import Request
 from seg_core.jobs.results import result_folder
 from seg_core.runs.dispatch import dispatch
@@ -20,6 +21,27 @@ def queue_jobs(requests: list[Request]) -> None:
     for request in requests:
         jobs().submit(request)
     dispatch(jobs())
+
+
+def started(name: str, request: Request, *, label: str, nobody: str) -> None:
+    """Start a job that has no result yet, unless it failed or was cancelled, and show its progress.
+
+    Args:
+        name: of what it works on.
+        request: of which there is no result.
+        label: of the button that starts it again.
+        nobody: what viewers, who start nothing, are told: ``Nobody has … yet.``
+    """
+    if is_viewer():
+        if not job_panel({name: request}):
+            st.info(f"{nobody} {VIEWERS_CHANGE_NOTHING}", icon=":material/visibility:")
+        return
+    job = jobs().latest(request)
+    if job is None or job.status == "finished":  # its result was deleted since
+        queue_jobs([request])
+    if not job_panel({name: request}) and st.button(label, icon=":material/search:", on_click=refresh):
+        queue_jobs([request])
+        st.rerun()
 
 
 def job_panel(requests: Mapping[str, Request]) -> bool:

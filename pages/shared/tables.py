@@ -10,7 +10,6 @@ from pages.shared.html import render
 from seg_core.evaluation.columns import COLUMNS
 from seg_core.evaluation.comparison import Row
 from seg_core.evaluation.leaderboard import Leaderboard
-from seg_core.evaluation.lesion_size import LESION_SIZES
 from seg_core.evaluation.pairing import Pairing
 from seg_core.evaluation.tables import (
     COSTS,
@@ -22,7 +21,6 @@ from seg_core.evaluation.tables import (
     pairing_cells,
     rank_cells,
     rank_titles,
-    size_cells,
 )
 
 # The region can be focused, so that a table wider than the screen scrolls with the keyboard too.
@@ -110,9 +108,3 @@ def leaderboard_table(board: Leaderboard) -> str:
     """Return the ranks of the models in order, how sure each is, and the places by the other scores."""
     rows = [TableRow(place.label, [Cell(*each) for each in rank_cells(board, place)]) for place in board.places]
     return html_table(rank_titles(board), rows, "Ranks of the models")
-
-
-def size_table(rows: Sequence[Row]) -> str:
-    """Return the IoU of each model by the share of the frame that the lesion takes up."""
-    lines = [TableRow(row.label, [Cell(*each) for each in size_cells(row)]) for row in rows]
-    return html_table(LESION_SIZES, lines, "IoU by lesion size")

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from seg_core.data.folders import PHOTO_ENDINGS, Pair
-from seg_core.data.source import SAMPLE, Source
+from seg_core.data.folders import Pair
+from seg_core.data.photo_csv import read_photo_csv, source_folders
 from seg_core.errors import InputError, some_of
 
 
@@ -23,7 +22,7 @@ def place_of(groups: str, sources: Sequence[str]) -> str:
         return ""
     file, column = _parts(groups)
     found = _find(file, sources)
-    for folder in _folders(sources):
+    for folder in source_folders(sources):
         if found.is_relative_to(folder):
             return f"{found.relative_to(folder).as_posix()}:{column}"
     return f"{found}:{column}"
@@ -45,19 +44,14 @@ def listed_groups(groups: str, sources: Sequence[str], pairs: Sequence[Pair]) ->
     """
     name, column = _parts(groups)
     file = _find(name, sources)
-    header, rows = _read(file)
-    columns = {title.casefold(): place for place, title in reversed(list(enumerate(header)))}
+    table = read_photo_csv(file)
+    columns = {title.casefold(): place for place, title in reversed(list(enumerate(table.header)))}
     if column.casefold() not in columns:
-        raise InputError(f"{file} has no column {column!r}; it has {some_of(header)}.")
-    wanted = columns.pop(column.casefold())
-    ids = {pair.id.casefold(): pair.id for pair in pairs}
-    named = {place: [ids.get(_stem(row[place])) for row in rows] for place in columns.values()}
-    found = max(named.values(), key=lambda each: sum(id is not None for id in each), default=[])
-    if not any(found):
-        example = f", such as {pairs[0].id}" if pairs else ""
-        raise InputError(f"No column of {file} names the photographs{example}; add one that does.")
+        raise InputError(f"{file} has no column {column!r}; it has {some_of(table.header)}.")
+    wanted = columns[column.casefold()]
+    _, found = table.named(pairs, without={wanted})
     by_value: dict[str, dict[str, None]] = {}
-    for id, row in zip(found, rows, strict=True):
+    for id, row in zip(found, table.rows, strict=True):
         if id is not None and (value := row[wanted].strip()):
             by_value.setdefault(value, {})[id] = None
     return [list(members) for members in by_value.values()]
@@ -89,7 +83,7 @@ def lesion_groups(sources: Sequence[str]) -> str:
 
     It is the first with a column ``lesion_id``; empty if there is none.
     """
-    for file in (file for folder in _folders(sources) for file in sorted(folder.glob("*.csv"))):
+    for file in (file for folder in source_folders(sources) for file in sorted(folder.glob("*.csv"))):
         with file.open(encoding="utf-8-sig", errors="replace") as opened:
             if "lesion_id" in re.split("[,;\t]", opened.readline().strip()):
                 return f"{file.name}:lesion_id"
@@ -111,7 +105,7 @@ def _parts(groups: str) -> tuple[str, str]:
 def _find(name: str, sources: Sequence[str]) -> Path:
     try:
         given = Path(name).expanduser()
-        for file in (*(folder / given for folder in _folders(sources)), given):
+        for file in (*(folder / given for folder in source_folders(sources)), given):
             if file.is_file():
                 return file.resolve()
     except (OSError, RuntimeError, ValueError):  # a name that can be no path
@@ -119,31 +113,3 @@ def _find(name: str, sources: Sequence[str]) -> Path:
     raise InputError(
         f"There is no file {name} with the groups of photographs; put it into the dataset's folder or check the path."
     )
-
-
-def _folders(sources: Sequence[str]) -> list[Path]:
-    """Return the folders of a dataset's sources; of a zip archive the folder that it lies in."""
-    folders = [Path(folder) for source in sources if (folder := Source.parse(source).folder) != SAMPLE]
-    return [folder.parent if folder.suffix.lower() == ".zip" else folder for folder in folders]
-
-
-def _read(file: Path) -> tuple[list[str], list[list[str]]]:
-    """Return the header and the rows, as long as the header, of a file with commas, semicolons or tabs."""
-    try:
-        with file.open(encoding="utf-8-sig", newline="") as opened:
-            first = opened.readline()
-            opened.seek(0)
-            delimiter = max(",;\t", key=first.count)
-            header, *rows = csv.reader(opened, delimiter=delimiter)
-    except (OSError, UnicodeDecodeError, csv.Error, ValueError) as error:  # ValueError: no line at all
-        reason = error.strerror if isinstance(error, OSError) else "it is no table of text"
-        raise InputError(f"{file} cannot be read ({reason}); save it as CSV in UTF-8.") from None
-    header = [title.strip() for title in header]
-    return header, [(row + [""] * len(header))[: len(header)] for row in rows if row]
-
-
-def _stem(name: str) -> str:
-    """Return a photograph's name without its ending, to be compared without case."""
-    name = name.strip().replace("\\", "/").rpartition("/")[2].casefold()
-    stem, dot, ending = name.rpartition(".")
-    return stem if dot and f".{ending}" in PHOTO_ENDINGS else name

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from seg_core.common.versions import VERSION
 from seg_core.config import SplitSpec
+from seg_core.data.attributes import ATTRIBUTES_VERSION
 from seg_core.data.collection.collection import Collection
 from seg_core.data.dataset import UNSEEN, Dataset, SplitChoice, open_dataset
 from seg_core.data.fingerprint import digest
@@ -54,6 +55,20 @@ def load_scan(folder: Path) -> tuple[Scan, list[Duplicate]]:
     except (OSError, ValueError, TypeError, KeyError):
         raise InputError("The scan of this dataset is damaged; scan it again.") from None
     return Scan.load(folder / "scan.npz"), duplicates
+
+
+def attributes_request(dataset: Dataset) -> Request:
+    """Request to measure the photographs of a dataset. The result holds ``attributes.npz``.
+
+    `seg_core.data.attributes.Attributes` reads it.
+
+    Raises:
+        InputError: if a file is gone.
+    """
+    pairs = dataset.unique_pairs
+    rows = zip(pairs, dataset.facts_of(pairs).tolist(), strict=True)
+    lines = [f"{pair.image} {pair.mask_names} {' '.join(map(str, facts))}" for pair, facts in rows]
+    return Request("attributes", digest([str(ATTRIBUTES_VERSION), *lines], KEY_DIGITS), {"sources": list(dataset.sources)})
 
 
 def evaluation_request(model: Path, split: SplitChoice, *, tta: bool = False, content: str | None = None) -> Request:

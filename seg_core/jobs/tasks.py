@@ -23,6 +23,7 @@ from seg_core.jobs.evaluating import keep_evaluation, open_predictor, require_sa
 from seg_core.jobs.job import Job, Kind
 from seg_core.jobs.progress import Advance, Cancelled, Work
 from seg_core.jobs.requests import (
+    attributes_request,
     card_request,
     evaluation_request,
     masks_request,
@@ -47,6 +48,17 @@ def _scan(job: Job, advance: Advance) -> str:
         (folder / "duplicates.json").write_text(json.dumps([asdict(each) for each in found]), encoding="utf-8")
         require_same(job.request, scan_request(open_dataset(dataset.sources)))
     return f"{len(seen)} pairs scanned."
+
+
+def _attributes(job: Job, advance: Advance) -> str:
+    from seg_core.data.attributes import measure
+
+    dataset = open_dataset(job.arguments["sources"], lambda done, total: advance(done, total, "Drawing the sample photographs"))
+    measured = measure(dataset, lambda done, total: advance(done, total, "Measuring the photographs"))
+    with new_result(job.request) as folder:
+        measured.save(folder / "attributes.npz")
+        require_same(job.request, attributes_request(open_dataset(dataset.sources)))
+    return f"{counted(len(measured.ids), 'photograph')} measured."
 
 
 def _evaluate(job: Job, advance: Advance) -> str:
@@ -152,4 +164,5 @@ TASKS: Mapping[Kind, Work] = {
     "card": _card,
     "propose": _propose,
     "doubtful": _doubtful,
+    "attributes": _attributes,
 }

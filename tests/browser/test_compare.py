@@ -158,6 +158,43 @@ def test_two_empty_masks_are_no_match(page: Page, app_server: AppProcess, tmp_pa
     expect(page.get_by_role("dialog", name="Photograph, large")).to_contain_text("both find no lesion")
 
 
+def test_a_group_that_is_chosen_is_shown_alone(page: Page, app_server: AppProcess, tmp_path: Path) -> None:
+    data = make_dataset(tmp_path / "diagnoses", size=(80, 60), train=4, test=5)
+    diagnoses = {f"ISIC_{number:07d}": "mel" if number in (5, 7) else "nv" for number in range(4, 9)}
+    (data / "metadata.csv").write_text("\n".join(["isic_id,dx", *map(",".join, diagnoses.items())]), encoding="utf-8")
+    page.goto(f"{app_server.url}/compare?data={data}&model=fine-tune-report")
+    page.get_by_role("button", name="Evaluate").click(timeout=SLOW)
+    photographs = page.locator(".mask-group")
+    expect(photographs).to_have_count(5, timeout=SLOW)
+    groups_by = page.get_by_role("combobox", name="Groups by")
+    expect(page.get_by_role("region", name="IoU by lesion size")).to_be_visible()  # it waits for no job
+
+    groups_by.click()
+    page.get_by_role("option", name="Diagnosis").click()
+    table = page.get_by_role("region", name="IoU by diagnosis")
+    expect(table.get_by_role("row", name="mel").get_by_role("cell").first).to_have_text("2")
+    expect(page.get_by_text("Too small to say anything: mel (2), nv (3).")).to_be_visible()
+    expect(page.get_by_text("No group is shown to be served worse.")).to_be_visible()
+    page.get_by_role("button", name="mel", exact=True).or_(page.get_by_role("radio", name="mel", exact=True)).click()
+    expect(photographs).to_have_count(2)
+    expect(photographs.filter(has_text="ISIC_0000005")).to_have_count(1)
+    expect(photographs.filter(has_text="ISIC_0000007")).to_have_count(1)
+    page.mouse.move(0, 0)  # the colours of what is under it are Streamlit's
+    assert [each["id"] for each in Axe().run(page).response["violations"] if each["impact"] in ("serious", "critical")] == []
+
+    groups_by.click()
+    page.get_by_role("option", name="Contrast to the skin").click()
+    contrast = page.get_by_role("region", name="IoU by contrast to the skin")
+    expect(contrast.get_by_role("row", name="high (above 25)").get_by_role("cell").first).to_have_text("5", timeout=SLOW)
+    expect(photographs).to_have_count(5)  # another property, so no group is chosen
+    page.get_by_role("button", name="Download", exact=True).click()
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Groups (CSV)").click()
+    rows = [line.split(",")[:2] for line in Path(download.value.path()).read_text(encoding="utf-8").splitlines()[1:]]
+    assert ["Contrast to the skin", "high (above 25)"] in rows
+    assert ["Diagnosis", "mel"] in rows
+
+
 def models_file(page: Page) -> Locator:
     return page.get_by_role("region", name="Model files").locator("input")
 
@@ -175,7 +212,11 @@ def test_what_is_open_stays_open_when_another_model_comes(page: Page, app_server
     models_file(page).set_input_files(SHIPPED_CHECKPOINTS / "frozen-decoder-report.safetensors")
     page.get_by_role("button", name="Evaluate 1 model").click()
     expect(page.get_by_role("heading", name="Differences")).to_be_visible(timeout=SLOW)
-    expect(page.get_by_role("region", name="IoU by lesion size").get_by_role("row")).to_have_count(3)
+    by_size = page.get_by_role("region", name="IoU by lesion size")
+    expect(by_size.get_by_role("columnheader")).to_have_count(4)  # the groups' names, photographs, two models
+    assert "below 5 %" not in by_size.inner_text()  # no lesion is so small
+    counts = [int(row.get_by_role("cell").first.inner_text()) for row in by_size.get_by_role("row").all()[1:]]
+    assert sum(counts) == 5
     expect(page.get_by_test_id("stDataFrame")).to_be_visible()
     expect(page.locator("input[type=file]")).to_have_count(2)  # what is elsewhere is still open
     expect(page.get_by_role("radio", name="Largest difference")).to_be_visible()

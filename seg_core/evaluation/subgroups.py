@@ -1,0 +1,195 @@
+"""For whom a model fails: its IoU on parts of the photographs, each compared with all others, within one model."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+
+import numpy as np
+
+from seg_core.common.csv_text import csv_text
+from seg_core.common.text import counted
+from seg_core.data.partition import Part, Partition, divided
+from seg_core.evaluation.confidence import SIGNIFICANCE_LEVEL, TIE, Interval, holm, mean_interval, models_margin, widened
+from seg_core.evaluation.group import GroupEvaluation, Scored
+from seg_core.evaluation.lesion_size import LARGE, LESION_SIZES, RESAMPLES, SMALL
+
+LEAST = 20
+"""Photographs that a part and its rest need to be tested. Of fewer, one failure moves the mean by up to a twentieth and more."""
+LEAST_FOR_INTERVAL = 5
+"""Photographs that an interval needs: a bootstrap of fewer draws the same few means again and again."""
+LESION_SIZE = "Lesion size"
+
+
+@dataclass(frozen=True)
+class PartScore:
+    """IoU of one model on a part of the photographs, and how it differs from that on the other parts."""
+
+    part: Part
+    photographs: int
+    others: int
+    iou: Interval
+    """Mean over the part with its 95 % bootstrap interval; the bounds are NaN for fewer than `LEAST_FOR_INTERVAL` photographs."""
+    difference: Interval
+    """Mean of the part less that of the others, with its 95 % interval; NaN where they are too few to be tested."""
+    p: float
+    """Two-sided, of the Mann-Whitney U test; NaN where they are too few."""
+    effect: float
+    """Rank-biserial correlation, -1 to 1: negative where photographs of the part rank below the others."""
+
+    @property
+    def is_tested(self) -> bool:
+        """True if part and others have `LEAST` photographs each."""
+        return min(self.photographs, self.others) >= LEAST
+
+    @property
+    def is_significant(self) -> bool:
+        """True if test and interval find a difference in the same direction, as in `confidence.Difference.is_significant`."""
+        mean, low, high = self.difference
+        return self.p < SIGNIFICANCE_LEVEL and low * high > 0 and mean * self.effect > 0
+
+    @property
+    def is_worse(self) -> bool:
+        """True if the part is served worse than the others, statistically significant."""
+        return self.is_significant and self.difference.mean < 0
+
+
+def by_lesion_size(evaluations: Iterable[Scored]) -> Partition:
+    """Return the partition by the true lesion's share of the frame, as `LESION_SIZES`; of no lesion, it is in none."""
+    return _by_lesion_size(tuple(evaluations))
+
+
+@lru_cache(maxsize=16)  # the same object each time, so that scores cached for it are found
+def _by_lesion_size(evaluations: tuple[Scored, ...]) -> Partition:
+    share = {
+        id: float(lesion / pixels)
+        for evaluation in evaluations
+        for id, lesion, pixels in zip(evaluation.ids, evaluation.lesion, evaluation.pixels, strict=True)
+    }
+    values = np.array(list(share.values()), float)
+    values[values == 0] = np.nan
+    parts = [Part(name, f"lesions {name} of the frame") for name in LESION_SIZES]
+    note = "Share of the frame that the true lesion takes up; photographs without a lesion are left out."
+    return divided(LESION_SIZE, parts, list(share), values, (SMALL, np.nextafter(LARGE, 1)), note)
+
+
+def scores_of_parts(iou: np.ndarray, rows: np.ndarray, parts: Sequence[Part]) -> list[PartScore]:
+    """Return the scores of each part that has photographs; p-values are not corrected.
+
+    The interval of a difference joins those of both means, whose widths add as squares (Zou & Donner, 2008,
+    doi:10.1002/sim.3095): the bootstrap's of the part, and Student's t of the others.
+
+    Args:
+        iou: (R, N) of N photographs by each of R models of a group; R is 1 for a single model.
+        rows: (N,) position of each photograph's part, -1 for none.
+        parts: by position.
+    """
+    found = []
+    for place, part in enumerate(parts):
+        ours, theirs = iou[:, rows == place], iou[:, (rows != place) & (rows >= 0)]
+        count, others = ours.shape[1], theirs.shape[1]
+        if not count:
+            continue
+        over_photographs = mean_interval(ours.mean(axis=0), RESAMPLES)
+        if count < LEAST_FOR_INTERVAL:
+            over_photographs = Interval(over_photographs.mean, np.nan, np.nan)
+        interval = widened(over_photographs, models_margin([ours.mean(axis=1)]))
+        score = PartScore(part, count, others, interval, Interval(np.nan, np.nan, np.nan), np.nan, np.nan)
+        found.append(_tested(score, over_photographs, ours, theirs) if score.is_tested else score)
+    return found
+
+
+def _tested(score: PartScore, over_photographs: Interval, ours: np.ndarray, theirs: np.ndarray) -> PartScore:
+    from scipy.stats import mannwhitneyu
+
+    one, other = ours.mean(axis=0), theirs.mean(axis=0)
+    shifted = Interval(*(bound - float(other.mean()) for bound in over_photographs))
+    of_others = models_margin([other])  # a mean over photographs has the same t interval as one over models
+    of_models = models_margin([ours.mean(axis=1) - theirs.mean(axis=1)])
+    difference = widened(shifted, float(np.hypot(of_others, of_models)), -1, 1)
+    if np.ptp(np.concatenate([one, other])) < TIE:
+        return replace(score, difference=difference, p=1.0, effect=0.0)
+    test = mannwhitneyu(one, other)
+    return replace(
+        score, difference=difference, p=float(test.pvalue), effect=float(2 * test.statistic / (len(one) * len(other)) - 1)
+    )
+
+
+def compare_parts(
+    evaluations: Mapping[str, Scored], partition: Partition, threshold: float | None = None
+) -> dict[str, list[PartScore]]:
+    """Return the scores of each part by each model, by label; p-values are corrected by Holm's method over all of them.
+
+    Args:
+        evaluations: by label, on the photographs that all have.
+        partition: of these photographs.
+        threshold: of all; if None, each one's own.
+    """
+    found = {label: _scores(evaluation, partition, threshold) for label, evaluation in evaluations.items()}
+    tested = [score.p for scores in found.values() for score in scores if score.is_tested]
+    corrected = iter(holm(tested))
+    return {
+        label: [replace(score, p=next(corrected)) if score.is_tested else score for score in scores]
+        for label, scores in found.items()
+    }
+
+
+@lru_cache(maxsize=256)  # a page is redrawn at every click
+def _scores(evaluation: Scored, partition: Partition, threshold: float | None) -> tuple[PartScore, ...]:
+    if isinstance(evaluation, GroupEvaluation) and evaluation.is_crossed:
+        iou = evaluation.tables(threshold)["iou"]
+    else:
+        iou = evaluation.scores(threshold)["iou"][None]
+    return tuple(scores_of_parts(iou, partition.rows_of(evaluation.ids), partition.parts))
+
+
+def worst_parts(found: Mapping[str, Sequence[PartScore]]) -> list[str]:
+    """Name the part that each model serves worst, in a sentence each, where that is statistically significant.
+
+    Args:
+        found: as `compare_parts` returns it.
+    """
+    sentences = []
+    for label, scores in found.items():
+        if worse := [score for score in scores if score.is_worse]:
+            worst = min(worse, key=lambda score: score.iou.mean)
+            mean, low, high = worst.iou
+            reached = f"IoU {mean:.2f} ({low:.2f} to {high:.2f}, {counted(worst.photographs, 'photograph')})"
+            below = f"{-worst.difference.mean:.2f}" if worst.difference.mean < -0.005 else "less than 0.01"
+            sentences.append(f"{label} is worst on {worst.part.phrase}: {reached}, {below} below the others.")
+    return sentences or ["No group is shown to be served worse."]
+
+
+def too_small(found: Mapping[str, Sequence[PartScore]]) -> str:
+    """Return a warning of the parts that are too small to be tested, and why; empty where none is."""
+    untested = {score.part.name: score for scores in found.values() for score in scores if not score.is_tested}
+    small = [f"{name} ({score.photographs})" for name, score in untested.items() if score.photographs < LEAST]
+    few_others = [name for name, score in untested.items() if score.photographs >= LEAST]
+    sentences = []
+    if small:
+        sentences.append(
+            f"Too small to say anything: {', '.join(small)}. Among fewer than {LEAST} photographs a single failure moves the "
+            "mean by 0.05 or more, so these groups are not tested."
+        )
+    if few_others:
+        sentences.append(f"There are fewer than {LEAST} other photographs to compare {', '.join(few_others)} with.")
+    return " ".join(sentences)
+
+
+def groups_csv(evaluations: Mapping[str, Scored], partitions: Iterable[Partition], threshold: float | None = None) -> str:
+    """Return the scores of every part of every partition by every model as CSV."""
+    rows: list[list[object]] = [
+        [
+            *("property", "group", "model", "photographs", "IoU", "IoU low", "IoU high"),
+            *("difference", "difference low", "difference high", "p (Mann-Whitney, Holm)", "significant"),
+        ]
+    ]
+    for partition in partitions:
+        for label, scores in compare_parts(evaluations, partition, threshold).items():
+            for score in scores:
+                numbers = (*score.iou, *score.difference, score.p)
+                significant = ("yes" if score.is_significant else "no") if score.is_tested else "not tested"
+                texts = ("" if np.isnan(number) else f"{number:.6g}" for number in numbers)
+                rows.append([partition.title, score.part.name, label, score.photographs, *texts, significant])
+    return csv_text(rows)
