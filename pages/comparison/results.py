@@ -32,8 +32,8 @@ from seg_core.evaluation.trust import bound_held
 SCORE_NOTE = (
     "For groups, intervals include variation between models. Boundary IoU and HD95 are known at each model's own threshold only."
 )
-MOST_LISTED = 15
-"""Pairs of models that the table of differences lists: those of six models."""
+MOST_LISTED = 6
+"""Pairs of models that the table of differences lists: those of four models."""
 TRUST_NOTE = (
     "With every mask a model says which IoU to expect, and a bound that 90 % of its masks reach. It learnt both on photographs "
     "that did not train it, and they hold for photographs like those. How far they hold for others is seen here."
@@ -138,7 +138,7 @@ def _differences(found: Sequence[Pairing], board: Leaderboard | None) -> None:
         return
     st.subheader(f"Differences in {found[0].column.title}")
     if board and len(found) > MOST_LISTED:
-        st.caption(f"Beside the first model; all {len(found):,} pairs are in the map below, and in Download.")
+        st.caption(f"Beside the first model; all {len(found):,} pairs are in *Who is better* below, and in *Download*.")
         found = [pairing for pairing in found if pairing.first == found[0].first]
     st.html(pairing_table(found))
     st.caption("Statistically significant where p < 0.05 and the 95 % interval excludes 0.", help=PAIRING_NOTE)

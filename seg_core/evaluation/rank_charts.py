@@ -88,11 +88,16 @@ def _steps(colours: list[str]) -> list[list[Any]]:
     return [[edge / count, colour] for place, colour in enumerate(colours) for edge in (place, place + 1)]
 
 
+def _short(label: str) -> str:
+    """Return a label without its middle where it is long: names often differ at their ends."""
+    half = (LONGEST_LABEL - 1) // 2
+    return label if len(label) <= LONGEST_LABEL else f"{label[:half].rstrip()}…{label[-half:].lstrip()}"
+
+
 def _heatmap(trace: dict[str, Any], labels: list[str]) -> dict[str, Any]:
     """Return a figure with a row for each model and as many numbered columns."""
     numbers = [str(number) for number in range(1, len(labels) + 1)]
-    short = [label if len(label) <= LONGEST_LABEL else f"{label[: LONGEST_LABEL - 1].rstrip()}…" for label in labels]
-    names = {"x": numbers, "y": [escape(f"{number}  {label}") for number, label in zip(numbers, short, strict=True)]}
+    names = {"x": numbers, "y": [escape(f"{number}  {_short(label)}") for number, label in zip(numbers, labels, strict=True)]}
     return {
         "data": [trace | names],
         "layout": {

@@ -82,7 +82,8 @@ def pairing_cells(pairing: Pairing) -> list[tuple[str, str]]:
 
 RANK_NOTE = (
     "Rank: one more than the number of models that are better, statistically significantly and not just by less than the margin. "
-    "Beside the first: whether the first model is better, both are as good within the margin, or that is not settled."
+    "Places, and how often it is first: by mean, in resamples of the photographs. Beside the first: whether the first model is "
+    "better, both are as good within the margin, or that is not settled."
 )
 """The note below a leaderboard."""
 
@@ -90,7 +91,7 @@ RANK_NOTE = (
 def rank_titles(board: Leaderboard) -> list[str]:
     """Return the titles above `rank_cells`: what decides, then the places by every other score."""
     others = [column.title for column in COLUMNS if column != board.column and column.name in board.places[0].by_score]
-    return ["Rank", board.column.title, "Places", "First in", "Beside the first", *(f"By {title}" for title in others)]
+    return ["Rank", board.column.title, "Places", "First", "Beside the first", *(f"By {title}" for title in others)]
 
 
 def rank_cells(board: Leaderboard, place: Place) -> list[tuple[str, str]]:
