@@ -46,7 +46,7 @@ def choose_judging(threshold: float | None) -> Judging:
             format="%.1f" if in_pixels else "%.3f",
             help="The difference in this score that counts as none. Two models are as good as each other if neither is worse by "
             "that much: by the 95 % interval and by the Wilcoxon test.",
-            key=f"compare-margin-{column.unit}",
+            key=f"compare-margin-{'pixels' if in_pixels else 'shares'}",
         )
         st.caption(column.meaning)
     chosen = Judging(column, round(float(margin), 6))

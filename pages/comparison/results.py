@@ -72,7 +72,7 @@ def results(models: Sequence[Compared], split: SplitChoice) -> None:
         _notes(found, rows)
     with st.container():
         _ranks(board)
-    st.html(score_table(rows))
+    st.html(score_table(rows, column))
     at = "at each model's own threshold" if threshold is None else f"at threshold {threshold:.2f}"
     st.caption(f"Means over photographs with 95 % bootstrap intervals, {at}. Best in bold.", help=SCORE_NOTE)
     with st.container(horizontal=True):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from pages.shared.html import render
-from seg_core.evaluation.columns import COLUMNS
+from seg_core.evaluation.columns import COLUMNS, IOU, Column
 from seg_core.evaluation.comparison import Row
 from seg_core.evaluation.leaderboard import Leaderboard
 from seg_core.evaluation.pairing import Pairing
@@ -83,16 +83,21 @@ SCORE_MEANINGS = {column.title: column.meaning for column in COLUMNS} | COSTS
 """What each column of the table of scores means, by its title."""
 
 
-def score_table(rows: Sequence[Row]) -> str:
-    """Return mean scores by model with their 95 % intervals, and what each model costs; the best of each column is bold."""
-    leaders = {column: best(rows, column) for column in COLUMNS}
+def score_table(rows: Sequence[Row], decides: Column = IOU) -> str:
+    """Return mean scores by model with their 95 % intervals, and what each model costs; the best of each column is bold.
+
+    The score that decides has a column, even where it is not among the usual ones.
+    """
+    columns = COLUMNS if decides in COLUMNS else (decides, *COLUMNS)
+    leaders = {column: best(rows, column) for column in columns}
 
     def cells(row: Row) -> list[Cell]:
-        scores = [Cell(cell(row, column), margin(row, column), row.label in leaders[column]) for column in COLUMNS]
+        scores = [Cell(cell(row, column), margin(row, column), row.label in leaders[column]) for column in columns]
         return [*scores, *map(Cell, cost_cells(row.cost)), Cell(f"{row.images:,}")]
 
-    titles = [*SCORE_MEANINGS, "Photographs"]
-    return html_table(titles, [TableRow(row.label, cells(row)) for row in rows], "Mean scores of each model", SCORE_MEANINGS)
+    meanings = {column.title: column.meaning for column in columns} | COSTS
+    titles = [*meanings, "Photographs"]
+    return html_table(titles, [TableRow(row.label, cells(row)) for row in rows], "Mean scores of each model", meanings)
 
 
 def pairing_table(found: Sequence[Pairing]) -> str:

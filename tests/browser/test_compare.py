@@ -169,6 +169,8 @@ def test_a_group_that_is_chosen_is_shown_alone(page: Page, app_server: AppProces
     groups_by = page.get_by_role("combobox", name="Groups by")
     expect(page.get_by_role("region", name="IoU by lesion size")).to_be_visible()  # it waits for no job
 
+    at_rest = expect(page.get_by_test_id("stApp"))
+    at_rest.to_have_attribute("data-test-script-state", "notRunning")  # a list that is open while the page is drawn may close
     groups_by.click()
     page.get_by_role("option", name="Diagnosis").click()
     table = page.get_by_role("region", name="IoU by diagnosis")
@@ -182,6 +184,7 @@ def test_a_group_that_is_chosen_is_shown_alone(page: Page, app_server: AppProces
     page.mouse.move(0, 0)  # the colours of what is under it are Streamlit's
     assert [each["id"] for each in Axe().run(page).response["violations"] if each["impact"] in ("serious", "critical")] == []
 
+    at_rest.to_have_attribute("data-test-script-state", "notRunning")
     groups_by.click()
     page.get_by_role("option", name="Contrast to the skin").click()
     contrast = page.get_by_role("region", name="IoU by contrast to the skin")
@@ -353,11 +356,11 @@ def test_five_models_are_ranked_by_any_score(page: Page, app_server: AppProcess,
 
     page.get_by_role("button", name="What decides").click()
     page.get_by_role("combobox", name="Score that decides").click()
-    page.get_by_role("option", name="HD95").click()
+    page.get_by_role("option", name="HD95", exact=True).click()
+    expect(answer).to_contain_text("Exact leads: HD95 0.000")
     within = page.get_by_role("spinbutton", name="As good within")
     within.fill("0.2")
     within.press("Enter")
-    expect(answer).to_contain_text("Exact leads: HD95 0.000")
     expect(answer).to_contain_text("by less than 0.2: Near")
     page.wait_for_url("**score=hausdorff_95**")
     assert "margin=0.2" in page.url
@@ -368,7 +371,7 @@ def test_five_models_are_ranked_by_any_score(page: Page, app_server: AppProcess,
     expect(page.locator(".mask-group canvas[data-drawn]")).to_have_count(
         8 * 5
     )  # eight photographs: the truth and four of the models
-    page.get_by_role("combobox", name="Masks of up to 4 models").click()
+    expect(page.get_by_role("combobox", name="Masks of up to 4 models")).to_be_visible()
     page.get_by_role("button", name="Download", exact=True).click()
     with page.expect_download() as download:
         page.get_by_role("button", name="Leaderboard as CSV").click()

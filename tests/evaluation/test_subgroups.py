@@ -25,6 +25,7 @@ from seg_core.evaluation.subgroups import (
     too_small,
     worst_parts,
 )
+from tests.evaluation.stub import per_image
 
 A, B, C = (Part(name, f"photographs with {name}") for name in "ABC")
 RANDOM = np.random.default_rng(0)
@@ -36,8 +37,8 @@ def evaluation(iou: Sequence[float] | np.ndarray, lesion: Sequence[int] | None =
     of_lesion = np.full(len(iou), 1000) if lesion is None else np.array(lesion)
     found = np.round(np.asarray(iou) * of_lesion).astype(int)[:, None]
     count = len(found)
-    arrays = found, 0 * found, of_lesion, np.full(count, 10_000), np.zeros((count, 2)), *np.zeros((2, count))
-    return Evaluation(tuple(map(str, range(count))), np.array([0.5]), 0.5, *arrays)
+    arrays = found, 0 * found, of_lesion, np.full(count, 10_000), np.zeros((count, 2))
+    return Evaluation(tuple(map(str, range(count))), np.array([0.5]), 0.5, *arrays, **per_image(count))
 
 
 def partition(*counts: int, parts: Sequence[Part] = (A, B, C)) -> Partition:

@@ -22,6 +22,7 @@ from seg_core.jobs.requests import attributes_request
 from seg_core.jobs.results import result_folder
 from seg_core.jobs.store import JobStore
 from seg_core.jobs.worker import work_on
+from tests.evaluation.stub import per_image
 from tests.helpers import make_dataset
 
 COUNT = 44
@@ -55,7 +56,7 @@ def split(photographs: Path, lab_home: Path, monkeypatch: pytest.MonkeyPatch) ->
     found = np.where(np.arange(COUNT) < COUNT // 2, 500, 800) + np.arange(COUNT)
     arrays = found[:, None], 0 * found[:, None], np.full(COUNT, 1000), np.full(COUNT, 4096), np.zeros((COUNT, 2))
     ids = tuple(pair.id for pair in split.pairs)
-    evaluation = Evaluation(ids, np.array([0.5]), 0.5, *arrays, *np.zeros((2, COUNT)))
+    evaluation = Evaluation(ids, np.array([0.5]), 0.5, *arrays, **per_image(COUNT))
     monkeypatch.setattr(
         "tests.pages.test_subgroups.SHOWN", [Compared("one", "#000000", (Request("evaluate", "one", {}),), evaluation)]
     )

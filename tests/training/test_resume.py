@@ -132,7 +132,7 @@ def test_a_damaged_checkpoint_is_written_again(
 
 
 def test_the_best_model_that_is_lost_is_replaced_by_the_last_one(dataset: Dataset, tmp_path: Path) -> None:
-    config = tiny_config(epochs=3, learning_rate=0.5, augmentation="standard")  # so high that its masks get worse
+    config = tiny_config(epochs=3, learning_rate=0.1, augmentation="standard")  # so high that its masks get worse
     before, _ = run(config, dataset, tmp_path)
     assert before.best_epoch < 3
     (tmp_path / "best.safetensors").unlink()
