@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import streamlit as st
 
@@ -31,14 +32,15 @@ def download_tables(
     with st.popover("Download", icon=":material/download:"):
         name = st.segmented_control("Format", list(WRITERS), default="CSV", required=True, key="compare-format")
         write, ending = WRITERS[name]
-        _button(f"Table as {name}", TO_TEXT[name](rows, scored_on), f"lesionlab-table.{ending}")
+        _button(f"Table as {name}", partial(TO_TEXT[name], rows, scored_on), f"lesionlab-table.{ending}")
         for sheet in sheets:
-            _button(f"{sheet.name.capitalize()} as {name}", write(sheet), f"lesionlab-{sheet.name}.{ending}")
-        _button("Scores of every photograph (CSV)", scores_csv(models, table), "lesionlab-scores.csv")
+            _button(f"{sheet.name.capitalize()} as {name}", partial(write, sheet), f"lesionlab-{sheet.name}.{ending}")
+        _button("Scores of every photograph (CSV)", partial(scores_csv, models, table), "lesionlab-scores.csv")
         _button("Groups (CSV)", groups, "lesionlab-groups.csv")
 
 
-def _button(label: str, content: str | Callable[[], str], file_name: str) -> None:
+def _button(label: str, content: Callable[[], str], file_name: str) -> None:
+    """Show a button for a file that is made when it is downloaded."""
     st.download_button(label, content, file_name, on_click="ignore", width="stretch")
 
 
