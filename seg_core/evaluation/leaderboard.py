@@ -112,7 +112,7 @@ def _leaderboard(
             1 + beaten[label],
             *_middle(stability[place]),
             tuple(stability[place].tolist()),
-            _finding(findings.get(label), column),
+            _finding(findings.get(label)),
             {name: ranks[place] for name, ranks in by_score.items()},
         )
         for place, label in sorted(enumerate(labels), key=lambda each: -values[:, each[0]].mean())
@@ -120,7 +120,7 @@ def _leaderboard(
     return Leaderboard(column, margin, len(ids), tuple(places), tuple(pairs))
 
 
-def _finding(pair: Pairing | None, column: Column) -> str:
+def _finding(pair: Pairing | None) -> str:
     """Return what was found of a model beside the first; empty for the first."""
     if pair is None:
         return ""
