@@ -11,7 +11,10 @@ import torch
 
 from seg_core.evaluation.boundary import hausdorff, hausdorff_95, surface_dice
 
-pytestmark = pytest.mark.filterwarnings("ignore:monai.metrics.utils get_mask_edges:FutureWarning")  # MONAI calls itself so
+pytestmark = [
+    pytest.mark.slow,  # it takes seconds to import
+    pytest.mark.filterwarnings("ignore:monai.metrics.utils get_mask_edges:FutureWarning"),  # MONAI calls itself so
+]
 
 HEIGHT, WIDTH = 60, 80
 

@@ -18,7 +18,20 @@ from seg_core.runs.restore import count_runs, restore
 from seg_core.runs.store import RunStore
 from tests.runs.stores import CONFIG, finished
 
-TODAY = date.today().isoformat()
+TODAY = "2026-02-01"
+
+
+class OneDay(date):
+    """A calendar in which it is always the same day: a test may run at midnight."""
+
+    @classmethod
+    def today(cls) -> OneDay:
+        return cls.fromisoformat(TODAY)
+
+
+@pytest.fixture(autouse=True)
+def one_day(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("seg_core.runs.backups.date", OneDay)
 
 
 def opened_again(store: RunStore) -> RunStore:
