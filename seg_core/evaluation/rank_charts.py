@@ -14,8 +14,7 @@ LONGEST_LABEL = 24
 """Characters of a model's name beside its row."""
 SIGNS = {"better": "+", "as good": "=", "open": "?", "worse": "−"}
 """What the model of a row is to that of a column."""
-SHADES = {"worse": "#D55E00", "open": "rgba(128, 128, 128, 0.25)", "as good": "#56B4E9", "better": "#0072B2"}
-INKS = {"worse": "#ffffff", "open": "#808080", "as good": "#000000", "better": "#ffffff"}
+SHADES = {"worse": "#D55E00", "open": "#C3C9D1", "as good": "#56B4E9", "better": "#0072B2"}
 
 
 def rank_charts(board: Leaderboard) -> list[Chart]:
@@ -62,13 +61,13 @@ def _stability(board: Leaderboard) -> Chart:
     trace = {
         "type": "heatmap",
         "z": [list(row) for row in shares],
-        "text": [[f"{share:.0%}" if share >= 0.005 else "" for share in row] for row in shares],
+        "text": [[f"{100 * share:.0f} %" if share >= 0.005 else "" for share in row] for row in shares],
         "texttemplate": "%{text}" if len(labels) <= 2 * MOST_SPELLED else "",
         "customdata": [[label] * len(labels) for label in map(escape, labels)],
         "hovertemplate": "%{customdata}, place %{x}: %{z:.1%}<extra></extra>",
         "zmin": 0,
         "zmax": 1,
-        "colorscale": [[0, "rgba(0, 114, 178, 0.04)"], [1, "rgba(0, 114, 178, 1)"]],
+        "colorscale": [[0, "#E3E9F0"], [1, "#0072B2"]],
         "showscale": False,
         "xgap": 2,
         "ygap": 2,
@@ -101,7 +100,7 @@ def _heatmap(trace: dict[str, Any], labels: list[str]) -> dict[str, Any]:
     return {
         "data": [trace | names],
         "layout": {
-            "height": max(240, 110 + 34 * len(labels)),
+            "height": max(360, 110 + 34 * len(labels)),
             "margin": {"l": 20, "r": 15, "t": 10, "b": 45},
             "xaxis": {"type": "category", "showgrid": False, "zeroline": False, "fixedrange": True},
             "yaxis": {"automargin": True, "showgrid": False, "zeroline": False, "autorange": "reversed", "fixedrange": True},
