@@ -25,7 +25,7 @@ from seg_core.data.masks.folder import put_together
 from seg_core.data.masks.pixels import read_pixels
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Page
+    from playwright.sync_api import Locator, Page
 
 T = TypeVar("T")
 
@@ -73,6 +73,18 @@ def wait_in_page(page: Page, script: str, arg: Any = None, timeout: float = 60) 
 def go_to(page: Page, name: str) -> None:
     """Open a page by its link at the top; the page before may hold a link of the same name."""
     page.get_by_test_id("stTopNavLinkContainer").get_by_role("link", name=name, exact=True).click()
+
+
+def choose(box: Locator, name: str) -> None:
+    """Choose an option of a list by its name; the list is opened again where the page, still being drawn, closed it."""
+    option = box.page.get_by_role("option", name=name, exact=True)
+
+    def opened() -> int:
+        box.press("ArrowDown")
+        return option.count()
+
+    wait_until(opened, what=f"the list with {name} is open")
+    option.click()
 
 
 def lesion(size: tuple[int, int] = (64, 64), seed: int = 0) -> tuple[np.ndarray, np.ndarray]:

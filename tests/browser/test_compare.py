@@ -13,7 +13,7 @@ from playwright.sync_api import Locator, Page, expect
 
 from seg_core.common.home import SHIPPED_CHECKPOINTS
 from tests.app_process import AppProcess
-from tests.helpers import go_to, make_dataset, wait_until
+from tests.helpers import choose, go_to, make_dataset, wait_until
 
 pytestmark = pytest.mark.browser
 
@@ -169,10 +169,7 @@ def test_a_group_that_is_chosen_is_shown_alone(page: Page, app_server: AppProces
     groups_by = page.get_by_role("combobox", name="Groups by")
     expect(page.get_by_role("region", name="IoU by lesion size")).to_be_visible()  # it waits for no job
 
-    at_rest = expect(page.get_by_test_id("stApp"))
-    at_rest.to_have_attribute("data-test-script-state", "notRunning")  # a list that is open while the page is drawn may close
-    groups_by.click()
-    page.get_by_role("option", name="Diagnosis").click()
+    choose(groups_by, "Diagnosis")
     table = page.get_by_role("region", name="IoU by diagnosis")
     expect(table.get_by_role("row", name="mel").get_by_role("cell").first).to_have_text("2")
     expect(page.get_by_text("Too small to say anything: mel (2), nv (3).")).to_be_visible()
@@ -184,9 +181,7 @@ def test_a_group_that_is_chosen_is_shown_alone(page: Page, app_server: AppProces
     page.mouse.move(0, 0)  # the colours of what is under it are Streamlit's
     assert [each["id"] for each in Axe().run(page).response["violations"] if each["impact"] in ("serious", "critical")] == []
 
-    at_rest.to_have_attribute("data-test-script-state", "notRunning")
-    groups_by.click()
-    page.get_by_role("option", name="Contrast to the skin").click()
+    choose(groups_by, "Contrast to the skin")
     contrast = page.get_by_role("region", name="IoU by contrast to the skin")
     expect(contrast.get_by_role("row", name="high (above 25)").get_by_role("cell").first).to_have_text("5", timeout=SLOW)
     expect(photographs).to_have_count(5)  # another property, so no group is chosen
@@ -355,8 +350,7 @@ def test_five_models_are_ranked_by_any_score(page: Page, app_server: AppProcess,
     expect(ranks.get_by_role("row", name="Off").get_by_role("cell").nth(0)).to_have_text("3")
 
     page.get_by_role("button", name="What decides").click()
-    page.get_by_role("combobox", name="Score that decides").click()
-    page.get_by_role("option", name="HD95", exact=True).click()
+    choose(page.get_by_role("combobox", name="Score that decides"), "HD95")
     expect(answer).to_contain_text("Exact leads: HD95 0.000")
     within = page.get_by_role("spinbutton", name="As good within")
     within.fill("0.2")

@@ -18,7 +18,7 @@ from playwright.sync_api import Page, expect
 
 from tests.app_process import AppProcess
 from tests.browser.test_journey import drop
-from tests.helpers import forget_leaving, go_to, lesion, wait_until
+from tests.helpers import choose, forget_leaving, go_to, lesion, wait_until
 from tests.prediction.test_foreign import Threshold, exported, smp_unet
 
 pytestmark = pytest.mark.browser
@@ -174,14 +174,7 @@ def test_a_model_of_another_program_is_added_and_predicts(
     upload.set_input_files(network)
     expect(page.get_by_text("It takes colour photographs of 64 × 64 and gives one class.")).to_be_visible()
     expect(page.get_by_test_id("stApp")).to_have_attribute("data-test-script-state", "notRunning")
-    colours, option = page.get_by_role("combobox").first, page.get_by_role("option", name="0 to 1", exact=True)
-
-    def opened() -> int:  # pressed again where the page was being drawn
-        colours.press("ArrowDown")
-        return option.count()
-
-    wait_until(opened, what="the list of colours is open")
-    option.click()
+    choose(page.get_by_role("combobox").first, "0 to 1")
     page.get_by_role("button", name="Add this model").click()
     expect(page.get_by_text("dark-is-lesion is now among the models")).to_be_visible()
 
