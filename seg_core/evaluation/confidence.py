@@ -12,7 +12,7 @@ RESAMPLES = 9999
 AT_ONCE = 2_000_000
 """Images drawn at a time, which bounds the memory."""
 KEPT_UP_TO = 1_500
-"""Images of which the draws are kept for the next score; they take up to 120 MB."""
+"""Images of which the draws are kept for the next score; they take up to 15 MB."""
 SIGNIFICANCE_LEVEL = 0.05
 TIE = 1e-9
 """Smaller differences come from rounding."""
@@ -94,7 +94,7 @@ def resampled_means(values: np.ndarray, resamples: int) -> np.ndarray:
     """Return the means (resamples, M) of values (N, M) over images drawn with replacement, some draws at a time."""
     count = len(values)
     times = _kept_draws(count, resamples) if count <= KEPT_UP_TO else _draws(count, resamples)
-    return np.concatenate([some @ values / count for some in times])
+    return np.concatenate([some.astype(np.float64) @ values / count for some in times])
 
 
 @lru_cache(maxsize=4)  # a comparison asks for the same draws again and again
@@ -103,12 +103,13 @@ def _kept_draws(count: int, resamples: int) -> tuple[np.ndarray, ...]:
 
 
 def _draws(count: int, resamples: int) -> Iterator[np.ndarray]:
-    """Yield how often each of some images is drawn, (draws, count), for some draws at a time."""
+    """Yield how often each of some images is drawn, (draws, count), for some draws at a time; most often in bytes."""
     random, at_once = np.random.default_rng(0), max(1, AT_ONCE // count)
     for start in range(0, resamples, at_once):
         draws = min(at_once, resamples - start)
         images = random.integers(count, size=(draws, count)) + count * np.arange(draws)[:, None]
-        yield np.bincount(images.ravel(), minlength=draws * count).reshape(draws, count).astype(np.float64)
+        times = np.bincount(images.ravel(), minlength=draws * count).reshape(draws, count)
+        yield times.astype(np.min_scalar_type(times.max()))
 
 
 def models_margin(groups: Sequence[np.ndarray], times: int = 1) -> float:
