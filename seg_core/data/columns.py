@@ -9,6 +9,7 @@ from itertools import pairwise
 
 import numpy as np
 
+from seg_core.common.text import finite_number
 from seg_core.data.accepted import ACCEPTED
 from seg_core.data.excluded import EXCLUDED
 from seg_core.data.folders import Pair
@@ -114,7 +115,7 @@ def _words(column: str) -> list[str]:
 
 def _of_values(title: str, values: Mapping[str, str], are_ages: bool, note: str) -> Partition | None:
     distinct = set(values.values())
-    numbers = {value: number for value in distinct if (number := _number(value)) is not None}
+    numbers = {value: number for value in distinct if (number := finite_number(value)) is not None}
     subject = title[:1].lower() + title[1:] if title[1:2].islower() else title
     if len(distinct) > 1 and len(numbers) == len(distinct) and (are_ages or len(set(numbers.values())) > MOST_NUMBERS):
         known = np.array([numbers[value] for value in values.values()])
@@ -131,14 +132,6 @@ def _of_values(title: str, values: Mapping[str, str], are_ages: bool, note: str)
     parts = [Part(value, f"photographs with {subject} {value}") for value in ordered]
     place = {value: number for number, value in enumerate(ordered)}
     return Partition(title, tuple(parts), {id: place[value] for id, value in values.items()}, note)
-
-
-def _number(text: str) -> float | None:
-    try:
-        number = float(text)
-    except ValueError:
-        return None
-    return number if math.isfinite(number) else None
 
 
 def _thirds(values: np.ndarray) -> tuple[list[float], list[str]]:

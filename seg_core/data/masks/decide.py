@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from PIL import ImageColor
 
+from seg_core.common.text import finite_number
 from seg_core.data.masks.colours import AN_AREA, FEW, NEAR, PLAIN, Colour, kinds_of, listed_colours, share_off
 from seg_core.data.masks.pixels import Kind, MaskPixels, UnclearMaskError, unpack
 from seg_core.data.masks.rule import MOST_OFF, MaskRule, listed
@@ -180,7 +181,7 @@ def _looks_like_a_photograph(sample: Sample, top: int) -> bool:
 
 
 def _named_number(sample: Sample, lesion: str) -> MaskRule:
-    named = _number(lesion)
+    named = finite_number(lesion)
     if named is None:
         colour = parse_colour(lesion)
         if len(set(colour)) > 1:
@@ -240,14 +241,6 @@ def _background(kinds: list[Colour], corners: Mapping[float, int]) -> Colour:
 
 def _difference(one: Colour, other: Colour) -> int:
     return max(abs(a - b) for a, b in zip(one, other, strict=True))
-
-
-def _number(text: str) -> float | None:
-    try:
-        number = float(text)
-    except ValueError:
-        return None
-    return number if math.isfinite(number) else None
 
 
 def parse_colour(text: str) -> Colour:
