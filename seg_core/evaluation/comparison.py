@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 import numpy as np
 
@@ -56,10 +56,17 @@ class Row:
     """For groups only."""
     both_empty: int = 0
     """Images where neither the truth nor the mask has a pixel; each counts 1 in the means."""
-    by_size: Mapping[str, SizeScore] = field(default_factory=dict)
-    """IoU by lesion size, as `seg_core.evaluation.lesion_size.iou_by_size`."""
     defined: Mapping[str, int] = field(default_factory=dict)
     """Number of images that a mean is over, by metric: fewer than ``images`` where it is undefined for some."""
+    evaluation: Scored | None = None
+    """What the row is of, at ``threshold``."""
+    threshold: float | None = None
+    """Of all models; None for each one's own."""
+
+    @cached_property
+    def by_size(self) -> Mapping[str, SizeScore]:
+        """IoU by lesion size, as `seg_core.evaluation.lesion_size.iou_by_size`: computed when it is asked for."""
+        return iou_by_size(self.evaluation, self.threshold) if self.evaluation else {}
 
     @property
     def notes(self) -> list[str]:
@@ -127,8 +134,9 @@ def score_rows(evaluations: Mapping[str, Scored], costs: Mapping[str, Cost | Non
             costs.get(label),
             _spread(evaluation, threshold),
             int(evaluation.both_empty(threshold).sum()),
-            _by_size(evaluation, threshold),
             _defined(evaluation, threshold),
+            evaluation,
+            threshold,
         )
         for (label, evaluation), of_scores in zip(shared.items(), intervals, strict=True)
     ]
@@ -165,11 +173,6 @@ def _widened(evaluation: Scored, intervals: dict[str, Interval], threshold: floa
 @lru_cache(maxsize=64)
 def _defined(evaluation: Scored, threshold: float | None) -> Mapping[str, int]:
     return {name: int((~np.isnan(values)).sum()) for name, values in evaluation.known_scores(threshold).items()}
-
-
-@lru_cache(maxsize=64)
-def _by_size(evaluation: Scored, threshold: float | None) -> Mapping[str, SizeScore]:
-    return iou_by_size(evaluation, threshold)
 
 
 def _spread(evaluation: Scored, threshold: float | None) -> Spread | None:
