@@ -98,8 +98,6 @@ def results(models: Sequence[Compared], split: SplitChoice) -> None:
 def _answer(rows: Sequence[Row], pairs: Sequence[Pairing], board: Leaderboard | None, split: SplitChoice) -> None:
     which = "" if split.name == ALL else SPLIT_TITLES[split.name].lower()
     sentences = answers(pairs, board) or [row.answer(which) for row in rows]
-    if len(pairs) == 1:
-        sentences[0] += f" {pairs[0].outlook}"
     parts = [sentence.partition(". ") for sentence in sentences]  # what was found, and how the figures are
     st.html(render(ANSWER, sentences=[(claim + end, rest) for claim, end, rest in parts]))
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated, Any
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
@@ -27,6 +27,7 @@ from seg_core.evaluation.improvement import checked_margin
 if TYPE_CHECKING:
     from seg_core.evaluation.comparison import Row
     from seg_core.evaluation.confidence import Interval
+    from seg_core.evaluation.group import Scored
     from seg_core.evaluation.leaderboard import Leaderboard
     from seg_core.evaluation.pairing import Pairing
 
@@ -69,34 +70,47 @@ def compare(
     Exit status: 0 if the first model is better than each of the others, or no worse by the margin; 1 if it is worse than one; 3
     if that is not settled. So it checks a new model against those before it.
     """
-    from seg_core.evaluation.comparison import score_rows, scored_on
-    from seg_core.evaluation.leaderboard import answers, leaderboard
-    from seg_core.evaluation.pairing import pairings, standing
-
     if as_json + as_markdown + as_latex > 1:
         raise InputError("The result has one form; choose one of --json, --markdown and --latex.")
     column, named = _column(metric), models_by_label(models)
     margin = column.margin if margin is None else checked_margin(margin, column)
     dataset = open_data(data, images, masks, lesion)
     evaluations, chosen = evaluate_all(named, dataset, split or ("test" if dataset.test else "val"), tta=tta)
-    found = pairings(evaluations, column=column, margin=margin)
-    if not found:
+    result = _judge(evaluations, column, margin, f"{len(chosen.pairs):,} photographs of {dataset.name} ({chosen.name})")
+    if as_json:
+        print_json(_to_json(result, column, margin))
+    elif as_markdown or as_latex:
+        print(_tables(result, latex=as_latex), end="")
+    else:
+        _print(result)
+    if STATUS[result.status]:
+        raise typer.Exit(STATUS[result.status])
+
+
+class _Result(NamedTuple):
+    sentences: list[str]
+    status: str
+    """How the first model stands beside the others."""
+    rows: list[Row]
+    board: Leaderboard | None
+    pairs: list[Pairing]
+    where: str
+    """On which photographs."""
+
+
+def _judge(evaluations: Mapping[str, Scored], column: Column, margin: float, where: str) -> _Result:
+    from seg_core.evaluation.comparison import score_rows, scored_on
+    from seg_core.evaluation.leaderboard import answers, leaderboard
+    from seg_core.evaluation.pairing import pairings, standing
+
+    pairs = pairings(evaluations, column=column, margin=margin)
+    if not pairs:
         raise InputError("No two of these models have scores of the same photograph, so they cannot be compared.")
-    board, rows = leaderboard(evaluations, column=column, margin=margin), score_rows(evaluations, {})
-    status = standing(found, first := next(iter(evaluations)))
-    sentences = [*answers(found, board), *(each.outlook for each in found if each.outlook and first in (each.first, each.second))]
-    where = f"{len(chosen.pairs):,} photographs of {dataset.name} ({chosen.name})"
     if note := scored_on(evaluations):
         screen.print(note)
-    if as_json:
-        facts = {"verdict": sentences, "first": status, "metric": column.name, "margin": margin, "scored_on": where}
-        print_json(facts | {"models": _models(rows, board), "pairs": [_pair(pairing) for pairing in found]})
-    elif as_markdown or as_latex:
-        print(_tables(sentences, rows, board, found, where, as_latex=as_latex), end="")
-    else:
-        _print(sentences, board, where)
-    if STATUS[status]:
-        raise typer.Exit(STATUS[status])
+    board = leaderboard(evaluations, column=column, margin=margin)
+    status = standing(pairs, next(iter(evaluations)))
+    return _Result(answers(pairs, board), status, score_rows(evaluations, {}), board, pairs, where)
 
 
 def _column(metric: str) -> Column:
@@ -107,12 +121,12 @@ def _column(metric: str) -> Column:
     raise InputError(f"There is no metric {metric!r}; choose one of {', '.join(SCORES)}.")
 
 
-def _print(sentences: Sequence[str], board: Leaderboard | None, where: str) -> None:
-    for sentence in sentences:
+def _print(result: _Result) -> None:
+    for sentence in result.sentences:
         output.print(sentence)
-    if not board:
+    if not (board := result.board):
         return
-    output.print(f"{board.column.title} on {where}, with 95 % intervals, and the places by mean in 95 % of resamples:")
+    output.print(f"{board.column.title} on {result.where}, with 95 % intervals, and the places by mean in 95 % of resamples:")
     width = max(len(place.label) for place in board.places)
     for place in board.places:
         mean, low, high = place.score
@@ -120,23 +134,23 @@ def _print(sentences: Sequence[str], board: Leaderboard | None, where: str) -> N
         output.print(f"  {place.rank:>2}  {place.label:<{width}}  {score}  {place.places:<6}  {place.finding}".rstrip())
 
 
-def _tables(
-    sentences: Sequence[str],
-    rows: Sequence[Row],
-    board: Leaderboard | None,
-    found: Sequence[Pairing],
-    where: str,
-    *,
-    as_latex: bool,
-) -> str:
+def _tables(result: _Result, *, latex: bool) -> str:
     """Return the sentences and all tables in Markdown or LaTeX."""
     from seg_core.evaluation.sheets import Sheet, leaderboard_sheet, pairing_sheet
     from seg_core.evaluation.tables import to_latex, to_markdown
 
-    sheets = [*([leaderboard_sheet(board)] if board else []), pairing_sheet(found)]
-    if as_latex:
-        return "\n".join([*(f"% {sentence}" for sentence in sentences), to_latex(rows, where), *map(Sheet.latex, sheets)])
-    return "\n".join([*(f"{sentence}\n" for sentence in sentences), to_markdown(rows, where), *map(Sheet.markdown, sheets)])
+    sheets = [*([leaderboard_sheet(result.board)] if result.board else []), pairing_sheet(result.pairs)]
+    if latex:
+        sentences = [f"% {sentence}" for sentence in result.sentences]
+        return "\n".join([*sentences, to_latex(result.rows, result.where), *map(Sheet.latex, sheets)])
+    sentences = [f"{sentence}\n" for sentence in result.sentences]
+    return "\n".join([*sentences, to_markdown(result.rows, result.where), *map(Sheet.markdown, sheets)])
+
+
+def _to_json(result: _Result, column: Column, margin: float) -> dict[str, Any]:
+    facts = {"verdict": result.sentences, "first": result.status, "metric": column.name, "margin": margin}
+    models, pairs = _models(result.rows, result.board), [_pair(pairing) for pairing in result.pairs]
+    return facts | {"scored_on": result.where, "models": models, "pairs": pairs}
 
 
 def _models(rows: Sequence[Row], board: Leaderboard | None) -> list[dict[str, Any]]:

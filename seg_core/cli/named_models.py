@@ -26,8 +26,8 @@ Models = Mapping[str, Sequence[Path]]
 def models_by_label(arguments: Sequence[str]) -> dict[str, list[Path]]:
     """Return the models that arguments name as ``[NAME=]MODEL``, by label.
 
-    MODEL is a checkpoint, an ONNX model, a folder or an archive of masks, the name of a model that ships or was added, a run as
-    ``3``, or a group as ``g3``.
+    MODEL is a checkpoint, an ONNX model, a folder or an archive of masks (``?lesion=2`` may follow), the name of a model that
+    ships or was added, a run as ``3``, or a group as ``g3``.
 
     Raises:
         InputError: if there are fewer than two, two have one label, or there is no such model.
@@ -44,11 +44,16 @@ def models_by_label(arguments: Sequence[str]) -> dict[str, list[Path]]:
 
 
 def _find(text: str) -> tuple[str, list[Path]]:
+    from seg_core.data.folders import is_mask_folder
+    from seg_core.data.source import Source
     from seg_core.prediction.catalogue import available_checkpoints
 
+    if is_mask_folder(text):  # ?lesion=2 may follow
+        source = Source.parse(text)
+        return source.name, [Path(str(source))]
     path = expanded(Path(text))
     if path.exists():
-        return path.name if path.is_dir() else path.stem, [path]
+        return path.stem, [path]
     for entry in available_checkpoints():
         if entry.path.stem == text and not entry.path.parent.name.isdecimal():  # those of runs are all called alike
             return text, [entry.path]

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import islice
 
 import numpy as np
 
@@ -14,7 +15,7 @@ from seg_core.evaluation.columns import COLUMNS, IOU, MARGIN, Column
 from seg_core.evaluation.comparison import on_shared_images, score_intervals
 from seg_core.evaluation.confidence import TIE, Interval, resampled_means
 from seg_core.evaluation.group import Scored
-from seg_core.evaluation.pairing import ImageScores, Pairing, pairings, verdicts
+from seg_core.evaluation.pairing import ImageScores, Pairing, pairings
 
 RESAMPLES = 1999
 """Draws of the photographs for the stability of ranks."""
@@ -162,10 +163,14 @@ def _by_score(evaluations: Sequence[Scored], threshold: float | None) -> dict[st
 def answers(found: Sequence[Pairing], board: Leaderboard | None) -> list[str]:
     """Return the verdict of a comparison in sentences: of many models the ranks, of a few what was found of the best and each.
 
+    Of what is open they say what would settle it; of many models, of the first that is not settled beside the best.
+
     Args:
         found: every two of the models.
         board: their ranks, if they have images in common.
     """
+    beside_the_best = [pairing for pairing in found if pairing.first == found[0].first]
     if board and len(board.places) > MOST_IN_SENTENCES:
-        return board.sentences
-    return verdicts(found)
+        outlooks = (pairing.outlook for pairing in beside_the_best if not pairing.is_settled)
+        return [*board.sentences, *filter(None, islice(outlooks, 1))]
+    return [f"{pairing.sentence} {pairing.outlook}".rstrip() for pairing in beside_the_best]

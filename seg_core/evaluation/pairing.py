@@ -241,11 +241,6 @@ def _means_of_models(scores: Mapping[str, ImageScores], labels: Sequence[str]) -
     return tuple(scores[label].table.mean(axis=1) for label in labels if len(scores[label].table) > 1)
 
 
-def verdicts(found: Sequence[Pairing]) -> list[str]:
-    """Return what was found of the best model, in a sentence for each other one; all other pairings are in the table."""
-    return [pairing.sentence for pairing in found if pairing.first == found[0].first]
-
-
 def standing(found: Sequence[Pairing], label: str) -> Literal["better or as good", "worse", "not settled"]:
     """Return how one model stands beside all others: as a check of a new model against those before it.
 

@@ -78,7 +78,8 @@ def test_what_is_open_exits_with_3_and_says_what_would_settle_it(data: Path, mas
     done = lab("compare", mixed, masks / "near", "--data", data)
     assert done.status == 3
     assert "not statistically significant" in done.out
-    assert "photographs" in done.out.splitlines()[1]
+    assert "Between near and mixed, " in done.out.splitlines()[0]
+    assert "power" in done.out.splitlines()[0]
 
 
 @pytest.mark.parametrize(("form", "begins"), [("--markdown", "| --- |"), ("--latex", "\\begin{tabular}")])
@@ -105,6 +106,19 @@ def test_evaluations_are_kept_and_found_again(data: Path, masks: Path, lab: Lab,
     first = lab("compare", masks / "truth", masks / "far", "--data", data)
     monkeypatch.setattr("seg_core.jobs.evaluating.keep_evaluation", None)  # nothing is evaluated again
     assert lab("compare", masks / "truth", masks / "far", "--data", data) == first
+
+
+def test_masks_of_several_classes_say_which_is_the_lesion(data: Path, masks: Path, tmp_path: Path, lab: Lab) -> None:
+    folder = tmp_path / "classes"
+    folder.mkdir()
+    for file in (masks / "truth").iterdir():
+        with Image.open(file) as opened:
+            classes = np.where(np.asarray(opened.convert("L")) > 127, 2, 0).astype(np.uint8)
+        classes[0] = 1  # another class
+        Image.fromarray(classes).save(folder / file.name)
+    found = lab("compare", f"{folder}?lesion=2", masks / "far", "--data", data, "--json").json
+    assert [model["model"] for model in found["models"]] == ["classes", "far"]
+    assert found["models"][0]["iou"]["mean"] > 0.95  # the other class takes a row of some lesions
 
 
 def test_a_model_that_ships_goes_by_its_name(data: Path, masks: Path, lab: Lab) -> None:

@@ -12,8 +12,9 @@ import pytest
 from seg_core.evaluation.columns import COLUMNS, MORE_COLUMNS
 from seg_core.evaluation.comparison import score_rows, scored_on
 from seg_core.evaluation.confidence import mean_interval
+from seg_core.evaluation.leaderboard import answers
 from seg_core.evaluation.lesion_size import RESAMPLES
-from seg_core.evaluation.pairing import pairings, verdicts
+from seg_core.evaluation.pairing import pairings
 from seg_core.evaluation.result import MASK_METRICS, METRICS, RANKING_METRICS, Evaluation
 from seg_core.evaluation.tables import best, cell, margin, size_cells, to_csv, to_latex, to_markdown
 from seg_core.prediction.cost import Cost
@@ -123,7 +124,7 @@ def test_models_are_compared_on_the_images_that_all_have() -> None:
     assert {pair: pairing.images for pair, pairing in compared.items()} == {("B", "C"): 2, ("B", "A"): 2, ("C", "A"): 2}
     assert [round(pairing.difference.interval.mean, 4) for pairing in compared.values()] == [0.005, 0.01, 0.005]
     assert (compared["B", "C"].difference.wins, compared["B", "C"].difference.losses) == (1, 1)
-    assert verdicts(list(compared.values())) == [compared["B", "C"].sentence, compared["B", "A"].sentence]
+    assert answers(list(compared.values()), None) == [compared["B", "C"].sentence, compared["B", "A"].sentence]
     rows = score_rows({"A": FIRST, "B": SECOND, "C": third}, {})
     assert [(row.label, row.images, round(row.scores["iou"].mean, 4)) for row in rows] == [
         ("A", 2, 0.505),
