@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -88,7 +88,7 @@ def choose_models() -> dict[str, Model]:
     with st.expander("Models and masks from elsewhere", expanded="masks" in st.query_params, key="compare-elsewhere"):
         models |= uploaded_models()
         add_foreign_models()
-        models |= choose_mask_folders()
+        models |= choose_mask_folders(taken=models)
     if len(models) > MOST_COMPARED:
         st.warning(f"{len(models)} models are chosen; the first {MOST_COMPARED} are compared.")
     return dict(list(models.items())[:MOST_COMPARED])
@@ -111,8 +111,11 @@ def _kept_labels(labels: Mapping[str, str]) -> dict[str, str]:
     return kept
 
 
-def choose_mask_folders() -> dict[str, Path]:
-    """Let the visitor name folders of masks, and what is lesion in them; return each with that as one path, by label."""
+def choose_mask_folders(taken: Container[str] = ()) -> dict[str, Path]:
+    """Let the visitor name folders of masks, and what is lesion in them; return each with that as one path, by label.
+
+    None has a label that is ``taken``.
+    """
     linked = [_linked_folder(text) for text in st.query_params.get_all("masks")]
     values = {value for _, value in linked}
     value = values.pop() if len(values) == 1 else ""
@@ -147,8 +150,8 @@ def choose_mask_folders() -> dict[str, Path]:
             st.error(f"There is no folder {plain(source.folder)}; check the path.")
             continue
         label = name or f"masks: {source.name}"
-        if label in folders:
-            st.error(plain(f"Two folders are called {label}; name one of them otherwise, as NAME={source.folder}."))
+        if label in folders or label in taken:
+            st.error(plain(f"Two models are called {label}; name one of them otherwise, as NAME={source.folder}."))
             continue
         folders[label] = Path(str(source))
     return folders
