@@ -14,8 +14,8 @@ import numpy as np
 
 from seg_core.data.dataset import open_dataset
 from seg_core.data.groups import joined, listed_groups
+from seg_core.evaluation.bootstrap import mean_interval
 from seg_core.evaluation.calibration import Calibration, calibrate
-from seg_core.evaluation.confidence import mean_interval
 from seg_core.evaluation.evaluate import evaluate
 from seg_core.evaluation.result import Evaluation
 from seg_core.prediction.checkpoint import load_checkpoint

@@ -21,18 +21,21 @@ TO_TEXT = {"CSV": to_csv, "Markdown": to_markdown, "LaTeX": to_latex}
 
 
 def download_tables(
-    rows: Sequence[Row],
+    rows: Callable[[], Sequence[Row]],
     scored_on: str,
     models: Sequence[Compared],
     table: Table,
     sheets: Sequence[Sheet],
     groups: Callable[[], str],
 ) -> None:
-    """Offer every table of a comparison in several formats, the scores of every photograph, and those of groups."""
+    """Offer every table of a comparison in several formats, the scores of every photograph, and those of groups.
+
+    ``rows`` makes the rows of the table of scores, with every score.
+    """
     with st.popover("Download", icon=":material/download:"):
         name = st.segmented_control("Format", list(WRITERS), default="CSV", required=True, key="compare-format")
         write, ending = WRITERS[name]
-        _button(f"Table as {name}", partial(TO_TEXT[name], rows, scored_on), f"lesionlab-table.{ending}")
+        _button(f"Table as {name}", lambda: TO_TEXT[name](rows(), scored_on), f"lesionlab-table.{ending}")
         for sheet in sheets:
             _button(f"{sheet.name.capitalize()} as {name}", partial(write, sheet), f"lesionlab-{sheet.name}.{ending}")
         _button("Scores of every photograph (CSV)", partial(scores_csv, models, table), "lesionlab-scores.csv")

@@ -1,27 +1,34 @@
-"""What a comparison is judged by: one of the scores, and the difference in it that counts as none."""
+"""What a comparison is judged by: a score, the difference in it that counts as none, and which photographs count together."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import streamlit as st
 
+from pages.shared.markdown import plain
+from seg_core.evaluation.clusters import ALONE, Clusters
 from seg_core.evaluation.columns import ALL_COLUMNS, IOU, MARGIN, Column
 from seg_core.evaluation.result import MASK_METRICS
 
-ADDRESS = ("score", "margin")
+ADDRESS = ("score", "margin", "together")
 """Their names in the address, which has them where they are not the usual ones."""
 
 
 class Judging(NamedTuple):
-    """A score, and the difference in it that counts as none."""
+    """A score, the difference in it that counts as none, and the clusters of photographs that count together."""
 
     column: Column = IOU
     margin: float = MARGIN
+    clusters: Clusters | None = None
 
 
-def choose_judging(threshold: float | None) -> Judging:
-    """Let the visitor choose the score that decides, one that is known at the threshold of all, and the margin."""
+def choose_judging(threshold: float | None, clusters: Mapping[str, Clusters]) -> Judging:
+    """Let the visitor choose the score that decides, one that is known at the threshold of all, the margin, and the clusters.
+
+    Without a choice the first of the clusters count.
+    """
     known = [column for column in ALL_COLUMNS if threshold is None or column.name not in MASK_METRICS]
     columns = {column.name: column for column in known}
     with st.popover("What decides", icon=":material/balance:"):
@@ -49,9 +56,23 @@ def choose_judging(threshold: float | None) -> Judging:
             key=f"compare-margin-{'pixels' if in_pixels else 'shares'}",
         )
         st.caption(column.meaning)
-    chosen = Judging(column, round(float(margin), 6))
-    _remember(chosen)
-    return chosen
+        together = _choose_clusters(clusters) if clusters else ALONE
+    _remember({"score": (column.name, IOU.name), "margin": (f"{round(float(margin), 6):g}", f"{column.margin:g}")})
+    _remember({"together": (together, next(iter(clusters), ALONE))})
+    return Judging(column, round(float(margin), 6), clusters.get(together))
+
+
+def _choose_clusters(clusters: Mapping[str, Clusters]) -> str:
+    names, linked = [*clusters, ALONE], st.query_params.get("together", "")
+    return st.selectbox(
+        "Count as one",
+        names,
+        names.index(linked) if linked in names else 0,
+        format_func=lambda name: f"{clusters[name].many} ({plain(name)})" if name in clusters else "each photograph by itself",
+        help="Photographs of one lesion or patient are alike: one by one they would promise more certainty than there is. Means "
+        "stay over photographs; intervals draw whole lesions or patients, and tests count each once.",
+        key=f"compare-together-{'-'.join(names)}",
+    )
 
 
 def _linked_margin(column: Column, smallest: float) -> float:
@@ -62,10 +83,9 @@ def _linked_margin(column: Column, smallest: float) -> float:
     return linked if smallest <= linked <= column.largest_margin else column.margin
 
 
-def _remember(chosen: Judging) -> None:
-    """Make the address one that opens the same view."""
-    usual = (IOU.name, f"{chosen.column.margin:g}")
-    for name, value, at_first in zip(ADDRESS, (chosen.column.name, f"{chosen.margin:g}"), usual, strict=True):
+def _remember(choices: Mapping[str, tuple[str, str]]) -> None:
+    """Make the address one that opens the same view; each choice comes with what it is at first, which needs no mention."""
+    for name, (value, at_first) in choices.items():
         if value == at_first:
             st.query_params.pop(name, None)
         elif st.query_params.get(name) != value:

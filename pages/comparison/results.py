@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 
 import streamlit as st
 
+from pages.comparison.beside import clusters_beside
 from pages.comparison.calibrating import calibrate_button
 from pages.comparison.choices import SPLIT_TITLES
 from pages.comparison.compared import Compared, evaluations_of, expected_iou_of, on_shared_photographs
@@ -20,6 +22,8 @@ from pages.shared.markdown import plain
 from pages.shared.tables import SCORE_MEANINGS, leaderboard_table, pairing_table, score_table
 from seg_core.data.dataset import ALL, SplitChoice
 from seg_core.evaluation.charts import comparison
+from seg_core.evaluation.clusters import Clusters
+from seg_core.evaluation.columns import COLUMNS
 from seg_core.evaluation.comparison import Row, score_rows, scored_on
 from seg_core.evaluation.group import Scored
 from seg_core.evaluation.leaderboard import Leaderboard, answers, leaderboard
@@ -60,16 +64,19 @@ def results(models: Sequence[Compared], split: SplitChoice) -> None:
     found = evaluations_of(models)
     evaluated = on_shared_photographs(models)
     table = Table.of(evaluated, threshold)
-    rows = score_rows(found, {model.label: model.cost for model in evaluated}, threshold)
+    beside = clusters_beside(split.dataset)
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
         st.header("Result")
-        column, margin = choose_judging(threshold) if len(found) > 1 else Judging()
-    pairs = pairings(found, threshold, column, margin)
-    board = leaderboard(found, threshold, column, margin) if len(found) > 2 else None
+        at_first = Judging(clusters=next(iter(beside.values()), None))
+        column, margin, clusters = choose_judging(threshold, beside) if len(found) > 1 else at_first
+    costs = {model.label: model.cost for model in evaluated}
+    rows = score_rows(found, costs, threshold, (*COLUMNS, column), clusters)
+    pairs = pairings(found, threshold, column, margin, clusters)
+    board = leaderboard(found, threshold, column, margin, clusters) if len(found) > 2 else None
     _answer(rows, pairs, board, split)
     properties = properties_of(evaluated, split)
     with st.container():
-        _notes(found, rows)
+        _notes(found, rows, clusters)
     with st.container():
         _ranks(board)
     st.html(score_table(rows, column))
@@ -77,14 +84,15 @@ def results(models: Sequence[Compared], split: SplitChoice) -> None:
     st.caption(f"Means over photographs with 95 % bootstrap intervals, {at}. Best in bold.", help=SCORE_NOTE)
     with st.container(horizontal=True):
         sheets = [*([leaderboard_sheet(board)] if board else []), *([pairing_sheet(pairs)] if pairs else [])]
-        groups = groups_file(evaluated, properties, threshold)
-        download_tables(rows, _where(found, split, at), evaluated, table, sheets, groups)
+        groups = groups_file(evaluated, properties, threshold, clusters)
+        every_score = partial(score_rows, found, costs, threshold, clusters=clusters)  # when it is downloaded
+        download_tables(every_score, _where(found, split, at), evaluated, table, sheets, groups)
         with st.popover("What the columns mean", icon=":material/help:"):
             st.markdown("\n".join(f"- **{title}**: {meaning}" for title, meaning in SCORE_MEANINGS.items()))
         calibrate_button(models, split)
     with st.container():
         _differences(pairs, board)
-    only = subgroups(evaluated, properties, threshold)
+    only = subgroups(evaluated, properties, threshold, clusters)
     st.header("Charts")
     with st.container():  # always there, so that what follows keeps its state
         _trust(evaluated, split)
@@ -109,11 +117,14 @@ def _where(evaluations: Mapping[str, Scored], split: SplitChoice, at: str) -> st
     return ", ".join(filter(None, [split.dataset.name, where, scored, at]))
 
 
-def _notes(evaluations: Mapping[str, Scored], rows: Sequence[Row]) -> None:
+def _notes(evaluations: Mapping[str, Scored], rows: Sequence[Row], clusters: Clusters | None) -> None:
     lacking = {label: len(evaluation.missing) for label, evaluation in evaluations.items() if evaluation.missing}
     without = [f"{label} has no mask for {count:,} of the photographs." for label, count in lacking.items()]
     if scored := " ".join([scored_on(evaluations), *without]).strip():
         st.info(plain(scored), icon=":material/filter_alt:")
+    together = {clusters.note(evaluation.ids): None for evaluation in evaluations.values()} if clusters else {}
+    for note in filter(None, together):
+        st.caption(plain(note))
     for note in dict.fromkeys(note for evaluation in evaluations.values() for note in evaluation.notes):
         st.warning(plain(note))
     for row in rows:

@@ -9,18 +9,17 @@ from pathlib import Path
 
 import streamlit as st
 
+from pages.comparison.beside import columns_beside
 from pages.comparison.compared import Compared, evaluations_of
 from pages.shared.job_panel import started
 from pages.shared.markdown import plain
 from pages.shared.tables import Cell, TableRow, html_table
 from seg_core.common.text import counted
 from seg_core.data.attributes import TITLES, Attributes
-from seg_core.data.columns import columns_of
 from seg_core.data.dataset import Dataset, SplitChoice
-from seg_core.data.fingerprint import file_facts
 from seg_core.data.partition import Partition
-from seg_core.data.photo_csv import source_folders
 from seg_core.errors import InputError
+from seg_core.evaluation.clusters import Clusters
 from seg_core.evaluation.group import Scored
 from seg_core.evaluation.subgroups import PartScore, by_lesion_size, compare_parts, groups_csv, too_small, worst_parts
 from seg_core.evaluation.tables import DIGITS
@@ -52,13 +51,16 @@ class Properties:
         return [partition for partition in self.partitions.values() if partition]
 
 
-def subgroups(models: Sequence[Compared], properties: Properties, threshold: float | None) -> frozenset[str] | None:
+def subgroups(
+    models: Sequence[Compared], properties: Properties, threshold: float | None, clusters: Clusters | None = None
+) -> frozenset[str] | None:
     """Show the IoU by groups of one property; return the ids of the group that the visitor chose, None without one.
 
     Args:
         models: the evaluated ones, on the photographs that all have.
         properties: `properties_of` these.
         threshold: of all; if None, each one's own.
+        clusters: of photographs that are not independent.
     """
     evaluations = evaluations_of(models)
     st.subheader("For whom it fails")
@@ -70,12 +72,15 @@ def subgroups(models: Sequence[Compared], properties: Properties, threshold: flo
         if partition is None:
             _measure(properties.dataset)
             return None
-        return _show(partition, compare_parts(evaluations, partition, threshold), _left_out(partition, evaluations.values()))
+        found = compare_parts(evaluations, partition, threshold, clusters)
+        return _show(partition, found, _left_out(partition, evaluations.values()))
 
 
-def groups_file(models: Sequence[Compared], properties: Properties, threshold: float | None) -> Callable[[], str]:
+def groups_file(
+    models: Sequence[Compared], properties: Properties, threshold: float | None, clusters: Clusters | None = None
+) -> Callable[[], str]:
     """Return what makes the CSV file of all groups whose property is known, when it is downloaded."""
-    return partial(groups_csv, evaluations_of(models), properties.known, threshold)
+    return partial(groups_csv, evaluations_of(models), properties.known, threshold, clusters)
 
 
 def properties_of(models: Sequence[Compared], split: SplitChoice) -> Properties:
@@ -83,23 +88,10 @@ def properties_of(models: Sequence[Compared], split: SplitChoice) -> Properties:
     size = by_lesion_size(evaluations_of(models).values())
     found: dict[str, Partition | None] = {size.title: size, **dict.fromkeys(TITLES)}
     found |= {partition.title: partition for partition in _measured(split.dataset)}
-    sources = split.dataset.sources
-    files = tuple(sorted(file for folder in source_folders(sources) for file in folder.glob("*.csv")))
-    try:
-        facts = tuple(f"{file} {file_facts(file)}" for file in files)
-    except InputError:  # deleted just now
-        facts = ()
-    columns, problems = _columns(sources, split.dataset.fingerprint, facts, split.dataset)
+    columns, problems = columns_beside(split.dataset)
     for partition in columns:
         found.setdefault(partition.title, partition)
     return Properties(split.dataset, found, problems)
-
-
-@st.cache_resource(max_entries=8, show_spinner=False)
-def _columns(
-    sources: tuple[str, ...], fingerprint: str, facts: tuple[str, ...], _dataset: Dataset
-) -> tuple[list[Partition], list[str]]:
-    return columns_of(sources, _dataset.unique_pairs)  # Streamlit keys it by all but the dataset
 
 
 def _measured(dataset: Dataset) -> list[Partition]:

@@ -10,7 +10,7 @@ import numpy as np
 from scripts.search.candidates import by_candidate
 from scripts.search.transfer import OWN, Candidate, Source, gain
 from seg_core.errors import InputError
-from seg_core.evaluation.confidence import Interval
+from seg_core.evaluation.bootstrap import Interval
 from seg_core.runs.run import Run
 from seg_core.runs.store import RunStore
 

@@ -17,7 +17,7 @@ from seg_core.data.dataset import open_dataset
 from seg_core.data.folders import Pair
 from seg_core.data.groups import joined, listed_groups
 from seg_core.errors import InputError
-from seg_core.evaluation.confidence import Interval, mean_interval
+from seg_core.evaluation.bootstrap import Interval, mean_interval
 from seg_core.evaluation.evaluate import evaluate
 from seg_core.evaluation.key import evaluation_key
 from seg_core.evaluation.result import Evaluation

@@ -25,8 +25,9 @@ from seg_core.evaluation.columns import ALL_COLUMNS, Column
 from seg_core.evaluation.improvement import checked_margin
 
 if TYPE_CHECKING:
+    from seg_core.evaluation.bootstrap import Interval
+    from seg_core.evaluation.clusters import Clusters
     from seg_core.evaluation.comparison import Row
-    from seg_core.evaluation.confidence import Interval
     from seg_core.evaluation.group import Scored
     from seg_core.evaluation.leaderboard import Leaderboard
     from seg_core.evaluation.pairing import Pairing
@@ -57,6 +58,13 @@ def compare(
     margin: Annotated[
         float | None, typer.Option(help="Difference in the metric that counts as none: 0.01, or 1 of a distance in pixels.")
     ] = None,
+    together: Annotated[
+        str | None,
+        typer.Option(
+            help="Column of a CSV file whose values count as one each, as they are patients or lesions: FILE.csv:COLUMN, or "
+            "photographs for none; by default a column of that name beside the dataset."
+        ),
+    ] = None,
     images: ImagesOption = None,
     masks: MasksOption = None,
     lesion: LesionOption = None,
@@ -72,11 +80,14 @@ def compare(
     """
     if as_json + as_markdown + as_latex > 1:
         raise InputError("The result has one form; choose one of --json, --markdown and --latex.")
+    from seg_core.evaluation.clusters import choose_clusters
+
     column, named = _column(metric), models_by_label(models)
     margin = column.margin if margin is None else checked_margin(margin, column)
     dataset = open_data(data, images, masks, lesion)
+    clusters = choose_clusters(together, dataset.sources, dataset.unique_pairs)
     evaluations, chosen = evaluate_all(named, dataset, split or ("test" if dataset.test else "val"), tta=tta)
-    result = _judge(evaluations, column, margin, f"{len(chosen.pairs):,} photographs of {dataset.name} ({chosen.name})")
+    result = _judge(evaluations, column, margin, clusters, f"{len(chosen.pairs):,} photographs of {dataset.name} ({chosen.name})")
     if as_json:
         print_json(_to_json(result, column, margin))
     elif as_markdown or as_latex:
@@ -98,19 +109,22 @@ class _Result(NamedTuple):
     """On which photographs."""
 
 
-def _judge(evaluations: Mapping[str, Scored], column: Column, margin: float, where: str) -> _Result:
+def _judge(evaluations: Mapping[str, Scored], column: Column, margin: float, clusters: Clusters | None, where: str) -> _Result:
     from seg_core.evaluation.comparison import score_rows, scored_on
     from seg_core.evaluation.leaderboard import answers, leaderboard
     from seg_core.evaluation.pairing import pairings, standing
 
-    pairs = pairings(evaluations, column=column, margin=margin)
+    pairs = pairings(evaluations, column=column, margin=margin, clusters=clusters)
     if not pairs:
         raise InputError("No two of these models have scores of the same photograph, so they cannot be compared.")
     if note := scored_on(evaluations):
         screen.print(note)
-    board = leaderboard(evaluations, column=column, margin=margin)
+    notes = {clusters.note(evaluation.ids) for evaluation in evaluations.values()} if clusters else set()
+    for note in sorted(filter(None, notes)):
+        screen.print(note)
+    board = leaderboard(evaluations, column=column, margin=margin, clusters=clusters)
     status = standing(pairs, next(iter(evaluations)))
-    return _Result(answers(pairs, board), status, score_rows(evaluations, {}), board, pairs, where)
+    return _Result(answers(pairs, board), status, score_rows(evaluations, {}, clusters=clusters), board, pairs, where)
 
 
 def _column(metric: str) -> Column:

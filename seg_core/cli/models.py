@@ -113,14 +113,15 @@ def warn_of_overlap(
     """Name the photographs of a split that trained or calibrated a model, or may have."""
     from seg_core.evaluation.overlap import calibration_overlap
 
-    if warning := _trained_on(metadata, dataset, split, model):
+    if warning := _trained_on(metadata, dataset, split, pairs, model):
         screen.print(warning)
     if calibrated := calibration_overlap(metadata.get("calibration"), dataset.fingerprint, pairs):
         screen.print(f"{model} {calibrated}; its scores there say little about new photographs.")
 
 
-def _trained_on(metadata: CheckpointMetadata, dataset: Dataset, split: str, model: str) -> str:
+def _trained_on(metadata: CheckpointMetadata, dataset: Dataset, split: str, pairs: Sequence[Pair], model: str) -> str:
     """Return a sentence on photographs of a split that may have trained the model; empty if there are none."""
+    from seg_core.evaluation.clusters import known_clusters
     from seg_core.evaluation.overlap import overlap
 
     same_data = metadata["dataset"]["fingerprint"] == dataset.fingerprint
@@ -128,6 +129,11 @@ def _trained_on(metadata: CheckpointMetadata, dataset: Dataset, split: str, mode
         trained = overlap(metadata["dataset"], dataset.fingerprint, dataset.unique_pairs)
         what = trained.sentences if trained else ["was trained on some of these photographs"] if same_data else []
         return f"{model} {what[0]}; its scores there say little about new photographs." if what else ""
+    if split != "train":
+        clusters = known_clusters(dataset.sources, dataset.unique_pairs)
+        seen = overlap(metadata["dataset"], dataset.fingerprint, pairs, clusters=clusters) if clusters else None
+        if seen and seen.of_cluster:
+            return f"{model} {seen.sentences[-1]}; its scores there say little about new photographs."
     if split == "test" or same_data:
         return ""
     return f"{model} was trained on other data, so the {split} split may contain photographs that it was trained on."

@@ -11,6 +11,10 @@ from seg_core.data.folders import Pair
 from seg_core.data.photo_csv import read_photo_csv, source_folders
 from seg_core.errors import InputError, some_of
 
+_NAMING = ("patient", "subject", "person", "case", "lesion")
+"""Words for what several photographs show, the widest first."""
+_FEWEST = 10
+
 
 def place_of(groups: str, sources: Sequence[str]) -> str:
     """Return ``FILE.csv:COLUMN`` as a run keeps it: the file's name within its dataset, else its absolute path.
@@ -88,6 +92,34 @@ def lesion_groups(sources: Sequence[str]) -> str:
             if "lesion_id" in re.split("[,;\t]", opened.readline().strip()):
                 return f"{file.name}:lesion_id"
     return ""
+
+
+def cluster_columns(sources: Sequence[str], pairs: Sequence[Pair]) -> list[str]:
+    """Return the columns of CSV files in a dataset's folders that name patients or lesions, as `listed_groups` takes them.
+
+    Patients come first: photographs of two lesions of one person are alike too. A column counts if it has ten values or more, and
+    some of the photographs share one. Files that cannot be read, or name none of the photographs, have none.
+    """
+    found: dict[str, int] = {}
+    for file in (file for folder in source_folders(sources) for file in sorted(folder.glob("*.csv"))):
+        try:
+            header = read_photo_csv(file).header
+            named = {column: _rank(column) for column in header if _rank(column) < len(_NAMING)}
+            for column, rank in named.items():
+                listed = listed_groups(f"{file.name}:{column}", sources, pairs)
+                if len(listed) >= _FEWEST and max(map(len, listed)) > 1:
+                    found.setdefault(f"{file.name}:{column}", rank)
+        except InputError:
+            continue
+    return sorted(found, key=found.__getitem__)
+
+
+def _rank(column: str) -> int:
+    """Return the place among `_NAMING` of the word that a column's name holds; their number if it holds none."""
+    words = re.findall(r"[a-z]+", re.sub("(?<=[a-z])(?=[A-Z])", "_", column).casefold())
+    if not words or words[-1] not in {"id", "ids", "no", "nr", "number", "code", "name", *_NAMING}:
+        return len(_NAMING)
+    return next((place for place, word in enumerate(_NAMING) if word in words), len(_NAMING))
 
 
 def in_fixed_order(units: Iterable[list[Pair]]) -> list[list[Pair]]:

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from seg_core.evaluation.confidence import TIE
+from seg_core.evaluation.bootstrap import TIE
 from seg_core.evaluation.group import Scored
 from seg_core.evaluation.trust import risk_coverage
 from seg_core.training.history import EPOCH_METRICS
@@ -232,7 +232,7 @@ def _guide() -> dict[str, Any]:
 
 def _numbers(values: np.ndarray) -> list[float | None]:
     """Return values for JSON, which has no NaN."""
-    return [None if np.isnan(value) else round(float(value), 4) for value in values]
+    return [None if value != value else value for value in np.round(np.asarray(values, np.float64), 4).tolist()]
 
 
 def _figure(traces: list[dict[str, Any]], x: str, y: str) -> dict[str, Any]:

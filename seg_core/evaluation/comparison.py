@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 
 import numpy as np
 
-from seg_core.evaluation.confidence import Interval, mean_intervals, mean_of_known, models_margin, widened
+from seg_core.evaluation.bootstrap import Interval, mean_intervals, mean_of_known
+from seg_core.evaluation.clusters import Clusters
+from seg_core.evaluation.columns import ALL_COLUMNS, Column
+from seg_core.evaluation.confidence import models_margin, widened
 from seg_core.evaluation.group import GroupEvaluation, Scored
 from seg_core.evaluation.lesion_size import SizeScore, iou_by_size
 from seg_core.evaluation.result import IN_PIXELS
@@ -116,16 +119,24 @@ def scored_on(evaluations: Mapping[str, Scored]) -> str:
     return f"Scored on {some} that all have, of {len(everything):,}."
 
 
-def score_rows(evaluations: Mapping[str, Scored], costs: Mapping[str, Cost | None], threshold: float | None = None) -> list[Row]:
+def score_rows(
+    evaluations: Mapping[str, Scored],
+    costs: Mapping[str, Cost | None],
+    threshold: float | None = None,
+    columns: Sequence[Column] = ALL_COLUMNS,
+    clusters: Clusters | None = None,
+) -> list[Row]:
     """Return a row for each model or group, by label, over the images that all have (`on_shared_images`).
 
     Args:
         evaluations: by label.
         costs: by label.
         threshold: of all; if None, each one's own.
+        columns: the scores that the rows have, of those that are known at that threshold.
+        clusters: of images that are not independent, of which intervals draw whole ones.
     """
     shared = on_shared_images(evaluations)
-    intervals = score_intervals(tuple(shared.values()), threshold)
+    intervals = score_intervals(tuple(shared.values()), threshold, tuple(dict.fromkeys(columns)), clusters)
     return [
         Row(
             label,
@@ -143,20 +154,32 @@ def score_rows(evaluations: Mapping[str, Scored], costs: Mapping[str, Cost | Non
 
 
 @lru_cache(maxsize=64)  # a page is redrawn at every click
-def score_intervals(evaluations: tuple[Scored, ...], threshold: float | None) -> list[dict[str, Interval]]:
-    """Return the mean of every score with its 95 % interval, for each of some models or groups.
+def score_intervals(
+    evaluations: tuple[Scored, ...], threshold: float | None, columns: tuple[Column, ...], clusters: Clusters | None = None
+) -> list[dict[str, Interval]]:
+    """Return the mean of scores with its 95 % interval, for each of some models or groups.
 
     Args:
         evaluations: of models or groups.
         threshold: of all; if None, each one's own.
+        columns: the scores; those that are not known at that threshold are left out.
+        clusters: of images that are not independent, of which intervals draw whole ones.
     """
-    scores = [evaluation.known_scores(threshold) for evaluation in evaluations]
-    found: dict[int, dict[str, Interval]] = {}
-    for count in {len(evaluation.ids) for evaluation in evaluations}:  # as many images are drawn alike, so all at once
-        some = [place for place, evaluation in enumerate(evaluations) if len(evaluation.ids) == count]
-        each = iter(mean_intervals(np.column_stack([values for place in some for values in scores[place].values()])))
-        found |= {place: {name: next(each) for name in scores[place]} for place in some}
-    return [_widened(evaluation, found[place], threshold) for place, evaluation in enumerate(evaluations)]
+    wanted = {column.name for column in columns}
+    alike: dict[bytes | int, list[tuple[int, str, np.ndarray]]] = {}  # scores of which as many images are drawn: all at once
+    rows: dict[bytes | int, np.ndarray | None] = {}
+    for place, evaluation in enumerate(evaluations):
+        of_clusters = clusters.rows_of(evaluation.ids) if clusters else None
+        key = len(evaluation.ids) if of_clusters is None else of_clusters.tobytes()
+        rows[key] = of_clusters
+        scores = evaluation.known_scores(threshold)
+        alike.setdefault(key, []).extend((place, name, values) for name, values in scores.items() if name in wanted)
+    found: list[dict[str, Interval]] = [{} for _ in evaluations]
+    for key, some in alike.items():
+        intervals = mean_intervals(np.column_stack([values for *_, values in some]), clusters=rows[key]) if some else []
+        for (place, name, _), interval in zip(some, intervals, strict=True):
+            found[place][name] = interval
+    return [_widened(evaluation, own, threshold) for evaluation, own in zip(evaluations, found, strict=True)]
 
 
 def _widened(evaluation: Scored, intervals: dict[str, Interval], threshold: float | None) -> dict[str, Interval]:

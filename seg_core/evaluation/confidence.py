@@ -1,115 +1,19 @@
-"""Confidence intervals of means over images, and significance tests between two models."""
+"""Significance tests between two models on the same images, and intervals that know of the variation between models."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from functools import lru_cache
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 
-RESAMPLES = 9999
-AT_ONCE = 2_000_000
-"""Images drawn at a time, which bounds the memory."""
-KEPT_UP_TO = 1_500
-"""Images of which the draws are kept for the next score; they take up to 15 MB."""
+from seg_core.evaluation.bootstrap import RESAMPLES, TIE, Interval, bca_intervals, cluster_means, resampled_means
+
 SIGNIFICANCE_LEVEL = 0.05
-TIE = 1e-9
-"""Smaller differences come from rounding."""
 MOST_PERMUTED = 13
 """Images up to which scipy computes the Wilcoxon test with ties by going through all signs."""
 EXACT_UP_TO = 50
 """Images that differ up to which scipy computes the Wilcoxon test exactly, where no two differ by as much."""
-
-
-class Interval(NamedTuple):
-    """A mean and its 95 % confidence interval."""
-
-    mean: float
-    low: float
-    high: float
-
-
-def mean_interval(values: Sequence[float] | np.ndarray, resamples: int = RESAMPLES) -> Interval:
-    """As `mean_intervals`, for one score: values (N,)."""
-    return mean_intervals(np.asarray(values, np.float64)[:, None], resamples)[0]
-
-
-def mean_intervals(values: np.ndarray, resamples: int = RESAMPLES) -> list[Interval]:
-    """Return the means of M scores of N images, values (N, M), with their 95 % bootstrap intervals (BCa; Efron, 1987).
-
-    Images are resampled ``resamples`` times from a fixed seed, the same for all scores, so the same values always give the same
-    intervals. Equal values have an interval of width 0; the bounds for a single image are unknown (NaN). Where a score is
-    undefined (NaN) for some images, its mean and interval are over the others; without any, all three are NaN.
-
-    Raises:
-        ValueError: if there are no values.
-    """
-    if not len(values):
-        raise ValueError("there are no values to average")
-    defined = ~np.isnan(values)
-    intervals: dict[int, Interval] = {}
-    for images in np.unique(defined, axis=1).T:
-        columns = np.flatnonzero((defined == images[:, None]).all(axis=0))
-        known = np.ascontiguousarray(values[images][:, columns])
-        found = _intervals_of_known(known, resamples) if images.any() else [Interval(np.nan, np.nan, np.nan)] * len(columns)
-        intervals |= zip(columns.tolist(), found, strict=True)
-    return [intervals[column] for column in range(len(intervals))]
-
-
-def mean_of_known(values: np.ndarray) -> np.ndarray:
-    """Return the means (R,) of R models over images from scores (R, N), without images for which one is undefined (NaN)."""
-    defined = ~np.isnan(values).any(axis=0)
-    if not defined.any():
-        return np.full(len(values), np.nan)
-    means: np.ndarray = (values if defined.all() else values[:, defined]).mean(axis=1)
-    return means
-
-
-def _intervals_of_known(values: np.ndarray, resamples: int) -> list[Interval]:
-    """As `mean_intervals`, of values that are all defined."""
-    from scipy.special import ndtr, ndtri
-
-    count = len(values)
-    means, deviations = values.mean(axis=0), values - values.mean(axis=0)
-    resampled = resampled_means(deviations, resamples)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        bias = ndtri(((resampled < 0).mean(axis=0) + (resampled <= 0).mean(axis=0)) / 2)
-        acceleration = (deviations**3).sum(axis=0) / (6 * (deviations**2).sum(axis=0) ** 1.5)
-    intervals = []
-    for column, mean in enumerate(means.tolist()):
-        if count == 1:
-            intervals.append(Interval(mean, np.nan, np.nan))
-        elif np.ptp(values[:, column]) < TIE:
-            intervals.append(Interval(mean, mean, mean))
-        else:
-            from_bias = bias[column] + ndtri([0.025, 0.975])
-            quantiles = ndtr(bias[column] + from_bias / (1 - acceleration[column] * from_bias))
-            low, high = np.quantile(resampled[:, column], quantiles)
-            intervals.append(Interval(mean, mean + float(low), mean + float(high)))
-    return intervals
-
-
-def resampled_means(values: np.ndarray, resamples: int) -> np.ndarray:
-    """Return the means (resamples, M) of values (N, M) over images drawn with replacement, some draws at a time."""
-    count = len(values)
-    times = _kept_draws(count, resamples) if count <= KEPT_UP_TO else _draws(count, resamples)
-    return np.concatenate([some.astype(np.float64) @ values / count for some in times])
-
-
-@lru_cache(maxsize=4)  # a comparison asks for the same draws again and again
-def _kept_draws(count: int, resamples: int) -> tuple[np.ndarray, ...]:
-    return tuple(_draws(count, resamples))
-
-
-def _draws(count: int, resamples: int) -> Iterator[np.ndarray]:
-    """Yield how often each of some images is drawn, (draws, count), for some draws at a time; most often in bytes."""
-    random, at_once = np.random.default_rng(0), max(1, AT_ONCE // count)
-    for start in range(0, resamples, at_once):
-        draws = min(at_once, resamples - start)
-        images = random.integers(count, size=(draws, count)) + count * np.arange(draws)[:, None]
-        times = np.bincount(images.ravel(), minlength=draws * count).reshape(draws, count)
-        yield times.astype(np.min_scalar_type(times.max()))
 
 
 def models_margin(groups: Sequence[np.ndarray], times: int = 1) -> float:
@@ -177,17 +81,31 @@ def paired_difference(ours: Sequence[float] | np.ndarray, theirs: Sequence[float
     Raises:
         ValueError: if there are no images, or the models have different numbers of scores.
     """
-    return paired_differences(np.subtract(ours, theirs)[:, None])[0]
+    return paired_differences(np.column_stack([ours, theirs]), [(0, 1)])[0]
 
 
-def paired_differences(gains: np.ndarray) -> list[Difference]:
-    """Return the paired differences of P pairs of models, from what the first of each scores above the second: gains (N, P).
+def paired_differences(
+    scores: np.ndarray, pairs: Sequence[tuple[int, int]], clusters: np.ndarray | None = None
+) -> list[Difference]:
+    """Return by how much the first of each pair of models scores above the second.
+
+    Of clusters the interval draws whole ones, and the test ranks the mean difference of each, so that each counts once.
+
+    Args:
+        scores: (N, M) of M models on N images.
+        pairs: the columns of the models that are compared.
+        clusters: (N,) as `seg_core.evaluation.bootstrap.mean_intervals`.
 
     Raises:
         ValueError: if there are no images.
     """
-    gains = without_rounding(gains)
-    intervals, (p, effect) = mean_intervals(gains), signed_ranks(gains)
+    if not len(scores):
+        raise ValueError("there are no images to compare on")
+    first, second = np.array(pairs).T
+    gains = without_rounding(scores[:, first] - scores[:, second])
+    resampled = resampled_means(scores - scores.mean(axis=0), RESAMPLES, clusters)
+    intervals = bca_intervals(gains, without_rounding(resampled[:, first] - resampled[:, second]), clusters)
+    p, effect = signed_ranks(without_rounding(cluster_means(gains, clusters)))
     wins, losses = (gains > 0).sum(axis=0).tolist(), (gains < 0).sum(axis=0).tolist()
     ties = [len(gains) - won - lost for won, lost in zip(wins, losses, strict=True)]
     return [Difference(*each) for each in zip(intervals, p, wins, ties, losses, effect, strict=True)]

@@ -11,9 +11,10 @@ from itertools import islice
 import numpy as np
 
 from seg_core.errors import some_of
+from seg_core.evaluation.bootstrap import TIE, Interval, mean_of_known, resampled_means
+from seg_core.evaluation.clusters import Clusters
 from seg_core.evaluation.columns import COLUMNS, IOU, MARGIN, Column
 from seg_core.evaluation.comparison import on_shared_images, score_intervals
-from seg_core.evaluation.confidence import TIE, Interval, resampled_means
 from seg_core.evaluation.group import Scored
 from seg_core.evaluation.pairing import ImageScores, Pairing, pairings
 
@@ -76,7 +77,11 @@ class Leaderboard:
 
 
 def leaderboard(
-    evaluations: Mapping[str, Scored], threshold: float | None = None, column: Column = IOU, margin: float = MARGIN
+    evaluations: Mapping[str, Scored],
+    threshold: float | None = None,
+    column: Column = IOU,
+    margin: float = MARGIN,
+    clusters: Clusters | None = None,
 ) -> Leaderboard | None:
     """Rank models or groups by the mean of a score, on the images that all of them have; None if there are none.
 
@@ -85,14 +90,20 @@ def leaderboard(
         threshold: of all; if None, each one's own.
         column: the score; one that is known at that threshold.
         margin: difference that counts as none, in units of the score.
+        clusters: of images that are not independent, which count together.
     """
     shared = on_shared_images(evaluations)
-    return _leaderboard(tuple(shared), tuple(shared.values()), threshold, column, margin)
+    return _leaderboard(tuple(shared), tuple(shared.values()), threshold, column, margin, clusters)
 
 
 @lru_cache(maxsize=32)  # a page is redrawn at every click
 def _leaderboard(
-    labels: tuple[str, ...], evaluations: tuple[Scored, ...], threshold: float | None, column: Column, margin: float
+    labels: tuple[str, ...],
+    evaluations: tuple[Scored, ...],
+    threshold: float | None,
+    column: Column,
+    margin: float,
+    clusters: Clusters | None,
 ) -> Leaderboard | None:
     scores = [ImageScores.of(evaluation, column, threshold) for evaluation in evaluations]
     known = set.intersection(*(set(one.ids) for one in scores)) if scores else set()
@@ -100,9 +111,9 @@ def _leaderboard(
         return None
     ids = [id for id in scores[0].ids if id in known]
     values = np.column_stack([one.on(ids).means for one in scores])
-    intervals = score_intervals(evaluations, threshold)
-    pairs = pairings(dict(zip(labels, evaluations, strict=True)), threshold, column, margin)
-    stability = _stability(values)
+    intervals = score_intervals(evaluations, threshold, (column,), clusters)
+    pairs = pairings(dict(zip(labels, evaluations, strict=True)), threshold, column, margin, clusters)
+    stability = _stability(values, clusters.rows_of(ids) if clusters else None)
     by_score = _by_score(evaluations, threshold)
     findings = {pair.second: pair for pair in pairs if pair.first == pairs[0].first}
     beaten = Counter(pair.second for pair in pairs if pair.is_better and not pair.is_as_good)
@@ -130,9 +141,9 @@ def _finding(pair: Pairing | None) -> str:
     return f"as good within {pair.margin:g}" if pair.is_as_good else "not settled"
 
 
-def _stability(values: np.ndarray) -> np.ndarray:
+def _stability(values: np.ndarray, clusters: np.ndarray | None) -> np.ndarray:
     """Return how often each of M models has each place by mean, (M, M), when the images of values (N, M) are drawn again."""
-    means = resampled_means(values, RESAMPLES)
+    means = resampled_means(values, RESAMPLES, clusters)
     places = np.array([places_by(-row) for row in means]) - 1
     models = means.shape[1]
     return np.array([np.bincount(places[:, model], minlength=models) / RESAMPLES for model in range(models)])
@@ -152,11 +163,11 @@ def _middle(shares: np.ndarray) -> tuple[int, int]:
 
 def _by_score(evaluations: Sequence[Scored], threshold: float | None) -> dict[str, list[int]]:
     """Return the places of models by the mean of each score that is known at a threshold."""
-    intervals = score_intervals(tuple(evaluations), threshold)
+    scores = [evaluation.known_scores(threshold) for evaluation in evaluations]
     return {
-        column.name: places_by(np.array([-column.sign * of_model[column.name].mean for of_model in intervals])).tolist()
+        column.name: places_by(-column.sign * np.array([mean_of_known(own[column.name][None])[0] for own in scores])).tolist()
         for column in COLUMNS
-        if all(column.name in of_model for of_model in intervals)
+        if all(column.name in own for own in scores)
     }
 
 

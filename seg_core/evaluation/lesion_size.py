@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from seg_core.evaluation.confidence import Interval, mean_interval
+from seg_core.evaluation.bootstrap import Interval, mean_interval
 from seg_core.evaluation.group import Scored
 
 SMALL, LARGE = 0.05, 0.2

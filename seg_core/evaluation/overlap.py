@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from seg_core.data.folders import Pair
 from seg_core.data.scan.copies import find_alike
 from seg_core.data.scan.duplicates import Duplicate
 from seg_core.errors import some_of
+from seg_core.evaluation.clusters import Clusters
 from seg_core.prediction.metadata import CalibrationValues, DatasetSummary
 
 
@@ -24,6 +25,10 @@ class Overlap:
     """Another photograph of the same slide trained the model."""
     same_data: bool
     """True if the model trained on this very dataset, so that the same name means the same photograph."""
+    of_cluster: tuple[str, ...] = ()
+    """Another photograph of the same lesion or patient trained the model, by a column beside the dataset."""
+    clusters: str = ""
+    """What these are called: lesions, patients."""
 
     @property
     def sentences(self) -> list[str]:
@@ -35,11 +40,18 @@ class Overlap:
         if self.near_duplicates:
             which = f"{len(self.near_duplicates)} of these ({some_of(self.near_duplicates, 3)})"
             warnings.append(f"trained on other photographs of the same slides as {which}")
+        if self.of_cluster:
+            which = f"{len(self.of_cluster)} of these ({some_of(self.of_cluster, 3)})"
+            warnings.append(f"trained on other photographs of the same {self.clusters} as {which}")
         return warnings
 
 
 def overlap(
-    trained_on: DatasetSummary, fingerprint: str, pairs: Sequence[Pair], duplicates: Sequence[Duplicate] = ()
+    trained_on: DatasetSummary,
+    fingerprint: str,
+    pairs: Sequence[Pair],
+    duplicates: Sequence[Duplicate] = (),
+    clusters: Clusters | None = None,
 ) -> Overlap | None:
     """Return which of some pairs a checkpoint has seen in training; None if its metadata does not name what trained it.
 
@@ -48,6 +60,7 @@ def overlap(
         fingerprint: of the dataset that the pairs are from.
         pairs: photographs and their truth.
         duplicates: near-duplicates in that dataset, where it was scanned.
+        clusters: of its photographs that show one lesion or patient, where a file says so.
     """
     ids = trained_on.get("train_ids")
     if ids is None:
@@ -56,7 +69,12 @@ def overlap(
     twins = {(one.id, other.id) for each in duplicates for one, other in ((each.first, each.second), (each.second, each.first))}
     near_duplicates = {id for id, other in twins if id in scored - seen and other in seen}
     same_data = trained_on["fingerprint"] == fingerprint
-    return Overlap(len(scored), tuple(sorted(scored & seen)), tuple(sorted(near_duplicates)), same_data)
+    found = Overlap(len(scored), tuple(sorted(scored & seen)), tuple(sorted(near_duplicates)), same_data)
+    if clusters is None:
+        return found
+    taught = {clusters.of[id] for id in seen if id in clusters.of}
+    alike = {id for id in scored - seen - near_duplicates if clusters.of.get(id) in taught}
+    return replace(found, of_cluster=tuple(sorted(alike)), clusters=clusters.many)
 
 
 def calibration_overlap(calibrated_on: CalibrationValues | None, fingerprint: str, pairs: Sequence[Pair]) -> str:

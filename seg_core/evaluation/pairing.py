@@ -11,6 +11,8 @@ from typing import Literal
 
 import numpy as np
 
+from seg_core.evaluation.bootstrap import cluster_means
+from seg_core.evaluation.clusters import ALONE, Clusters
 from seg_core.evaluation.columns import IOU, MARGIN, Column
 from seg_core.evaluation.comparison import on_shared_images
 from seg_core.evaluation.confidence import (
@@ -49,9 +51,11 @@ class Pairing:
     p_second: float = 1.0
     """p-value of the second being no worse than the first by the margin."""
     gains: np.ndarray = field(default_factory=lambda: np.empty(0), compare=False, repr=False)
-    """(N,) what the first scores above the second on each image."""
+    """(K,) what the first scores above the second on each image, or on the mean of each cluster of images."""
     of_models: tuple[np.ndarray, ...] = field(default=(), compare=False, repr=False)
     """For each of the two that is a group, the mean scores (R,) of its models."""
+    counted: str = ALONE
+    """What each of the ``gains`` is of, in the plural: photographs, or lesions, patients."""
 
     @property
     def reversed(self) -> Pairing:
@@ -101,14 +105,15 @@ class Pairing:
     @cached_property
     def outlook(self) -> str:
         """How many photographs, or models in a group, would settle what is open; empty where nothing is, or too few are known."""
-        if self.is_settled or self.images < FEWEST_FOR_OUTLOOK:
+        now, counted = len(self.gains), self.counted
+        if self.is_settled or now < FEWEST_FOR_OUTLOOK:
             return ""
         between = f"Between {self.first} and {self.second},"
-        if photographs := photographs_to_settle(self.gains, self.margin, self.of_models):
-            return f"{between} about {photographs:,} photographs like these would settle it (now {self.images:,}; power 80 %)."
+        if enough := photographs_to_settle(self.gains, self.margin, self.of_models):
+            return f"{between} about {enough:,} {counted} like these would settle it (now {now:,}; power 80 %)."
         if times := models_to_settle(self.gains, self.margin, self.of_models):
-            return f"{between} {times} times as many models in each group would settle it on these photographs (power 80 %)."
-        return f"{between} ten times as many photographs would not settle it (power below 80 %)."
+            return f"{between} {times} times as many models in each group would settle it on these {counted} (power 80 %)."
+        return f"{between} ten times as many {counted} would not settle it (power below 80 %)."
 
     @property
     def sentence(self) -> str:
@@ -158,7 +163,11 @@ class ImageScores:
 
 
 def pairings(
-    evaluations: Mapping[str, Scored], threshold: float | None = None, column: Column = IOU, margin: float = MARGIN
+    evaluations: Mapping[str, Scored],
+    threshold: float | None = None,
+    column: Column = IOU,
+    margin: float = MARGIN,
+    clusters: Clusters | None = None,
 ) -> list[Pairing]:
     """Compare every two models or groups by a score, those of the best one first, on the images that all of them have.
 
@@ -171,43 +180,59 @@ def pairings(
         threshold: of all; if None, each one's own.
         column: the score; one that is known at that threshold.
         margin: difference that counts as none, in units of the score.
+        clusters: of images that are not independent, which count together.
     """
     shared = on_shared_images(evaluations)
-    return list(_pairings(tuple(shared), tuple(shared.values()), threshold, column, margin))
+    return list(_pairings(tuple(shared), tuple(shared.values()), threshold, column, margin, clusters))
 
 
 def score_pairings(
-    scores: Mapping[str, Sequence[float] | np.ndarray], *, lower_is_better: bool = False, margin: float = MARGIN
+    scores: Mapping[str, Sequence[float] | np.ndarray],
+    *,
+    lower_is_better: bool = False,
+    margin: float = MARGIN,
+    patients: Sequence[object] | None = None,
 ) -> list[Pairing]:
     """As `pairings`, of plain scores: for each model, by label, those (N,) of the same images in the same order.
 
+    ``patients`` names the patient of each image (N,), or the lesion: images of one are not independent, and count together.
+
     Raises:
-        ValueError: if the models have different numbers of scores, or none.
+        ValueError: if the models have different numbers of scores, or none, or there is another number of patients.
     """
     column = Column("score", "score", lower_is_better)
     tables = {label: column.sign * np.asarray(values, np.float64)[None] for label, values in scores.items()}
     if len({table.shape for table in tables.values()}) > 1 or not all(table.size for table in tables.values()):
         raise ValueError("every model needs the scores of the same images")
     images = tuple(map(str, range(next((table.shape[1] for table in tables.values()), 0))))
-    return _paired({label: ImageScores(images, table) for label, table in tables.items()}, column, margin)
+    clusters = None
+    if patients is not None:
+        numbers = {patient: number for number, patient in enumerate(dict.fromkeys(patients))}
+        clusters = Clusters("patient", {id: numbers[patient] for id, patient in zip(images, patients, strict=True)})
+    return _paired({label: ImageScores(images, table) for label, table in tables.items()}, column, margin, clusters)
 
 
 @lru_cache(maxsize=32)  # a page is redrawn at every click
 def _pairings(
-    labels: tuple[str, ...], evaluations: tuple[Scored, ...], threshold: float | None, column: Column, margin: float
+    labels: tuple[str, ...],
+    evaluations: tuple[Scored, ...],
+    threshold: float | None,
+    column: Column,
+    margin: float,
+    clusters: Clusters | None,
 ) -> tuple[Pairing, ...]:
     each = (ImageScores.of(evaluation, column, threshold) for evaluation in evaluations)
-    return tuple(_paired(dict(zip(labels, each, strict=True)), column, margin))
+    return tuple(_paired(dict(zip(labels, each, strict=True)), column, margin, clusters))
 
 
-def _paired(scores: Mapping[str, ImageScores], column: Column, margin: float) -> list[Pairing]:
+def _paired(scores: Mapping[str, ImageScores], column: Column, margin: float, clusters: Clusters | None = None) -> list[Pairing]:
     known = {label: one for label, one in scores.items() if one.ids}
     ranked = sorted(known, key=lambda label: -known[label].means.mean())
     pairs = [(known[first].shared_with(known[second]), first, second) for first, second in combinations(ranked, 2)]
     found: list[Pairing] = []
     for ids, some in groupby(pairs, key=itemgetter(0)):  # most often all of them are on the same images
         if ids:
-            found += _on_images(ids, [pair[1:] for pair in some], known, column, margin)
+            found += _on_images(ids, [pair[1:] for pair in some], known, column, margin, clusters)
     corrected = [holm([getattr(each, name) for each in found]) for name in ("p", "p_first", "p_second")]
     return [
         replace(each, p=p, p_first=p_first, p_second=p_second)
@@ -216,20 +241,32 @@ def _paired(scores: Mapping[str, ImageScores], column: Column, margin: float) ->
 
 
 def _on_images(
-    ids: tuple[str, ...], pairs: Sequence[tuple[str, str]], scores: Mapping[str, ImageScores], column: Column, margin: float
+    ids: tuple[str, ...],
+    pairs: Sequence[tuple[str, str]],
+    scores: Mapping[str, ImageScores],
+    column: Column,
+    margin: float,
+    clusters: Clusters | None,
 ) -> list[Pairing]:
     """Compare pairs of models on some images; p-values are not corrected."""
     on_these = {label: scores[label].on(ids) for label in dict.fromkeys(label for pair in pairs for label in pair)}
-    gains = np.column_stack([on_these[first].means - on_these[second].means for first, second in pairs])
+    place, means = (
+        {label: number for number, label in enumerate(on_these)},
+        np.column_stack([one.means for one in on_these.values()]),
+    )
+    places, rows = [(place[first], place[second]) for first, second in pairs], clusters.rows_of(ids) if clusters else None
     of_models = [_means_of_models(on_these, pair) for pair in pairs]
     differences = [
         difference._replace(interval=widened(difference.interval, models_margin(means), -np.inf, np.inf))
-        for difference, means in zip(paired_differences(gains), of_models, strict=True)
+        for difference, means in zip(paired_differences(means, places, rows), of_models, strict=True)
     ]
+    first, second = np.array(places).T
+    gains = cluster_means(means[:, first] - means[:, second], rows)  # as many as are counted
     p_first = no_worse(gains, [each.interval for each in differences], margin)
     p_second = no_worse(-gains, [each.reversed.interval for each in differences], margin)
+    counted = clusters.many if clusters else ALONE
     found = [
-        Pairing(*labels, len(ids), difference, difference.p, column, margin, *p_values, gain, means)
+        Pairing(*labels, len(ids), difference, difference.p, column, margin, *p_values, gain, means, counted)
         for labels, difference, p_values, gain, means in zip(
             pairs, differences, zip(p_first, p_second, strict=True), gains.T, of_models, strict=True
         )

@@ -11,12 +11,17 @@ import numpy as np
 from seg_core.common.csv_text import csv_text
 from seg_core.common.text import counted
 from seg_core.data.partition import Part, Partition, divided
-from seg_core.evaluation.confidence import SIGNIFICANCE_LEVEL, TIE, Interval, holm, mean_interval, models_margin, widened
+from seg_core.evaluation.bootstrap import TIE, Interval, cluster_means, mean_intervals
+from seg_core.evaluation.clusters import Clusters
+from seg_core.evaluation.confidence import SIGNIFICANCE_LEVEL, holm, models_margin, widened
 from seg_core.evaluation.group import GroupEvaluation, Scored
 from seg_core.evaluation.lesion_size import LARGE, LESION_SIZES, RESAMPLES, SMALL
 
 LEAST = 20
-"""Photographs that a part and its rest need to be tested. Of fewer, one failure moves the mean by up to a twentieth and more."""
+"""Photographs, or clusters of them, that a part and its rest need to be tested.
+
+Of fewer, one failure moves the mean by up to a twentieth and more.
+"""
 LEAST_FOR_INTERVAL = 5
 """Photographs that an interval needs: a bootstrap of fewer draws the same few means again and again."""
 LESION_SIZE = "Lesion size"
@@ -29,6 +34,9 @@ class PartScore:
     part: Part
     photographs: int
     others: int
+    counted: int
+    """Photographs of the part, or clusters of them, that count; ``others_counted`` likewise of the others."""
+    others_counted: int
     iou: Interval
     """Mean over the part with its 95 % bootstrap interval; the bounds are NaN for fewer than `LEAST_FOR_INTERVAL` photographs."""
     difference: Interval
@@ -40,8 +48,8 @@ class PartScore:
 
     @property
     def is_tested(self) -> bool:
-        """True if part and others have `LEAST` photographs each."""
-        return min(self.photographs, self.others) >= LEAST
+        """True if part and others have `LEAST` photographs each, or clusters of them."""
+        return min(self.counted, self.others_counted) >= LEAST
 
     @property
     def is_significant(self) -> bool:
@@ -74,50 +82,80 @@ def _by_lesion_size(evaluations: tuple[Scored, ...]) -> Partition:
     return divided(LESION_SIZE, parts, list(share), values, (SMALL, np.nextafter(LARGE, 1)), note)
 
 
-def scores_of_parts(iou: np.ndarray, rows: np.ndarray, parts: Sequence[Part]) -> list[PartScore]:
-    """Return the scores of each part that has photographs; p-values are not corrected.
+def scores_of_parts(
+    iou: Sequence[np.ndarray], rows: np.ndarray, parts: Sequence[Part], clusters: np.ndarray | None = None
+) -> list[list[PartScore]]:
+    """Return the scores of each part that has photographs, for each of some models; p-values are not corrected.
 
     The interval of a difference joins those of both means, whose widths add as squares (Zou & Donner, 2008,
     doi:10.1002/sim.3095): the bootstrap's of the part, and Student's t of the others.
 
     Args:
-        iou: (R, N) of N photographs by each of R models of a group; R is 1 for a single model.
+        iou: for each model (1, N) of N photographs, for each group (R, N) by each of its R models.
         rows: (N,) position of each photograph's part, -1 for none.
         parts: by position.
+        clusters: (N,) as `seg_core.evaluation.bootstrap.mean_intervals`: clusters are drawn, and tests count each once.
     """
-    found = []
+    found: list[list[PartScore]] = [[] for _ in iou]
     for place, part in enumerate(parts):
-        ours, theirs = iou[:, rows == place], iou[:, (rows != place) & (rows >= 0)]
-        count, others = ours.shape[1], theirs.shape[1]
-        if not count:
+        of_part, of_others = rows == place, (rows != place) & (rows >= 0)
+        if not of_part.any():
             continue
-        over_photographs = mean_interval(ours.mean(axis=0), RESAMPLES)
-        if count < LEAST_FOR_INTERVAL:
-            over_photographs = Interval(over_photographs.mean, np.nan, np.nan)
-        interval = widened(over_photographs, models_margin([ours.mean(axis=1)]))
-        score = PartScore(part, count, others, interval, Interval(np.nan, np.nan, np.nan), np.nan, np.nan)
-        found.append(_tested(score, over_photographs, ours, theirs) if score.is_tested else score)
+        ours, theirs = (_Side(iou, some, clusters) for some in (of_part, of_others))
+        for of_model, score in zip(found, _of_part(part, ours, theirs), strict=True):
+            of_model.append(score)
     return found
 
 
-def _tested(score: PartScore, over_photographs: Interval, ours: np.ndarray, theirs: np.ndarray) -> PartScore:
+class _Side:
+    """The photographs of a part, or all others: ``some`` (N,) of those of the tables."""
+
+    def __init__(self, tables: Sequence[np.ndarray], some: np.ndarray, clusters: np.ndarray | None) -> None:
+        self.tables = [table[:, some] for table in tables]
+        self.clusters = None if clusters is None else clusters[some]
+        self.photographs = int(some.sum())
+        self.iou = np.column_stack([table.mean(axis=0) for table in self.tables])
+        self.counted = cluster_means(self.iou, self.clusters)
+        """(K, M) of each cluster, or photograph, by each of M models."""
+
+
+def _of_part(part: Part, ours: _Side, theirs: _Side) -> list[PartScore]:
+    over_photographs = mean_intervals(ours.iou, RESAMPLES, ours.clusters)
+    if len(ours.counted) < LEAST_FOR_INTERVAL:
+        over_photographs = [Interval(interval.mean, np.nan, np.nan) for interval in over_photographs]
+    unknown = Interval(np.nan, np.nan, np.nan)
+    counts = ours.photographs, theirs.photographs, len(ours.counted), len(theirs.counted)
+    scores = [
+        PartScore(part, *counts, widened(interval, models_margin([table.mean(axis=1)])), unknown, np.nan, np.nan)
+        for interval, table in zip(over_photographs, ours.tables, strict=True)
+    ]
+    return _tested(scores, over_photographs, ours, theirs) if scores[0].is_tested else scores
+
+
+def _tested(scores: Sequence[PartScore], over_photographs: Sequence[Interval], ours: _Side, theirs: _Side) -> list[PartScore]:
     from scipy.stats import mannwhitneyu
 
-    one, other = ours.mean(axis=0), theirs.mean(axis=0)
-    shifted = Interval(*(bound - float(other.mean()) for bound in over_photographs))
-    of_others = models_margin([other])  # a mean over photographs has the same t interval as one over models
-    of_models = models_margin([ours.mean(axis=1) - theirs.mean(axis=1)])
-    difference = widened(shifted, float(np.hypot(of_others, of_models)), -1, 1)
-    if np.ptp(np.concatenate([one, other])) < TIE:
-        return replace(score, difference=difference, p=1.0, effect=0.0)
-    test = mannwhitneyu(one, other)
-    return replace(
-        score, difference=difference, p=float(test.pvalue), effect=float(2 * test.statistic / (len(one) * len(other)) - 1)
-    )
+    one, other = ours.counted, theirs.counted
+    p, effect = np.ones(len(scores)), np.zeros(len(scores))
+    varying = np.ptp(np.concatenate([one, other]), axis=0) >= TIE
+    if varying.any():
+        test = mannwhitneyu(one[:, varying], other[:, varying])
+        p[varying], effect[varying] = test.pvalue, 2 * test.statistic / (len(one) * len(other)) - 1
+    tested = []
+    for model, (score, interval) in enumerate(zip(scores, over_photographs, strict=True)):
+        shifted = Interval(*(bound - float(theirs.iou[:, model].mean()) for bound in interval))
+        of_others = models_margin([other[:, model]])  # a mean over photographs has the same t interval as one over models
+        of_models = models_margin([ours.tables[model].mean(axis=1) - theirs.tables[model].mean(axis=1)])
+        difference = widened(shifted, float(np.hypot(of_others, of_models)), -1, 1) if varying[model] else Interval(0.0, 0.0, 0.0)
+        tested.append(replace(score, difference=difference, p=float(p[model]), effect=float(effect[model])))
+    return tested
 
 
 def compare_parts(
-    evaluations: Mapping[str, Scored], partition: Partition, threshold: float | None = None
+    evaluations: Mapping[str, Scored],
+    partition: Partition,
+    threshold: float | None = None,
+    clusters: Clusters | None = None,
 ) -> dict[str, list[PartScore]]:
     """Return the scores of each part by each model, by label; p-values are corrected by Holm's method over all of them.
 
@@ -125,8 +163,9 @@ def compare_parts(
         evaluations: by label, on the photographs that all have.
         partition: of these photographs.
         threshold: of all; if None, each one's own.
+        clusters: of photographs that are not independent, which count together.
     """
-    found = {label: _scores(evaluation, partition, threshold) for label, evaluation in evaluations.items()}
+    found = dict(zip(evaluations, _scores(tuple(evaluations.values()), partition, threshold, clusters), strict=True))
     tested = [score.p for scores in found.values() for score in scores if score.is_tested]
     corrected = iter(holm(tested))
     return {
@@ -135,13 +174,27 @@ def compare_parts(
     }
 
 
-@lru_cache(maxsize=256)  # a page is redrawn at every click
-def _scores(evaluation: Scored, partition: Partition, threshold: float | None) -> tuple[PartScore, ...]:
+@lru_cache(maxsize=64)  # a page is redrawn at every click
+def _scores(
+    evaluations: tuple[Scored, ...], partition: Partition, threshold: float | None, clusters: Clusters | None
+) -> list[list[PartScore]]:
+    alike: dict[tuple[str, ...], list[int]] = {}  # models of the same photographs: all at once
+    for place, evaluation in enumerate(evaluations):
+        alike.setdefault(evaluation.ids, []).append(place)
+    found: list[list[PartScore]] = [[] for _ in evaluations]
+    for ids, places in alike.items():
+        tables = [_iou(evaluations[place], threshold) for place in places]
+        scores = scores_of_parts(tables, partition.rows_of(ids), partition.parts, clusters.rows_of(ids) if clusters else None)
+        for place, own in zip(places, scores, strict=True):
+            found[place] = own
+    return found
+
+
+def _iou(evaluation: Scored, threshold: float | None) -> np.ndarray:
+    """Return the IoU (R, N) of N photographs by each of the R models of a group; of one model R is 1."""
     if isinstance(evaluation, GroupEvaluation) and evaluation.is_crossed:
-        iou = evaluation.tables(threshold)["iou"]
-    else:
-        iou = evaluation.scores(threshold)["iou"][None]
-    return tuple(scores_of_parts(iou, partition.rows_of(evaluation.ids), partition.parts))
+        return evaluation.tables(threshold)["iou"]
+    return evaluation.scores(threshold)["iou"][None]
 
 
 def worst_parts(found: Mapping[str, Sequence[PartScore]]) -> list[str]:
@@ -177,7 +230,12 @@ def too_small(found: Mapping[str, Sequence[PartScore]]) -> str:
     return " ".join(sentences)
 
 
-def groups_csv(evaluations: Mapping[str, Scored], partitions: Iterable[Partition], threshold: float | None = None) -> str:
+def groups_csv(
+    evaluations: Mapping[str, Scored],
+    partitions: Iterable[Partition],
+    threshold: float | None = None,
+    clusters: Clusters | None = None,
+) -> str:
     """Return the scores of every part of every partition by every model as CSV."""
     rows: list[list[object]] = [
         [
@@ -186,7 +244,7 @@ def groups_csv(evaluations: Mapping[str, Scored], partitions: Iterable[Partition
         ]
     ]
     for partition in partitions:
-        for label, scores in compare_parts(evaluations, partition, threshold).items():
+        for label, scores in compare_parts(evaluations, partition, threshold, clusters).items():
             for score in scores:
                 numbers = (*score.iou, *score.difference, score.p)
                 significant = ("yes" if score.is_significant else "no") if score.is_tested else "not tested"

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from seg_core.evaluation.bootstrap import Interval
 from seg_core.evaluation.columns import IOU, Column
-from seg_core.evaluation.confidence import SIGNIFICANCE_LEVEL, Difference, Interval
+from seg_core.evaluation.confidence import SIGNIFICANCE_LEVEL, Difference
 
 
 def verdict(

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from seg_core.data.folders import Pair
-from seg_core.evaluation.confidence import mean_interval
+from seg_core.evaluation.bootstrap import mean_interval
 from seg_core.evaluation.evaluate import evaluate
 from seg_core.evaluation.lesion_size import iou_by_size
 from seg_core.evaluation.result import Evaluation

@@ -8,15 +8,8 @@ import numpy as np
 import pytest
 from scipy.stats import bootstrap, t, wilcoxon
 
-from seg_core.evaluation.confidence import (
-    Difference,
-    Interval,
-    holm,
-    mean_interval,
-    mean_intervals,
-    mean_of_known,
-    paired_difference,
-)
+from seg_core.evaluation.bootstrap import Interval, mean_interval, mean_intervals, mean_of_known
+from seg_core.evaluation.confidence import Difference, holm, paired_difference
 
 
 def test_an_interval_is_close_to_the_normal_one_and_always_the_same() -> None:
@@ -162,5 +155,5 @@ def test_intervals_are_scipys(count: int) -> None:
 
 def test_resampling_in_chunks_is_as_good(monkeypatch: pytest.MonkeyPatch) -> None:
     expected = mean_interval(SCORES)
-    monkeypatch.setattr("seg_core.evaluation.confidence.AT_ONCE", 1000)
+    monkeypatch.setattr("seg_core.evaluation.bootstrap.AT_ONCE", 1000)
     assert mean_interval(SCORES) == pytest.approx(expected)

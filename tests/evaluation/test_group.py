@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from seg_core.evaluation.bootstrap import Interval, mean_interval
 from seg_core.evaluation.comparison import score_rows
-from seg_core.evaluation.confidence import Interval, mean_interval, models_margin, widened
+from seg_core.evaluation.confidence import models_margin, widened
 from seg_core.evaluation.group import GroupEvaluation
 from seg_core.evaluation.pairing import pairings
 from tests.evaluation.test_tables import FIRST, IDS, LOWER, SECOND, evaluation

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from seg_core.evaluation.confidence import mean_interval
+from seg_core.evaluation.bootstrap import mean_interval
 from seg_core.evaluation.lesion_size import LESION_SIZES, RESAMPLES, iou_by_size
 from seg_core.evaluation.result import Evaluation
 from tests.evaluation.stub import per_image

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from scipy.stats import wilcoxon
 
+from seg_core.evaluation.bootstrap import mean_interval
 from seg_core.evaluation.columns import COLUMNS, Column
-from seg_core.evaluation.confidence import mean_interval
 from seg_core.evaluation.pairing import pairings, score_pairings, standing
 from tests.evaluation.test_tables import evaluation
 
@@ -99,7 +99,9 @@ def test_verdicts_agree_with_the_bayesian_signed_rank_test_of_baycomp() -> None:
         gains = shift + spread * np.random.default_rng(8).standard_normal(60)
         gains += shift - gains.mean()
         (pairing,) = score_pairings({"A": np.full(60, 0.5) + gains, "B": np.full(60, 0.5)})
-        better_by_margin, equivalent, worse = SignedRankTest.probs(0.5 + gains, np.full(60, 0.5), rope=0.01, nsamples=10_000, random_state=1)
+        better_by_margin, equivalent, worse = SignedRankTest.probs(
+            0.5 + gains, np.full(60, 0.5), rope=0.01, nsamples=10_000, random_state=1
+        )
         assert pairing.finding == finding
         assert {"better": better_by_margin, "as good within 0.01": equivalent}.get(finding, 0.96) > 0.95
         if finding == "not settled":

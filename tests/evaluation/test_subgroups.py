@@ -10,7 +10,8 @@ import pytest
 from scipy.stats import mannwhitneyu, t, ttest_ind
 
 from seg_core.data.partition import Part, Partition
-from seg_core.evaluation.confidence import Interval, holm, mean_interval
+from seg_core.evaluation.bootstrap import Interval, mean_interval
+from seg_core.evaluation.confidence import holm
 from seg_core.evaluation.group import GroupEvaluation
 from seg_core.evaluation.lesion_size import LESION_SIZES, RESAMPLES, iou_by_size
 from seg_core.evaluation.result import Evaluation
@@ -49,7 +50,7 @@ def partition(*counts: int, parts: Sequence[Part] = (A, B, C)) -> Partition:
 
 def test_a_part_is_compared_with_all_others_of_its_model() -> None:
     iou, rows = np.concatenate([GOOD, POOR, [0.0, 0.1]]), np.repeat([0, 1, -1], [60, 30, 2])
-    good, poor = scores_of_parts(iou[None], rows, [A, B, C])  # of C there is none
+    ((good, poor),) = scores_of_parts([iou[None]], rows, [A, B, C])  # of C there is none
     assert (good.photographs, good.others, poor.photographs, poor.others) == (60, 30, 30, 60)
     assert poor.iou == mean_interval(POOR, RESAMPLES)
     test = mannwhitneyu(POOR, GOOD)
@@ -72,7 +73,7 @@ def test_a_part_is_compared_with_all_others_of_its_model() -> None:
 
 def test_a_difference_is_significant_where_test_and_interval_agree() -> None:
     def score(p: float, effect: float, *difference: float) -> PartScore:
-        return PartScore(A, 30, 30, Interval(0.5, 0.4, 0.6), Interval(*difference), p, effect)
+        return PartScore(A, 30, 30, 30, 30, Interval(0.5, 0.4, 0.6), Interval(*difference), p, effect)
 
     assert score(0.01, -0.5, -0.2, -0.3, -0.1).is_worse
     assert not score(0.05, -0.5, -0.2, -0.3, -0.1).is_significant
@@ -84,7 +85,7 @@ def test_a_difference_is_significant_where_test_and_interval_agree() -> None:
 
 
 def test_equal_scores_show_nothing() -> None:
-    one, other = scores_of_parts(np.full((1, 60), 0.5), np.repeat([0, 1], 30), [A, B])
+    ((one, other),) = scores_of_parts([np.full((1, 60), 0.5)], np.repeat([0, 1], 30), [A, B])
     assert (one.p, one.effect, one.difference) == (1, 0, Interval(0, 0, 0))
     assert not one.is_significant
     assert not other.is_significant
@@ -92,11 +93,11 @@ def test_equal_scores_show_nothing() -> None:
 
 def test_few_photographs_are_not_tested() -> None:
     for count, tested in ((LEAST - 1, False), (LEAST, True)):
-        few, many = scores_of_parts(np.linspace(0.1, 0.9, 100)[None], np.repeat([0, 1], [count, 100 - count]), [A, B])
+        ((few, many),) = scores_of_parts([np.linspace(0.1, 0.9, 100)[None]], np.repeat([0, 1], [count, 100 - count]), [A, B])
         assert few.is_tested == many.is_tested == tested
         assert np.isnan(few.p) != tested
         assert not np.isnan(few.iou.low)
-    (few, _) = scores_of_parts(np.linspace(0.1, 0.9, 100)[None], np.repeat([0, 1], [LEAST_FOR_INTERVAL - 1, 96]), [A, B])
+    ((few, _),) = scores_of_parts([np.linspace(0.1, 0.9, 100)[None]], np.repeat([0, 1], [LEAST_FOR_INTERVAL - 1, 96]), [A, B])
     assert few.iou.mean == pytest.approx(0.1 + 0.8 / 99 * 1.5)
     assert np.isnan(few.iou.low)
     assert np.isnan(few.iou.high)

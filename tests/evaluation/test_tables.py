@@ -9,9 +9,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from seg_core.evaluation.bootstrap import mean_interval
 from seg_core.evaluation.columns import COLUMNS, MORE_COLUMNS
 from seg_core.evaluation.comparison import score_rows, scored_on
-from seg_core.evaluation.confidence import mean_interval
 from seg_core.evaluation.leaderboard import answers
 from seg_core.evaluation.lesion_size import RESAMPLES
 from seg_core.evaluation.pairing import pairings

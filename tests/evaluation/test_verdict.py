@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from seg_core.evaluation.confidence import Difference, Interval, paired_difference
+from seg_core.evaluation.bootstrap import Interval
+from seg_core.evaluation.confidence import Difference, paired_difference
 from seg_core.evaluation.verdict import calibration_verdict, reaches, signed, verdict
 
 BETTER = Difference(Interval(0.013, 0.006, 0.0203), 0.0001, 91, 15, 40, 0.4)

@@ -23,8 +23,9 @@ from seg_core.common.home import PROJECT, SHIPPED_CHECKPOINTS
 from seg_core.config import SplitSpec
 from seg_core.data.dataset import ALL, SplitChoice, open_dataset
 from seg_core.errors import InputError
+from seg_core.evaluation.bootstrap import Interval
 from seg_core.evaluation.comparison import Row
-from seg_core.evaluation.confidence import Interval, paired_difference
+from seg_core.evaluation.confidence import paired_difference
 from seg_core.evaluation.pairing import Pairing
 from seg_core.evaluation.result import METRICS, Evaluation
 from seg_core.jobs.job import Request

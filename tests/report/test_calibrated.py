@@ -11,8 +11,9 @@ from safetensors.numpy import load_file
 
 from seg_core.data.dataset import Dataset, open_dataset
 from seg_core.errors import InputError
+from seg_core.evaluation.bootstrap import Interval
 from seg_core.evaluation.calibration import Calibration
-from seg_core.evaluation.confidence import Difference, Interval
+from seg_core.evaluation.confidence import Difference
 from seg_core.network import build_model
 from seg_core.prediction.catalogue import available_checkpoints, new_model_file
 from seg_core.prediction.checkpoint import load_checkpoint

@@ -10,7 +10,7 @@ from scripts.search.candidates import by_candidate, enqueue
 from scripts.search.table import table
 from scripts.search.transfer import OWN, Source, gain
 from seg_core.errors import InputError
-from seg_core.evaluation.confidence import mean_interval
+from seg_core.evaluation.bootstrap import mean_interval
 from seg_core.runs.store import RunStore
 from seg_core.runs.worker import work
 from tests.helpers import make_dataset, tiny_config
