@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from seg_core.config import SplitSpec
+from seg_core.data.experts import in_order
 from seg_core.data.fingerprint import dataset_fingerprint, file_facts, pair_facts
 from seg_core.data.folders import SPLITS, Listing, Pair, list_folder
 from seg_core.data.groups import in_fixed_order, joined, lesion_groups, listed_groups
@@ -57,6 +58,11 @@ class Dataset:
         """All pairs, in the order of the sources."""
         return [pair for listing in self.listings for pair in listing.pairs]
 
+    @cached_property
+    def experts(self) -> list[str]:
+        """The names of those who outlined the photographs, where several did, in order; empty where nobody says so."""
+        return in_order({expert.name for pair in self.pairs for expert in pair.experts})
+
     @property
     def test(self) -> list[Pair]:
         """The pairs of the dataset's own test split, which never trains or validates."""
@@ -99,8 +105,8 @@ class Dataset:
 
     @property
     def mask_rules(self) -> list[MaskFolderRule]:
-        """The rules by which the masks are read: one for each split of each source."""
-        return list({id(pair.rule): pair.rule for pair in self.pairs if pair.rule}.values())
+        """The rules by which the masks are read: one for each split of each source, and there for each expert."""
+        return list({id(rule): rule for pair in self.pairs for rule in pair.rules}.values())
 
     @property
     def unpaired_files(self) -> list[Path]:
@@ -279,6 +285,8 @@ def open_dataset(
     images: Names = None,
     masks: Names = None,
     lesion: str | int | None = None,
+    experts: Names = None,
+    truth: str | None = None,
 ) -> Dataset:
     """Open one folder, several folders joined, or the built-in ``sample``, which is made at its first use.
 
@@ -290,6 +298,8 @@ def open_dataset(
         images: the folders of photographs in each source, where their names do not tell.
         masks: likewise the folders of masks.
         lesion: the value, number or name of the class in the masks that is the lesion.
+        experts: likewise the folders of masks of one expert each, where names do not tell that.
+        truth: what counts of the masks of several experts: ``majority``, ``staple``, or the name of one.
 
     Raises:
         InputError: if no source is given, one is given twice, a folder is missing or has none of the known layouts, or the
@@ -299,8 +309,8 @@ def open_dataset(
     if not given:
         raise InputError(f"No data was named; give a folder, several, or {SAMPLE!r}.")
     parsed = [Source.parse(source) for source in given]
-    if (images, masks, lesion) != (None, None, None):
-        parsed = [source.with_choices(images, masks, lesion) for source in parsed]
+    if any(said is not None for said in (images, masks, lesion, experts, truth)):
+        parsed = [source.with_choices(images, masks, lesion, experts, truth) for source in parsed]
     cleaned = [str(source) for source in parsed]
     if twice := [source for source in cleaned if cleaned.count(source) > 1]:
         raise InputError(f"{twice[0]} is given twice; name each folder once.")
@@ -310,7 +320,11 @@ def open_dataset(
 
 
 def _with_rules(listing: Listing) -> Listing:
-    """Have the masks of each split read by one rule, which is decided when the first of them is read."""
-    masks = {split: [mask for pair in listing.pairs if pair.split == split for mask in pair.masks] for split in SPLITS}
-    rules = {split: MaskFolderRule(files, listing.lesion) for split, files in masks.items()}
-    return replace(listing, pairs=[replace(pair, rule=rules[pair.split]) for pair in listing.pairs])
+    """Have the masks of each split, and of each expert there, read by one rule, which is decided when the first is read."""
+    files: dict[tuple[str, str], list[Path]] = {(split, ""): [] for split in SPLITS}
+    for pair in listing.pairs:
+        for name, masks in [(expert.name, expert.files) for expert in pair.experts] or [("", pair.masks)]:
+            files.setdefault((pair.split, name), []).extend(masks)
+    rules = {key: MaskFolderRule(masks, listing.lesion) for key, masks in files.items()}
+    of_experts = {split: {name: rule for (of, name), rule in rules.items() if of == split} for split in SPLITS}
+    return replace(listing, pairs=[pair.with_rules(rules[pair.split, ""], of_experts[pair.split]) for pair in listing.pairs])

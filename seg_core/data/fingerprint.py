@@ -11,6 +11,8 @@ import numpy as np
 from seg_core.data.folders import Pair
 from seg_core.errors import InputError
 
+_INT64 = (1 << 63) - 1
+
 
 def file_facts(file: Path) -> str:
     """Return size and modification time of a file: if they differ, so does the content.
@@ -25,17 +27,19 @@ def file_facts(file: Path) -> str:
 def pair_facts(pairs: Sequence[Pair]) -> np.ndarray:
     """Return (N, 4) int64 for N pairs: the photograph's size in bytes and modification time in ns, then the mask's.
 
-    Of several masks, the sizes are added and the times joined by exclusive or, so that a change of any of them shows.
+    Of several masks, the sizes are added and the times joined by exclusive or, so that a change of any of them shows. Those of
+    experts are multiplied by the expert's place first, so that masks that change hands show too.
 
     Raises:
         InputError: if a file went away since the dataset was opened.
     """
     facts = np.empty((len(pairs), 4), np.int64)
     for row, pair in zip(facts, pairs, strict=True):
-        size, modified = _size_and_time(pair.mask)
-        for mask in pair.more_masks:
-            more, also_modified = _size_and_time(mask)
-            size, modified = size + more, modified ^ also_modified
+        size, modified = 0, 0
+        for weight, masks in enumerate([expert.files for expert in pair.experts] or [pair.masks], start=1):
+            for mask in masks:
+                more, also_modified = _size_and_time(mask)
+                size, modified = size + weight * more, modified ^ (weight * also_modified & _INT64)
         row[:] = (*_size_and_time(pair.image), size, modified)
     return facts
 
@@ -48,7 +52,9 @@ def dataset_fingerprint(pairs: Sequence[Pair], facts: np.ndarray) -> str:
         facts: their `pair_facts`.
     """
     sizes = facts[:, [0, 2]].tolist()
-    lines = sorted(f"{pair.split} {pair.id} {photo} {mask}" for pair, (photo, mask) in zip(pairs, sizes, strict=True))
+    lines = sorted(
+        f"{pair.split} {pair.id} {photo} {mask} {pair.who}".rstrip() for pair, (photo, mask) in zip(pairs, sizes, strict=True)
+    )
     return digest(lines, 12)
 
 

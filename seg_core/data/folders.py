@@ -4,24 +4,22 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 from seg_core.common.text import legible
 from seg_core.data.accepted import ACCEPTED
 from seg_core.data.annotations.drawn import annotation_files
 from seg_core.data.archive import archives_in, is_archive, unpacked, unpacked_together
 from seg_core.data.excluded import EXCLUDED, read_excluded
+from seg_core.data.expert_pairs import match, match_experts
 from seg_core.data.image_file import MASK_ENDINGS, PHOTO_ENDINGS
-from seg_core.data.layouts import Part, Parts, find_parts
-from seg_core.data.masks.folder import MaskFolderRule
-from seg_core.data.masks.rule import MaskRule
-from seg_core.data.pairing import Name, Rule, match_names
+from seg_core.data.layouts import Parts, find_parts
+from seg_core.data.pair import Expert, Pair
 from seg_core.data.source import Source
 from seg_core.data.tree import COLLECTION, TEXT_ENDINGS, ending, is_dead_link, read_tree, stem
-from seg_core.data.words import PHOTOS, SPLITS, SplitName
+from seg_core.data.words import SPLITS, SplitName
 from seg_core.errors import InputError, some_of
 
 # What is defined below this module and imported from here is named too.
@@ -29,6 +27,7 @@ __all__ = [
     "MASK_ENDINGS",
     "PHOTO_ENDINGS",
     "SPLITS",
+    "Expert",
     "Listing",
     "Pair",
     "SplitName",
@@ -38,50 +37,6 @@ __all__ = [
     "list_images",
     "list_masks",
 ]
-
-
-@dataclass(frozen=True)
-class Pair:
-    """One photograph with its mask; ``id`` is the photograph's file name, made legible, ``split`` the dataset's own split.
-
-    Several masks of one photograph are read as one by `seg_core.data.truth.read_truth`.
-    """
-
-    id: str
-    image: Path
-    mask: Path
-    split: SplitName
-    more_masks: tuple[Path, ...] = ()
-    rule: MaskFolderRule | None = field(default=None, compare=False, repr=False)
-    """How it and the masks beside it are read; None if it stands alone."""
-
-    @property
-    def masks(self) -> tuple[Path, ...]:
-        """All its mask files."""
-        return self.mask, *self.more_masks
-
-    @property
-    def lesion(self) -> str:
-        """The number or colour that the user named as the lesion; empty if the masks say it themselves."""
-        return (self.rule.lesion if self.rule else None) or ""
-
-    @property
-    def mask_names(self) -> str:
-        """Its mask files, and what is the lesion in them, as text for keys of what is computed from them."""
-        return " ".join([*map(str, self.masks), self.lesion])
-
-    def to_json(self) -> dict[str, Any]:
-        """Return plain values, from which `from_json` makes it again. They hold the rule by which its masks are read."""
-        rule = self.rule.rule.to_json() if self.rule else None
-        more = [str(mask) for mask in self.more_masks]
-        return {"id": self.id, "image": str(self.image), "mask": str(self.mask), "split": self.split, "more": more, "rule": rule}
-
-    @classmethod
-    def from_json(cls, values: dict[str, Any]) -> Pair:
-        """Make a pair from the values of `to_json`."""
-        rule = MaskFolderRule.known(MaskRule.from_json(values["rule"])) if values["rule"] else None
-        files = Path(values["image"]), Path(values["mask"]), values["split"], tuple(map(Path, values["more"]))
-        return cls(values["id"], *files, rule)
 
 
 @dataclass(frozen=True)
@@ -113,25 +68,38 @@ def list_folder(source: Source | str | Path) -> Listing:
         raise InputError(f"The folder {source.folder} cannot be read ({error.strerror}); check the path.") from None
     is_collection = (top / COLLECTION).is_file()
     parts = _without_orphans(parts) if is_collection else parts
-    listing = Listing([], [], [], notes=list(parts.notes), lesion=None if parts.are_drawn else source.lesion)
-    photos, masks = _by_split(parts.photos), _by_split(parts.masks)
-    rules: list[Rule] = []
-    for split in (*SPLITS, None):
-        _match(photos[split], masks[split], listing, split, rules)
-    for split in SPLITS:  # one folder of masks for several splits, or the other way
-        _match(photos[split], masks[None], listing, split, rules)
-        _match(photos[None], masks[split], listing, split, rules)
-    for split, files in photos.items():
-        (listing.untested if split == "test" else listing.without_mask).extend(file.path for file in files)
-    listing.without_photo.extend(file.path for files in masks.values() for file in files)
+    listing = _listing(source, top, parts, may_tell_experts=not is_collection)
     _leave_out_excluded(listing, top)
     if is_collection and listing.without_mask:
         listing.notes.append(f"Photographs of the collection without a mask yet are not used: {len(listing.without_mask):,}.")
         listing.without_mask.clear()
     listing.pairs.sort(key=lambda pair: (SPLITS.index(pair.split), stem(pair.image.name)))
-    joined = [pair.id for pair in listing.pairs if pair.more_masks]
+    joined = [pair.id for pair in listing.pairs if pair.more_masks and not pair.experts]
     if joined:
         listing.notes.append(f"Several masks of one photograph are joined, for {len(joined):,}: {some_of(joined)}.")
+    return listing
+
+
+def _listing(source: Source, top: Path, parts: Parts, *, may_tell_experts: bool) -> Listing:
+    """Match the files; those of experts by expert, if several of them outlined some photograph.
+
+    Raises:
+        InputError: as `seg_core.data.expert_pairs.match_experts`, or if truth is to be of several experts and there are none.
+    """
+    found = match_experts(parts, source.truth) if may_tell_experts and not parts.are_drawn else None
+    if not found:
+        if source.truth:
+            raise InputError(
+                f"{source.folder} has no masks of several experts, so truth cannot be {source.truth}; "
+                "name their folders (--experts DIR, for each), or leave that out."
+            )
+        told = any(part.expert for part in parts.masks)
+        found = match(find_parts(source, top, experts=False) if told else parts)
+    lesion = None if parts.are_drawn else source.lesion
+    listing = Listing(found.pairs, [], [], notes=[*parts.notes, *found.notes], lesion=lesion)
+    for split, files in found.photos.items():
+        (listing.untested if split == "test" else listing.without_mask).extend(file.path for file in files)
+    listing.without_photo.extend(file.path for files in found.masks.values() for file in files)
     return listing
 
 
@@ -235,106 +203,3 @@ def _files(folder: Path, endings: set[str], dead_links: bool) -> Iterator[Path]:
         files = (entry for entry in entries if ending(entry.name) in endings and not entry.name.startswith("."))
         names = sorted(entry.name for entry in files if (dead_links if is_dead_link(entry) else entry.is_file()))
     yield from (folder / name for name in names)
-
-
-@dataclass(frozen=True)
-class _File:
-    path: Path
-    name: Name
-    id: str
-
-
-def _by_split(parts: Sequence[Part]) -> dict[SplitName | None, list[_File]]:
-    """Return the files of each split, by name."""
-    files: dict[SplitName | None, list[_File]] = {split: [] for split in (*SPLITS, None)}
-    for split, of_split in files.items():
-        named = [(part.folder / name, (part.place, stem(name))) for part in parts if part.split == split for name in part.names]
-        places = Counter(own for _, own in {name for _, name in named})
-        of_split += (
-            _File(path, name, _id(name, places[name[1]] > 1)) for path, name in sorted(named, key=lambda each: each[1][1])
-        )
-    return files
-
-
-def _id(name: Name, is_in_several_places: bool) -> str:
-    """Return the stem; where it says too little, with the place before it, such as ``patient7_photo``."""
-    place, own = name
-    if place and own.lower() in PHOTOS:
-        own = place
-    elif place and is_in_several_places:
-        own = f"{place}_{own}"
-    return legible(own.replace("/", "_"))
-
-
-@dataclass
-class _Group:
-    """Photographs of one name, nearly always one, with the masks of that name and those that are joined with them."""
-
-    photos: list[_File] = field(default_factory=list)
-    masks: list[_File] = field(default_factory=list)
-    further: list[_File] = field(default_factory=list)
-
-
-_Groups = tuple[list[_Group], list[str]]
-"""What belongs together, and lines for the user about how it was found."""
-
-
-def _match(photos: list[_File], masks: list[_File], listing: Listing, split: SplitName | None, rules: list[Rule]) -> None:
-    """Move what belongs together from the files to the pairs of the listing.
-
-    Files of one place are matched first, by their names or as they lie there alone, then all others by their names.
-    """
-    for step in (_in_place, _by_case, _anywhere):
-        if photos and masks:
-            groups, notes = step(photos, masks, rules)
-            listing.pairs.extend(pair for group in groups for pair in _pairs(group, split or "train"))
-            listing.notes.extend(note for note in notes if note not in listing.notes)
-            used = {file.path for group in groups for file in (*group.photos, *group.masks, *group.further)}
-            photos[:], masks[:] = ([file for file in files if file.path not in used] for files in (photos, masks))
-
-
-def _pairs(group: _Group, split: SplitName) -> Iterator[Pair]:
-    # Two photographs or two masks of one id make two pairs, which `seg_core.data.check` reports.
-    masks, further = group.masks or group.further[:1], group.further if group.masks else group.further[1:]
-    for photo in group.photos:
-        for first, mask in enumerate(masks):
-            more = () if first else tuple(file.path for file in further)
-            yield Pair(photo.id, photo.path, mask.path, split, more)
-
-
-def _in_place(photos: Sequence[_File], masks: Sequence[_File], rules: list[Rule]) -> _Groups:
-    return _by_name(photos, masks, [file.name for file in photos], [file.name for file in masks], rules)
-
-
-def _anywhere(photos: Sequence[_File], masks: Sequence[_File], rules: list[Rule]) -> _Groups:
-    """Match by names alone; where these occur in several places, the ids do too, which is reported."""
-    photos = [replace(file, id=legible(file.name[1])) for file in photos]
-    photo_names, mask_names = ([("", file.name[1]) for file in files] for files in (photos, masks))
-    return _by_name(photos, masks, photo_names, mask_names, rules)
-
-
-def _by_name(
-    photos: Sequence[_File], masks: Sequence[_File], photo_names: list[Name], mask_names: list[Name], rules: list[Rule]
-) -> _Groups:
-    matching = match_names(dict.fromkeys(photo_names), dict.fromkeys(mask_names), rules=rules)
-    groups: dict[Name, _Group] = {}
-    for file, name in zip(masks, mask_names, strict=True):
-        if photo := matching.photo_of.get(name):
-            group = groups.setdefault(photo, _Group())
-            (group.further if name in matching.further else group.masks).append(file)
-    for file, name in zip(photos, photo_names, strict=True):
-        if name in groups:
-            groups[name].photos.append(file)
-    return list(groups.values()), matching.notes
-
-
-def _by_case(photos: Sequence[_File], masks: Sequence[_File], rules: list[Rule]) -> _Groups:
-    """Match the masks in a folder per case to its one photograph, whatever their names."""
-    groups: dict[str, _Group] = {}
-    for file in photos:
-        groups.setdefault(file.name[0], _Group()).photos.append(file)
-    for file in masks:
-        groups.setdefault(file.name[0], _Group()).further.append(file)
-    alone = [group for place, group in groups.items() if place and len(group.photos) == 1 and group.further]
-    note = "Where a folder holds one photograph, the masks in it are its own, whatever their names."
-    return alone, [note] if alone else []

@@ -6,10 +6,12 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import NamedTuple
 
 from seg_core.common.text import legible
 from seg_core.data.annotations.drawn import draw_masks
 from seg_core.data.beside import masks_among
+from seg_core.data.experts import expert_in_path, names_of, tell_experts
 from seg_core.data.image_file import MASK_ENDINGS, PHOTO_ENDINGS
 from seg_core.data.image_sets import listed_splits
 from seg_core.data.source import Source
@@ -32,6 +34,7 @@ class Part:
         split: None if no name says.
         place: the names in the path that say neither kind nor split, such as a patient's.
         root: those of them that stand before all others, where each dataset in a folder of several would begin.
+        expert: who drew the masks, where folders name several experts or the user did.
     """
 
     folder: Path
@@ -39,6 +42,7 @@ class Part:
     split: SplitName | None = None
     place: str = ""
     root: str = ""
+    expert: str = ""
 
 
 @dataclass(frozen=True)
@@ -54,8 +58,10 @@ class Parts:
     are_drawn: bool = False
 
 
-def find_parts(source: Source, top: Path) -> Parts:
+def find_parts(source: Source, top: Path, *, experts: bool = True) -> Parts:
     """Find the photographs and masks below a folder.
+
+    With ``experts``, folders may name those who drew the masks in them; without, such names say no more than others.
 
     Raises:
         InputError: if the folders that the user named are missing, or the names of those that are there do not tell.
@@ -63,7 +69,9 @@ def find_parts(source: Source, top: Path) -> Parts:
     """
     tree = read_tree(top, PHOTO_ENDINGS | MASK_ENDINGS)
     inner = _without_wrapper(tree)
-    parts = _named(source, top, tree) if source.images or source.masks else _by_words(inner)
+    told = experts and tell_experts(inner)
+    is_named = source.images or source.masks or source.experts
+    parts = _named(source, top, tree, experts=experts, told=told) if is_named else _by_words(inner, experts=told)
     if not (parts.masks and _holds_files(parts.photos)) and not source.images:
         parts = beside if (beside := _side_by_side(inner)).masks else parts
     if not _holds_files(parts.masks):
@@ -86,7 +94,8 @@ def is_understood(top: Path) -> bool:
         OSError: if the folder cannot be read.
     """
     inner = _without_wrapper(read_tree(top, PHOTO_ENDINGS | MASK_ENDINGS))
-    return any(_holds_files(parts.photos) and _holds_files(parts.masks) for parts in (_by_words(inner), _side_by_side(inner)))
+    readings = _by_words(inner, experts=tell_experts(inner)), _side_by_side(inner)
+    return any(_holds_files(parts.photos) and _holds_files(parts.masks) for parts in readings)
 
 
 def _without_wrapper(tree: Sequence[Folder]) -> list[Folder]:
@@ -148,26 +157,37 @@ def _holds_files(parts: Sequence[Part]) -> bool:
     return any(part.names for part in parts)
 
 
-def _by_words(tree: Sequence[Folder]) -> Parts:
+def _by_words(tree: Sequence[Folder], *, experts: bool = False) -> Parts:
     """Take the folders with photographs and masks in their names; without any of photographs, the remaining ones are those."""
     beside_photos = {folder.parts[:-1] for folder in tree if folder.parts and meaning(folder.parts[-1]).kind == "photos"}
+    around_experts = beside_photos | {folder.parts for folder in tree if folder.images} if experts else set()
     photos, masks, others = [], [], []
     for folder in tree:
-        kind, split, place, root = _read_path(folder.parts, beside_photos)
+        kind, split, place, root, expert = _read_path(folder.parts, beside_photos, around_experts)
         if kind == "photos":
             photos.append(_photos(folder, split, place, root))
         elif kind == "masks":
-            masks.append(_masks(folder, split, place, root))
+            masks.append(_masks(folder, split, place, root, expert))
         elif kind is None and folder.images:
             others.append(_photos(folder, split, place, root))
     return Parts(photos if _holds_files(photos) else others or photos, masks, [])
 
 
-def _read_path(parts: tuple[str, ...], beside_photos: set[tuple[str, ...]]) -> tuple[Kind | None, SplitName | None, str, str]:
-    """Return the kind and split of a folder, said by its own name or the nearest above, and its place and root."""
+def _read_path(
+    parts: tuple[str, ...], beside_photos: set[tuple[str, ...]], around_experts: set[tuple[str, ...]]
+) -> tuple[Kind | None, SplitName | None, str, str, str]:
+    """Return the kind and split of a folder, said by its own name or the nearest above, its place and root, and its expert.
+
+    Folders of experts that lie in folders of masks or ``around_experts`` hold masks.
+    """
     said = [_said(parts[: depth + 1], beside_photos) for depth in range(len(parts))]
+    expert, depths = expert_in_path(parts) if around_experts else ("", ())
+    if depths and (parts[: depths[0]] in around_experts or any(each.kind == "masks" for each in said)):
+        said = [Meaning(each.kind or "masks", each.split) if at in depths else each for at, each in enumerate(said)]
+    else:
+        expert = ""
     kinds = [each.kind for each in said if each.kind]
-    return "neither" if "neither" in kinds else next(reversed(kinds), None), *_where(parts, said)
+    return "neither" if "neither" in kinds else next(reversed(kinds), None), *_where(parts, said), expert
 
 
 def _said(parts: tuple[str, ...], beside_photos: set[tuple[str, ...]]) -> Meaning:
@@ -190,8 +210,8 @@ def _photos(folder: Folder, split: SplitName | None, place: str, root: str) -> P
     return Part(folder.path, names, split, place, root)
 
 
-def _masks(folder: Folder, split: SplitName | None, place: str, root: str) -> Part:
-    return Part(folder.path, [name for name in folder.images if ending(name) in MASK_ENDINGS], split, place, root)
+def _masks(folder: Folder, split: SplitName | None, place: str, root: str, expert: str = "") -> Part:
+    return Part(folder.path, [name for name in folder.images if ending(name) in MASK_ENDINGS], split, place, root, expert)
 
 
 def _is_superpixels(name: str) -> bool:
@@ -226,28 +246,34 @@ def _with_drawn(parts: Parts, tree: Sequence[Folder], lesion: str | None, *, are
     return replace(parts, masks=masks, notes=[*parts.notes, *notes], are_drawn=True) if masks else parts
 
 
-def _named(source: Source, top: Path, tree: Sequence[Folder]) -> Parts:
-    """Take the folders that the user named, with those below them; what was not named is found by its words."""
+def _named(source: Source, top: Path, tree: Sequence[Folder], *, experts: bool, told: bool) -> Parts:
+    """Take the folders that the user named, with those below them; what was not named is found by its words.
+
+    ``experts`` keeps apart what is in the folders that the user named as experts', and ``told`` what their names tell.
+    """
     files = [folder for name in source.masks if (folder := _annotation_file(top / name))]
     photos, masks = (
-        [part for name in names for part in _below(source, top, name, tree)]
+        [part for name in names for part in _below(source, top, name, tree, told=told)]
         for names in (source.images, [name for name in source.masks if not (top / name).is_file()])
     )
-    photo_paths, mask_paths = {folder.path for folder, *_ in photos}, {folder.path for folder, *_ in masks}
+    for name, expert in zip(source.experts, names_of(source.experts), strict=True):
+        own = _below(source, top, name, tree, told=False)
+        masks += [part._replace(expert=expert) if experts else part for part in own]
+    photo_paths, mask_paths = {each.folder.path for each in photos}, {each.folder.path for each in masks}
     if photos and photo_paths == mask_paths:
-        return _side_by_side([folder for folder, *_ in photos])
+        return _side_by_side([each.folder for each in photos])
     if len(photo_paths) > len(mask_paths):  # the masks' folder lies in the photographs', or the other way
         photo_paths -= mask_paths
     else:
         mask_paths -= photo_paths
-    by_words = _by_words(tree)
-    of_photos = [_photos(*each) for each in photos if each[0].path in photo_paths]
-    of_masks = [_masks(*each) for each in masks if each[0].path in mask_paths]
+    by_words = _by_words(tree, experts=told)
+    of_photos = [_photos(each.folder, each.split, each.place, "") for each in photos if each.folder.path in photo_paths]
+    of_masks = [_masks(each.folder, each.split, each.place, "", each.expert) for each in masks if each.folder.path in mask_paths]
     found = Parts(of_photos or [part for part in by_words.photos if part.folder not in mask_paths], of_masks, [])
-    if not source.masks:
+    if not (source.masks or source.experts):
         found = replace(found, masks=[part for part in by_words.masks if part.folder not in photo_paths])
     if not _holds_files(found.masks):
-        within = [*files, *(folder for folder, *_ in masks)] or tree
+        within = [*files, *(each.folder for each in masks)] or tree
         found = _with_drawn(found, within, source.lesion, are_named=bool(source.masks))
     for what, option, parts in (("photographs", "--images", found.photos), ("masks", "--masks", found.masks)):
         if not _holds_files(parts):
@@ -270,14 +296,25 @@ def _annotation_file(path: Path) -> Folder | None:
     return Folder(path.parent, (), [], Counter(), [path.name])
 
 
-def _below(source: Source, top: Path, name: str, tree: Sequence[Folder]) -> list[tuple[Folder, SplitName | None, str, str]]:
+class _Below(NamedTuple):
+    folder: Folder
+    split: SplitName | None
+    place: str
+    expert: str
+
+
+def _below(source: Source, top: Path, name: str, tree: Sequence[Folder], *, told: bool) -> list[_Below]:
+    """Return a folder that the user named and those below it; with ``told``, names tell experts."""
     base = top / name
     if not base.is_dir():
         raise InputError(f"There is no folder {name} in {source.folder}; it holds {describe_tree(tree)}.")
     own, below = meaning(base.name).split, []
     for folder in read_tree(base, PHOTO_ENDINGS | MASK_ENDINGS):
-        split, place, _ = _where(folder.parts, [meaning(part) for part in folder.parts])
-        below.append((folder, split or own, place, ""))
+        expert, depths = expert_in_path((base.name, *folder.parts)) if told else ("", ())
+        said = [meaning(part) for part in folder.parts]
+        said = [Meaning("masks", each.split) if at in depths else each for at, each in enumerate(said, start=1)]
+        split, place, _ = _where(folder.parts, said)
+        below.append(_Below(folder, split or own, place, expert))
     return below
 
 

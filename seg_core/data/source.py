@@ -11,6 +11,9 @@ from urllib.parse import unquote
 
 from seg_core.errors import InputError
 
+MAJORITY = "majority"
+"""What counts of the masks of several experts, where nothing is said."""
+
 SAMPLE = "sample"
 """The dataset source that names the built-in sample instead of a folder."""
 
@@ -21,7 +24,7 @@ Names = str | Path | Sequence[str | Path] | None
 """One folder, several, or none."""
 
 _QUOTES = "'\"‘’‚‛“”„‟«»‹›`´"
-_KEYS = ("images", "masks", "lesion")
+_KEYS = ("images", "masks", "experts", "lesion", "truth")
 
 
 @dataclass(frozen=True)
@@ -33,12 +36,16 @@ class Source:
         images: the folders of photographs, below ``folder`` or absolute; empty if they are found by their names.
         masks: likewise the folders of masks.
         lesion: the value, number or name of the class in the masks that is the lesion; None if the masks say so themselves.
+        experts: the folders of masks of one expert each, where their names do not tell that.
+        truth: what counts of the masks of several experts: ``staple``, or the name of one; None for their majority.
     """
 
     folder: str
     images: tuple[str, ...] = ()
     masks: tuple[str, ...] = ()
     lesion: str | None = None
+    experts: tuple[str, ...] = ()
+    truth: str | None = None
 
     @classmethod
     def parse(cls, source: str | Path) -> Source:
@@ -53,10 +60,18 @@ class Source:
         if not said or any(key not in _KEYS or not value for key, _, value in said):
             return cls(text if text == SAMPLE else clean_path(text))
         values = {key: tuple(unquote(value) for of, _, value in said if of == key) for key in _KEYS}
-        lesion = values.pop("lesion")
-        return cls(clean_path(folder), **values, lesion=lesion[-1] if lesion else None)
+        lesion, truth = (values[key][-1] if values[key] else None for key in ("lesion", "truth"))
+        folders = values["images"], values["masks"]
+        return cls(clean_path(folder), *folders, lesion, values["experts"], _truth(truth) if truth else None)
 
-    def with_choices(self, images: Names = None, masks: Names = None, lesion: str | int | None = None) -> Source:
+    def with_choices(
+        self,
+        images: Names = None,
+        masks: Names = None,
+        lesion: str | int | None = None,
+        experts: Names = None,
+        truth: str | None = None,
+    ) -> Source:
         """Return this source with what the user says in addition; None leaves what it said before.
 
         Names of folders are below the source's folder, or else paths from where the user is. The sample needs none of them.
@@ -68,6 +83,8 @@ class Source:
             images=self.images if images is None else self._placed(images),
             masks=self.masks if masks is None else self._placed(masks),
             lesion=self.lesion if lesion is None else str(lesion).strip() or None,
+            experts=self.experts if experts is None else self._placed(experts),
+            truth=self.truth if truth is None else _truth(truth),
         )
 
     def _placed(self, names: Names) -> tuple[str, ...]:
@@ -94,7 +111,8 @@ class Source:
 
     def __str__(self) -> str:
         said = [("images", name) for name in self.images] + [("masks", name) for name in self.masks]
-        said += [("lesion", self.lesion)] if self.lesion is not None else []
+        said += [("experts", name) for name in self.experts]
+        said += [(key, value) for key, value in (("lesion", self.lesion), ("truth", self.truth)) if value is not None]
         query = "&".join(f"{key}={re.sub('[%&?]', _escaped, value)}" for key, value in said)
         return f"{self.folder}?{query}" if query else self.folder
 
@@ -128,6 +146,11 @@ def clean_path(typed: str | Path) -> str:
         return str(Path(text).expanduser().resolve())
     except (OSError, RuntimeError, ValueError) as error:  # unknown user after ~, loop of links, forbidden character
         raise InputError(f"The data folder {text!r} cannot be found ({error}); check the path.") from None
+
+
+def _truth(typed: str) -> str | None:
+    """Return what counts of several experts' masks; None for the majority, which counts where nothing is said."""
+    return None if typed.strip().casefold() in ("", MAJORITY) else typed.strip()
 
 
 def _unquoted(text: str) -> str:

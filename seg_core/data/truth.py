@@ -1,19 +1,21 @@
-"""The true mask of a photograph: what its mask files mark together, at the size of the photograph."""
+"""The true mask of a photograph: what its mask files mark together, or what experts agree on, at the size of the photograph."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 from PIL import Image
 
+from seg_core.data.consensus import majority, staple
 from seg_core.data.folders import Pair
 from seg_core.data.image import scaled_mask
 from seg_core.data.image_file import SIDEWAYS, open_image, orientation, turned, upright_size
 from seg_core.data.masks.folder import MaskFolderRule
+from seg_core.data.pair import STAPLE
 from seg_core.errors import InputError
 
 MOST_OTHER_SHAPE = 0.01
@@ -44,8 +46,10 @@ class Truth:
 def read_truth(pair: Pair, photo_size: tuple[int, int] | None = None) -> Truth:
     """Read the mask of a pair by the rule of the masks beside it, and make it fit the upright photograph.
 
-    Lesion is what any of its mask files marks. A mask of the same shape at another size is scaled. A photograph that its camera
-    stored on its side may have a mask that was drawn on it as stored, or upright: the one whose size fits is meant.
+    Lesion is what any of its mask files marks; where several experts drew them, what `seg_core.data.consensus` makes of their
+    masks, each of which is made to fit first, or what the expert marks whose mask counts. A mask of the same shape at another
+    size is scaled. A photograph that its camera stored on its side may have a mask that was drawn on it as stored, or upright:
+    the one whose size fits is meant.
 
     Args:
         pair: a photograph and its mask.
@@ -55,7 +59,25 @@ def read_truth(pair: Pair, photo_size: tuple[int, int] | None = None) -> Truth:
         InputError: if a file cannot be read, or the mask does not say where the lesion is.
         OtherSizeError: if the mask has another shape than the photograph.
     """
-    mask, is_cut = _read_together(pair.masks, pair.rule or MaskFolderRule(pair.masks))
+    if not pair.experts:
+        return _read(pair, pair.masks, pair.rule, photo_size)
+    read = read_experts(pair, photo_size)
+    if only := read.get(pair.truth) or (len(read) == 1 and next(iter(read.values()))):
+        return only
+    masks = np.stack([each.mask for each in read.values()])
+    first = next((each for each in read.values() if each.fitted), next(iter(read.values())))
+    found = staple(masks) if pair.truth == STAPLE else majority(masks)
+    return replace(first, mask=found, is_cut=any(each.is_cut for each in read.values()))
+
+
+def read_experts(pair: Pair, photo_size: tuple[int, int] | None = None) -> dict[str, Truth]:
+    """Read the mask of each expert who outlined a photograph, by name, as `read_truth` reads one."""
+    size = photo_size or _photo_size(pair)
+    return {expert.name: _read(pair, expert.files, expert.rule, size) for expert in pair.experts}
+
+
+def _read(pair: Pair, files: Sequence[Path], rule: MaskFolderRule | None, photo_size: tuple[int, int] | None) -> Truth:
+    mask, is_cut = _read_together(files, rule or MaskFolderRule(files))
     stored = mask.shape[1], mask.shape[0]
     size = photo_size or _photo_size(pair)
     if stored == size:
@@ -67,7 +89,7 @@ def read_truth(pair: Pair, photo_size: tuple[int, int] | None = None) -> Truth:
         return Truth(scaled_mask(mask, size), is_cut, stored, "scaled")
     sizes = f"{size[0]} × {size[1]} and {stored[0]} × {stored[1]} pixels"
     raise OtherSizeError(
-        f"{pair.image.name} and {pair.mask.name} differ in size ({sizes}); export the mask at the photograph's size."
+        f"{pair.image.name} and {files[0].name} differ in size ({sizes}); export the mask at the photograph's size."
     )
 
 

@@ -31,6 +31,8 @@ NEITHER = frozenset(
     "prediction predictions overlay overlays visualization visualizations thumbnail thumbnails".split()
 )
 """Neither photographs nor masks of whole lesions, whatever else the name says."""
+EXPERTS = frozenset("expert reader rater annotator observer grader doctor dermatologist physician".split())  # noqa: SIM905
+"""Who drew masks, before a number, a letter or a name: several of them outlined each photograph (`seg_core.data.experts`)."""
 SPLIT_WORDS: dict[str, SplitName] = {
     **dict.fromkeys(["train", "training", "trainval"], "train"),
     **dict.fromkeys(["val", "valid", "validation"], "val"),

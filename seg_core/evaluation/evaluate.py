@@ -89,7 +89,7 @@ def evaluate(
 
 def _notes_on_truth(pairs: Sequence[Pair]) -> list[str]:
     """Say what is read as lesion where the true masks are not the usual ones of 0 and 255."""
-    rules = {id(pair.rule): pair.rule.rule.note for pair in pairs if pair.rule}
+    rules = {id(rule): rule.rule.note for pair in pairs for rule in pair.rules}
     return [note for note in rules.values() if note]
 
 

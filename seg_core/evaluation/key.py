@@ -39,5 +39,5 @@ def evaluation_key(model_digest: str, pairs: Sequence[Pair], facts: np.ndarray |
     """
     known = pair_facts(pairs) if facts is None else facts
     rows = zip(pairs, known.tolist(), strict=True)
-    files = [f"{pair.id} {' '.join(map(str, of_files))} {pair.lesion}" for pair, of_files in rows]
+    files = [f"{pair.id} {' '.join(map(str, of_files))} {pair.lesion}{pair.who}" for pair, of_files in rows]
     return digest([f"{EVALUATION_VERSION} {model_digest}", *files], 24)
