@@ -9,10 +9,12 @@ import typer
 
 from seg_core.cli.common import (
     DataOption,
+    ExpertsOption,
     ImagesOption,
     JsonOption,
     LesionOption,
     MasksOption,
+    TruthOption,
     open_data,
     progress,
     report,
@@ -43,6 +45,8 @@ def calibrate(
     images: ImagesOption = None,
     masks: MasksOption = None,
     lesion: LesionOption = None,
+    experts: ExpertsOption = None,
+    truth: TruthOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Find the threshold that fits your own outlines, from 10 photographs on, and write a model that predicts with it.
@@ -58,7 +62,7 @@ def calibrate(
     from seg_core.report.calibrated import calibrated_name, save_calibrated
 
     source = expanded(checkpoint)
-    model, dataset = load_checkpoint(source), open_data(data, images, masks, lesion)
+    model, dataset = load_checkpoint(source), open_data(data, images, masks, lesion, experts, truth)
     name = " ".join(name.split()) or calibrated_name(model.metadata, dataset)
     file = expanded(target) if target else new_model_file(name)
     chosen = split or ("val" if dataset.test else "all")

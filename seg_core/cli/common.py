@@ -39,6 +39,15 @@ LesionOption = Annotated[
     str | None,
     typer.Option("--lesion-value", help="Value, number or name of the class in the masks that is the lesion."),
 ]
+ExpertsOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--experts", help="A folder of masks of one expert, where its name does not tell; once for each expert.", metavar="DIR"
+    ),
+]
+TruthOption = Annotated[
+    str | None, typer.Option("--truth", help="What counts of several experts' masks: majority, staple, or the name of one.")
+]
 YesOption = Annotated[bool, typer.Option("--yes", help="Do not ask for confirmation.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object as the last line.")]
 
@@ -48,6 +57,8 @@ def open_data(
     images: list[str] | None = None,
     masks: list[str] | None = None,
     lesion: str | None = None,
+    experts: list[str] | None = None,
+    truth: str | None = None,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> Dataset:
     """Open the dataset that the options name.
@@ -59,7 +70,7 @@ def open_data(
     from seg_core.data.suggest import suggest_folders
 
     try:
-        return open_dataset(sources, on_progress, images=images, masks=masks, lesion=lesion)
+        return open_dataset(sources, on_progress, images=images, masks=masks, lesion=lesion, experts=experts, truth=truth)
     except InputError as error:
         near = [folder for source in sources for folder in suggest_folders(source)]
         raise InputError(f"{error} Did you mean {' or '.join(near)}?" if near else str(error)) from None

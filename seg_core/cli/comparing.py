@@ -9,15 +9,18 @@ import typer
 
 from seg_core.cli.common import (
     DataOption,
+    ExpertsOption,
     ImagesOption,
     JsonOption,
     LesionOption,
     MasksOption,
+    TruthOption,
     open_data,
     output,
     print_json,
     screen,
 )
+from seg_core.cli.comparing_experts import compare_with_experts, print_experts
 from seg_core.cli.models import TtaOption
 from seg_core.cli.named_models import evaluate_all, models_by_label
 from seg_core.errors import InputError
@@ -28,6 +31,7 @@ if TYPE_CHECKING:
     from seg_core.evaluation.bootstrap import Interval
     from seg_core.evaluation.clusters import Clusters
     from seg_core.evaluation.comparison import Row
+    from seg_core.evaluation.experts import BesideExperts
     from seg_core.evaluation.group import Scored
     from seg_core.evaluation.leaderboard import Leaderboard
     from seg_core.evaluation.pairing import Pairing
@@ -68,6 +72,8 @@ def compare(
     images: ImagesOption = None,
     masks: MasksOption = None,
     lesion: LesionOption = None,
+    experts: ExpertsOption = None,
+    truth: TruthOption = None,
     tta: TtaOption = False,
     as_json: JsonOption = False,
     as_markdown: Annotated[bool, typer.Option("--markdown", help="Print the tables in Markdown.")] = False,
@@ -84,10 +90,12 @@ def compare(
 
     column, named = _column(metric), models_by_label(models)
     margin = column.margin if margin is None else checked_margin(margin, column)
-    dataset = open_data(data, images, masks, lesion)
+    dataset = open_data(data, images, masks, lesion, experts, truth)
     clusters = choose_clusters(together, dataset.sources, dataset.unique_pairs)
     evaluations, chosen = evaluate_all(named, dataset, split or ("test" if dataset.test else "val"), tta=tta)
     result = _judge(evaluations, column, margin, clusters, f"{len(chosen.pairs):,} photographs of {dataset.name} ({chosen.name})")
+    beside = compare_with_experts(named, evaluations, chosen, column, margin, clusters, tta=tta)
+    result = result._replace(experts=beside)
     if as_json:
         print_json(_to_json(result, column, margin))
     elif as_markdown or as_latex:
@@ -107,6 +115,8 @@ class _Result(NamedTuple):
     pairs: list[Pairing]
     where: str
     """On which photographs."""
+    experts: BesideExperts | None = None
+    """The models beside the experts of the dataset, where it has some."""
 
 
 def _judge(evaluations: Mapping[str, Scored], column: Column, margin: float, clusters: Clusters | None, where: str) -> _Result:
@@ -138,9 +148,14 @@ def _column(metric: str) -> Column:
 def _print(result: _Result) -> None:
     for sentence in result.sentences:
         output.print(sentence)
-    if not (board := result.board):
-        return
-    output.print(f"{board.column.title} on {result.where}, with 95 % intervals, and the places by mean in 95 % of resamples:")
+    if result.board:
+        _print_board(result.board, result.where)
+    if result.experts:
+        print_experts(result.experts)
+
+
+def _print_board(board: Leaderboard, where: str) -> None:
+    output.print(f"{board.column.title} on {where}, with 95 % intervals, and the places by mean in 95 % of resamples:")
     width = max(len(place.label) for place in board.places)
     for place in board.places:
         mean, low, high = place.score
@@ -150,10 +165,13 @@ def _print(result: _Result) -> None:
 
 def _tables(result: _Result, *, latex: bool) -> str:
     """Return the sentences and all tables in Markdown or LaTeX."""
+    from seg_core.evaluation.expert_tables import experts_sheet
     from seg_core.evaluation.sheets import Sheet, leaderboard_sheet, pairing_sheet
     from seg_core.evaluation.tables import to_latex, to_markdown
 
     sheets = [*([leaderboard_sheet(result.board)] if result.board else []), pairing_sheet(result.pairs)]
+    if result.experts:
+        sheets.append(experts_sheet(result.experts))
     if latex:
         sentences = [f"% {sentence}" for sentence in result.sentences]
         return "\n".join([*sentences, to_latex(result.rows, result.where), *map(Sheet.latex, sheets)])
@@ -162,9 +180,12 @@ def _tables(result: _Result, *, latex: bool) -> str:
 
 
 def _to_json(result: _Result, column: Column, margin: float) -> dict[str, Any]:
+    from seg_core.evaluation.expert_tables import to_json
+
     facts = {"verdict": result.sentences, "first": result.status, "metric": column.name, "margin": margin}
     models, pairs = _models(result.rows, result.board), [_pair(pairing) for pairing in result.pairs]
-    return facts | {"scored_on": result.where, "models": models, "pairs": pairs}
+    experts = {"experts": to_json(result.experts)} if result.experts else {}
+    return facts | {"scored_on": result.where, "models": models, "pairs": pairs} | experts
 
 
 def _models(rows: Sequence[Row], board: Leaderboard | None) -> list[dict[str, Any]]:

@@ -8,10 +8,12 @@ from typing import Annotated
 import typer
 
 from seg_core.cli.common import (
+    ExpertsOption,
     ImagesOption,
     JsonOption,
     LesionOption,
     MasksOption,
+    TruthOption,
     open_data,
     output,
     print_json,
@@ -29,6 +31,8 @@ def check_data(
     images: ImagesOption = None,
     masks: MasksOption = None,
     lesion: LesionOption = None,
+    experts: ExpertsOption = None,
+    truth: TruthOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Check every pair and list all problems with their remedies; exit with status 1 if there is an error.
@@ -41,7 +45,7 @@ def check_data(
     from seg_core.data.scan.dataset_scan import scan_dataset
     from seg_core.data.scan.duplicates import leakage, near_duplicates
 
-    dataset = open_data(sources, images, masks, lesion)
+    dataset = open_data(sources, images, masks, lesion, experts, truth)
     with progress("Checking") as advance:
         seen = scan_dataset(dataset, advance)
     with progress("Comparing") as advance:

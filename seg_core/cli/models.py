@@ -11,10 +11,12 @@ import typer
 
 from seg_core.cli.common import (
     DataOption,
+    ExpertsOption,
     ImagesOption,
     JsonOption,
     LesionOption,
     MasksOption,
+    TruthOption,
     open_data,
     output,
     print_json,
@@ -55,6 +57,8 @@ def evaluate(
     images: ImagesOption = None,
     masks: MasksOption = None,
     lesion: LesionOption = None,
+    experts: ExpertsOption = None,
+    truth: TruthOption = None,
     predicted_lesion: Annotated[
         str | None, typer.Option(help="Likewise in predicted masks; by default what --lesion-value says, where they need it.")
     ] = None,
@@ -79,7 +83,7 @@ def evaluate(
     try_file(model)
     loaded = None if are_masks else load_any(model, tta=tta)
     checkpoint = loaded if isinstance(loaded, Checkpoint) else None
-    dataset = open_data(data, images, masks, lesion)
+    dataset = open_data(data, images, masks, lesion, experts, truth)
     chosen = split or ("test" if dataset.test else "val")
     spec = checkpoint.config.split_spec if checkpoint else SplitSpec()
     pairs = dataset.pairs_of(chosen, spec)
@@ -231,12 +235,14 @@ def publish(
     images: ImagesOption = None,
     masks: MasksOption = None,
     lesion: LesionOption = None,
+    experts: ExpertsOption = None,
+    truth: TruthOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Write a model in fp16, with a card of its scores on the validation and test splits of its dataset."""
     from seg_core.report.publishing import publish as write
 
-    dataset = open_data(data, images, masks, lesion)
+    dataset = open_data(data, images, masks, lesion, experts, truth)
     of_originals = open_data([originals]) if originals else None
     others = _open_also(also or [])
     with progress("Scoring") as advance:

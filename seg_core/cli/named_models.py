@@ -94,18 +94,38 @@ def evaluate_all(models: Models, dataset: Dataset, name: str, *, tta: bool) -> t
 
     first = next(iter(models.values()))[0]
     split = SplitChoice(dataset, name, _split_spec(first) or SplitSpec())
-    is_drawn = split.is_drawn and not dataset.counts["val"]
-    if is_drawn:
+    if _is_drawn(split):
         screen.print(f"Validation is {split.spec.words}.")
     found: dict[str, Scored] = {}
     for label, files in models.items():
-        of_files = []
-        for file in files:
-            own = is_drawn and len(files) > 1
-            scored_on = replace(split, spec=_split_spec(file) or split.spec) if own else split
-            of_files.append(_evaluation(label, file, scored_on, tta=tta))
+        of_files = [_evaluation(label, file, scored_on, tta=tta) for file, scored_on in _members(files, split)]
         found[label] = GroupEvaluation(tuple(of_files)) if len(of_files) > 1 else of_files[0]
     return found, split
+
+
+def evaluations_beside_experts(models: Models, split: SplitChoice, *, tta: bool) -> dict[str, dict[str, Scored]]:
+    """Return the evaluations of every model beside each expert of a split, by label and expert, once `evaluate_all` kept them.
+
+    Raises:
+        InputError: if a file is gone or damaged.
+    """
+    from seg_core.evaluation.experts import by_expert
+    from seg_core.jobs.expert_results import kept_beside
+
+    return {
+        label: by_expert([kept_beside(file, scored_on, tta=tta) for file, scored_on in _members(files, split)])
+        for label, files in models.items()
+    }
+
+
+def _is_drawn(split: SplitChoice) -> bool:
+    return split.is_drawn and not split.dataset.counts["val"]
+
+
+def _members(files: Sequence[Path], split: SplitChoice) -> list[tuple[Path, SplitChoice]]:
+    """Return a model's files with the split that each is scored on: of a group, what its own seed or fold drew."""
+    own = _is_drawn(split) and len(files) > 1
+    return [(file, replace(split, spec=_split_spec(file) or split.spec) if own else split) for file in files]
 
 
 def _split_spec(model: Path) -> SplitSpec | None:

@@ -13,11 +13,13 @@ import typer
 
 from seg_core.cli.common import (
     DataOption,
+    ExpertsOption,
     ImagesOption,
     JsonOption,
     LesionOption,
     MasksOption,
     RunArgument,
+    TruthOption,
     open_data,
     output,
     print_json,
@@ -76,6 +78,8 @@ def train(
     images: ImagesOption = None,
     masks: MasksOption = None,
     lesion: LesionOption = None,
+    experts: ExpertsOption = None,
+    truth: TruthOption = None,
     name: Annotated[str, typer.Option(help="Name of the run.")] = "",
     as_json: JsonOption = False,
     **settings: Any,
@@ -86,7 +90,7 @@ def train(
     of_model = settings["begin_from"] and recipe is None
     config = settings_of(settings.pop("begin_from"), **settings) if of_model else Config.of(recipe or "best", **settings)
     with progress("Drawing the sample dataset") as advance:
-        dataset = open_data(data, images, masks, lesion, advance)
+        dataset = open_data(data, images, masks, lesion, experts, truth, advance)
     configs = config.repeated(seeds=seeds, folds=1 if one_fold or folds is None else folds)
     if len(configs) > 1:
         dataset.split(configs[-1].split_spec)  # the last fold is the smallest: an empty one is found before the first is trained

@@ -98,11 +98,11 @@ def check_names(dataset: Dataset) -> list[Problem]:
     for pair in dataset.pairs:
         if first := seen.get(pair.id):
             if first.image == pair.image:
-                file, text = pair.mask, f"{pair.image.name} has two masks, {first.mask.name} and {pair.mask.name}"
+                file, text = pair.mask, f"{pair.image.name} has two masks, {_both_names(first.mask, pair.mask)}"
             else:
                 where = f"{first.image} ({first.split}) and {pair.image} ({pair.split})"
                 file, text = pair.image, f"{pair.id} is there twice, as {where}"
-            problems.append(Problem("duplicate id", file, f"{text}; keep one of the two."))
+            problems.append(Problem("duplicate id", file, f"{text}{'' if text.endswith(', or') else ';'} keep one of the two."))
         else:
             seen[pair.id] = pair
     for listing in dataset.listings:
@@ -119,6 +119,13 @@ def check_names(dataset: Dataset) -> list[Problem]:
             text = f"{len(listing.untested):,} photographs of the test split have no mask and are not scored: {names}."
             problems.append(Problem("test without masks", listing.untested[0], text))
     return problems
+
+
+def _both_names(one: Path, other: Path) -> str:
+    if one.parent == other.parent:
+        return f"{one.name} and {other.name}"
+    experts = "if several experts drew them, say so (--experts DIR, or ?experts=DIR behind the folder, for each of them), or"
+    return f"{one.parent.name}/{one.name} and {other.parent.name}/{other.name}; {experts}"
 
 
 def load_pairs(

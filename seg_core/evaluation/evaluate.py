@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
@@ -60,30 +60,68 @@ def evaluate(
         InputError: if there are no pairs, none or not every one has a prediction, a file cannot be read, or a mask differs in
             size from its photograph.
     """
+    own: Truths = {"": None}
+    return evaluate_each(predictor, pairs, own, on_progress, on_prediction=on_prediction, allow_missing=allow_missing)[""]
+
+
+Truths = Mapping[str, Collection[str] | None]
+"""Truths by name: the experts whose masks form it; None for a pair's own."""
+
+
+def evaluate_each(
+    predictor: Predictor,
+    pairs: Sequence[Pair],
+    truths: Truths,
+    on_progress: Callable[[int, int], None] | None = None,
+    *,
+    on_prediction: Callable[[Pair, Prediction], None] | None = None,
+    allow_missing: bool = False,
+) -> dict[str, Evaluation]:
+    """As `evaluate`, beside several truths at once, by their names; each photograph is predicted once.
+
+    A photograph that none of a truth's experts outlined is not in its evaluation. Truths without any photograph are left out.
+    """
     missing = _missing(predictor, pairs, allow_missing=allow_missing)
     left_out = set(missing)
     scored = [pair for pair in pairs if pair.id not in left_out]
     thresholds = np.unique(np.append(np.arange(1, 100) / 100, predictor.threshold))
-    rows = []
-    with closing(ordered_map(partial(_count_image, predictor, thresholds), scored)) as results:
-        for done, (pair, (row, prediction)) in enumerate(zip(scored, results, strict=True), start=1):
-            rows.append(row)
+    rows: dict[str, list[tuple[Pair, ImageCounts]]] = {name: [] for name in truths}
+    with closing(ordered_map(partial(_count_image, predictor, thresholds, truths), scored)) as results:
+        for done, (pair, (counts, prediction)) in enumerate(zip(scored, results, strict=True), start=1):
+            for name, row in counts.items():
+                rows[name].append((pair, row))
             if on_prediction:
                 on_prediction(pair, prediction)
             if on_progress:
                 on_progress(done, len(scored))
+    notes = (*predictor.notes, *_notes_on_truth(scored))
+    return {
+        name: _put_together(counted, predictor.threshold, thresholds, tuple(missing), notes)
+        for name, counted in rows.items()
+        if counted
+    }
+
+
+def _put_together(
+    counted: Sequence[tuple[Pair, ImageCounts]],
+    threshold: float,
+    thresholds: np.ndarray,
+    missing: tuple[str, ...],
+    notes: tuple[str, ...],
+) -> Evaluation:
+    pairs, rows = zip(*counted, strict=True)
     return Evaluation(
-        ids=tuple(pair.id for pair in scored),
+        ids=tuple(pair.id for pair in pairs),
         thresholds=thresholds,
-        model_threshold=predictor.threshold,
+        model_threshold=threshold,
         true_positive=np.array([row.true_positive for row in rows]),
         false_positive=np.array([row.false_positive for row in rows]),
         lesion=np.array([row.lesion for row in rows], np.int64),
         pixels=np.array([row.pixels for row in rows], np.int64),
         probability=np.array([row.probability for row in rows]),
         **{name: np.array([row.scores[name] for row in rows]) for name in (*MASK_METRICS, *RANKING_METRICS)},
-        missing=tuple(missing),
-        notes=(*predictor.notes, *_notes_on_truth(scored)),
+        missing=missing,
+        notes=notes,
     )
 
 
@@ -110,16 +148,23 @@ def _missing(predictor: Predictor, pairs: Sequence[Pair], *, allow_missing: bool
     return missing
 
 
-def _count_image(predictor: Predictor, thresholds: np.ndarray, pair: Pair) -> tuple[ImageCounts, Prediction]:
+def _count_image(
+    predictor: Predictor, thresholds: np.ndarray, truths: Truths, pair: Pair
+) -> tuple[dict[str, ImageCounts], Prediction]:
     prediction = predictor.predict_pair(pair)
-    truth = read_truth(pair, prediction.size).mask
     probability, mask = prediction.probability(), prediction.mask()
-    scores = {
-        **boundary_scores(mask, truth)._asdict(),
-        "lesion_f1": lesion_f1(mask, truth),
-        **ranking_scores(probability, truth)._asdict(),
-    }
-    return ImageCounts(*count(probability, truth, thresholds), int(truth.sum()), truth.size, scores), prediction
+    found = {}
+    for name, experts in truths.items():
+        if drawn := pair if experts is None else pair.by(experts):
+            truth = read_truth(drawn, prediction.size).mask
+            scores = {
+                **boundary_scores(mask, truth)._asdict(),
+                "lesion_f1": lesion_f1(mask, truth),
+                **ranking_scores(probability, truth)._asdict(),
+            }
+            counts = count(probability, truth, thresholds)
+            found[name] = ImageCounts(*counts, int(truth.sum()), truth.size, scores)
+    return found, prediction
 
 
 def count(probability: np.ndarray, truth: np.ndarray, thresholds: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -209,7 +209,7 @@ def score_pairings(
     if patients is not None:
         numbers = {patient: number for number, patient in enumerate(dict.fromkeys(patients))}
         clusters = Clusters("patient", {id: numbers[patient] for id, patient in zip(images, patients, strict=True)})
-    return _paired({label: ImageScores(images, table) for label, table in tables.items()}, column, margin, clusters)
+    return paired({label: ImageScores(images, table) for label, table in tables.items()}, column, margin, clusters)
 
 
 @lru_cache(maxsize=32)  # a page is redrawn at every click
@@ -222,10 +222,11 @@ def _pairings(
     clusters: Clusters | None,
 ) -> tuple[Pairing, ...]:
     each = (ImageScores.of(evaluation, column, threshold) for evaluation in evaluations)
-    return tuple(_paired(dict(zip(labels, each, strict=True)), column, margin, clusters))
+    return tuple(paired(dict(zip(labels, each, strict=True)), column, margin, clusters))
 
 
-def _paired(scores: Mapping[str, ImageScores], column: Column, margin: float, clusters: Clusters | None = None) -> list[Pairing]:
+def paired(scores: Mapping[str, ImageScores], column: Column, margin: float, clusters: Clusters | None = None) -> list[Pairing]:
+    """As `pairings`, of scores that are there already."""
     known = {label: one for label, one in scores.items() if one.ids}
     ranked = sorted(known, key=lambda label: -known[label].means.mean())
     pairs = [(known[first].shared_with(known[second]), first, second) for first, second in combinations(ranked, 2)]

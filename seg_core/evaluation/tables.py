@@ -33,7 +33,7 @@ def best(rows: Sequence[Row], column: Column) -> set[str]:
 def cell(row: Row, column: Column) -> str:
     """Return the mean of a column as text; a dash where it is unknown."""
     interval = row.scores.get(column.name)
-    return "–" if interval is None or np.isnan(interval.mean) else _shown(interval.mean, column)
+    return "–" if interval is None or np.isnan(interval.mean) else shown(interval.mean, column)
 
 
 def margin(row: Row, column: Column) -> str:
@@ -41,13 +41,13 @@ def margin(row: Row, column: Column) -> str:
     interval, defined = row.scores.get(column.name), row.defined.get(column.name, row.images)
     if interval is None or np.isnan(interval.mean):
         return ""
-    low, high = (_shown(bound, column, DIGITS - 1) for bound in interval[1:])
+    low, high = (shown(bound, column, DIGITS - 1) for bound in interval[1:])
     between = [] if np.isnan(interval.low) else [f"{low.removesuffix(column.unit).rstrip()}–{high}"]
     return ", ".join([*between, *([f"n = {defined:,}"] if defined < row.images else [])])
 
 
-def _shown(value: float, column: Column, digits: int = DIGITS) -> str:
-    """Return a value with so many decimals of a share of 1."""
+def shown(value: float, column: Column, digits: int = DIGITS) -> str:
+    """Return a value of a score as text, with so many decimals of a share of 1."""
     decimals = _decimals(column, digits)
     if column.unit == "%":
         return f"{100 * value:.{decimals - 2}f} %"
@@ -96,7 +96,7 @@ def rank_titles(board: Leaderboard) -> list[str]:
 
 def rank_cells(board: Leaderboard, place: Place) -> list[tuple[str, str]]:
     """Return the cells of a model, each with the smaller text below it."""
-    mean, low, high = (_shown(value, board.column, digits) for value, digits in zip(place.score, (DIGITS, 3, 3), strict=True))
+    mean, low, high = (shown(value, board.column, digits) for value, digits in zip(place.score, (DIGITS, 3, 3), strict=True))
     others = [column.name for column in COLUMNS if column != board.column and column.name in place.by_score]
     of_first = (f"{place.shares[0]:.0%}".replace("%", " %"), "")
     decided = [

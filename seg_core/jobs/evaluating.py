@@ -22,18 +22,26 @@ PICTURE_SIDE = 512
 """Longest side of the probability maps that an evaluation keeps, in pixels."""
 
 
+_CONSENSUS = ""
+"""What the truth of a dataset is called among those of its experts."""
+
+
 def keep_evaluation(request: Request, advance: Callable[[int, int, str], None]) -> int:
     """Evaluate what a request asks for and keep the result; return the number of photographs.
+
+    Where several experts outlined the dataset, the model's evaluations beside each of them are kept too.
 
     Raises:
         InputError: as `seg_core.evaluation.evaluate.evaluate`, or if a file has changed since the request.
     """
-    from seg_core.evaluation.evaluate import evaluate
+    from seg_core.evaluation.evaluate import Truths, evaluate_each
+    from seg_core.jobs.expert_results import save_beside
     from seg_core.prediction.cost import cost
 
     split, model, tta = split_of(request), Path(request.arguments["model"]), request.arguments["tta"]
     advance(0, len(split.pairs), "Loading the model")
     predictor = open_predictor(model, split.pairs, tta=tta)
+    truths: Truths = {_CONSENSUS: None, **{name: [name] for name in split.dataset.experts}}
     with new_result(request) as folder:
         images: list[dict[str, object]] = []
 
@@ -44,7 +52,10 @@ def keep_evaluation(request: Request, advance: Callable[[int, int, str], None]) 
         def progress(done: int, total: int) -> None:
             advance(done, total, f"Evaluating {predictor.label}")
 
-        evaluate(predictor, split.pairs, progress, on_prediction=keep, allow_missing=True).save(folder / "evaluation.npz")
+        found = evaluate_each(predictor, split.pairs, truths, progress, on_prediction=keep, allow_missing=True)
+        found.pop(_CONSENSUS).save(folder / "evaluation.npz")
+        if found:
+            save_beside(folder, found)
         (folder / "images.json").write_text(json.dumps(images), encoding="utf-8")
         if isinstance(predictor, Checkpoint):
             (folder / "cost.json").write_text(json.dumps(asdict(cost(predictor))), encoding="utf-8")

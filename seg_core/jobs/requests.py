@@ -101,8 +101,22 @@ def evaluation_request(model: Path, split: SplitChoice, *, tta: bool = False, co
     return Request("evaluate", key, arguments)
 
 
+def experts_request(split: SplitChoice) -> Request:
+    """Request to compare the experts of a dataset among each other, on the photographs of a split.
+
+    `seg_core.jobs.expert_results.load_agreements` reads the result.
+
+    Raises:
+        InputError: if a file is gone, or the split is empty.
+    """
+    of_files = evaluation_key("experts", split.pairs, split.dataset.facts_of(split.pairs))
+    places = (f"{pair.image} {pair.mask_names}" for pair in split.pairs)
+    arguments = {"sources": list(split.dataset.sources), "split": split.name, "drawing": list(split.spec)}
+    return Request("experts", digest([of_files, *places], KEY_DIGITS), arguments)
+
+
 def split_of(request: Request) -> SplitChoice:
-    """Open the split that an evaluation request names.
+    """Open the split that a request for an evaluation, or for the experts of it, names.
 
     Raises:
         InputError: if the dataset is gone.

@@ -155,6 +155,12 @@ def _doubtful(job: Job, advance: Advance) -> str:
     return f"{counted(found.photographs, 'mask')} compared."
 
 
+def _experts(job: Job, advance: Advance) -> str:
+    from seg_core.jobs.expert_results import keep_agreements
+
+    return f"The experts are compared on {counted(keep_agreements(job.request, advance), 'photograph')}."
+
+
 TASKS: Mapping[Kind, Work] = {
     "scan": _scan,
     "evaluate": _evaluate,
@@ -165,4 +171,5 @@ TASKS: Mapping[Kind, Work] = {
     "propose": _propose,
     "doubtful": _doubtful,
     "attributes": _attributes,
+    "experts": _experts,
 }
