@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
 from pathlib import Path
 
@@ -18,9 +18,11 @@ from seg_core.data.dataset import SplitChoice
 from seg_core.data.folders import is_mask_folder
 from seg_core.errors import InputError
 from seg_core.evaluation.comparison import on_shared_images
+from seg_core.evaluation.experts import by_expert
 from seg_core.evaluation.group import GroupEvaluation, Scored
 from seg_core.evaluation.result import Evaluation
 from seg_core.evaluation.trust import learnt_elsewhere
+from seg_core.jobs.expert_results import load_beside
 from seg_core.jobs.job import Request
 from seg_core.jobs.requests import evaluation_request
 from seg_core.jobs.results import delete_result, result_folder
@@ -42,6 +44,8 @@ class Compared:
     """The requests that have no result yet."""
     whole: Scored | None = None
     """The evaluation on all of its images, where ``evaluation`` is on those that all models have."""
+    beside: Mapping[str, Scored] = field(default_factory=dict)
+    """Those beside each expert alone, by name, where several outlined the dataset."""
 
     @classmethod
     def of(cls, label: str, colour: str, requests: Sequence[Request]) -> Compared:
@@ -49,8 +53,9 @@ class Compared:
         kept = [_kept(request) for request in requests]
         if missing := tuple(request for request, found in zip(requests, kept, strict=True) if not found):
             return cls(label, colour, tuple(requests), None, missing=missing)
-        evaluations, costs = zip(*filter(None, kept), strict=True)
-        return cls(label, colour, tuple(requests), evaluations[0] if len(kept) == 1 else _group(evaluations), costs[0])
+        evaluations, costs, folders = zip(*filter(None, kept), strict=True)
+        evaluation = evaluations[0] if len(kept) == 1 else _group(evaluations)
+        return cls(label, colour, tuple(requests), evaluation, costs[0], beside=_beside(folders))
 
     @cached_property
     def places(self) -> dict[str, tuple[int, int]]:
@@ -107,12 +112,13 @@ def _request(model: Path, split: SplitChoice, tta: bool) -> Request:
     return evaluation_request(model, split, tta=tta, content=mask_folder_content(model) if is_mask_folder(model) else None)
 
 
-def _kept(request: Request) -> tuple[Evaluation, Cost | None] | None:
+def _kept(request: Request) -> tuple[Evaluation, Cost | None, Path] | None:
     folder = result_folder(request)
     if folder is None:
         return None
     try:
-        return _evaluation(folder / "evaluation.npz"), _cost(folder / "cost.json")
+        _beside((folder,))  # damaged, it is evaluated again
+        return _evaluation(folder / "evaluation.npz"), _cost(folder / "cost.json"), folder
     except InputError:  # damaged, or of another version: a new request replaces it
         delete_result(request)
         return None
@@ -126,6 +132,11 @@ def _group(members: tuple[Evaluation, ...]) -> GroupEvaluation:
 @lru_cache(maxsize=128)  # more than the runs of as many groups as are compared
 def _evaluation(file: Path) -> Evaluation:
     return Evaluation.load(file)  # the folder's name holds the key: another model or other data is another file
+
+
+@lru_cache(maxsize=128)
+def _beside(folders: tuple[Path, ...]) -> Mapping[str, Scored]:
+    return by_expert([load_beside(folder) for folder in folders])
 
 
 @lru_cache(maxsize=128)

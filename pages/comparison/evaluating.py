@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import streamlit as st
 
 from pages.comparison.compared import Compared
+from pages.comparison.experts import missing_experts
 from pages.shared.job_panel import job_panel, queue_jobs
 from pages.shared.visit import refresh
 from pages.shared.visitor import is_viewer, tells_viewer
@@ -22,15 +23,16 @@ def evaluate_panel(models: Sequence[Compared], split: SplitChoice, *, same_split
     ``same_split`` says that all models are scored on the photographs of ``split``, whose number is then shown.
     """
     missing = missing_evaluations(models)
-    if not missing:
+    experts = missing_experts(split)
+    if not (missing or experts):
         return
     scan = scan_request(split.dataset)  # it finds photographs of the same lesion
-    requests = missing if result_folder(scan) else {"Looking for duplicates": scan, **missing}
+    requests = {**({} if result_folder(scan) else {"Looking for duplicates": scan}), **missing, **experts}
     if job_panel(requests):
         return
     count = f"{len(missing)} model{'s' if len(missing) > 1 else ''}"
     where = f" on {len(split.pairs):,} photographs" if same_split else ""
-    label = f"Evaluate {count}{where}"
+    label = f"Evaluate {count}{where}" if missing else f"Compare {len(split.dataset.experts)} experts{where}"
     if st.button(label, type="primary", icon=":material/play_arrow:", key="evaluate", on_click=refresh, disabled=is_viewer()):
         queue_jobs(list(requests.values()))
         st.rerun()

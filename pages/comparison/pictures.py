@@ -21,11 +21,20 @@ MOST_PICTURED = 4
 """Models whose masks are shown side by side; there is no room for more."""
 
 
-def pictures(models: Sequence[Compared], table: Table, threshold: float | None, group: Container[str] | None = None) -> None:
-    """Show the photographs in the chosen order, some at a time, and one of them large; of a chosen group, by ids, its own."""
+def pictures(
+    models: Sequence[Compared],
+    table: Table,
+    threshold: float | None,
+    group: Container[str] | None = None,
+    experts: Container[str] = (),
+) -> None:
+    """Show the photographs in the chosen order, some at a time, and one of them large; of a chosen group, by ids, its own.
+
+    Those that several ``experts`` outlined, by ids, show where these agree.
+    """
     rows, shown = _choose_rows(models, table, group)
     models, table = _choose_pictured(models, table)
-    compare_view(mask_models(models), mask_photos(models, table, shown), threshold, THRESHOLD)
+    compare_view(mask_models(models), mask_photos(models, table, shown, experts), threshold, THRESHOLD)
     of_groups = (
         "For a group, the picture shows the mask of its first model that was scored on the photograph, and the mean score."
     )
@@ -35,7 +44,7 @@ def pictures(models: Sequence[Compared], table: Table, threshold: float | None, 
         help="Pictures have at most 512 pixels a side; scores are those at stored resolution.",
     )
     st.header("One photograph, large")
-    image_viewer(mask_models(models), viewed_photos(models, table, rows), threshold)
+    image_viewer(mask_models(models), viewed_photos(models, table, rows, experts), threshold)
     st.caption(
         "Arrow keys step through all photographs in the order above. After a click the wheel zooms all pictures, and dragging "
         "moves them."
@@ -102,7 +111,7 @@ def mask_models(models: Sequence[Compared]) -> list[MaskModel]:
     return [MaskModel(model.label, model.colour, model.evaluation.model_threshold) for model in models if model.evaluation]
 
 
-def mask_photos(models: Sequence[Compared], table: Table, rows: Sequence[int]) -> list[MaskPhoto]:
+def mask_photos(models: Sequence[Compared], table: Table, rows: Sequence[int], experts: Container[str] = ()) -> list[MaskPhoto]:
     """Return some rows of the table as the view of small pictures takes them."""
     columns = [column for column, model in enumerate(models) if model.evaluation]
     photos = []
@@ -119,6 +128,7 @@ def mask_photos(models: Sequence[Compared], table: Table, rows: Sequence[int]) -
                 [base and f"{base}/probability.png" for base in bases],
                 [None if np.isnan(score) else score for score in scores],
                 table.both_empty[row, columns].tolist(),
+                f"{first}/experts.png" if id in experts else None,
             )
         )
     return photos
@@ -130,7 +140,7 @@ def _base(model: Compared, id: str) -> str | None:
     return place and f"/api/evaluations/{model.requests[place[0]].key}/{place[1]}"
 
 
-def viewed_photos(models: Sequence[Compared], table: Table, rows: Sequence[int]) -> ViewedPhotos:
+def viewed_photos(models: Sequence[Compared], table: Table, rows: Sequence[int], experts: Container[str] = ()) -> ViewedPhotos:
     """Return some rows of the table as the large viewer takes them, in their order."""
     shown = [(column, model) for column, model in enumerate(models) if model.evaluation]
     keys_before = list(accumulate((len(model.requests) for _, model in shown), initial=0))
@@ -146,4 +156,5 @@ def viewed_photos(models: Sequence[Compared], table: Table, rows: Sequence[int])
         [[place(model, n, table.ids[row]) for (_, model), n in zip(shown, keys_before, strict=False)] for row in rows],
         [[None if np.isnan(iou[row, column]) else float(iou[row, column]) for column, _ in shown] for row in rows],
         [[bool(table.both_empty[row, column]) for column, _ in shown] for row in rows],
+        [table.ids[row] in experts for row in rows],
     )

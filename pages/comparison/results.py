@@ -12,6 +12,13 @@ from pages.comparison.calibrating import calibrate_button
 from pages.comparison.choices import SPLIT_TITLES
 from pages.comparison.compared import Compared, evaluations_of, expected_iou_of, on_shared_photographs
 from pages.comparison.downloads import download_tables
+from pages.comparison.experts import (
+    compared_with_experts,
+    kept_agreements,
+    outlined_by_several,
+    row_of_experts,
+    show_experts,
+)
 from pages.comparison.judging import Judging, choose_judging
 from pages.comparison.pictures import THRESHOLD, pictures
 from pages.comparison.subgroups import groups_file, properties_of, subgroups
@@ -23,8 +30,9 @@ from pages.shared.tables import SCORE_MEANINGS, leaderboard_table, pairing_table
 from seg_core.data.dataset import ALL, SplitChoice
 from seg_core.evaluation.charts import comparison
 from seg_core.evaluation.clusters import Clusters
-from seg_core.evaluation.columns import COLUMNS
+from seg_core.evaluation.columns import COLUMNS, IOU
 from seg_core.evaluation.comparison import Row, score_rows, scored_on
+from seg_core.evaluation.expert_tables import experts_sheet
 from seg_core.evaluation.group import Scored
 from seg_core.evaluation.leaderboard import Leaderboard, answers, leaderboard
 from seg_core.evaluation.pairing import Pairing, pairings
@@ -35,6 +43,10 @@ from seg_core.evaluation.trust import bound_held
 
 SCORE_NOTE = (
     "For groups, intervals include variation between models. Boundary IoU and HD95 are known at each model's own threshold only."
+)
+EXPERTS_BELOW = (
+    "Models are scored by one truth of all experts, which is nearer to each of them than they are to each other; *Experts* below "
+    "compares like with like."
 )
 MOST_LISTED = 6
 """Pairs of models that the table of differences lists: those of four models."""
@@ -72,6 +84,8 @@ def results(models: Sequence[Compared], split: SplitChoice) -> None:
     costs = {model.label: model.cost for model in evaluated}
     rows = score_rows(found, costs, threshold, (*COLUMNS, column), clusters)
     pairs = pairings(found, threshold, column, margin, clusters)
+    judging, agreements = Judging(column, margin, clusters), kept_agreements(split)
+    with_experts = compared_with_experts(evaluated, agreements, threshold, judging)
     board = leaderboard(found, threshold, column, margin, clusters) if len(found) > 2 else None
     _answer(rows, pairs, board, split)
     properties = properties_of(evaluated, split)
@@ -79,11 +93,14 @@ def results(models: Sequence[Compared], split: SplitChoice) -> None:
         _notes(found, rows, clusters)
     with st.container():
         _ranks(board)
-    st.html(score_table(rows, column))
+    of_experts = row_of_experts(agreements, evaluated, judging)
+    st.html(score_table(rows, column, [of_experts] if of_experts else []))
     at = "at each model's own threshold" if threshold is None else f"at threshold {threshold:.2f}"
-    st.caption(f"Means over photographs with 95 % bootstrap intervals, {at}. Best in bold.", help=SCORE_NOTE)
+    beside_truth = EXPERTS_BELOW if of_experts else ""
+    st.caption(f"Means over photographs with 95 % bootstrap intervals, {at}. Best in bold. {beside_truth}".rstrip(), help=SCORE_NOTE)
     with st.container(horizontal=True):
         sheets = [*([leaderboard_sheet(board)] if board else []), *([pairing_sheet(pairs)] if pairs else [])]
+        sheets += [experts_sheet(with_experts)] if with_experts else []
         groups = groups_file(evaluated, properties, threshold, clusters)
         every_score = partial(score_rows, found, costs, threshold, clusters=clusters)  # when it is downloaded
         download_tables(every_score, _where(found, split, at), evaluated, table, sheets, groups)
@@ -92,14 +109,17 @@ def results(models: Sequence[Compared], split: SplitChoice) -> None:
         calibrate_button(models, split)
     with st.container():
         _differences(pairs, board)
+    with st.container():
+        show_experts(with_experts, judging)
     only = subgroups(evaluated, properties, threshold, clusters)
     st.header("Charts")
     with st.container():  # always there, so that what follows keeps its state
         _trust(evaluated, split)
-    of_scores = comparison(evaluations_of(evaluated), {model.label: model.colour for model in evaluated}, threshold)
+    ceiling = of_experts.scores[IOU.name].mean if of_experts else None
+    of_scores = comparison(evaluations_of(evaluated), {model.label: model.colour for model in evaluated}, threshold, ceiling)
     comparison_charts([*(rank_charts(board) if board else []), *of_scores])
     st.header("Photographs")
-    pictures(evaluated, table, threshold, only)
+    pictures(evaluated, table, threshold, only, outlined_by_several(split))
     _scores_of_photographs(evaluated, table)
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import streamlit as st
 
+from pages.dataset.choose_truth import choose_truth
 from pages.dataset.name_folders import name_folders
 from pages.shared.markdown import plain
 from pages.shared.scripts import run_script
@@ -58,6 +59,8 @@ def choose_dataset(start: Sequence[str], key: str, *, kept: bool = False) -> Dat
         _did_you_mean(sources, key)
         name_folders(sources, f"folders-{key}", is_open=True)
         return None
+    with st.container():
+        choose_truth(dataset, sources, f"folders-{key}")
     name_folders(sources, f"folders-{key}", is_open=False)
     return dataset
 

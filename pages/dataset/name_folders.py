@@ -49,8 +49,9 @@ def name_folders(sources: Sequence[str], field: str, *, is_open: bool) -> None:
 
         def use() -> None:
             # From the state: what was chosen just before the press has not been drawn yet.
-            said = (str(st.session_state[f"{what}-{key}"]).strip() or None for what in ("photos", "masks", "lesion"))
-            st.session_state[field] = str(Source(source.folder).with_choices(*said))
+            said = [str(st.session_state[f"{what}-{key}"]).strip() or None for what in ("photos", "masks", "lesion")]
+            of_experts = (None, None) if said[1] else (source.experts, source.truth)  # what was said beside these stays
+            st.session_state[field] = str(Source(source.folder).with_choices(*said, *of_experts))
 
         st.button("Use these", on_click=use, key=f"use-{key}")
 

@@ -88,7 +88,7 @@ class CompareView {
     this.says.textContent = own ? "Threshold: each model's own" : `Threshold ${this.threshold.toFixed(2)}`;
     this.own.setAttribute("aria-pressed", String(own));
     this.markStyle(this.style);
-    this.explain(this.style);
+    this.explain(this.style, ...(this.photos.some(({ experts }) => experts) ? ["agreement"] : []));
     const turn = (this.drawing = {});
     for (const cell of this.cells) {
       this.drawCell(cell, turn).catch((error) => {
@@ -100,7 +100,13 @@ class CompareView {
 
   async drawCell({ row, place, canvas }, turn) {
     const photo = this.photos[row], model = this.models[place], url = place < 0 ? null : photo.masks[place];
-    const [picture, truth, mask] = await Promise.all([pixels(photo.photo), pixels(photo.truth), url ? pixels(url) : null]);
+    const shares = place < 0 ? photo.experts : null;
+    const [picture, truth, mask, experts] = await Promise.all([
+      pixels(photo.photo),
+      pixels(photo.truth),
+      url ? pixels(url) : null,
+      shares ? pixels(shares) : null,
+    ]);
     if (turn !== this.drawing || this.closed) return;
     const level = Math.max(1, Math.ceil((this.threshold ?? model?.threshold ?? 0.5) * 255));
     paint(canvas, {
@@ -110,9 +116,10 @@ class CompareView {
       level,
       style: mask ? this.style : "outline",
       colour: model?.colour,
+      experts: experts ?? undefined,
     });
     canvas.setAttribute("aria-label", model ? `${photo.id} with the mask of ${model.label}` : `${photo.id} with its true mask`);
-    canvas.dataset.drawn = `${this.style} ${level}`;
+    canvas.dataset.drawn = `${this.style} ${level}${experts ? " experts" : ""}`;
   }
 
   close() {

@@ -8,7 +8,7 @@ loses the zoom; these keep theirs.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -190,6 +190,8 @@ class MaskPhoto:
     masks: list[str | None]
     scores: list[float | None]
     both_empty: list[bool]
+    experts: str | None = None
+    """Address of a picture of the share of experts who mark each pixel, where several outlined the photograph."""
 
 
 def compare_view(models: Sequence[MaskModel], photos: Sequence[MaskPhoto], threshold: float | None, state: str) -> None:
@@ -225,6 +227,8 @@ class ViewedPhotos:
     """IoU; None where there is no mask."""
     both_empty: list[list[bool]]
     """True where neither the truth nor the mask marks a lesion."""
+    experts: list[bool] = field(default_factory=list)
+    """True where several experts outlined the photograph."""
 
 
 def image_viewer(models: Sequence[MaskModel], photos: ViewedPhotos, threshold: float | None) -> None:

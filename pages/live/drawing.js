@@ -68,6 +68,7 @@ function pixels(url) {
 }
 
 // What the colours of each style mean.
+const AGREED = [0, 158, 115], DISPUTED = [255, 176, 0]; // marked by all experts, and by some
 const WHITE = [255, 255, 255], DARK = [16, 21, 28], BLACK = [0, 0, 0];
 const TRUTH = ["Truth", WHITE];
 const KEYS = {
@@ -76,6 +77,7 @@ const KEYS = {
   errors: [["Marked, not lesion", FALSE_POSITIVE], ["Lesion, not marked", FALSE_NEGATIVE], TRUTH],
   probability: [["Probability 0", BLACK], ["Probability 1", WHITE]],
   heat: [["Probability 0", STOPS[0]], ["Probability 1", STOPS.at(-1)]],
+  agreement: [["All experts", AGREED], ["Some experts", DISPUTED]],
 };
 
 // A text with a sample of the colour, given as CSS, in front of it.
@@ -138,7 +140,7 @@ function truthOf(truth) {
     TRUTHS.set(truth, {
       mask,
       outline: { ...look, band: outlineOf(mask, width, height) },
-      thin: { ...look, band: outlineOf(mask, width, height, 1, 0) }, // between errors, which a wide line would hide
+      thin: { ...look, band: outlineOf(mask, width, height, 1, 0) }, // beside errors or experts' bands, which a wide line would hide
     });
   }
   return TRUTHS.get(truth);
@@ -150,13 +152,23 @@ function blend(data, at, [red, green, blue], share) {
   data[4 * at + 2] += (blue - data[4 * at + 2]) * share;
 }
 
+// Tints what all experts mark, and what some of them do, the more the stronger.
+function tintAgreement(data, { data: shares }) {
+  for (let at = 0; at < data.length / 4; at++) {
+    const share = shares[4 * at] / 255;
+    if (share === 1) blend(data, at, AGREED, 0.3);
+    else if (share) blend(data, at, DISPUTED, 0.25 + 0.4 * share);
+  }
+}
+
 // Draws a photograph with masks. `mask` and `truth` are pictures of the photograph's size, or absent. Styles:
 // - "outline" and "fill": the mask at `level`, in `colour`
 // - "errors": false positives and false negatives, in two colours
 // - "probability": the picture `mask` itself
 // - "heat": the values of `mask` as colours over the photograph
+// Where `experts` is a picture of the share of experts who mark a pixel, what all mark and what some do are tinted.
 // The outlines of `outlines`, further masks with their levels and colours, are drawn too.
-function paint(canvas, { photo, mask, level = 128, truth, style = "outline", colour = "#0072B2", outlines = [] }) {
+function paint(canvas, { photo, mask, level = 128, truth, style = "outline", colour = "#0072B2", outlines = [], experts }) {
   const shown = style === "probability" && mask ? mask : photo;
   const { width, height } = shown;
   const image = new ImageData(new Uint8ClampedArray(shown.data), width, height);
@@ -165,6 +177,7 @@ function paint(canvas, { photo, mask, level = 128, truth, style = "outline", col
     const ink = colourOf(hex);
     lines.push({ band: outlineOf(drawn, width, height), ink, halo: haloOf(ink) });
   };
+  if (experts) tintAgreement(image.data, experts);
   if (mask && style !== "probability") {
     const predicted = maskOf(mask, level);
     if (style === "heat") {
@@ -179,7 +192,7 @@ function paint(canvas, { photo, mask, level = 128, truth, style = "outline", col
     }
   }
   for (const other of outlines) outline(maskOf(other.mask, other.level), other.colour);
-  if (real) lines.push(style === "errors" ? real.thin : real.outline);
+  if (real) lines.push(style === "errors" || experts ? real.thin : real.outline);
   for (const { band, halo } of lines) band.forEach((part, at) => part === HALO && blend(image.data, at, halo, 0.8));
   for (const { band, ink } of lines) band.forEach((part, at) => part === LINE && blend(image.data, at, ink, 1));
   canvas.width = width;

@@ -32,7 +32,7 @@ class ImageViewer {
     this.button(bar, "Save as PNG", () => this.save());
     this.button(bar, "Enlarge", () => this.lift(this.shown)).classList.add("viewer-enlarge");
     this.button(bar, "Close", () => this.dialog.close()).classList.add("viewer-close");
-    maskLegend(this.root)("errors", "heat");
+    this.explain = maskLegend(this.root);
     this.grid = this.root.appendChild(element("div", "viewer-grid"));
   }
 
@@ -46,6 +46,7 @@ class ImageViewer {
 
   show(data) {
     this.data = data;
+    this.explain("errors", "heat", ...(data.photos.experts.includes(true) ? ["agreement"] : []));
     this.at = Math.max(0, data.photos.ids.indexOf(this.chosen)); // what the visitor chose may have moved in the order
     this.layOut();
     this.draw();
@@ -189,9 +190,10 @@ class ImageViewer {
   async drawAll(turn) {
     const { photos, models, threshold } = this.data, bases = this.bases(this.at), id = photos.ids[this.at];
     const first = bases.find(Boolean);
-    const [photo, truth, ...masks] = await Promise.all([
+    const [photo, truth, experts, ...masks] = await Promise.all([
       pixels(`${first}/photo.jpg`),
       pixels(`${first}/truth.png`),
+      photos.experts[this.at] ? pixels(`${first}/experts.png`) : undefined,
       ...bases.map((base) => base ? pixels(`${base}/probability.png`) : undefined),
     ]);
     if (turn !== this.drawing || this.closed) return;
@@ -202,7 +204,7 @@ class ImageViewer {
     }));
     for (const { style, place, canvas, frame } of this.panels) {
       frame.style.aspectRatio = `${photo.width} / ${photo.height}`;
-      if (place === null) paint(canvas, { photo, truth, outlines: drawn.filter(({ mask }) => mask) });
+      if (place === null) paint(canvas, { photo, truth, experts, outlines: drawn.filter(({ mask }) => mask) });
       else paint(canvas, { photo, truth, style, ...drawn[place] });
       canvas.setAttribute(
         "aria-label",

@@ -17,7 +17,7 @@ from PIL import Image
 from pages.server.file_answer import file_answer
 from seg_core.data.folders import Pair
 from seg_core.data.image import read_scaled, scaled_mask
-from seg_core.data.truth import read_truth
+from seg_core.data.truth import read_experts, read_truth
 from seg_core.errors import InputError
 from seg_core.jobs.results import evaluation_folder
 
@@ -50,6 +50,19 @@ def truth(key: Key, number: Number) -> Response:
     except InputError as error:
         raise HTTPException(404, str(error)) from None
     return _answer(Image.fromarray(scaled_mask(mask, size).astype(np.uint8) * 255), "PNG")
+
+
+@router.get("/experts.png", response_class=Response)
+def experts(key: Key, number: Number) -> Response:
+    """The share of the experts who mark each pixel of a photograph, 255 for all, scaled to the size of its probabilities."""
+    size, pair = _size(key, number), Pair.from_json(_files(key, number))
+    if not pair.experts:
+        raise HTTPException(404, f"No experts outlined {pair.id}.")
+    try:
+        masks = [scaled_mask(read.mask, size) for read in read_experts(pair).values()]
+    except InputError as error:
+        raise HTTPException(404, str(error)) from None
+    return _answer(Image.fromarray(np.rint(np.mean(masks, axis=0) * 255).astype(np.uint8)), "PNG")
 
 
 def _small(path: Path, size: tuple[int, int]) -> Image.Image:

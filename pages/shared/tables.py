@@ -83,10 +83,11 @@ SCORE_MEANINGS = {column.title: column.meaning for column in COLUMNS} | COSTS
 """What each column of the table of scores means, by its title."""
 
 
-def score_table(rows: Sequence[Row], decides: Column = IOU) -> str:
+def score_table(rows: Sequence[Row], decides: Column = IOU, below: Sequence[Row] = ()) -> str:
     """Return mean scores by model with their 95 % intervals, and what each model costs; the best of each column is bold.
 
-    The score that decides has a column, even where it is not among the usual ones.
+    The score that decides has a column, even where it is not among the usual ones. Rows ``below`` are of no models: they are
+    set apart, and never the best.
     """
     columns = COLUMNS if decides in COLUMNS else (decides, *COLUMNS)
     leaders = {column: best(rows, column) for column in columns}
@@ -97,7 +98,9 @@ def score_table(rows: Sequence[Row], decides: Column = IOU) -> str:
 
     meanings = {column.title: column.meaning for column in columns} | COSTS
     titles = [*meanings, "Photographs"]
-    return html_table(titles, [TableRow(row.label, cells(row)) for row in rows], "Mean scores of each model", meanings)
+    lines = [TableRow(row.label, cells(row)) for row in rows]
+    apart = [TableRow(row.label, cells(row), "apart") for row in below]
+    return html_table(titles, [*lines, *apart], "Mean scores of each model", meanings)
 
 
 def pairing_table(found: Sequence[Pairing]) -> str:

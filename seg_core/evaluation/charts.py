@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from html import escape
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -71,8 +71,13 @@ def curves(histories: Mapping[str, Sequence[Mapping[str, Mapping[str, float]]]],
     return charts
 
 
-def comparison(evaluations: Evaluations, colours: Colours, threshold: float | None = None) -> list[Chart]:
-    """Return the charts of models at a threshold or, if None, each one's own; that of paired models comes first."""
+def comparison(
+    evaluations: Evaluations, colours: Colours, threshold: float | None = None, ceiling: float | None = None
+) -> list[Chart]:
+    """Return the charts of models at a threshold or, if None, each one's own; that of paired models comes first.
+
+    ``ceiling`` is the mean IoU of experts among each other, which is drawn as a dashed line.
+    """
     scores = {label: evaluation.scores(threshold)["iou"] for label, evaluation in evaluations.items()}
     drawn = dict(list(evaluations.items())[:MOST_DRAWN])
     several = [_against(drawn, scores, colours)] if len(evaluations) > 1 else []
@@ -80,8 +85,23 @@ def comparison(evaluations: Evaluations, colours: Colours, threshold: float | No
     if more := len(evaluations) - len(drawn):
         limit = f" Drawn are the first {MOST_DRAWN} of {MOST_DRAWN + more} models."
         several, each[1:] = ([replace(chart, caption=chart.caption + limit) for chart in some] for some in (several, each[1:]))
-    of_all = [_by_threshold(evaluations, colours), _reliability(evaluations, colours), _risk(evaluations, colours, threshold)]
+    by_threshold = _by_threshold(evaluations, colours)
+    if ceiling is not None:
+        each = [_with_ceiling(each[0], ceiling, "x"), _with_ceiling(each[1], ceiling, "y")]
+        by_threshold = _with_ceiling(by_threshold, ceiling, "y")
+    of_all = [by_threshold, _reliability(evaluations, colours), _risk(evaluations, colours, threshold)]
     return [*several, *each, *of_all]
+
+
+def _with_ceiling(chart: Chart, value: float, axis: Literal["x", "y"]) -> Chart:
+    """Draw a dashed line at a mean IoU of experts across a chart whose scores are along an axis."""
+    along, across = axis, "y" if axis == "x" else "x"
+    line = {f"{along}0": value, f"{along}1": value, f"{across}0": 0, f"{across}1": 1, f"{across}ref": "paper"}
+    label = {"text": "experts", "font": {"size": 11, "color": _EQUAL}, "textposition": "start" if axis == "y" else "end"}
+    shape = {"type": "line", **line, "line": {**_GUIDE, "width": 2}, "layer": "above", "label": label}
+    layout = chart.figure["layout"] | {"shapes": [shape]}
+    caption = f"{chart.caption} Dashed: experts among each other, {value:.3f} on average."
+    return replace(chart, caption=caption, figure=chart.figure | {"layout": layout})
 
 
 def _against(evaluations: Evaluations, scores: Mapping[str, np.ndarray], colours: Colours) -> Chart:

@@ -14,6 +14,7 @@ from seg_core.errors import InputError
 from seg_core.evaluation.bootstrap import Interval, mean_intervals
 from seg_core.evaluation.clusters import Clusters
 from seg_core.evaluation.columns import IOU, MARGIN, Column
+from seg_core.evaluation.comparison import Row
 from seg_core.evaluation.confidence import holm, models_margin, widened
 from seg_core.evaluation.evaluate import evaluate_each
 from seg_core.evaluation.group import GroupEvaluation, Scored
@@ -249,6 +250,28 @@ def _beside(
 
 def _mean(scores: ImageScores, column: Column) -> float:
     return column.sign * float(scores.means.mean())
+
+
+@lru_cache(maxsize=32)
+def ceiling_row(agreements: Agreements, columns: tuple[Column, ...], images: frozenset[str], clusters: Clusters | None) -> Row:
+    """Return the mean over pairs of experts in every score that is `symmetric`, as a row of a table of scores.
+
+    Args:
+        agreements: of the experts.
+        columns: the scores.
+        images: those that count; all if it is empty.
+        clusters: of photographs that are not independent.
+    """
+    shared = [each.only(images) if images else each for each in agreements.of_two.values()]
+    known = [each for each in shared if each.ids]
+    found = {column.name: mean_scores(known, column) for column in columns if symmetric(column) == column}
+    ids = frozenset(id for each in known for id in each.ids)
+    return Row(
+        CEILING,
+        ids,
+        {column.name: _interval(found[column.name], column, clusters) for column in columns if column.name in found},
+        None,
+    )
 
 
 def _corrected(found: Mapping[str, Agreement]) -> dict[str, Agreement]:

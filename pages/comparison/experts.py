@@ -1,0 +1,107 @@
+"""Models beside the experts who outlined the photographs: the section of Compare, and what other sections show of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+from pathlib import Path
+
+import streamlit as st
+
+from pages.comparison.compared import Compared, evaluations_of
+from pages.comparison.judging import Judging
+from pages.shared.html import render
+from pages.shared.markdown import plain
+from pages.shared.tables import Cell, TableRow, html_table
+from seg_core.data.dataset import SplitChoice
+from seg_core.errors import InputError
+from seg_core.evaluation.columns import COLUMNS
+from seg_core.evaluation.comparison import Row
+from seg_core.evaluation.expert_tables import EXPERTS_NOTE, cells, sentences, titles
+from seg_core.evaluation.experts import CEILING, Agreements, BesideExperts, beside_experts, ceiling_row, symmetric
+from seg_core.jobs.expert_results import load_agreements
+from seg_core.jobs.job import Request
+from seg_core.jobs.requests import experts_request
+from seg_core.jobs.results import delete_result, result_folder
+
+SENTENCES = """
+<div class="answer" role="status">
+{% for sentence in sentences %}
+<p><strong>{{ sentence[0] }}</strong>{{ sentence[1] }}</p>
+{% endfor %}
+</div>
+"""
+
+
+def missing_experts(split: SplitChoice) -> dict[str, Request]:
+    """Return the request to compare the experts of a split that has no result yet, by what it does; none where there are none."""
+    if all(len(pair.experts) < 2 for pair in split.pairs):
+        return {}
+    request = experts_request(split)
+    return {} if result_folder(request) else {"Comparing the experts": request}
+
+
+def outlined_by_several(split: SplitChoice) -> frozenset[str]:
+    """Return the ids of the photographs that two experts or more outlined."""
+    return frozenset(pair.id for pair in split.dataset.unique_pairs if len(pair.experts) > 1)
+
+
+def kept_agreements(split: SplitChoice) -> Agreements | None:
+    """Return how the experts of a split agree among each other, where that is kept."""
+    if all(len(pair.experts) < 2 for pair in split.pairs):
+        return None
+    request = experts_request(split)
+    folder = result_folder(request)
+    try:
+        return _agreements(folder) if folder else None
+    except InputError:  # damaged: a new request replaces it
+        delete_result(request)
+        return None
+
+
+@lru_cache(maxsize=16)
+def _agreements(folder: Path) -> Agreements:
+    return load_agreements(folder)  # the folder's name holds the key: other masks are another folder
+
+
+def compared_with_experts(
+    models: Sequence[Compared], agreements: Agreements | None, threshold: float | None, judging: Judging
+) -> BesideExperts | None:
+    """Return the evaluated models beside the experts; None where there are none."""
+    if agreements is None:
+        return None
+    column, margin, clusters = judging
+    each = {model.label: model.beside for model in models if model.beside}
+    truths = evaluations_of(models)
+    return beside_experts(each, agreements, truths, column=column, margin=margin, threshold=threshold, clusters=clusters)
+
+
+def row_of_experts(agreements: Agreements | None, models: Sequence[Compared], judging: Judging) -> Row | None:
+    """Return the experts among each other as a row below the table of scores, on the photographs of the models."""
+    if agreements is None:
+        return None
+    images = frozenset.intersection(*(frozenset(each.ids) for each in evaluations_of(models).values()))
+    return ceiling_row(agreements, tuple(dict.fromkeys((*COLUMNS, judging.column))), images, judging.clusters)
+
+
+def show_experts(beside: BesideExperts | None, judging: Judging) -> None:
+    """Show whether the models agree with the experts as well as these do with each other, and how far each agrees with each."""
+    if beside is None:
+        return
+    st.subheader("Experts")
+    parts = [sentence.partition(": ") for sentence in sentences(beside)]
+    if parts:
+        st.html(render(SENTENCES, sentences=[(claim + end, rest) for claim, end, rest in parts]))
+    rows = [
+        TableRow(label, [Cell(*each) for each in row], "apart" if label == CEILING else "") for label, row in cells(beside)
+    ]
+    st.html(html_table(titles(beside), rows, f"{beside.column.title} of models and experts beside each expert"))
+    instead = (
+        f"{judging.column.title} depends on which of two masks is the truth. "
+        if symmetric(judging.column) != judging.column
+        else ""
+    )
+    st.caption(
+        plain(f"{beside.column.title} beside each expert's masks, with 95 % bootstrap intervals. {instead}").strip(),
+        help=EXPERTS_NOTE,
+    )
