@@ -92,9 +92,7 @@ def show_experts(beside: BesideExperts | None, judging: Judging) -> None:
     parts = [sentence.partition(": ") for sentence in sentences(beside)]
     if parts:
         st.html(render(SENTENCES, sentences=[(claim + end, rest) for claim, end, rest in parts]))
-    rows = [
-        TableRow(label, [Cell(*each) for each in row], "apart" if label == CEILING else "") for label, row in cells(beside)
-    ]
+    rows = [TableRow(label, [Cell(*each) for each in row], "apart" if label == CEILING else "") for label, row in cells(beside)]
     st.html(html_table(titles(beside), rows, f"{beside.column.title} of models and experts beside each expert"))
     instead = (
         f"{judging.column.title} depends on which of two masks is the truth. "

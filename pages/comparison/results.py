@@ -97,7 +97,9 @@ def results(models: Sequence[Compared], split: SplitChoice) -> None:
     st.html(score_table(rows, column, [of_experts] if of_experts else []))
     at = "at each model's own threshold" if threshold is None else f"at threshold {threshold:.2f}"
     beside_truth = EXPERTS_BELOW if of_experts else ""
-    st.caption(f"Means over photographs with 95 % bootstrap intervals, {at}. Best in bold. {beside_truth}".rstrip(), help=SCORE_NOTE)
+    st.caption(
+        f"Means over photographs with 95 % bootstrap intervals, {at}. Best in bold. {beside_truth}".rstrip(), help=SCORE_NOTE
+    )
     with st.container(horizontal=True):
         sheets = [*([leaderboard_sheet(board)] if board else []), *([pairing_sheet(pairs)] if pairs else [])]
         sheets += [experts_sheet(with_experts)] if with_experts else []

@@ -78,3 +78,18 @@ def test_curves_hold_both_splits_of_every_run() -> None:
         ("two", [0.4, 0.4], "solid"),
     ]
     assert iou.figure["data"][1]["x"] == [1, 2]
+
+
+def test_the_ceiling_of_experts_is_a_dashed_line_across_the_scores() -> None:
+    evaluations = {"<b>one</b>": evaluation("abc", 80), "two": evaluation("bcd", 60)}
+    charts = {chart.title: chart for chart in comparison(evaluations, COLOURS, ceiling=0.7)}
+    lines = {title: chart.figure["layout"]["shapes"] for title, chart in charts.items() if "shapes" in chart.figure["layout"]}
+    assert list(lines) == ["Distribution", "Lesion size", "Threshold"]
+    for title, (line,) in lines.items():
+        along, across = ("x", "y") if title == "Distribution" else ("y", "x")
+        assert (line[f"{along}0"], line[f"{along}1"]) == (0.7, 0.7)
+        assert (line[f"{across}0"], line[f"{across}1"], line[f"{across}ref"]) == (0, 1, "paper")
+        assert line["line"]["dash"] == "dash"
+        assert charts[title].caption.endswith("Dashed: experts among each other, 0.700 on average.")
+    without = comparison(evaluations, COLOURS)
+    assert not any("shapes" in chart.figure["layout"] or "experts" in chart.caption for chart in without)
