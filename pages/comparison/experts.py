@@ -94,12 +94,15 @@ def show_experts(beside: BesideExperts | None, judging: Judging) -> None:
         st.html(render(SENTENCES, sentences=[(claim + end, rest) for claim, end, rest in parts]))
     rows = [TableRow(label, [Cell(*each) for each in row], "apart" if label == CEILING else "") for label, row in cells(beside)]
     st.html(html_table(titles(beside), rows, f"{beside.column.title} of models and experts beside each expert"))
+    others = (
+        "Truth: of an expert, what the others agree on. " if any(not row.is_model and row.truth for row in beside.rows) else ""
+    )
     instead = (
         f"{judging.column.title} depends on which of two masks is the truth. "
         if symmetric(judging.column) != judging.column
         else ""
     )
     st.caption(
-        plain(f"{beside.column.title} beside each expert's masks, with 95 % bootstrap intervals. {instead}").strip(),
+        plain(f"{beside.column.title} beside each expert's masks, with 95 % bootstrap intervals. {others}{instead}").strip(),
         help=EXPERTS_NOTE,
     )

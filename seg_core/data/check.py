@@ -161,7 +161,8 @@ def load_pair(pair: Pair, size: int) -> LoadedPair:
 
 def _doubts(pair: Pair, truth: Truth) -> list[Problem]:
     """Return what is unusual about a mask that can be trained on."""
-    name, mask, area = pair.mask.name, truth.mask, np.count_nonzero(truth.mask) / truth.mask.size
+    name = f"The truth of {pair.image.name} by its experts" if len(pair.experts) > 1 else pair.mask.name
+    mask, area = truth.mask, np.count_nonzero(truth.mask) / truth.mask.size
     height, width = mask.shape
     texts: dict[Kind, str] = {}
     if truth.is_cut:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from seg_core.data.experts import expert_in_name, in_order, same_expert
+from seg_core.data.experts import expert_in_name, in_order, may_tell_expert, same_expert
 from seg_core.data.layouts import Part, Parts
 from seg_core.data.matching import File, Files, files_by_split, match_files
 from seg_core.data.pair import STAPLE, Expert, Pair
@@ -49,6 +49,8 @@ def match_experts(parts: Parts, truth: str | None) -> Matched | None:
         InputError: if ``truth`` is no expert.
     """
     drawn, others = _by_expert(parts)
+    if len(drawn) < 2:
+        return None
     rules: list[Rule] = []
     of_photo: dict[Path, dict[str, list[Pair]]] = {}
     notes: list[str] = []
@@ -82,17 +84,21 @@ def match_experts(parts: Parts, truth: str | None) -> Matched | None:
 
 def _by_expert(parts: Parts) -> tuple[dict[str, Files], Files]:
     """Return the masks of each expert, matched by what their names say beside the expert's, and those of none."""
+    telling = [part for part in parts.masks if part.expert or any(map(may_tell_expert, part.names))]
+    if not telling:  # of 100,000 names, no other is looked at any closer
+        return {}, {}
     photos = {stem(name).casefold() for part in parts.photos for name in part.names}
     names: dict[str, str] = {}
-    drawn: dict[str, list[Part]] = {}
-    for part in parts.masks:
+    told = set(map(id, telling))
+    drawn: dict[str, list[Part]] = {"": [part for part in parts.masks if id(part) not in told]}
+    for part in telling:
         by: dict[str, list[str]] = {}
         for name in part.names:
             expert = part.expert or _told(stem(name), photos)
             by.setdefault(names.setdefault(same_expert(expert), expert), []).append(name)
         for expert, own in by.items():
             drawn.setdefault(expert, []).append(replace(part, names=own))
-    others = files_by_split(drawn.pop("", []))
+    others = files_by_split(drawn.pop(""))
     return {expert: _bare(files_by_split(own), expert) for expert, own in drawn.items()}, others
 
 

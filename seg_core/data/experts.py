@@ -14,6 +14,7 @@ _OTHER = either([*MASKS, *LESION, *PHOTOS, *SPLIT_WORDS])
 _WHO = rf"(?:\d{{1,3}}(?!\d)|(?-i:[A-Z])(?![^\W_])|[ _.-]+(?!(?:{_OTHER})(?:[ _.-]|\d|$))[^\W_]+)"
 """A number or a capital letter, or a number, letter or name after a separator."""
 _EXPERT = rf"(?:{either(EXPERTS)})"
+_WORD = re.compile(_EXPERT, re.I)
 _FOLDER = re.compile(rf"(?:^|[ _.-])({_EXPERT}(?:s(?![^\W_])|{_WHO}|(?![^\W_])))", re.I)
 _PLURAL = re.compile(rf"(?:^|.*[ _.-]){_EXPERT}s", re.I)
 _MASK = rf"(?:[ _.-]+(?:{either([*MASKS, *LESION])}|\d{{1,2}}))*"
@@ -43,6 +44,11 @@ def expert_in_path(parts: tuple[str, ...]) -> tuple[str, tuple[int, ...]]:
         if found := _FOLDER.search(_CAMEL.sub("_", parts[place])):
             return found[1], (place,)
     return "", ()
+
+
+def may_tell_expert(name: str) -> bool:
+    """True if a name holds one of the words."""
+    return bool(_WORD.search(name))
 
 
 def expert_in_name(stem: str) -> tuple[str, str]:

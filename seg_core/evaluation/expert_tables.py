@@ -16,9 +16,9 @@ from seg_core.evaluation.verdict import signed
 
 EXPERTS_NOTE = (
     "Mean over photographs of the agreement of two masks, with its 95 % bootstrap interval. All experts: of a model, the mean "
-    "over the experts; of an expert, over the others. Consensus: of a model, with what all experts agree on; of an expert, with "
-    "what the others agree on. Experts among each other: the mean over all pairs of experts, on photographs that two or more "
-    "outlined. A model agrees as well as they do where neither is worse by the margin, by the same tests as two models."
+    "over the experts; of an expert, over the others. Truth: of a model, that of the dataset; of an expert, what the others "
+    "agree on. Experts among each other: the mean over all pairs of experts, on photographs that two or more outlined. A model "
+    "agrees as well as they do where neither is worse by the margin, by the same tests as two models."
 )
 """The note below the table."""
 
@@ -45,7 +45,7 @@ def _sentence(found: Agreement, column: Column) -> str:
 
 def titles(beside: BesideExperts) -> list[str]:
     """Return the titles above `cells`."""
-    return ["All experts", *beside.names, *(["Consensus"] if _has_consensus(beside) else []), "Photographs"]
+    return ["All experts", *beside.names, *(["Truth"] if _has_truth(beside) else []), "Photographs"]
 
 
 def cells(beside: BesideExperts) -> list[tuple[str, list[tuple[str, str]]]]:
@@ -77,10 +77,10 @@ def to_json(beside: BesideExperts) -> dict[str, Any]:
 
     def of_row(row: ExpertRow) -> dict[str, Any]:
         finding = {"finding": found[row.label]} if row.is_model and row.label in found else {}
-        consensus = _bounds(row.consensus) if row.consensus else None
+        truth = _bounds(row.truth) if row.truth else None
         by_expert = {name: _bounds(interval) for name, interval in row.by_expert.items()}
         kind = {"name": row.label, "kind": "model" if row.is_model else "expert", "n": row.images}
-        return kind | finding | {"mean": _bounds(row.mean), "by_expert": by_expert, "consensus": consensus}
+        return kind | finding | {"mean": _bounds(row.mean), "by_expert": by_expert, "truth": truth}
 
     ceiling = {"among_each_other": _bounds(beside.ceiling), "n": beside.images}
     rows = [of_row(row) for row in beside.rows]
@@ -89,17 +89,17 @@ def to_json(beside: BesideExperts) -> dict[str, Any]:
 
 def _rows(beside: BesideExperts) -> list[tuple[str, list[Interval | None], int]]:
     """Return for each row its label, what stands below `titles`, and on how many photographs."""
-    has_consensus = _has_consensus(beside)
+    has_truth = _has_truth(beside)
 
     def intervals(row: ExpertRow) -> list[Interval | None]:
-        return [row.mean, *(row.by_expert.get(name) for name in beside.names), *([row.consensus] if has_consensus else [])]
+        return [row.mean, *(row.by_expert.get(name) for name in beside.names), *([row.truth] if has_truth else [])]
 
-    among: list[Interval | None] = [beside.ceiling, *[None] * (len(beside.names) + has_consensus)]
+    among: list[Interval | None] = [beside.ceiling, *[None] * (len(beside.names) + has_truth)]
     return [*((row.label, intervals(row), row.images) for row in beside.rows), (CEILING, among, beside.images)]
 
 
-def _has_consensus(beside: BesideExperts) -> bool:
-    return any(row.consensus for row in beside.rows)
+def _has_truth(beside: BesideExperts) -> bool:
+    return any(row.truth for row in beside.rows)
 
 
 def _bounds(interval: Interval) -> dict[str, float | None]:

@@ -10,6 +10,8 @@ from typing import Literal
 import numpy as np
 
 from seg_core.data.folders import Pair
+from seg_core.data.pair import STAPLE
+from seg_core.data.source import MAJORITY
 from seg_core.errors import InputError
 from seg_core.evaluation.bootstrap import Interval, mean_intervals
 from seg_core.evaluation.clusters import Clusters
@@ -58,7 +60,8 @@ def among_experts(
     """
     of_two: dict[tuple[str, str], Evaluation] = {}
     of_others: dict[str, Evaluation] = {}
-    drawn = {name: [pair for pair in pairs if pair.by([name])] for name in names}
+    neutral = [pair if pair.truth == STAPLE else replace(pair, truth=MAJORITY) for pair in pairs]  # if one of them is the truth
+    drawn = {name: [pair for pair in neutral if pair.by([name])] for name in names}
     done, total = 0, sum(map(len, drawn.values()))
     for place, name in enumerate(names):
         truths = {other: [other] for other in names[place + 1 :]}
@@ -125,8 +128,8 @@ class ExpertRow:
     """Of the mean over the experts on each photograph; of an expert, over the others."""
     images: int
     """Photographs that ``mean`` is over."""
-    consensus: Interval | None = None
-    """With what the experts agree on, of a model; of an expert, with what the others agree on."""
+    truth: Interval | None = None
+    """With the truth of the dataset, of a model; of an expert, with what the others agree on."""
 
 
 @dataclass(frozen=True)

@@ -29,7 +29,7 @@ def test_models_are_compared_with_three_experts(page: Page, app_server: AppProce
     table = page.get_by_role("region", name="IoU of models and experts beside each expert")
     expect(table.get_by_role("row", name="tool")).to_be_visible(timeout=SLOW)
     expect(table.get_by_role("columnheader")).to_have_text(
-        ["", "All experts", "expert1", "expert2", "expert3", "Consensus", "Photographs"]
+        ["", "All experts", "expert1", "expert2", "expert3", "Truth", "Photographs"]
     )
     expect(table.get_by_role("rowheader")).to_have_text([re.compile("Model 2"), "tool", "expert1", "expert2", "expert3", CEILING])
     rows = {name: cells(table.get_by_role("row", name=name, exact=False)) for name in ("tool", "expert3", CEILING)}

@@ -35,7 +35,7 @@ def test_compare_says_how_models_agree_with_the_experts(data: Path, masks: Path,
     assert "rough agrees with the experts better than they agree with each other: IoU" in done.out
     table = done.out[done.out.index("IoU of models and experts beside each expert, with 95 % intervals:") :].splitlines()
     assert [line.split("  ")[1].strip() for line in table[2:]] == ["rough", "tight", "expert1", "expert2", "expert3", CEILING]
-    assert table[1].split() == ["All", "experts", "expert1", "expert2", "expert3", "Consensus", "Photographs"]
+    assert table[1].split() == ["All", "experts", "expert1", "expert2", "expert3", "Truth", "Photographs"]
 
 
 def test_every_form_has_the_experts(data: Path, masks: Path, lab: Lab) -> None:

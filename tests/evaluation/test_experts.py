@@ -89,8 +89,8 @@ def test_agreement_is_the_mean_over_photographs_of_the_mean_over_experts(tmp_pat
     assert ours.mean.mean == pytest.approx((2 / 3 + 1) / 2)  # as the ceiling, without c
     assert ours.images == 2
     # The majority of a marks 4 columns; the middle of b is 1; c is expert2's.
-    assert ours.consensus
-    assert ours.consensus.mean == pytest.approx((1 / 2 + 1 + 1 / 3) / 3)
+    assert ours.truth
+    assert ours.truth.mean == pytest.approx((1 / 2 + 1 + 1 / 3) / 3)
     assert [row.label for row in found.rows[1:]] == list(EXPERTS)
     assert [each.mean.mean for each in (first, second, third)] == [pytest.approx(value) for value in (7 / 8, 3 / 4, 3 / 4)]
 
@@ -105,6 +105,12 @@ def test_each_expert_is_compared_with_the_consensus_of_the_others(tmp_path: Path
         "expert3": [3 / 4],
     }
     assert not among_experts(pairs, ["expert1", "expert2"]).of_others
+    of_one = among_experts(open_dataset(f"{tmp_path}?truth=expert3").pairs, EXPERTS)  # whoever is the truth, the others agree
+    assert {name: each.scores()["iou"].tolist() for name, each in of_one.of_others.items()} == {
+        "expert1": [3 / 4],
+        "expert2": [1 / 2],
+        "expert3": [3 / 4],
+    }
 
 
 def test_experts_who_share_no_photograph_cannot_be_compared(tmp_path: Path) -> None:
@@ -233,7 +239,7 @@ def test_tables_have_models_experts_and_the_ceiling(tmp_path: Path) -> None:
         among_experts(pairs, EXPERTS),
         {"Ours": evaluate(stub, pairs)},
     )
-    assert titles(found) == ["All experts", *EXPERTS, "Consensus", "Photographs"]
+    assert titles(found) == ["All experts", *EXPERTS, "Truth", "Photographs"]
     rows = dict(cells(found))
     assert list(rows) == ["Ours", *EXPERTS, CEILING]
     assert [text for text, _ in rows["Ours"]] == ["0.8333", "0.7500", "0.7778", "0.5000", "0.6111", "2"]
