@@ -14,7 +14,7 @@ from pages.comparison.compared import Compared, evaluations_of, expected_iou_of,
 from pages.comparison.downloads import download_tables
 from pages.comparison.judging import Judging, choose_judging
 from pages.comparison.pictures import THRESHOLD, pictures
-from pages.comparison.subgroups import groups_file, properties_of, subgroups
+from pages.comparison.subgroups import groups_table, properties_of, subgroups
 from pages.comparison.table import Table
 from pages.live.components import comparison_charts
 from pages.shared.html import render
@@ -84,7 +84,7 @@ def results(models: Sequence[Compared], split: SplitChoice) -> None:
     st.caption(f"Means over photographs with 95 % bootstrap intervals, {at}. Best in bold.", help=SCORE_NOTE)
     with st.container(horizontal=True):
         sheets = [*([leaderboard_sheet(board)] if board else []), *([pairing_sheet(pairs)] if pairs else [])]
-        groups = groups_file(evaluated, properties, threshold, clusters)
+        groups = groups_table(evaluated, properties, threshold, clusters)
         every_score = partial(score_rows, found, costs, threshold, clusters=clusters)  # when it is downloaded
         download_tables(every_score, _where(found, split, at), evaluated, table, sheets, groups)
         with st.popover("What the columns mean", icon=":material/help:"):

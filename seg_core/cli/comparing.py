@@ -16,6 +16,7 @@ from seg_core.cli.common import (
     open_data,
     output,
     print_json,
+    progress,
     screen,
 )
 from seg_core.cli.models import TtaOption
@@ -25,12 +26,14 @@ from seg_core.evaluation.columns import ALL_COLUMNS, Column
 from seg_core.evaluation.improvement import checked_margin
 
 if TYPE_CHECKING:
+    from seg_core.data.dataset import SplitChoice
     from seg_core.evaluation.bootstrap import Interval
     from seg_core.evaluation.clusters import Clusters
     from seg_core.evaluation.comparison import Row
     from seg_core.evaluation.group import Scored
     from seg_core.evaluation.leaderboard import Leaderboard
     from seg_core.evaluation.pairing import Pairing
+    from seg_core.evaluation.sheets import Sheet
 
 app = typer.Typer()
 
@@ -69,6 +72,14 @@ def compare(
     masks: MasksOption = None,
     lesion: LesionOption = None,
     tta: TtaOption = False,
+    groups: Annotated[
+        bool,
+        typer.Option(
+            "--groups",
+            help="Say for whom the models fail too: by lesion size, contrast, hair, position, device, skin tone, and the columns "
+            "of CSV files beside the dataset.",
+        ),
+    ] = False,
     as_json: JsonOption = False,
     as_markdown: Annotated[bool, typer.Option("--markdown", help="Print the tables in Markdown.")] = False,
     as_latex: Annotated[bool, typer.Option("--latex", help="Print the tables in LaTeX; they need booktabs.")] = False,
@@ -87,7 +98,10 @@ def compare(
     dataset = open_data(data, images, masks, lesion)
     clusters = choose_clusters(together, dataset.sources, dataset.unique_pairs)
     evaluations, chosen = evaluate_all(named, dataset, split or ("test" if dataset.test else "val"), tta=tta)
-    result = _judge(evaluations, column, margin, clusters, f"{len(chosen.pairs):,} photographs of {dataset.name} ({chosen.name})")
+    where = f"{len(chosen.pairs):,} photographs of {dataset.name} ({chosen.name})"
+    result = _judge(evaluations, column, margin, clusters, where)
+    if groups:
+        result = result._replace(failures=_failures(evaluations, chosen, clusters))
     if as_json:
         print_json(_to_json(result, column, margin))
     elif as_markdown or as_latex:
@@ -107,6 +121,18 @@ class _Result(NamedTuple):
     pairs: list[Pairing]
     where: str
     """On which photographs."""
+    together: str | None
+    """The column whose values count as one each; None where each photograph counts."""
+    failures: _Failures | None = None
+
+
+class _Failures(NamedTuple):
+    """For whom the models fail."""
+
+    sentences: list[str]
+    """The groups that are served worst, by property."""
+    sheet: Sheet
+    """All groups."""
 
 
 def _judge(evaluations: Mapping[str, Scored], column: Column, margin: float, clusters: Clusters | None, where: str) -> _Result:
@@ -124,7 +150,22 @@ def _judge(evaluations: Mapping[str, Scored], column: Column, margin: float, clu
         screen.print(note)
     board = leaderboard(evaluations, column=column, margin=margin, clusters=clusters)
     status = standing(pairs, next(iter(evaluations)))
-    return _Result(answers(pairs, board), status, score_rows(evaluations, {}, clusters=clusters), board, pairs, where)
+    rows = score_rows(evaluations, {}, clusters=clusters)
+    return _Result(answers(pairs, board), status, rows, board, pairs, where, clusters.groups if clusters else None)
+
+
+def _failures(evaluations: Mapping[str, Scored], split: SplitChoice, clusters: Clusters | None) -> _Failures:
+    from seg_core.evaluation.comparison import on_shared_images
+    from seg_core.evaluation.properties import properties
+    from seg_core.evaluation.sheets import groups_sheet
+    from seg_core.evaluation.subgroups import compare_parts, served_worse
+
+    shared = on_shared_images(evaluations)
+    with progress("Measuring the photographs") as advance:
+        partitions = properties(shared, split.dataset, split.pairs, advance)
+    found = [served_worse(compare_parts(shared, partition, clusters=clusters)) for partition in partitions]
+    sentences = [sentence for of_property in found for sentence in of_property]
+    return _Failures(sentences or ["No group is shown to be served worse."], groups_sheet(shared, partitions, clusters=clusters))
 
 
 def _column(metric: str) -> Column:
@@ -136,7 +177,7 @@ def _column(metric: str) -> Column:
 
 
 def _print(result: _Result) -> None:
-    for sentence in result.sentences:
+    for sentence in (*result.sentences, *(result.failures.sentences if result.failures else [])):
         output.print(sentence)
     if not (board := result.board):
         return
@@ -150,21 +191,27 @@ def _print(result: _Result) -> None:
 
 def _tables(result: _Result, *, latex: bool) -> str:
     """Return the sentences and all tables in Markdown or LaTeX."""
-    from seg_core.evaluation.sheets import Sheet, leaderboard_sheet, pairing_sheet
+    from seg_core.evaluation.sheets import leaderboard_sheet, pairing_sheet
     from seg_core.evaluation.tables import to_latex, to_markdown
 
     sheets = [*([leaderboard_sheet(result.board)] if result.board else []), pairing_sheet(result.pairs)]
+    said = result.sentences
+    if result.failures:
+        sheets, said = [*sheets, result.failures.sheet], [*said, *result.failures.sentences]
     if latex:
-        sentences = [f"% {sentence}" for sentence in result.sentences]
-        return "\n".join([*sentences, to_latex(result.rows, result.where), *map(Sheet.latex, sheets)])
-    sentences = [f"{sentence}\n" for sentence in result.sentences]
-    return "\n".join([*sentences, to_markdown(result.rows, result.where), *map(Sheet.markdown, sheets)])
+        sentences = [f"% {sentence}" for sentence in said]
+        return "\n".join([*sentences, to_latex(result.rows, result.where), *(sheet.latex() for sheet in sheets)])
+    sentences = [f"{sentence}\n" for sentence in said]
+    return "\n".join([*sentences, to_markdown(result.rows, result.where), *(sheet.markdown() for sheet in sheets)])
 
 
 def _to_json(result: _Result, column: Column, margin: float) -> dict[str, Any]:
     facts = {"verdict": result.sentences, "first": result.status, "metric": column.name, "margin": margin}
     models, pairs = _models(result.rows, result.board), [_pair(pairing) for pairing in result.pairs]
-    return facts | {"scored_on": result.where, "models": models, "pairs": pairs}
+    found = facts | {"scored_on": result.where, "together": result.together, "models": models, "pairs": pairs}
+    if result.failures:
+        found |= {"served_worst": result.failures.sentences, "groups": result.failures.sheet.records()}
+    return found
 
 
 def _models(rows: Sequence[Row], board: Leaderboard | None) -> list[dict[str, Any]]:

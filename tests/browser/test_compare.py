@@ -187,7 +187,7 @@ def test_a_group_that_is_chosen_is_shown_alone(page: Page, app_server: AppProces
     expect(photographs).to_have_count(5)  # another property, so no group is chosen
     page.get_by_role("button", name="Download", exact=True).click()
     with page.expect_download() as download:
-        page.get_by_role("button", name="Groups (CSV)").click()
+        page.get_by_role("button", name="Groups as CSV").click()
     rows = [line.split(",")[:2] for line in Path(download.value.path()).read_text(encoding="utf-8").splitlines()[1:]]
     assert ["Contrast to the skin", "high (above 25)"] in rows
     assert ["Diagnosis", "mel"] in rows
