@@ -7,7 +7,6 @@ from typing import NamedTuple
 
 import streamlit as st
 
-from pages.shared.markdown import plain
 from seg_core.evaluation.clusters import ALONE, Clusters
 from seg_core.evaluation.columns import ALL_COLUMNS, IOU, MARGIN, Column
 from seg_core.evaluation.result import MASK_METRICS
@@ -68,7 +67,7 @@ def _choose_clusters(clusters: Mapping[str, Clusters]) -> str:
         "Count as one",
         names,
         names.index(linked) if linked in names else 0,
-        format_func=lambda name: f"{clusters[name].many} ({plain(name)})" if name in clusters else "each photograph by itself",
+        format_func=lambda name: f"{clusters[name].many} ({name})" if name in clusters else "each photograph by itself",
         help="Photographs of one lesion or patient are alike: one by one they would promise more certainty than there is. Means "
         "stay over photographs; intervals draw whole lesions or patients, and tests count each once.",
         key=f"compare-together-{'-'.join(names)}",

@@ -61,7 +61,7 @@ def compare(
     margin: Annotated[
         float | None, typer.Option(help="Difference in the metric that counts as none: 0.01, or 1 of a distance in pixels.")
     ] = None,
-    together: Annotated[
+    groups: Annotated[
         str | None,
         typer.Option(
             help="Column of a CSV file whose values count as one each, as they are patients or lesions: FILE.csv:COLUMN, or "
@@ -72,10 +72,10 @@ def compare(
     masks: MasksOption = None,
     lesion: LesionOption = None,
     tta: TtaOption = False,
-    groups: Annotated[
+    subgroups: Annotated[
         bool,
         typer.Option(
-            "--groups",
+            "--subgroups",
             help="Say for whom the models fail too: by lesion size, contrast, hair, position, device, skin tone, and the columns "
             "of CSV files beside the dataset.",
         ),
@@ -96,11 +96,11 @@ def compare(
     column, named = _column(metric), models_by_label(models)
     margin = column.margin if margin is None else checked_margin(margin, column)
     dataset = open_data(data, images, masks, lesion)
-    clusters = choose_clusters(together, dataset.sources, dataset.unique_pairs)
+    clusters = choose_clusters(groups, dataset.sources, dataset.unique_pairs)
     evaluations, chosen = evaluate_all(named, dataset, split or ("test" if dataset.test else "val"), tta=tta)
     where = f"{len(chosen.pairs):,} photographs of {dataset.name} ({chosen.name})"
     result = _judge(evaluations, column, margin, clusters, where)
-    if groups:
+    if subgroups:
         result = result._replace(failures=_failures(evaluations, chosen, clusters))
     if as_json:
         print_json(_to_json(result, column, margin))
@@ -210,7 +210,7 @@ def _to_json(result: _Result, column: Column, margin: float) -> dict[str, Any]:
     models, pairs = _models(result.rows, result.board), [_pair(pairing) for pairing in result.pairs]
     found = facts | {"scored_on": result.where, "together": result.together, "models": models, "pairs": pairs}
     if result.failures:
-        found |= {"served_worst": result.failures.sentences, "groups": result.failures.sheet.records()}
+        found |= {"served_worst": result.failures.sentences, "subgroups": result.failures.sheet.records()}
     return found
 
 

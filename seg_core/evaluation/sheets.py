@@ -75,7 +75,7 @@ def groups_sheet(
                 significant = ("yes" if score.is_significant else "no") if score.is_tested else "not tested"
                 figures = (*score.iou, *score.difference, score.p)
                 rows.append([partition.title, score.part.name, label, score.photographs, *figures, significant])
-    return Sheet("groups", titles, rows)
+    return Sheet("subgroups", titles, rows)
 
 
 def pairing_sheet(found: Sequence[Pairing]) -> Sheet:
