@@ -68,7 +68,10 @@ def results(models: Sequence[Compared], split: SplitChoice) -> None:
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
         st.header("Result")
         at_first = Judging(clusters=next(iter(beside.values()), None))
-        column, margin, clusters = choose_judging(threshold, beside) if len(found) > 1 else at_first
+        column, margin, clusters, note = choose_judging(threshold, beside) if len(found) > 1 else at_first
+    with st.container():
+        if note:
+            st.caption(note)
     costs = {model.label: model.cost for model in evaluated}
     rows = score_rows(found, costs, threshold, (*COLUMNS, column), clusters)
     pairs = pairings(found, threshold, column, margin, clusters)
