@@ -7,7 +7,6 @@ from functools import partial
 
 import streamlit as st
 
-from pages.comparison.beside import clusters_beside
 from pages.comparison.calibrating import calibrate_button
 from pages.comparison.choices import SPLIT_TITLES
 from pages.comparison.compared import Compared, evaluations_of, expected_iou_of, on_shared_photographs
@@ -16,6 +15,7 @@ from pages.comparison.judging import Judging, choose_judging
 from pages.comparison.pictures import THRESHOLD, pictures
 from pages.comparison.subgroups import groups_table, properties_of, subgroups
 from pages.comparison.table import Table
+from pages.dataset.beside import clusters_beside
 from pages.live.components import comparison_charts
 from pages.shared.html import render
 from pages.shared.markdown import plain

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import streamlit as st
 
-from pages.comparison.beside import columns_beside
 from pages.comparison.compared import Compared, evaluations_of
+from pages.dataset.beside import columns_beside
 from pages.shared.job_panel import started
 from pages.shared.markdown import plain
 from pages.shared.tables import Cell, TableRow, html_table
