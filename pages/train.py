@@ -8,9 +8,10 @@ from typing import Any
 
 import streamlit as st
 
+from pages.dataset.beside import clusters_beside
 from pages.dataset.panel import cache_panel, data_panel, preview_panel
 from pages.runs.form import Form, form, reset_form
-from pages.runs.settings import settings_panel, skip_problems, skips_problems
+from pages.runs.settings import keep_together, settings_panel, skip_problems, skips_problems
 from pages.shared.launch import launch
 from pages.shared.markdown import plain
 from pages.shared.stores import store
@@ -155,9 +156,14 @@ def launch_all(groups: Sequence[Sequence[Config]], dataset: Dataset, name: str, 
     st.switch_page("monitor.py", query_params={"run": keys})
 
 
-def groups_note(dataset: Dataset, config: Config) -> str:
-    """Show how many photographs are kept together; return what keeps the file with their groups from being read."""
+def groups_note(dataset: Dataset, config: Config, key: str) -> str:
+    """Show how many photographs are kept together, or offer to; return what keeps the file with their groups from being read."""
     spec = config.split_spec
+    clusters = next(iter(clusters_beside(dataset).values()), None)
+    if clusters and not spec.groups and dataset.draws_validation(spec):
+        of_one = f"Photographs of the same {clusters.many} ({clusters.groups}) may train and validate"
+        st.warning(plain(f"{of_one}, so that the model looks better than it is."))
+        st.button("Keep them on one side", icon=":material/group_work:", on_click=keep_together, args=(key, clusters.groups))
     try:
         if not are_copies_known(dataset):  # the scan is looking for them
             spec = spec._replace(copies="anywhere")
@@ -195,7 +201,7 @@ unread = ""
 with data:
     if dataset:
         with st.container():
-            unread = groups_note(dataset, configs[0])
+            unread = groups_note(dataset, configs[0], key)
         preview_panel(dataset, configs[0])
     cache_panel()
 with model:

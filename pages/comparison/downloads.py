@@ -26,7 +26,7 @@ def download_tables(
     models: Sequence[Compared],
     table: Table,
     sheets: Sequence[Sheet],
-    groups: Callable[[], str],
+    groups: Callable[[], Sheet],
 ) -> None:
     """Offer every table of a comparison in several formats, the scores of every photograph, and those of groups.
 
@@ -39,7 +39,7 @@ def download_tables(
         for sheet in sheets:
             _button(f"{sheet.name.capitalize()} as {name}", partial(write, sheet), f"lesionlab-{sheet.name}.{ending}")
         _button("Scores of every photograph (CSV)", partial(scores_csv, models, table), "lesionlab-scores.csv")
-        _button("Groups (CSV)", groups, "lesionlab-groups.csv")
+        _button(f"Groups as {name}", lambda: write(groups()), f"lesionlab-groups.{ending}")
 
 
 def _button(label: str, content: Callable[[], str], file_name: str) -> None:

@@ -70,10 +70,17 @@ def compared_with_experts(
     """Return the evaluated models beside the experts; None where there are none."""
     if agreements is None:
         return None
-    column, margin, clusters = judging
     each = {model.label: model.beside for model in models if model.beside}
     truths = evaluations_of(models)
-    return beside_experts(each, agreements, truths, column=column, margin=margin, threshold=threshold, clusters=clusters)
+    return beside_experts(
+        each,
+        agreements,
+        truths,
+        column=judging.column,
+        margin=judging.margin,
+        threshold=threshold,
+        clusters=judging.clusters,
+    )
 
 
 def row_of_experts(agreements: Agreements | None, models: Sequence[Compared], judging: Judging) -> Row | None:

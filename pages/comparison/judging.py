@@ -7,7 +7,6 @@ from typing import NamedTuple
 
 import streamlit as st
 
-from pages.shared.markdown import plain
 from seg_core.evaluation.clusters import ALONE, Clusters
 from seg_core.evaluation.columns import ALL_COLUMNS, IOU, MARGIN, Column
 from seg_core.evaluation.result import MASK_METRICS
@@ -22,6 +21,8 @@ class Judging(NamedTuple):
     column: Column = IOU
     margin: float = MARGIN
     clusters: Clusters | None = None
+    note: str = ""
+    """Why another score decides than the one that was chosen; empty where it does."""
 
 
 def choose_judging(threshold: float | None, clusters: Mapping[str, Clusters]) -> Judging:
@@ -57,8 +58,17 @@ def choose_judging(threshold: float | None, clusters: Mapping[str, Clusters]) ->
         )
         st.caption(column.meaning)
         together = _choose_clusters(clusters) if clusters else ALONE
-    _remember({"score": (column.name, IOU.name), "margin": (f"{round(float(margin), 6):g}", f"{column.margin:g}")})
-    _remember({"together": (together, next(iter(clusters), ALONE))})
+    chosen = {
+        "score": (column.name, IOU.name),
+        "margin": (f"{round(float(margin), 6):g}", f"{column.margin:g}"),
+        "together": (together, next(iter(clusters), ALONE)),
+    }
+    waiting = next((other for other in ALL_COLUMNS if other.name == linked and other not in known), None)
+    if waiting and column == IOU:  # the address keeps it until each model has its own threshold again
+        note = f"{waiting.title} is known at each model's own threshold only, so IoU decides at {threshold:.2f}."
+        _remember({"together": chosen["together"]})
+        return Judging(column, round(float(margin), 6), clusters.get(together), note)
+    _remember(chosen)
     return Judging(column, round(float(margin), 6), clusters.get(together))
 
 
@@ -68,7 +78,7 @@ def _choose_clusters(clusters: Mapping[str, Clusters]) -> str:
         "Count as one",
         names,
         names.index(linked) if linked in names else 0,
-        format_func=lambda name: f"{clusters[name].many} ({plain(name)})" if name in clusters else "each photograph by itself",
+        format_func=lambda name: f"{clusters[name].many} ({name})" if name in clusters else "each photograph by itself",
         help="Photographs of one lesion or patient are alike: one by one they would promise more certainty than there is. Means "
         "stay over photographs; intervals draw whole lesions or patients, and tests count each once.",
         key=f"compare-together-{'-'.join(names)}",

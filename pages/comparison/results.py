@@ -7,7 +7,6 @@ from functools import partial
 
 import streamlit as st
 
-from pages.comparison.beside import clusters_beside
 from pages.comparison.calibrating import calibrate_button
 from pages.comparison.choices import SPLIT_TITLES
 from pages.comparison.compared import Compared, evaluations_of, expected_iou_of, on_shared_photographs
@@ -21,8 +20,9 @@ from pages.comparison.experts import (
 )
 from pages.comparison.judging import Judging, choose_judging
 from pages.comparison.pictures import THRESHOLD, pictures
-from pages.comparison.subgroups import groups_file, properties_of, subgroups
+from pages.comparison.subgroups import groups_table, properties_of, subgroups
 from pages.comparison.table import Table
+from pages.dataset.beside import clusters_beside
 from pages.live.components import comparison_charts
 from pages.shared.html import render
 from pages.shared.markdown import plain
@@ -80,7 +80,10 @@ def results(models: Sequence[Compared], split: SplitChoice) -> None:
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
         st.header("Result")
         at_first = Judging(clusters=next(iter(beside.values()), None))
-        column, margin, clusters = choose_judging(threshold, beside) if len(found) > 1 else at_first
+        column, margin, clusters, note = choose_judging(threshold, beside) if len(found) > 1 else at_first
+    with st.container():
+        if note:
+            st.caption(note)
     costs = {model.label: model.cost for model in evaluated}
     rows = score_rows(found, costs, threshold, (*COLUMNS, column), clusters)
     pairs = pairings(found, threshold, column, margin, clusters)
@@ -103,7 +106,7 @@ def results(models: Sequence[Compared], split: SplitChoice) -> None:
     with st.container(horizontal=True):
         sheets = [*([leaderboard_sheet(board)] if board else []), *([pairing_sheet(pairs)] if pairs else [])]
         sheets += [experts_sheet(with_experts)] if with_experts else []
-        groups = groups_file(evaluated, properties, threshold, clusters)
+        groups = groups_table(evaluated, properties, threshold, clusters)
         every_score = partial(score_rows, found, costs, threshold, clusters=clusters)  # when it is downloaded
         download_tables(every_score, _where(found, split, at), evaluated, table, sheets, groups)
         with st.popover("What the columns mean", icon=":material/help:"):

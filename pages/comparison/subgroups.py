@@ -9,8 +9,8 @@ from pathlib import Path
 
 import streamlit as st
 
-from pages.comparison.beside import columns_beside
 from pages.comparison.compared import Compared, evaluations_of
+from pages.dataset.beside import columns_beside
 from pages.shared.job_panel import started
 from pages.shared.markdown import plain
 from pages.shared.tables import Cell, TableRow, html_table
@@ -21,19 +21,11 @@ from seg_core.data.partition import Partition
 from seg_core.errors import InputError
 from seg_core.evaluation.clusters import Clusters
 from seg_core.evaluation.group import Scored
-from seg_core.evaluation.subgroups import PartScore, by_lesion_size, compare_parts, groups_csv, too_small, worst_parts
-from seg_core.evaluation.tables import DIGITS
-from seg_core.evaluation.verdict import signed
+from seg_core.evaluation.sheets import Sheet, groups_sheet
+from seg_core.evaluation.subgroups import PartScore, by_lesion_size, compare_parts, too_small, worst_parts
+from seg_core.evaluation.tables import PART_LEGEND, PART_NOTE, part_rows
 from seg_core.jobs.requests import attributes_request
 from seg_core.jobs.results import delete_result, result_folder
-
-NOTE = (
-    "Each group is compared with the photographs of all others in the table, within one model: by the Mann-Whitney U test, "
-    "corrected by Holm's method over all groups and models of the table, and by the 95 % interval of the difference. It is "
-    "called statistically significant where p < 0.05 and the interval excludes 0. Properties go together, as small lesions may "
-    "be those of one diagnosis: a group need not be the cause."
-)
-LEGEND = "Mean IoU with its 95 % interval, and the difference from the other groups' photographs; * statistically significant."
 
 
 @dataclass(frozen=True)
@@ -76,11 +68,11 @@ def subgroups(
         return _show(partition, found, _left_out(partition, evaluations.values()))
 
 
-def groups_file(
+def groups_table(
     models: Sequence[Compared], properties: Properties, threshold: float | None, clusters: Clusters | None = None
-) -> Callable[[], str]:
-    """Return what makes the CSV file of all groups whose property is known, when it is downloaded."""
-    return partial(groups_csv, evaluations_of(models), properties.known, threshold, clusters)
+) -> Callable[[], Sheet]:
+    """Return what makes the table of all groups whose property is known, when it is downloaded."""
+    return partial(groups_sheet, evaluations_of(models), properties.known, threshold, clusters)
 
 
 def properties_of(models: Sequence[Compared], split: SplitChoice) -> Properties:
@@ -141,29 +133,15 @@ def _show(partition: Partition, found: Mapping[str, Sequence[PartScore]], left_o
             st.markdown(f"**{plain(sentence)}**")
     st.html(_table(partition, found))
     unknown = f"{counted(left_out, 'photograph')} {'is' if left_out == 1 else 'are'} in no group. " if left_out else ""
-    st.caption(plain(f"{partition.note} {unknown}{LEGEND}"), help=NOTE)
+    st.caption(plain(f"{partition.note} {unknown}{PART_LEGEND}"), help=PART_NOTE)
     if len(scores) > 1 and (warning := too_small(found)):
         st.warning(plain(warning))
     return _choose(partition, list(scores))
 
 
 def _table(partition: Partition, found: Mapping[str, Sequence[PartScore]]) -> str:
-    by_name = {label: {score.part.name: score for score in scores} for label, scores in found.items()}
-    rows = []
-    for part in partition.parts:
-        here = [scores.get(part.name) for scores in by_name.values()]
-        if known := [score for score in here if score]:
-            counts = sorted({score.photographs for score in known})  # one, unless models share no photograph
-            cells = [Cell(" / ".join(f"{count:,}" for count in counts))]
-            rows.append(TableRow(part.name, [*cells, *(_cell(score) if score else Cell("–") for score in here)]))
+    rows = [TableRow(name, [Cell(*cell) for cell in cells]) for name, cells in part_rows(partition, found)]
     return html_table(["Photographs", *found], rows, f"IoU by {partition.title[:1].lower()}{partition.title[1:]}")
-
-
-def _cell(score: PartScore) -> Cell:
-    mean, low, high = score.iou
-    between = [f"{low:.3f}–{high:.3f}"] if low == low else []
-    difference = [signed(score.difference.mean) + "*" * score.is_significant] if score.is_tested else []
-    return Cell(f"{mean:.{DIGITS}f}", ", ".join([*between, *difference]))
 
 
 def _choose(partition: Partition, names: Sequence[str]) -> frozenset[str] | None:

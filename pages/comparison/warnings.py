@@ -7,8 +7,8 @@ from pathlib import Path
 
 import streamlit as st
 
-from pages.comparison.beside import clusters_beside
 from pages.comparison.models import Model, members_of
+from pages.dataset.beside import clusters_beside
 from pages.dataset.view import known_duplicates
 from pages.shared.markdown import plain
 from seg_core.config import Config

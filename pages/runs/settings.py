@@ -71,6 +71,12 @@ def skip_problems(key: str) -> None:
         st.session_state[_key(recipe, "skip_problems", key)] = True
 
 
+def keep_together(key: str, groups: str) -> None:
+    """Choose to keep photographs of one value of a column on one side of the split, in the form with this key."""
+    for recipe in RECIPES:
+        st.session_state[_key(recipe, "groups", key)] = groups
+
+
 def skips_problems(recipe: str, key: str, *, first: bool) -> bool:
     """Return True if the form with this key leaves out pairs with problems; ``first`` holds until the setting is shown."""
     return bool(st.session_state.get(_key(recipe, "skip_problems", key), first))

@@ -109,7 +109,7 @@ class _KeptReads(Generic[T]):
 
 _datasets: _KeptReads[Dataset] = _KeptReads(4)
 _image_folders: _KeptReads[dict[str, int]] = _KeptReads(4)
-_mask_folders: _KeptReads[str] = _KeptReads(16)
+_mask_folders: _KeptReads[str] = _KeptReads(64)  # more than are compared
 
 
 def _folders(dataset: Dataset) -> set[Path]:

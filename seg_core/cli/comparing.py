@@ -18,6 +18,7 @@ from seg_core.cli.common import (
     open_data,
     output,
     print_json,
+    progress,
     screen,
 )
 from seg_core.cli.comparing_experts import compare_with_experts, print_experts
@@ -28,6 +29,7 @@ from seg_core.evaluation.columns import ALL_COLUMNS, Column
 from seg_core.evaluation.improvement import checked_margin
 
 if TYPE_CHECKING:
+    from seg_core.data.dataset import SplitChoice
     from seg_core.evaluation.bootstrap import Interval
     from seg_core.evaluation.clusters import Clusters
     from seg_core.evaluation.comparison import Row
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
     from seg_core.evaluation.group import Scored
     from seg_core.evaluation.leaderboard import Leaderboard
     from seg_core.evaluation.pairing import Pairing
+    from seg_core.evaluation.sheets import Sheet
 
 app = typer.Typer()
 
@@ -62,7 +65,7 @@ def compare(
     margin: Annotated[
         float | None, typer.Option(help="Difference in the metric that counts as none: 0.01, or 1 of a distance in pixels.")
     ] = None,
-    together: Annotated[
+    groups: Annotated[
         str | None,
         typer.Option(
             help="Column of a CSV file whose values count as one each, as they are patients or lesions: FILE.csv:COLUMN, or "
@@ -75,6 +78,14 @@ def compare(
     experts: ExpertsOption = None,
     truth: TruthOption = None,
     tta: TtaOption = False,
+    subgroups: Annotated[
+        bool,
+        typer.Option(
+            "--subgroups",
+            help="Say for whom the models fail too: by lesion size, contrast, hair, position, device, skin tone, and the columns "
+            "of CSV files beside the dataset.",
+        ),
+    ] = False,
     as_json: JsonOption = False,
     as_markdown: Annotated[bool, typer.Option("--markdown", help="Print the tables in Markdown.")] = False,
     as_latex: Annotated[bool, typer.Option("--latex", help="Print the tables in LaTeX; they need booktabs.")] = False,
@@ -91,11 +102,13 @@ def compare(
     column, named = _column(metric), models_by_label(models)
     margin = column.margin if margin is None else checked_margin(margin, column)
     dataset = open_data(data, images, masks, lesion, experts, truth)
-    clusters = choose_clusters(together, dataset.sources, dataset.unique_pairs)
+    clusters = choose_clusters(groups, dataset.sources, dataset.unique_pairs)
     evaluations, chosen = evaluate_all(named, dataset, split or ("test" if dataset.test else "val"), tta=tta)
-    result = _judge(evaluations, column, margin, clusters, f"{len(chosen.pairs):,} photographs of {dataset.name} ({chosen.name})")
-    beside = compare_with_experts(named, evaluations, chosen, column, margin, clusters, tta=tta)
-    result = result._replace(experts=beside)
+    where = f"{len(chosen.pairs):,} photographs of {dataset.name} ({chosen.name})"
+    result = _judge(evaluations, column, margin, clusters, where)
+    if subgroups:
+        result = result._replace(failures=_failures(evaluations, chosen, clusters))
+    result = result._replace(experts=compare_with_experts(named, evaluations, chosen, column, margin, clusters, tta=tta))
     if as_json:
         print_json(_to_json(result, column, margin))
     elif as_markdown or as_latex:
@@ -115,8 +128,20 @@ class _Result(NamedTuple):
     pairs: list[Pairing]
     where: str
     """On which photographs."""
+    together: str | None
+    """The column whose values count as one each; None where each photograph counts."""
+    failures: _Failures | None = None
     experts: BesideExperts | None = None
     """The models beside the experts of the dataset, where it has some."""
+
+
+class _Failures(NamedTuple):
+    """For whom the models fail."""
+
+    sentences: list[str]
+    """The groups that are served worst, by property."""
+    sheet: Sheet
+    """All groups."""
 
 
 def _judge(evaluations: Mapping[str, Scored], column: Column, margin: float, clusters: Clusters | None, where: str) -> _Result:
@@ -134,7 +159,22 @@ def _judge(evaluations: Mapping[str, Scored], column: Column, margin: float, clu
         screen.print(note)
     board = leaderboard(evaluations, column=column, margin=margin, clusters=clusters)
     status = standing(pairs, next(iter(evaluations)))
-    return _Result(answers(pairs, board), status, score_rows(evaluations, {}, clusters=clusters), board, pairs, where)
+    rows = score_rows(evaluations, {}, clusters=clusters)
+    return _Result(answers(pairs, board), status, rows, board, pairs, where, clusters.groups if clusters else None)
+
+
+def _failures(evaluations: Mapping[str, Scored], split: SplitChoice, clusters: Clusters | None) -> _Failures:
+    from seg_core.evaluation.comparison import on_shared_images
+    from seg_core.evaluation.properties import properties
+    from seg_core.evaluation.sheets import groups_sheet
+    from seg_core.evaluation.subgroups import compare_parts, served_worse
+
+    shared = on_shared_images(evaluations)
+    with progress("Measuring the photographs") as advance:
+        partitions = properties(shared, split.dataset, split.pairs, advance)
+    found = [served_worse(compare_parts(shared, partition, clusters=clusters)) for partition in partitions]
+    sentences = [sentence for of_property in found for sentence in of_property]
+    return _Failures(sentences or ["No group is shown to be served worse."], groups_sheet(shared, partitions, clusters=clusters))
 
 
 def _column(metric: str) -> Column:
@@ -146,7 +186,7 @@ def _column(metric: str) -> Column:
 
 
 def _print(result: _Result) -> None:
-    for sentence in result.sentences:
+    for sentence in (*result.sentences, *(result.failures.sentences if result.failures else [])):
         output.print(sentence)
     if result.board:
         _print_board(result.board, result.where)
@@ -166,17 +206,20 @@ def _print_board(board: Leaderboard, where: str) -> None:
 def _tables(result: _Result, *, latex: bool) -> str:
     """Return the sentences and all tables in Markdown or LaTeX."""
     from seg_core.evaluation.expert_tables import experts_sheet
-    from seg_core.evaluation.sheets import Sheet, leaderboard_sheet, pairing_sheet
+    from seg_core.evaluation.sheets import leaderboard_sheet, pairing_sheet
     from seg_core.evaluation.tables import to_latex, to_markdown
 
     sheets = [*([leaderboard_sheet(result.board)] if result.board else []), pairing_sheet(result.pairs)]
+    said = result.sentences
+    if result.failures:
+        sheets, said = [*sheets, result.failures.sheet], [*said, *result.failures.sentences]
     if result.experts:
-        sheets.append(experts_sheet(result.experts))
+        sheets = [*sheets, experts_sheet(result.experts)]
     if latex:
-        sentences = [f"% {sentence}" for sentence in result.sentences]
-        return "\n".join([*sentences, to_latex(result.rows, result.where), *map(Sheet.latex, sheets)])
-    sentences = [f"{sentence}\n" for sentence in result.sentences]
-    return "\n".join([*sentences, to_markdown(result.rows, result.where), *map(Sheet.markdown, sheets)])
+        sentences = [f"% {sentence}" for sentence in said]
+        return "\n".join([*sentences, to_latex(result.rows, result.where), *(sheet.latex() for sheet in sheets)])
+    sentences = [f"{sentence}\n" for sentence in said]
+    return "\n".join([*sentences, to_markdown(result.rows, result.where), *(sheet.markdown() for sheet in sheets)])
 
 
 def _to_json(result: _Result, column: Column, margin: float) -> dict[str, Any]:
@@ -184,8 +227,12 @@ def _to_json(result: _Result, column: Column, margin: float) -> dict[str, Any]:
 
     facts = {"verdict": result.sentences, "first": result.status, "metric": column.name, "margin": margin}
     models, pairs = _models(result.rows, result.board), [_pair(pairing) for pairing in result.pairs]
-    experts = {"experts": to_json(result.experts)} if result.experts else {}
-    return facts | {"scored_on": result.where, "models": models, "pairs": pairs} | experts
+    found = facts | {"scored_on": result.where, "together": result.together, "models": models, "pairs": pairs}
+    if result.failures:
+        found |= {"served_worst": result.failures.sentences, "subgroups": result.failures.sheet.records()}
+    if result.experts:
+        found |= {"experts": to_json(result.experts)}
+    return found
 
 
 def _models(rows: Sequence[Row], board: Leaderboard | None) -> list[dict[str, Any]]:

@@ -94,6 +94,10 @@ def train(
     configs = config.repeated(seeds=seeds, folds=1 if one_fold or folds is None else folds)
     if len(configs) > 1:
         dataset.split(configs[-1].split_spec)  # the last fold is the smallest: an empty one is found before the first is trained
+    if groups := dataset.unused_groups(config.split_spec):
+        screen.print(
+            f"Photographs of one {groups.rpartition(':')[2]} may train and validate; --groups {groups} keeps them together."
+        )
     _train_in_turn(name, configs, dataset.sources, as_json)
 
 

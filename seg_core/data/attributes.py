@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +15,6 @@ import numpy as np
 from seg_core.common.atomic_file import atomic_file
 from seg_core.common.parallel import ordered_map
 from seg_core.common.text import legible
-from seg_core.data.dataset import Dataset
 from seg_core.data.folders import Pair
 from seg_core.data.image import Size, read_scaled, scaled_mask
 from seg_core.data.image_file import decoding, open_image
@@ -120,12 +119,12 @@ class Attributes:
             raise InputError(f"{path} holds no attributes of photographs, or is damaged; measure them again.") from None
 
 
-def measure(dataset: Dataset, on_progress: Callable[[int, int], None] | None = None) -> Attributes:
-    """Measure every photograph of a dataset, on all cores; what cannot be read is unknown.
+def measure(pairs: Sequence[Pair], on_progress: Callable[[int, int], None] | None = None) -> Attributes:
+    """Measure photographs, on all cores; what cannot be read is unknown.
 
     An exception from ``on_progress``, which gets (done, total), ends it.
     """
-    pairs, found = dataset.unique_pairs, list[_Measured]()
+    found = list[_Measured]()
     with closing(ordered_map(_measured, pairs)) as each:
         for done, measured in enumerate(each, start=1):
             found.append(measured)

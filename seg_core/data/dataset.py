@@ -14,7 +14,7 @@ from seg_core.config import SplitSpec
 from seg_core.data.experts import in_order
 from seg_core.data.fingerprint import dataset_fingerprint, file_facts, pair_facts
 from seg_core.data.folders import SPLITS, Listing, Pair, list_folder
-from seg_core.data.groups import in_fixed_order, joined, lesion_groups, listed_groups
+from seg_core.data.groups import cluster_columns, in_fixed_order, joined, lesion_groups, listed_groups
 from seg_core.data.masks.folder import MaskFolderRule
 from seg_core.data.sample.folder import sample_folder
 from seg_core.data.source import JOINED, SAMPLE, Names, Source
@@ -189,6 +189,15 @@ class Dataset:
             if alone := len(self.trainable) - len(listed):
                 note += f" {alone:,} have no {column} in {file}, and are drawn one by one."
         return note.strip()
+
+    def unused_groups(self, spec: SplitSpec) -> str:
+        """Return the column of patients or lesions that `split` is not told of, as ``FILE.csv:COLUMN``.
+
+        Empty if there is none beside the dataset, or nothing is drawn.
+        """
+        if spec.groups or not self.draws_validation(spec):
+            return ""
+        return next(iter(cluster_columns(self.sources, self.trainable)), "")
 
     def draws_validation(self, spec: SplitSpec) -> bool:
         """Return True if `split` draws the photographs that validate, as the dataset has no validation split or it is folded."""

@@ -8,10 +8,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from seg_core.data.experts import expert_in_name, in_order, may_tell_expert, same_expert
-from seg_core.data.layouts import Part, Parts
 from seg_core.data.matching import File, Files, files_by_split, match_files
 from seg_core.data.pair import STAPLE, Expert, Pair
 from seg_core.data.pairing import MASK_SUFFIXES, Rule
+from seg_core.data.parts import Part, Parts
 from seg_core.data.source import MAJORITY
 from seg_core.data.tree import stem
 from seg_core.errors import InputError, some_of

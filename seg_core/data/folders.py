@@ -15,8 +15,9 @@ from seg_core.data.archive import archives_in, is_archive, unpacked, unpacked_to
 from seg_core.data.excluded import EXCLUDED, read_excluded
 from seg_core.data.expert_pairs import match, match_experts
 from seg_core.data.image_file import MASK_ENDINGS, PHOTO_ENDINGS
-from seg_core.data.layouts import Parts, find_parts
+from seg_core.data.layouts import find_parts
 from seg_core.data.pair import Expert, Pair
+from seg_core.data.parts import Parts
 from seg_core.data.source import Source
 from seg_core.data.tree import COLLECTION, TEXT_ENDINGS, ending, is_dead_link, read_tree, stem
 from seg_core.data.words import SPLITS, SplitName

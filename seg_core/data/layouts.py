@@ -4,58 +4,20 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
-from seg_core.common.text import legible
 from seg_core.data.annotations.drawn import draw_masks
 from seg_core.data.beside import masks_among
 from seg_core.data.experts import expert_in_path, names_of, tell_experts
 from seg_core.data.image_file import MASK_ENDINGS, PHOTO_ENDINGS
 from seg_core.data.image_sets import listed_splits
+from seg_core.data.parts import Part, Parts, dead_links, holds_files, joined_roots, unread
 from seg_core.data.source import Source
 from seg_core.data.tree import TEXT_ENDINGS, Folder, describe_tree, ending, read_tree, stem
 from seg_core.data.words import OTHER_TASKS, Kind, Meaning, SplitName, meaning
-from seg_core.errors import InputError, some_of
-
-PICTURES = {
-    *(".jxl", ".gif", ".svg", ".psd", ".dcm", ".dicom"),
-    *(".dng", ".cr2", ".cr3", ".nef", ".arw", ".raw", ".npy", ".npz", ".mat", ".nii", ".gz"),
-}
-"""Endings of pictures, so that those which are not read are named."""
-
-
-@dataclass(frozen=True)
-class Part:
-    """Files of one kind in one folder.
-
-    Attributes:
-        split: None if no name says.
-        place: the names in the path that say neither kind nor split, such as a patient's.
-        root: those of them that stand before all others, where each dataset in a folder of several would begin.
-        expert: who drew the masks, where folders name several experts or the user did.
-    """
-
-    folder: Path
-    names: list[str]
-    split: SplitName | None = None
-    place: str = ""
-    root: str = ""
-    expert: str = ""
-
-
-@dataclass(frozen=True)
-class Parts:
-    """The photographs and the masks of a dataset, folder by folder, and lines for the user about how they were found.
-
-    ``are_drawn`` is True if the masks are drawn from annotation files: they then hold the lesion alone, whatever its class.
-    """
-
-    photos: list[Part]
-    masks: list[Part]
-    notes: list[str]
-    are_drawn: bool = False
+from seg_core.errors import InputError
 
 
 def find_parts(source: Source, top: Path, *, experts: bool = True) -> Parts:
@@ -72,18 +34,18 @@ def find_parts(source: Source, top: Path, *, experts: bool = True) -> Parts:
     told = experts and tell_experts(inner)
     is_named = source.images or source.masks or source.experts
     parts = _named(source, top, tree, experts=experts, told=told) if is_named else _by_words(inner, experts=told)
-    if not (parts.masks and _holds_files(parts.photos)) and not source.images:
+    if not (parts.masks and holds_files(parts.photos)) and not source.images:
         parts = beside if (beside := _side_by_side(inner)).masks else parts
-    if not _holds_files(parts.masks):
+    if not holds_files(parts.masks):
         parts = _with_drawn(parts, tree, source.lesion)
-    if not (parts.photos and parts.masks and _holds_files(parts.photos + parts.masks)):
+    if not (parts.photos and parts.masks and holds_files(parts.photos + parts.masks)):
         raise InputError(
             f"{source.folder} holds no photographs with masks in folders whose names tell which is which; "
             f"it holds {describe_tree(tree)}: name the folders (--images DIR --masks DIR, or the fields of the page), "
             "or call them images/ and masks/."
         )
     listed = _as_listed(parts, tree)
-    return replace(listed, notes=[*_joined_roots(source, listed.photos), *listed.notes, *_unread(parts, tree), *_dead(tree)])
+    return replace(listed, notes=[*joined_roots(source, listed.photos), *listed.notes, *unread(parts, tree), *dead_links(tree)])
 
 
 def is_understood(top: Path) -> bool:
@@ -95,7 +57,7 @@ def is_understood(top: Path) -> bool:
     """
     inner = _without_wrapper(read_tree(top, PHOTO_ENDINGS | MASK_ENDINGS))
     readings = _by_words(inner, experts=tell_experts(inner)), _side_by_side(inner)
-    return any(_holds_files(parts.photos) and _holds_files(parts.masks) for parts in readings)
+    return any(holds_files(parts.photos) and holds_files(parts.masks) for parts in readings)
 
 
 def _without_wrapper(tree: Sequence[Folder]) -> list[Folder]:
@@ -107,54 +69,6 @@ def _without_wrapper(tree: Sequence[Folder]) -> list[Folder]:
     kept = tuple(part for part in common if meaning(part).split)
     within = [folder for folder in tree if folder.parts[: len(common)] == common]
     return [replace(folder, parts=(*kept, *folder.parts[len(common) :])) for folder in within]
-
-
-def _joined_roots(source: Source, photos: Sequence[Part]) -> list[str]:
-    """Return a line about the datasets that are read as one.
-
-    Raises:
-        InputError: if they hold photographs of the same names: they are the same ones, perhaps at another size.
-    """
-    counts, seen = Counter[str](), dict[str, str]()
-    for part in photos:
-        counts[part.root] += len(part.names)
-    for part in photos:
-        for own in map(stem, part.names):
-            if (other := seen.setdefault(own, part.root)) != part.root and max(counts[other], counts[part.root]) > 1:
-                both = f"{other or '.'}/ and {part.root or '.'}/"
-                raise InputError(
-                    f"{source.folder} holds several datasets with photographs of the same names, such as {own} in {both}; "
-                    "name one of them."
-                )
-    several = [root or "." for root, count in counts.items() if count > 1]
-    return [f"Folders that are read as one dataset: {some_of(sorted(several))}."] if len(several) > 1 else []
-
-
-def _dead(tree: Sequence[Folder]) -> list[str]:
-    """Return a line about links that lead to no file or folder."""
-    names = [legible("/".join((*folder.parts, name))) for folder in tree for name in folder.dead_links]
-    return [f"Links that lead nowhere, or back to a folder above, are left out: {some_of(names)}."] if names else []
-
-
-def _unread(parts: Parts, tree: Sequence[Folder]) -> list[str]:
-    """Return a line about files beside the photographs and masks that are pictures by their endings, but not read."""
-    used: dict[Path, set[str]] = {}
-    for part in (*parts.photos, *parts.masks):
-        used.setdefault(part.folder, set()).update(part.names)
-    kinds = Counter[str]()
-    for folder in tree:
-        if folder.path in used:
-            kinds.update(folder.others)
-            kinds.update(ending(name) for name in folder.images if name not in used[folder.path])
-    found = {kind: count for kind, count in kinds.most_common() if kind in PICTURES}
-    if not found:
-        return []
-    listed = ", ".join(f"{count:,} × {kind}" for kind, count in found.items())
-    return [f"Files of other kinds are not read: {listed}. Save photographs as JPEG or PNG, and masks as PNG."]
-
-
-def _holds_files(parts: Sequence[Part]) -> bool:
-    return any(part.names for part in parts)
 
 
 def _by_words(tree: Sequence[Folder], *, experts: bool = False) -> Parts:
@@ -170,7 +84,7 @@ def _by_words(tree: Sequence[Folder], *, experts: bool = False) -> Parts:
             masks.append(_masks(folder, split, place, root, expert))
         elif kind is None and folder.images:
             others.append(_photos(folder, split, place, root))
-    return Parts(photos if _holds_files(photos) else others or photos, masks, [])
+    return Parts(photos if holds_files(photos) else others or photos, masks, [])
 
 
 def _read_path(
@@ -272,11 +186,11 @@ def _named(source: Source, top: Path, tree: Sequence[Folder], *, experts: bool, 
     found = Parts(of_photos or [part for part in by_words.photos if part.folder not in mask_paths], of_masks, [])
     if not (source.masks or source.experts):
         found = replace(found, masks=[part for part in by_words.masks if part.folder not in photo_paths])
-    if not _holds_files(found.masks):
+    if not holds_files(found.masks):
         within = [*files, *(each.folder for each in masks)] or tree
         found = _with_drawn(found, within, source.lesion, are_named=bool(source.masks))
     for what, option, parts in (("photographs", "--images", found.photos), ("masks", "--masks", found.masks)):
-        if not _holds_files(parts):
+        if not holds_files(parts):
             raise InputError(
                 f"{source.folder} holds no {what} there; it holds {describe_tree(tree)}: name their folder ({option})."
             )

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from seg_core.common.text import legible
-from seg_core.data.layouts import Part
 from seg_core.data.pair import Pair
 from seg_core.data.pairing import Name, Rule, match_names
+from seg_core.data.parts import Part
 from seg_core.data.tree import stem
 from seg_core.data.words import PHOTOS, SPLITS, SplitName
 

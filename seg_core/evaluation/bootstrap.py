@@ -90,7 +90,7 @@ def bca_intervals(values: np.ndarray, resampled: np.ndarray, clusters: np.ndarra
     for column, mean in enumerate(means.tolist()):
         if len(sums) == 1:
             intervals.append(Interval(mean, np.nan, np.nan))
-        elif np.ptp(values[:, column]) < TIE:
+        elif np.abs(sums[:, column]).max() < TIE:  # whatever is drawn, the mean is the same
             intervals.append(Interval(mean, mean, mean))
         else:
             from_bias = bias[column] + ndtri([0.025, 0.975])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property, lru_cache
+from functools import lru_cache
 
 import numpy as np
 
@@ -13,7 +13,6 @@ from seg_core.evaluation.clusters import Clusters
 from seg_core.evaluation.columns import ALL_COLUMNS, Column
 from seg_core.evaluation.confidence import models_margin, widened
 from seg_core.evaluation.group import GroupEvaluation, Scored
-from seg_core.evaluation.lesion_size import SizeScore, iou_by_size
 from seg_core.evaluation.result import IN_PIXELS
 from seg_core.evaluation.verdict import reaches
 from seg_core.prediction.cost import Cost
@@ -61,15 +60,6 @@ class Row:
     """Images where neither the truth nor the mask has a pixel; each counts 1 in the means."""
     defined: Mapping[str, int] = field(default_factory=dict)
     """Number of images that a mean is over, by metric: fewer than ``images`` where it is undefined for some."""
-    evaluation: Scored | None = None
-    """What the row is of, at ``threshold``."""
-    threshold: float | None = None
-    """Of all models; None for each one's own."""
-
-    @cached_property
-    def by_size(self) -> Mapping[str, SizeScore]:
-        """IoU by lesion size, as `seg_core.evaluation.lesion_size.iou_by_size`: computed when it is asked for."""
-        return iou_by_size(self.evaluation, self.threshold) if self.evaluation else {}
 
     @property
     def notes(self) -> list[str]:
@@ -146,8 +136,6 @@ def score_rows(
             _spread(evaluation, threshold),
             int(evaluation.both_empty(threshold).sum()),
             _defined(evaluation, threshold),
-            evaluation,
-            threshold,
         )
         for (label, evaluation), of_scores in zip(shared.items(), intervals, strict=True)
     ]

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from seg_core.common.csv_text import csv_text
+from seg_core.data.partition import Partition
+from seg_core.evaluation.clusters import Clusters
+from seg_core.evaluation.group import Scored
 from seg_core.evaluation.leaderboard import Leaderboard
 from seg_core.evaluation.pairing import Pairing
+from seg_core.evaluation.subgroups import compare_parts
 
 Value = str | int | float
 SHOWN = 4
@@ -30,6 +34,12 @@ class Sheet:
         """Return it as CSV, numbers with six decimals; empty where one is unknown."""
         return csv_text([list(self.titles), *([_figure(value, 6) for value in row] for row in self.rows)])
 
+    def records(self) -> list[dict[str, Value | None]]:
+        """Return a dictionary for each row, by title; None where a number is unknown."""
+        return [
+            {title: None if value != value else value for title, value in zip(self.titles, row, strict=True)} for row in self.rows
+        ]
+
     def markdown(self) -> str:
         """Return it in Markdown, numbers with four decimals, notes below it."""
         lines = [[escaped_markdown(_figure(value, SHOWN)) for value in row] for row in (self.titles, *self.rows)]
@@ -47,6 +57,25 @@ WRITERS: dict[str, tuple[Callable[[Sheet], str], str]] = {
     "LaTeX": (Sheet.latex, "tex"),
 }
 """By format: what writes a sheet, and the ending of its file."""
+
+
+def groups_sheet(
+    evaluations: Mapping[str, Scored],
+    partitions: Iterable[Partition],
+    threshold: float | None = None,
+    clusters: Clusters | None = None,
+) -> Sheet:
+    """Return the IoU of every group of photographs by every model, a row each; arguments as `compare_parts`."""
+    titles = ["Property", "Group", "Model", "Photographs", "IoU", "Low", "High"]
+    titles += ["Difference", "Difference low", "Difference high", "p (Mann-Whitney, Holm)", "Significant"]
+    rows: list[list[Value]] = []
+    for partition in partitions:
+        for label, scores in compare_parts(evaluations, partition, threshold, clusters).items():
+            for score in scores:
+                significant = ("yes" if score.is_significant else "no") if score.is_tested else "not tested"
+                figures = (*score.iou, *score.difference, score.p)
+                rows.append([partition.title, score.part.name, label, score.photographs, *figures, significant])
+    return Sheet("subgroups", titles, rows)
 
 
 def pairing_sheet(found: Sequence[Pairing]) -> Sheet:

@@ -8,7 +8,6 @@ from functools import lru_cache
 
 import numpy as np
 
-from seg_core.common.csv_text import csv_text
 from seg_core.common.text import counted
 from seg_core.data.partition import Part, Partition, divided
 from seg_core.evaluation.bootstrap import TIE, Interval, cluster_means, mean_intervals
@@ -198,6 +197,11 @@ def _iou(evaluation: Scored, threshold: float | None) -> np.ndarray:
 
 
 def worst_parts(found: Mapping[str, Sequence[PartScore]]) -> list[str]:
+    """As `served_worse`, or a sentence that none is."""
+    return served_worse(found) or ["No group is shown to be served worse."]
+
+
+def served_worse(found: Mapping[str, Sequence[PartScore]]) -> list[str]:
     """Name the part that each model serves worst, in a sentence each, where that is statistically significant.
 
     Args:
@@ -211,7 +215,7 @@ def worst_parts(found: Mapping[str, Sequence[PartScore]]) -> list[str]:
             reached = f"IoU {mean:.2f} ({low:.2f} to {high:.2f}, {counted(worst.photographs, 'photograph')})"
             below = f"{-worst.difference.mean:.2f}" if worst.difference.mean < -0.005 else "less than 0.01"
             sentences.append(f"{label} is worst on {worst.part.phrase}: {reached}, {below} below the others.")
-    return sentences or ["No group is shown to be served worse."]
+    return sentences
 
 
 def too_small(found: Mapping[str, Sequence[PartScore]]) -> str:
@@ -228,26 +232,3 @@ def too_small(found: Mapping[str, Sequence[PartScore]]) -> str:
     if few_others:
         sentences.append(f"There are fewer than {LEAST} other photographs to compare {', '.join(few_others)} with.")
     return " ".join(sentences)
-
-
-def groups_csv(
-    evaluations: Mapping[str, Scored],
-    partitions: Iterable[Partition],
-    threshold: float | None = None,
-    clusters: Clusters | None = None,
-) -> str:
-    """Return the scores of every part of every partition by every model as CSV."""
-    rows: list[list[object]] = [
-        [
-            *("property", "group", "model", "photographs", "IoU", "IoU low", "IoU high"),
-            *("difference", "difference low", "difference high", "p (Mann-Whitney, Holm)", "significant"),
-        ]
-    ]
-    for partition in partitions:
-        for label, scores in compare_parts(evaluations, partition, threshold, clusters).items():
-            for score in scores:
-                numbers = (*score.iou, *score.difference, score.p)
-                significant = ("yes" if score.is_significant else "no") if score.is_tested else "not tested"
-                texts = ("" if np.isnan(number) else f"{number:.6g}" for number in numbers)
-                rows.append([partition.title, score.part.name, label, score.photographs, *texts, significant])
-    return csv_text(rows)

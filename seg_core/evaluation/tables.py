@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
 from seg_core.common.csv_text import csv_text
+from seg_core.data.partition import Partition
 from seg_core.evaluation.columns import COLUMNS, MORE_COLUMNS, Column
 from seg_core.evaluation.comparison import Row
 from seg_core.evaluation.leaderboard import Leaderboard, Place
 from seg_core.evaluation.pairing import Pairing
 from seg_core.evaluation.sheets import escaped_latex, escaped_markdown, latex_table, markdown_table
+from seg_core.evaluation.subgroups import PartScore
 from seg_core.evaluation.verdict import signed
 from seg_core.metrics import MEANINGS
 from seg_core.prediction.cost import Cost
@@ -109,19 +111,44 @@ def rank_cells(board: Leaderboard, place: Place) -> list[tuple[str, str]]:
     return [*decided, *((str(place.by_score[name]), "") for name in others)]
 
 
-SIZE_NOTE = (
-    "IoU of the photographs whose lesion takes up this share of the frame, with its 95 % bootstrap interval over photographs."
+PART_NOTE = (
+    "Each group is compared with the photographs of all others in the table, within one model: by the Mann-Whitney U test, "
+    "corrected by Holm's method over all groups and models of the table, and by the 95 % interval of the difference. It is "
+    "called statistically significant where p < 0.05 and the interval excludes 0. Properties go together, as small lesions may "
+    "be those of one diagnosis: a group need not be the cause."
 )
-"""The note below a table of scores by lesion size."""
+"""How groups of photographs are compared."""
+PART_LEGEND = (
+    "Mean IoU with its 95 % interval, and the difference from the other groups' photographs; * statistically significant."
+)
+"""What the cells of groups hold."""
 
 
-def size_cells(row: Row) -> list[tuple[str, str]]:
-    """Return the IoU by lesion size, each with the smaller text below it; a dash where there are no photographs."""
-    cells = []
-    for photographs, (mean, low, high) in row.by_size.values():
-        between = "" if np.isnan(low) else f"{low:.3f}–{high:.3f}, "
-        cells.append((f"{mean:.{DIGITS}f}", f"{between}n = {photographs:,}") if photographs else ("–", ""))
-    return cells
+def part_rows(partition: Partition, found: Mapping[str, Sequence[PartScore]]) -> list[tuple[str, list[tuple[str, str]]]]:
+    """Return a row for each group that has photographs: its name, how many there are, and a cell for each model.
+
+    Each cell comes with the smaller text below it.
+
+    Args:
+        partition: of the photographs.
+        found: as `seg_core.evaluation.subgroups.compare_parts` returns it.
+    """
+    by_name = [{score.part.name: score for score in scores} for scores in found.values()]
+    rows = []
+    for part in partition.parts:
+        here = [of_model.get(part.name) for of_model in by_name]
+        if known := [score for score in here if score]:
+            counts = sorted({score.photographs for score in known})  # one, unless models share no photograph
+            cells = [(" / ".join(f"{count:,}" for count in counts), "")]
+            rows.append((part.name, [*cells, *(_part_cell(score) if score else ("–", "") for score in here)]))
+    return rows
+
+
+def _part_cell(score: PartScore) -> tuple[str, str]:
+    mean, low, high = score.iou
+    between = [] if np.isnan(low) else [f"{low:.3f}–{high:.3f}"]
+    difference = [signed(score.difference.mean) + "*" * score.is_significant] if score.is_tested else []
+    return f"{mean:.{DIGITS}f}", ", ".join([*between, *difference])
 
 
 def to_csv(rows: Sequence[Row], scored_on: str) -> str:

@@ -54,7 +54,7 @@ def _attributes(job: Job, advance: Advance) -> str:
     from seg_core.data.attributes import measure
 
     dataset = open_dataset(job.arguments["sources"], lambda done, total: advance(done, total, "Drawing the sample photographs"))
-    measured = measure(dataset, lambda done, total: advance(done, total, "Measuring the photographs"))
+    measured = measure(dataset.unique_pairs, lambda done, total: advance(done, total, "Measuring the photographs"))
     with new_result(job.request) as folder:
         measured.save(folder / "attributes.npz")
         require_same(job.request, attributes_request(open_dataset(dataset.sources)))

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from seg_core.common.colours import colours_of
 from seg_core.evaluation.charts import Chart, comparison, curves
+from seg_core.evaluation.clusters import known_clusters
 from seg_core.evaluation.columns import COLUMNS, Column
 from seg_core.evaluation.comparison import Row, on_shared_images, score_rows, scored_on
 from seg_core.evaluation.leaderboard import Leaderboard, answers, leaderboard
@@ -20,6 +21,7 @@ from seg_core.report.run_facts import RunFacts, run_facts
 from seg_core.report.samples import Sample, samples
 from seg_core.report.scoring import Advance, FindEvaluation, ScoredModel, common_split, merge_groups, score_models
 from seg_core.report.student_report import STUDENT_REPORT, StudentReport
+from seg_core.report.subgroups import Property, subgroups
 from seg_core.runs.groups import Group, groups_of
 from seg_core.runs.run import Run
 from seg_core.runs.store import RunStore
@@ -42,8 +44,8 @@ class Content:
     split: str
     images: int
     """Images that all compared models have, or that any has where they share none."""
-    scored_on: str
-    """A sentence on the images that all have; empty where all have every image."""
+    scored_on: list[str]
+    """Sentences on the images that all have, and on those that count together."""
     conclusion: list[str]
     warnings: list[str]
     runs: list[RunFacts]
@@ -52,6 +54,10 @@ class Content:
     pairings: list[Pairing]
     board: Leaderboard | None
     """Ranks, of three models or more."""
+    subgroups: list[Property]
+    """The properties by which models may fail for some photographs."""
+    subgroup_models: list[str]
+    """The models that these are of."""
     curves: list[Chart]
     comparison: list[Chart]
     trust: list[str]
@@ -73,10 +79,13 @@ def gather(runs: Sequence[Run], store: RunStore, on_progress: Advance, find_eval
     merged = merge_groups(models, groups)  # the runs of one group are not set against each other
     compared, costs = on_shared_images(merged), {run.label: run.cost for run in facts}
     in_groups = [model for model in models if model.label not in merged]  # in a cross-validation each has its own photographs
-    each = [row for model in in_groups for row in score_rows({model.label: model.evaluation}, costs)]
-    rows = [*each, *score_rows(compared, costs)]
-    differences = pairings(compared)
-    board = leaderboard(compared) if len(compared) > MOST_PAIRED else None
+    clusters = known_clusters(split.dataset.sources, split.dataset.unique_pairs)
+    each = [row for model in in_groups for row in score_rows({model.label: model.evaluation}, costs, clusters=clusters)]
+    rows = [*each, *score_rows(compared, costs, clusters=clusters)]
+    differences = pairings(compared, clusters=clusters)
+    board = leaderboard(compared, clusters=clusters) if len(compared) > MOST_PAIRED else None
+    pairs = list({pair.id: pair for model in models for pair in model.split.pairs}.values())
+    together = dict.fromkeys(clusters.note(evaluation.ids) for evaluation in compared.values()) if clusters else {}
     colours = _colours(runs, groups)
     drawn = [model for model in models if model.split == split]
     return Content(
@@ -89,13 +98,17 @@ def gather(runs: Sequence[Run], store: RunStore, on_progress: Advance, find_eval
         conclusion=conclusion(
             [row for row in rows if row.label in compared], answers(differences, board), facts, SPLIT_TITLES[split.name]
         ),
-        scored_on=scored_on(merged),
+        scored_on=[note for note in (scored_on(merged), *together) if note],
         warnings=[warning for model in models for warning in model.warnings],
         runs=facts,
         rows=rows,
         columns=COLUMNS,
         pairings=differences,
         board=board,
+        subgroups=subgroups(
+            compared, split.dataset, pairs, clusters, lambda done, total: on_progress(done, total, "Measuring the photographs")
+        ),
+        subgroup_models=list(compared),
         curves=curves({run.label: run.epochs for run in facts}, colours),
         comparison=[*(rank_charts(board) if board else []), *comparison(compared, colours)],
         trust=[f"{model.label}: {held.sentence}." for model in drawn if (held := _held(model))],

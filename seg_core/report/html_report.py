@@ -9,13 +9,13 @@ from pathlib import Path
 from markupsafe import Markup
 
 from seg_core.common.atomic_file import atomic_file
-from seg_core.evaluation.lesion_size import LESION_SIZES
 from seg_core.evaluation.tables import (
     COSTS,
     PAIRING_NOTE,
     PAIRING_TITLES,
+    PART_LEGEND,
+    PART_NOTE,
     RANK_NOTE,
-    SIZE_NOTE,
     best,
     cell,
     cost_cells,
@@ -23,7 +23,6 @@ from seg_core.evaluation.tables import (
     pairing_cells,
     rank_cells,
     rank_titles,
-    size_cells,
 )
 from seg_core.report.content import gather
 from seg_core.report.scoring import Advance, FindEvaluation, find_nothing
@@ -65,9 +64,8 @@ def write_report(
         rank_titles=rank_titles,
         rank_cells=rank_cells,
         rank_note=RANK_NOTE,
-        sizes=LESION_SIZES,
-        size_cells=size_cells,
-        size_note=SIZE_NOTE,
+        part_note=PART_NOTE,
+        part_legend=PART_LEGEND,
     )
     with atomic_file(target) as partial:
         partial.write_text(text, encoding="utf-8", errors="replace")  # a file name may contain bytes that are no text

@@ -187,10 +187,31 @@ def test_a_group_that_is_chosen_is_shown_alone(page: Page, app_server: AppProces
     expect(photographs).to_have_count(5)  # another property, so no group is chosen
     page.get_by_role("button", name="Download", exact=True).click()
     with page.expect_download() as download:
-        page.get_by_role("button", name="Groups (CSV)").click()
+        page.get_by_role("button", name="Groups as CSV").click()
     rows = [line.split(",")[:2] for line in Path(download.value.path()).read_text(encoding="utf-8").splitlines()[1:]]
     assert ["Contrast to the skin", "high (above 25)"] in rows
     assert ["Diagnosis", "mel"] in rows
+
+
+def test_photographs_of_one_lesion_count_together(page: Page, app_server: AppProcess, tmp_path: Path) -> None:
+    data = make_dataset(tmp_path / "lesions", size=(80, 60), train=2, test=22)
+    photos = sorted(path.stem for path in (data / "test" / "images").iterdir())
+    rows = [f"{name},L{number // 2}" for number, name in enumerate(photos)]
+    (data / "lesions.csv").write_text("\n".join(["image,lesion_id", *rows]), encoding="utf-8")
+    page.goto(f"{app_server.url}/compare?data={data}&model=fine-tune-report&model=frozen-decoder-report")
+    page.get_by_role("button", name="Evaluate").click(timeout=SLOW)
+    note = page.get_by_text("The 22 photographs are of 11 lesions (lesion_id in lesions.csv)")
+    expect(note).to_be_visible(timeout=SLOW)
+    scores = page.get_by_role("region", name="Mean scores of each model")
+    by_lesion = scores.inner_text()
+    page.get_by_role("button", name="What decides").click()
+    choose(page.get_by_role("combobox", name="Count as one"), "each photograph by itself")
+    expect(note).to_have_count(0)
+    page.wait_for_url("**together=photographs**")
+    expect(scores).not_to_have_text(by_lesion)
+    page.reload()
+    expect(scores).to_be_visible(timeout=SLOW)
+    expect(note).to_have_count(0)  # the address kept it
 
 
 def models_file(page: Page) -> Locator:

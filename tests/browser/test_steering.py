@@ -355,3 +355,22 @@ def test_what_a_training_would_refuse_is_not_launched(page: Page, app_server: Ap
     skip.press("Space")  # what opens is moving still, and the mouse would miss it
     expect(skip).to_be_checked()
     expect(launch).to_be_enabled()
+
+
+def test_photographs_of_one_lesion_are_offered_to_stay_together(page: Page, app_server: AppProcess, tmp_path: Path) -> None:
+    folder = make_dataset(tmp_path / "lesions", train=24, test=2)
+    photos = sorted(path.stem for path in (folder / "train" / "images").iterdir())
+    rows = [f"{name},{number // 2}" for number, name in enumerate(photos)]
+    (folder / "lesions.csv").write_text("\n".join(["image,lesion_id", *rows]), encoding="utf-8")
+    page.goto(f"{app_server.url}/train")
+    page.get_by_text("My folders").click()
+    folders = page.get_by_role("textbox", name="Folders")
+    folders.fill(str(folder))
+    folders.press("Control+Enter")
+    warning = page.get_by_text("Photographs of the same lesions (lesions.csv:lesion_id) may train and validate")
+    expect(warning).to_be_visible(timeout=SLOW)
+    page.get_by_role("button", name="Keep them on one side").click()
+    expect(warning).to_have_count(0)
+    expect(page.get_by_text("share a lesion_id; each group stays on one side of the split.")).to_be_visible()
+    page.get_by_text("Command line", exact=True).click()
+    expect(page.get_by_text("--groups lesions.csv:lesion_id")).to_be_visible()

@@ -125,3 +125,38 @@ def test_a_model_that_ships_goes_by_its_name(data: Path, masks: Path, lab: Lab) 
     done = lab("compare", "fine-tune-report", masks / "truth", "--data", data)
     assert done.status == 1
     assert "truth is better than fine-tune-report" in done.out
+
+
+def test_photographs_of_one_lesion_count_together(data: Path, masks: Path, tmp_path: Path, lab: Lab) -> None:
+    copy = shutil.copytree(data, tmp_path / "copy")
+    photos = sorted(path.stem for path in (copy / "test" / "images").iterdir())
+    rows = [f"{name},{number // 2},{number // 8}" for number, name in enumerate(photos)]
+    (copy / "lesions.csv").write_text("\n".join(["image,lesion_id,visit", *rows]))
+    compared = ["compare", masks / "near", masks / "far", "--data", copy]
+    done = lab(*compared, "--json")
+    assert "The 24 photographs are of 12 lesions (lesion_id in lesions.csv)" in " ".join(done.err.split())
+    assert done.json["together"] == "lesions.csv:lesion_id"
+    alone = lab(*compared, "--groups", "photographs", "--json").json
+    assert alone["together"] is None
+    by_lesion, by_photo = (found["models"][1]["iou"] for found in (done.json, alone))
+    assert by_lesion["mean"] == by_photo["mean"]
+    assert by_lesion["low"] != by_photo["low"]  # other draws
+    assert lab(*compared, "--groups", "lesions.csv:visit", "--json").json["together"] == "lesions.csv:visit"
+    assert "has no column 'eye'" in lab.refuses(*compared, "--groups", "lesions.csv:eye")
+
+
+def test_it_says_for_whom_the_models_fail(data: Path, masks: Path, tmp_path: Path, lab: Lab) -> None:
+    copy = shutil.copytree(data, tmp_path / "copy")
+    photos = sorted(path.stem for path in (copy / "test" / "images").iterdir())
+    (copy / "more.csv").write_text("\n".join(["image,sex", *(f"{name},{'fm'[place % 2]}" for place, name in enumerate(photos))]))
+    compared = ["compare", masks / "near", masks / "far", "--data", copy, "--subgroups"]
+    found = lab(*compared, "--json").json
+    of_sex = [group for group in found["subgroups"] if (group["Property"], group["Model"]) == ("Sex", "near")]
+    assert [(group["Group"], group["Photographs"], group["Significant"]) for group in of_sex] == [
+        ("f", 12, "not tested"),
+        ("m", 12, "not tested"),
+    ]
+    assert found["served_worst"] == ["No group is shown to be served worse."]
+    assert {"Lesion size", "Hair"} <= {group["Property"] for group in found["subgroups"]}
+    assert "No group is shown to be served worse." in lab(*compared).out
+    assert "| Sex | f | near | 12 |" in lab(*compared, "--markdown").out

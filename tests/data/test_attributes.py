@@ -50,7 +50,7 @@ def data(tmp_path: Path) -> Path:
 
 def test_photographs_are_measured_and_divided(data: Path, tmp_path: Path) -> None:
     steps: list[tuple[int, int]] = []
-    found = measure(open_dataset(data), lambda *step: steps.append(step))
+    found = measure(open_dataset(data).unique_pairs, lambda *step: steps.append(step))
     assert steps == [(1, 4), (2, 4), (3, 4), (4, 4)]
     assert found.ids == ("a", "b", "c", "d")
     np.testing.assert_allclose(found.megapixels, [0.0768, 0.0768, 1.2288, np.nan])

@@ -65,6 +65,12 @@ def test_one_cluster_says_nothing_of_others() -> None:
     assert np.isnan(interval[1:]).all()
 
 
+def test_clusters_that_are_alike_leave_nothing_open() -> None:
+    values = np.tile([0.6, 0.8], 10)[:, None]  # they vary within each cluster alone
+    (interval,) = mean_intervals(values, clusters=np.arange(10).repeat(2))
+    assert interval == pytest.approx((0.7, 0.7, 0.7))
+
+
 def test_the_test_counts_each_cluster_once() -> None:
     better = SCORES + np.random.default_rng(5).normal(0.02, 0.03, len(SCORES))
     (difference,) = paired_differences(np.column_stack([better, SCORES]), [(0, 1)], OF)

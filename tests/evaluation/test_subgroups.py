@@ -15,13 +15,13 @@ from seg_core.evaluation.confidence import holm
 from seg_core.evaluation.group import GroupEvaluation
 from seg_core.evaluation.lesion_size import LESION_SIZES, RESAMPLES, iou_by_size
 from seg_core.evaluation.result import Evaluation
+from seg_core.evaluation.sheets import groups_sheet
 from seg_core.evaluation.subgroups import (
     LEAST,
     LEAST_FOR_INTERVAL,
     PartScore,
     by_lesion_size,
     compare_parts,
-    groups_csv,
     scores_of_parts,
     too_small,
     worst_parts,
@@ -175,15 +175,15 @@ def test_small_parts_are_told_with_the_reason() -> None:
 
 def test_the_file_has_every_part_of_every_property() -> None:
     model = evaluation(np.concatenate([GOOD, POOR]))
-    text = groups_csv({"=one": model}, [by_lesion_size([model]), partition(50, 28, 12)])
+    text = groups_sheet({"=one": model}, [by_lesion_size([model]), partition(50, 28, 12)]).csv()
     rows = list(csv.DictReader(text.splitlines()))
-    assert [(row["property"], row["group"], row["photographs"], row["significant"]) for row in rows] == [
+    assert [(row["Property"], row["Group"], row["Photographs"], row["Significant"]) for row in rows] == [
         ("Lesion size", "5 to 20 %", "90", "not tested"),  # all of them: there are no others
         ("Kind", "A", "50", "yes"),
         ("Kind", "B", "28", "yes"),
         ("Kind", "C", "12", "not tested"),
     ]
-    assert {row["model"] for row in rows} == {"'=one"}  # a spreadsheet would compute it
+    assert {row["Model"] for row in rows} == {"'=one"}  # a spreadsheet would compute it
     assert float(rows[1]["IoU"]) == pytest.approx(model.scores()["iou"][:50].mean(), abs=1e-5)
     assert float(rows[1]["p (Mann-Whitney, Holm)"]) < 0.05
-    assert rows[3]["difference"] == rows[3]["p (Mann-Whitney, Holm)"] == ""
+    assert rows[3]["Difference"] == rows[3]["p (Mann-Whitney, Holm)"] == ""

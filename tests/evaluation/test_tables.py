@@ -16,7 +16,8 @@ from seg_core.evaluation.leaderboard import answers
 from seg_core.evaluation.lesion_size import RESAMPLES
 from seg_core.evaluation.pairing import pairings
 from seg_core.evaluation.result import MASK_METRICS, METRICS, RANKING_METRICS, Evaluation
-from seg_core.evaluation.tables import best, cell, margin, size_cells, to_csv, to_latex, to_markdown
+from seg_core.evaluation.subgroups import by_lesion_size, compare_parts
+from seg_core.evaluation.tables import best, cell, margin, part_rows, to_csv, to_latex, to_markdown
 from seg_core.prediction.cost import Cost
 from tests.evaluation.stub import per_image
 
@@ -57,7 +58,10 @@ def test_a_row_holds_means_with_intervals() -> None:
     assert texts["hausdorff_95"] == ("2.50 %", "2.5–2.5 %")
     # Every lesion is a tenth of the frame.
     _, low, high = mean_interval(np.array(list(LOWER.values())) / 100, RESAMPLES)
-    assert size_cells(row) == [("–", ""), ("0.6950", f"{low:.3f}–{high:.3f}, n = 40"), ("–", "")]
+    sizes = by_lesion_size([FIRST])
+    assert part_rows(sizes, compare_parts({"A": FIRST}, sizes)) == [
+        ("5 to 20 %", [("40", ""), ("0.6950", f"{low:.3f}–{high:.3f}")])  # there are no others to compare with
+    ]
 
 
 def test_further_columns_are_there_to_be_offered() -> None:
@@ -96,8 +100,9 @@ def test_the_iou_by_lesion_size_is_that_at_the_threshold() -> None:
     two = replace(
         FIRST, thresholds=np.array([0.5, 0.6]), true_positive=found, false_positive=0 * found, probability=np.zeros((40, 3))
     )
-    (row,) = score_rows({"A": two}, {}, 0.6)
-    assert size_cells(row)[1][0] == f"{np.mean(FIRST.true_positive // 2) / 100:.4f}"
+    sizes = by_lesion_size([two])
+    ((_, cells),) = part_rows(sizes, compare_parts({"A": two}, sizes, 0.6))
+    assert cells[1][0] == f"{np.mean(FIRST.true_positive // 2) / 100:.4f}"
 
 
 def test_boundary_scores_are_known_at_the_models_threshold_only() -> None:

@@ -111,6 +111,21 @@ def test_jobs_of_different_kinds_work_side_by_side(store: JobStore) -> None:
     assert start_next(store) is None
 
 
+@pytest.mark.parametrize(("cores", "at_once"), [(2, 1), (8, 1), (17, 2), (32, 4)])
+def test_evaluations_work_side_by_side_as_far_as_the_cores_go(
+    store: JobStore, cores: int, at_once: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("seg_core.jobs.claims.os.cpu_count", lambda: cores)
+    jobs = [store.submit(Request("evaluate", f"model {number}", {})).id for number in range(5)]
+    store.submit(A)
+    begun = [job.id for _ in range(6) if (job := start_next(store))]
+    assert begun == [*jobs[:at_once], 6]
+    store.progress.finish(jobs[0], "finished")
+    following = start_next(store)
+    assert following
+    assert following.id == jobs[at_once]
+
+
 def test_a_job_of_another_machine_can_be_cancelled_and_blocks_nobody(store: JobStore) -> None:
     job = started(store)
     own(store, job.id, Owner("elsewhere", 1, 1.0))

@@ -11,7 +11,7 @@ from streamlit.testing.v1 import AppTest
 from streamlit.testing.v1.element_tree import ButtonGroup
 
 from pages.comparison.compared import Compared
-from pages.comparison.subgroups import groups_file, properties_of
+from pages.comparison.subgroups import groups_table, properties_of
 from pages.shared import stores
 from seg_core.config import SplitSpec
 from seg_core.data.attributes import TITLES
@@ -105,8 +105,8 @@ def test_what_needs_pixels_waits_for_a_job_and_is_kept(split: SplitChoice) -> No
     work_on(job.id, JobStore())
     page.run()
     assert "IoU by hair" in shown(page)
-    rows = list(csv.DictReader(groups_file(SHOWN, properties_of(SHOWN, split), None)().splitlines()))
-    assert {row["property"] for row in rows} >= {"Lesion size", "Contrast to the skin", "Hair", "Diagnosis"}
+    rows = list(csv.DictReader(groups_table(SHOWN, properties_of(SHOWN, split), None)().csv().splitlines()))
+    assert {row["Property"] for row in rows} >= {"Lesion size", "Contrast to the skin", "Hair", "Diagnosis"}
 
     folder = result_folder(request)
     assert folder is not None

@@ -56,7 +56,8 @@ def test_it_says_what_the_runs_were_and_what_they_score(store: RunStore, report_
     assert re.search(r"better on \d, worse on \d, equal on \d; |score the same on every photograph", text)
     assert "python -m seg_core train --data" in text
     assert "MobileNetV2 (Sandler et al., 2018)" in text
-    assert "<th>below 5 %</th><th>5 to 20 %</th><th>above 20 %</th>" in text
+    groups = text[text.index("For whom the models fail") : text.index("<h2>Training")]
+    assert {"<th>below 5 %</th>", "<th>5 to 20 %</th>", "<th>above 20 %</th>"} & set(re.findall(r"<th>[^<]*</th>", groups))
     assert "fingerprint " + model.metadata["dataset"]["fingerprint"] in text
     assert text.count("data:image/jpeg;base64,") == 5  # as many samples as there are photographs
 
@@ -64,7 +65,8 @@ def test_it_says_what_the_runs_were_and_what_they_score(store: RunStore, report_
 def test_progress_names_the_models(store: RunStore, tmp_path: Path) -> None:
     told: list[tuple[int, int, str]] = []
     write_report([store.get_run(2)], store, tmp_path / "one.html", lambda *step: told.append(step))
-    assert told[-1] == (5, 5, "Evaluating #2 Model 1 · trainable decoder")
+    assert (5, 5, "Evaluating #2 Model 1 · trainable decoder") in told
+    assert told[-1] == (5, 5, "Measuring the photographs")
     assert "Differences" not in words(tmp_path / "one.html")
     assert [file.name for file in tmp_path.glob("*.html")] == ["one.html"]
 
@@ -81,7 +83,8 @@ def test_a_kept_evaluation_is_used(store: RunStore, tmp_path: Path) -> None:
 
     told: list[tuple[int, int, str]] = []
     write_report([run], store, tmp_path / "kept.html", lambda *step: told.append(step), find)
-    assert (asked, told) == ([(model, "test")], [])
+    assert asked == [(model, "test")]
+    assert {step for *_, step in told} == {"Measuring the photographs"}
     assert f"{kept.means['iou']:.4f}" in words(tmp_path / "kept.html")
 
 
