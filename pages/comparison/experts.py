@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
@@ -15,10 +16,11 @@ from pages.shared.markdown import plain
 from pages.shared.tables import Cell, TableRow, html_table
 from seg_core.data.dataset import SplitChoice
 from seg_core.errors import InputError
-from seg_core.evaluation.columns import COLUMNS
+from seg_core.evaluation.columns import COLUMNS, IOU
 from seg_core.evaluation.comparison import Row
-from seg_core.evaluation.expert_tables import EXPERTS_NOTE, cells, sentences, titles
+from seg_core.evaluation.expert_tables import EXPERTS_NOTE, cells, experts_sheet, sentences, titles
 from seg_core.evaluation.experts import CEILING, Agreements, BesideExperts, beside_experts, ceiling_row, symmetric
+from seg_core.evaluation.sheets import Sheet
 from seg_core.jobs.expert_results import load_agreements
 from seg_core.jobs.job import Request
 from seg_core.jobs.requests import experts_request
@@ -64,31 +66,47 @@ def _agreements(folder: Path) -> Agreements:
     return load_agreements(folder)  # the folder's name holds the key: other masks are another folder
 
 
-def compared_with_experts(
-    models: Sequence[Compared], agreements: Agreements | None, threshold: float | None, judging: Judging
-) -> BesideExperts | None:
-    """Return the evaluated models beside the experts; None where there are none."""
+@dataclass(frozen=True)
+class OfExperts:
+    """What a comparison shows of the experts of its photographs; nothing where there are none."""
+
+    beside: BesideExperts | None = None
+    row: Row | None = None
+    """The experts among each other in every score, on the photographs of the models."""
+
+    @property
+    def rows(self) -> list[Row]:
+        """What stands below the table of scores."""
+        return [self.row] if self.row else []
+
+    @property
+    def sheets(self) -> list[Sheet]:
+        """What can be downloaded."""
+        return [experts_sheet(self.beside)] if self.beside else []
+
+    @property
+    def ceiling(self) -> float | None:
+        """The mean IoU of the experts among each other."""
+        return self.row.scores[IOU.name].mean if self.row else None
+
+
+def of_experts(models: Sequence[Compared], split: SplitChoice, threshold: float | None, judging: Judging) -> OfExperts:
+    """Compare evaluated models with the experts of a split, as far as these were compared with each other."""
+    agreements = kept_agreements(split)
     if agreements is None:
-        return None
-    each = {model.label: model.beside for model in models if model.beside}
-    truths = evaluations_of(models)
-    return beside_experts(
-        each,
+        return OfExperts()
+    truths, clusters = evaluations_of(models), judging.clusters
+    beside = beside_experts(
+        {model.label: model.beside for model in models if model.beside},
         agreements,
         truths,
         column=judging.column,
         margin=judging.margin,
         threshold=threshold,
-        clusters=judging.clusters,
+        clusters=clusters,
     )
-
-
-def row_of_experts(agreements: Agreements | None, models: Sequence[Compared], judging: Judging) -> Row | None:
-    """Return the experts among each other as a row below the table of scores, on the photographs of the models."""
-    if agreements is None:
-        return None
-    images = frozenset.intersection(*(frozenset(each.ids) for each in evaluations_of(models).values()))
-    return ceiling_row(agreements, tuple(dict.fromkeys((*COLUMNS, judging.column))), images, judging.clusters)
+    images = frozenset.intersection(*(frozenset(each.ids) for each in truths.values()))
+    return OfExperts(beside, ceiling_row(agreements, tuple(dict.fromkeys((*COLUMNS, judging.column))), images, clusters))
 
 
 def show_experts(beside: BesideExperts | None, judging: Judging) -> None:

@@ -11,13 +11,7 @@ from pages.comparison.calibrating import calibrate_button
 from pages.comparison.choices import SPLIT_TITLES
 from pages.comparison.compared import Compared, evaluations_of, expected_iou_of, on_shared_photographs
 from pages.comparison.downloads import download_tables
-from pages.comparison.experts import (
-    compared_with_experts,
-    kept_agreements,
-    outlined_by_several,
-    row_of_experts,
-    show_experts,
-)
+from pages.comparison.experts import of_experts, outlined_by_several, show_experts
 from pages.comparison.judging import Judging, choose_judging
 from pages.comparison.pictures import THRESHOLD, pictures
 from pages.comparison.subgroups import groups_table, properties_of, subgroups
@@ -30,9 +24,8 @@ from pages.shared.tables import SCORE_MEANINGS, leaderboard_table, pairing_table
 from seg_core.data.dataset import ALL, SplitChoice
 from seg_core.evaluation.charts import comparison
 from seg_core.evaluation.clusters import Clusters
-from seg_core.evaluation.columns import COLUMNS, IOU
+from seg_core.evaluation.columns import COLUMNS
 from seg_core.evaluation.comparison import Row, score_rows, scored_on
-from seg_core.evaluation.expert_tables import experts_sheet
 from seg_core.evaluation.group import Scored
 from seg_core.evaluation.leaderboard import Leaderboard, answers, leaderboard
 from seg_core.evaluation.pairing import Pairing, pairings
@@ -80,15 +73,15 @@ def results(models: Sequence[Compared], split: SplitChoice) -> None:
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
         st.header("Result")
         at_first = Judging(clusters=next(iter(beside.values()), None))
-        column, margin, clusters, note = choose_judging(threshold, beside) if len(found) > 1 else at_first
+        judging = choose_judging(threshold, beside) if len(found) > 1 else at_first
+    column, margin, clusters, note = judging
     with st.container():
         if note:
             st.caption(note)
     costs = {model.label: model.cost for model in evaluated}
     rows = score_rows(found, costs, threshold, (*COLUMNS, column), clusters)
     pairs = pairings(found, threshold, column, margin, clusters)
-    judging, agreements = Judging(column, margin, clusters), kept_agreements(split)
-    with_experts = compared_with_experts(evaluated, agreements, threshold, judging)
+    experts = of_experts(evaluated, split, threshold, judging)
     board = leaderboard(found, threshold, column, margin, clusters) if len(found) > 2 else None
     _answer(rows, pairs, board, split)
     properties = properties_of(evaluated, split)
@@ -96,16 +89,12 @@ def results(models: Sequence[Compared], split: SplitChoice) -> None:
         _notes(found, rows, clusters)
     with st.container():
         _ranks(board)
-    of_experts = row_of_experts(agreements, evaluated, judging)
-    st.html(score_table(rows, column, [of_experts] if of_experts else []))
+    st.html(score_table(rows, column, experts.rows))
     at = "at each model's own threshold" if threshold is None else f"at threshold {threshold:.2f}"
-    beside_truth = EXPERTS_BELOW if of_experts else ""
-    st.caption(
-        f"Means over photographs with 95 % bootstrap intervals, {at}. Best in bold. {beside_truth}".rstrip(), help=SCORE_NOTE
-    )
+    truth = f" {EXPERTS_BELOW}" if experts.row else ""
+    st.caption(f"Means over photographs with 95 % bootstrap intervals, {at}. Best in bold.{truth}", help=SCORE_NOTE)
     with st.container(horizontal=True):
-        sheets = [*([leaderboard_sheet(board)] if board else []), *([pairing_sheet(pairs)] if pairs else [])]
-        sheets += [experts_sheet(with_experts)] if with_experts else []
+        sheets = [*([leaderboard_sheet(board)] if board else []), *([pairing_sheet(pairs)] if pairs else []), *experts.sheets]
         groups = groups_table(evaluated, properties, threshold, clusters)
         every_score = partial(score_rows, found, costs, threshold, clusters=clusters)  # when it is downloaded
         download_tables(every_score, _where(found, split, at), evaluated, table, sheets, groups)
@@ -115,13 +104,13 @@ def results(models: Sequence[Compared], split: SplitChoice) -> None:
     with st.container():
         _differences(pairs, board)
     with st.container():
-        show_experts(with_experts, judging)
+        show_experts(experts.beside, judging)
     only = subgroups(evaluated, properties, threshold, clusters)
     st.header("Charts")
     with st.container():  # always there, so that what follows keeps its state
         _trust(evaluated, split)
-    ceiling = of_experts.scores[IOU.name].mean if of_experts else None
-    of_scores = comparison(evaluations_of(evaluated), {model.label: model.colour for model in evaluated}, threshold, ceiling)
+    colours = {model.label: model.colour for model in evaluated}
+    of_scores = comparison(evaluations_of(evaluated), colours, threshold, experts.ceiling)
     comparison_charts([*(rank_charts(board) if board else []), *of_scores])
     st.header("Photographs")
     pictures(evaluated, table, threshold, only, outlined_by_several(split))

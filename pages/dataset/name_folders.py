@@ -46,12 +46,23 @@ def name_folders(sources: Sequence[str], field: str, *, is_open: bool) -> None:
             help="Where masks hold several values or classes: the value, number or name of the one that is the lesion.",
             key=f"lesion-{key}",
         )
+        folders = [folder for folder, count in found.items() if count]
+        st.multiselect(
+            "Masks of several experts",
+            folders,
+            [folder for folder in source.experts if folder in folders],
+            placeholder="a folder for each expert, where names do not tell",
+            help="Where several people outlined each photograph: the folder of masks of each of them.",
+            key=f"experts-{key}",
+        )
 
         def use() -> None:
             # From the state: what was chosen just before the press has not been drawn yet.
-            said = [str(st.session_state[f"{what}-{key}"]).strip() or None for what in ("photos", "masks", "lesion")]
-            of_experts = (None, None) if said[1] else (source.experts, source.truth)  # what was said beside these stays
-            st.session_state[field] = str(Source(source.folder).with_choices(*said, *of_experts))
+            said = (str(st.session_state[f"{what}-{key}"]).strip() or None for what in ("photos", "masks", "lesion"))
+            chosen = Source(source.folder).with_choices(*said)
+            experts = st.session_state[f"experts-{key}"]
+            truth = source.truth if tuple(experts) == source.experts else None  # of other experts it may be nobody's
+            st.session_state[field] = str(chosen.with_choices(experts=experts, truth=truth))
 
         st.button("Use these", on_click=use, key=f"use-{key}")
 

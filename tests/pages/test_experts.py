@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,13 +15,7 @@ from streamlit.testing.v1 import AppTest
 
 from benchmarks.simulated_experts import EXPERTS, write_experts
 from pages.comparison.compared import compare
-from pages.comparison.experts import (
-    compared_with_experts,
-    kept_agreements,
-    missing_experts,
-    outlined_by_several,
-    row_of_experts,
-)
+from pages.comparison.experts import kept_agreements, missing_experts, of_experts, outlined_by_several
 from pages.comparison.judging import Judging
 from pages.comparison.pictures import mask_photos, viewed_photos
 from pages.comparison.table import Table
@@ -74,17 +69,16 @@ def test_models_and_experts_are_evaluated_by_jobs_and_stand_beside_each_other(
     (model,) = compare({"tool": masks}, split, tta=False)
     assert list(model.beside) == list(EXPERTS)
     assert model.beside["expert1"].scores()["iou"].tolist() == [1] * 8
-    agreements = kept_agreements(split)
-    found = compared_with_experts([model], agreements, None, Judging())
-    assert agreements
+    shown = of_experts([model], split, None, Judging())
+    found, below = shown.beside, shown.row
     assert found
+    assert below
     tool, first, *_ = found.rows
     assert tool.by_expert["expert2"] == first.by_expert["expert2"]
     assert found.agreements["tool"].finding == "better"  # it is one of them
 
-    below = row_of_experts(agreements, [model], Judging())
-    assert below
     assert below.scores["iou"] == found.ceiling
+    assert (shown.ceiling, [sheet.name for sheet in shown.sheets]) == (found.ceiling.mean, ["experts"])
     assert {"sensitivity", "specificity"}.isdisjoint(below.scores)
     table = score_table(score_rows({"tool": model.evaluation}, {}) if model.evaluation else [], below=[below])
     assert f'<tr class="apart"><th scope="row">{CEILING}</th><td>{found.ceiling.mean:.4f}<br>' in table
@@ -105,8 +99,8 @@ def test_other_datasets_have_nothing_to_compare(small_dataset: Path) -> None:
     split = SplitChoice(open_dataset(small_dataset), "test", SplitSpec())
     assert missing_experts(split) == {}
     assert kept_agreements(split) is None
-    assert compared_with_experts([], None, None, Judging()) is None
-    assert row_of_experts(None, [], Judging()) is None
+    shown = of_experts([], split, None, Judging())
+    assert (shown.beside, shown.rows, shown.sheets, shown.ceiling) == (None, [], [], None)
     assert not outlined_by_several(split)
 
 
@@ -173,3 +167,22 @@ def test_a_small_list_says_which_truth_counts(three: Path, small_dataset: Path, 
     page = AppTest.from_function(truth_page, default_timeout=60)
     page.query_params["data"] = [str(small_dataset)]
     assert not [box for box in page.run().selectbox if box.label.startswith("Truth")]
+
+
+def test_the_folders_of_experts_can_be_named_on_the_page(three: Path, tmp_path: Path, lab_home: Path) -> None:
+    data = tmp_path / "unnamed"
+    for expert, name in (("expert1", "anna"), ("expert2", "ben")):
+        shutil.copytree(three / "test" / f"masks_{expert}", data / "masks" / name)
+    shutil.copytree(three / "test" / "images", data / "images")
+    page = AppTest.from_function(truth_page, default_timeout=60)
+    page.query_params["data"] = [str(data)]
+    page.run()
+    (box,) = [box for box in page.multiselect if box.label == "Masks of several experts"]
+    box.set_value(["masks/anna", "masks/ben"]).run()
+    (use,) = [button for button in page.button if button.label == "Use these"]
+    use.click().run()
+    assert page.text[-1].value == f"{data}?experts=masks/anna&experts=masks/ben"
+    (truth,) = [box for box in page.selectbox if box.label == "Truth of 2 experts"]
+    truth.set_value("ben").run()
+    assert page.text[-1].value == f"{data}?experts=masks/anna&experts=masks/ben&truth=ben"
+    assert not page.exception

@@ -55,7 +55,7 @@ def read_back(command: str) -> tuple[Config, list[str], str]:
     train = typer.main.get_command(app).commands["train"]  # type: ignore[attr-defined]
     given = train.make_context("train", words[4:]).params
     given.pop("as_json")
-    for unused in ("seeds", "images", "masks", "lesion"):
+    for unused in ("seeds", "images", "masks", "lesion", "experts", "truth"):
         given.pop(unused)
     sources, name, recipe = given.pop("data"), given.pop("name"), given.pop("recipe")
     return Config.of(recipe, **given), list(sources), name
