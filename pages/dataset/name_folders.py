@@ -48,10 +48,10 @@ def name_folders(sources: Sequence[str], field: str, *, is_open: bool) -> None:
         )
         folders = [folder for folder, count in found.items() if count]
         st.multiselect(
-            "Masks of several experts",
+            "Experts, a folder each",
             folders,
             [folder for folder in source.experts if folder in folders],
-            placeholder="a folder for each expert, where names do not tell",
+            placeholder="where names do not tell",
             help="Where several people outlined each photograph: the folder of masks of each of them.",
             key=f"experts-{key}",
         )

@@ -95,6 +95,18 @@ def test_agreement_is_the_mean_over_photographs_of_the_mean_over_experts(tmp_pat
     assert [each.mean.mean for each in (first, second, third)] == [pytest.approx(value) for value in (7 / 8, 3 / 4, 3 / 4)]
 
 
+def test_a_threshold_of_all_moves_the_models_and_not_the_experts(tmp_path: Path) -> None:
+    pairs = write_drawn(tmp_path, PHOTOS)
+    agreements = among_experts(pairs, EXPERTS)
+    # Sure of the first column alone, and of as many as expert1 marks by 0.6.
+    stub = Stub({id: np.maximum(0.6 * columns(count), columns(1)).tolist() for id, count in {"a": 4, "b": 1, "c": 3}.items()})
+    each, truth = {"Ours": by_expert([against_experts(stub, pairs, EXPERTS)])}, {"Ours": evaluate(stub, pairs)}
+    own, high = (beside_experts(each, agreements, truth, threshold=threshold) for threshold in (None, 0.9))
+    assert [found.rows[0].by_expert["expert1"].mean for found in (own, high)] == [1, pytest.approx((1 / 4 + 1) / 2)]
+    assert own.ceiling == high.ceiling
+    assert own.rows[1:] == high.rows[1:]
+
+
 def test_each_expert_is_compared_with_the_consensus_of_the_others(tmp_path: Path) -> None:
     pairs = write_drawn(tmp_path, PHOTOS)
     agreements = among_experts(pairs, EXPERTS)

@@ -177,7 +177,7 @@ def test_the_folders_of_experts_can_be_named_on_the_page(three: Path, tmp_path: 
     page = AppTest.from_function(truth_page, default_timeout=60)
     page.query_params["data"] = [str(data)]
     page.run()
-    (box,) = [box for box in page.multiselect if box.label == "Masks of several experts"]
+    (box,) = [box for box in page.multiselect if box.label == "Experts, a folder each"]
     box.set_value(["masks/anna", "masks/ben"]).run()
     (use,) = [button for button in page.button if button.label == "Use these"]
     use.click().run()
