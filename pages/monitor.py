@@ -9,6 +9,7 @@ import streamlit as st
 from pages.live.components import Curve, live_charts, mask_timeline, run_list
 from pages.runs.actions import compare_link, group_buttons, report_link
 from pages.runs.details import run_details
+from pages.runs.view import remember, view
 from pages.shared.markdown import plain
 from pages.shared.models import MOST_COMPARED
 from pages.shared.stores import store
@@ -82,7 +83,7 @@ def charts(shown: dict[str, Run | Group]) -> None:
         else Curve(one.id, one.label, colours[key])
         for key, one in shown.items()
     ]
-    live_charts(curves, batches=True)
+    remember(live_charts(curves, view=view()))
     has_group = any(isinstance(one, Group) for one in shown.values())
     st.caption(
         "Solid: validation. Dashed: training, measured on augmented photographs while the weights change. "

@@ -64,7 +64,7 @@ def fake_train(run: Run, folder: Path, on_event: Callable[[Any], None], should_s
         pixels = np.full((8, 8), epoch * 10, np.uint8)
         sample = Sample("a", np.dstack([pixels] * 3), pixels > 100, np.full((8, 8), 0.5, np.float32))
         values = dict.fromkeys(METRICS, epoch / 100)
-        on_event(EpochDone(epoch, values, values, 1.0, 100.0, True, [sample]))
+        on_event(EpochDone(epoch, values, values, 1.0, 100.0, True, [sample], {}))
     return TrainResult("finished", run.config.epochs, run.config.epochs, folder / "best.safetensors", values, 100.0)
 
 

@@ -1,12 +1,12 @@
-// The training loss of every batch: a thin line within the band of its extremes, shown when a box above the charts is ticked.
-// Joined in front of charts.js.
+// The training loss of every batch: a thin line within the band of its extremes, where the view asks for it. Joined in front of
+// charts.js.
 const MOST_POINTS = 2000;
 const BATCHES_MS = 2000; // between two requests for a run that trains
 const ZOOM_REST_MS = 200;
 
 class BatchLines {
-  constructor(redraw) {
-    this.redraw = redraw;
+  constructor(view, redraw) {
+    [this.view, this.redraw] = [view, redraw];
     this.lines = new Map(); // run id -> {curve, state, range, at}: the answer, the state and range of its request, and the time it came
     this.fetching = new Set();
     this.range = null; // in epochs, while the charts are zoomed
@@ -15,40 +15,44 @@ class BatchLines {
   show(bar, ids) {
     this.ids = ids;
     for (const id of this.lines.keys()) if (!ids.includes(id)) this.lines.delete(id);
-    bar.hidden = !ids.length;
-    if (bar.hidden || this.box) return this.refresh();
-    this.note = bar.appendChild(element("span", "chart-note"));
-    this.note.setAttribute("role", "status");
-    const label = bar.appendChild(element("label", "chart-option"));
-    this.box = label.appendChild(Object.assign(document.createElement("input"), { type: "checkbox" }));
-    label.append("Training loss of every batch");
-    this.box.addEventListener("change", () => {
-      if (!this.box.checked) this.lines.clear();
-      this.explain();
-      this.refresh();
-      this.redraw();
-    });
+    this.note ??= bar.appendChild(Object.assign(element("p", "chart-note"), { role: "status" }));
+    this.refresh();
+  }
+
+  get isOn() {
+    return this.view.seen.batches && this.ids.length > 0;
+  }
+
+  // After a change of the view.
+  change() {
+    if (!this.isOn) this.lines.clear();
+    this.explain();
+    this.refresh();
   }
 
   // Asks again for runs that have trained on, and for all when the zoom has changed.
   refresh() {
-    if (!this.box?.checked) return;
+    if (!this.isOn) return;
     for (const id of this.ids) {
       const run = feed.runs.get(id), line = this.lines.get(id);
       if (!run || this.fetching.has(id)) continue;
       const state = `${run.epoch} ${run.batch} ${run.phase} ${run.status}`;
-      const moved = line && line.range !== this.range;
+      const moved = line && (line.range !== this.range || line.smoothing !== this.view.seen.smoothing);
       if (!line || moved || (line.state !== state && performance.now() - line.at > BATCHES_MS)) this.look(id, state, this.range);
     }
   }
 
   async look(id, state, range) {
     this.fetching.add(id);
+    const { smoothing } = this.view.seen,
+      steps = this.lines.get(id)?.curve.steps ?? 0,
+      over = Math.round(2 / (1 - smoothing)) - 1;
+    const window = smoothing && over > steps / MOST_POINTS ? `&window=${over}` : ""; // else it is smoothed more than that already
     const part = range ? `&from=${Math.max(0, range[0]).toFixed(4)}&to=${Math.max(0, range[1]).toFixed(4)}` : "";
-    const curve = await ask(`/api/runs/${id}/batches?points=${MOST_POINTS}${part}`).catch(() => null);
+    const curve = await ask(`/api/runs/${id}/batches?points=${MOST_POINTS}${part}${window}`).catch(() => null);
     this.fetching.delete(id);
-    if (!curve || this.closed || !this.box.checked || !this.ids.includes(id)) return;
-    this.lines.set(id, { curve, state, range, at: performance.now() });
+    if (!curve || this.closed || !this.isOn || !this.ids.includes(id)) return;
+    this.lines.set(id, { curve, state, range, smoothing, at: performance.now() });
     this.explain();
     this.redraw();
   }
@@ -70,11 +74,12 @@ class BatchLines {
     this.resting = setTimeout(() => this.refresh(), ZOOM_REST_MS);
   }
 
-  traces(run, axes) {
-    const curve = this.box?.checked && this.lines.get(run.id)?.curve;
-    if (!curve) return [];
+  // `place` turns epochs into places on the axis.
+  traces(run, axes, place) {
+    const curve = this.isOn && this.lines.get(run.id)?.curve;
+    if (!curve || !place) return [];
     const common = { ...axes, type: "scatter", mode: "lines", showlegend: false, hoverinfo: "skip" };
-    const { x, loss, low, high } = curve;
+    const { loss, low, high } = curve, x = curve.x.map(place);
     const band = { x: [...x, ...x.toReversed()], y: [...high, ...low.toReversed()] };
     return [
       {

@@ -1,4 +1,4 @@
-// Four charts in one Plotly figure. Points come from the shared feed, or with the data for a run that is over. Plotly.react with
+// Charts of several metrics in one Plotly figure. Points come from the shared feed, or with the data for a run that is over. Plotly.react with
 // a fixed uirevision keeps the zoom and the legend.
 const TOGETHER_MS = 25;
 
@@ -10,12 +10,17 @@ class LiveCharts {
     this.waiting = parent.querySelector(".chart-waiting") ?? parent.insertBefore(element("p", "chart-waiting"), this.root);
     this.waiting.setAttribute("role", "status");
     this.own = new Map(); // run id -> its values, for runs that are over
-    this.batches = new BatchLines(() => this.draw());
+    this.view = new ChartView(() => {
+      this.batches.change();
+      this.draw();
+    });
+    this.batches = new BatchLines(this.view, () => this.draw());
+    this.table = parent.querySelector(".chart-values") ?? parent.appendChild(element("div", "chart-values"));
     this.resized = new ResizeObserver(() => this.draw());
     this.resized.observe(this.root);
   }
 
-  show(data) {
+  show(data, tell) {
     this.runs = data.runs;
     this.charts = data.charts; // [metric, title] each
     this.marks = data.marks; // levels to compare with: {metric, value, label, above} each
@@ -25,7 +30,11 @@ class LiveCharts {
       "aria-label",
       `Charts of ${data.charts.map(([, title]) => title).join(", ")} by epoch of ${data.runs.map((run) => run.label).join(", ")}`,
     );
-    this.batches.show(this.bar, data.batches ? this.runs.filter((run) => !run.points && !run.members).map((run) => run.id) : []);
+    const single = data.view === null ? [] : this.runs.filter((run) => !run.points && !run.members).map((run) => run.id);
+    this.bar.hidden = data.view === null;
+    this.hasTable = data.view !== null;
+    this.view.show(this.bar, data.view, tell, single.length > 0);
+    this.batches.show(this.bar, single);
     loadPlotly(data.plotly).then((plotly) => {
       if (this.closed) return;
       this.plotly = plotly;
@@ -68,6 +77,17 @@ class LiveCharts {
     };
   }
 
+  // What turns epochs of a run or a group into places on the axis, on average over its runs; null where nobody recorded it.
+  placing(run) {
+    const ways = (run.members ?? [run.id]).map((id) => this.view.placing(this.values(id), feed.runs.get(id))).filter(Boolean);
+    return ways.length ? (epoch) => ways.reduce((sum, way) => sum + way(epoch), 0) / ways.length : null;
+  }
+
+  // The charts that are seen, [metric, title] each: those that were asked for, and those of how the epochs went.
+  get seen() {
+    return [...this.charts, ...(this.view.seen.process ? PROCESS_CHARTS : [])];
+  }
+
   // A group is judged by the epochs that all of its runs have reached; beyond them the mean is of the faster runs alone.
   bestEpoch(run) {
     const { x, y, count } = this.series(run, "val", "iou"), all = run.members?.length ?? 1;
@@ -75,8 +95,8 @@ class LiveCharts {
     return best > -Infinity ? x[whole.indexOf(best)] : null;
   }
 
-  band(run, name, axes) {
-    const { x, low, high } = this.series(run, "val", name);
+  band(run, name, axes, place) {
+    const { x: epochs, low, high } = this.series(run, "val", name), x = epochs.map(place);
     return {
       ...axes,
       x: [...x, ...x.toReversed()],
@@ -95,42 +115,55 @@ class LiveCharts {
 
   traces() {
     return this.runs.flatMap((run) => {
-      const best = this.bestEpoch(run);
-      return this.charts.flatMap(([name], chart) => {
-        const n = chart ? chart + 1 : "";
-        const axes = { xaxis: `x${n}`, yaxis: `y${n}`, legendgroup: `run ${run.id}` };
-        const behind = run.members ? [this.band(run, name, axes)] : name === "loss" ? this.batches.traces(run, axes) : [];
-        const train = { ...this.curve(run, "train", name), ...axes, showlegend: false };
-        const val = { ...this.curve(run, "val", name), ...axes, showlegend: chart === 0 };
-        return [...behind, train, val, { ...this.star(run, name, best), ...axes }];
-      });
+      const best = this.bestEpoch(run), place = this.placing(run);
+      return place ? this.seen.flatMap(([name], chart) => this.tracesOf(run, name, chart, place, best)) : [];
     });
   }
 
-  curve(run, split, name) {
-    const { x, y, count } = this.series(run, split, name), isVal = split === "val";
-    const what = `${isVal ? "validation" : "train"}${run.members ? ", mean of %{customdata}" : ""}`;
-    return {
-      x,
+  tracesOf(run, name, chart, place, best) {
+    const n = chart ? chart + 1 : "";
+    const axes = { xaxis: `x${n}`, yaxis: `y${n}`, legendgroup: `run ${run.id}` };
+    if (chart >= this.charts.length) return this.curvesOf(run, "process", name, place).map((curve) => ({ ...curve, ...axes }));
+    const behind = run.members
+      ? [this.band(run, name, axes, place)]
+      : name === "loss"
+      ? this.batches.traces(run, axes, place)
+      : [];
+    const train = this.curvesOf(run, "train", name, place), [val, ...raw] = this.curvesOf(run, "val", name, place);
+    const curves = [...raw, ...train, { ...val, showlegend: chart === 0 }, this.star(run, name, best, place)];
+    return [...behind, ...curves.map((curve) => ({ ...curve, ...axes }))];
+  }
+
+  // The curve of a metric; where it is smoothed, that comes first and what was recorded behind it, fainter.
+  curvesOf(run, split, name, place) {
+    const { x, y, count } = this.series(run, split, name), isTrain = split === "train";
+    const what = `${{ train: "train", val: "validation", process: "" }[split]}${run.members ? ", mean of %{customdata}" : ""}`;
+    const curve = {
+      x: x.map(place),
       y,
       customdata: count,
       type: "scatter",
       mode: "lines+markers",
       uid: `${run.id} ${split} ${name}`,
-      name: escaped(isVal ? shortened(run.label) : `${run.label} (train)`),
-      line: { color: run.colour, dash: isVal ? "solid" : "dash", width: isVal ? 2.2 : 1.6 },
+      name: escaped(isTrain ? `${run.label} (train)` : shortened(run.label)),
+      showlegend: false,
+      line: { color: run.colour, dash: isTrain ? "dash" : "solid", width: isTrain ? 1.6 : 2.2 },
       marker: { size: 4, color: run.colour },
-      opacity: isVal ? 1 : 0.75,
-      hovertemplate: `${what} %{y:.4f}<extra>${escaped(run.label)}</extra>`,
+      opacity: isTrain ? 0.75 : 1,
+      hovertemplate: `${what} %{y:.4~g}<extra>${escaped(run.label)}</extra>`,
     };
+    if (split !== "process") curve.hovertemplate = curve.hovertemplate.replace(".4~g", ".4f");
+    if (!this.view.seen.smoothing || y.length < 2) return [curve];
+    const faint = { mode: "lines", opacity: 0.3, hoverinfo: "skip", hovertemplate: undefined, line: { ...curve.line, width: 1 } };
+    return [{ ...curve, y: this.view.smoothed(y), mode: "lines" }, { ...curve, ...faint, uid: `${curve.uid} as recorded` }];
   }
 
   // The epoch that is kept, on the validation curve.
-  star(run, name, best) {
-    const { x, y } = this.series(run, "val", name), at = x.indexOf(best);
+  star(run, name, best, place) {
+    const { x, y } = this.series(run, "val", name), at = x.indexOf(best), { smoothing } = this.view.seen;
     return {
-      x: at < 0 ? [] : [best],
-      y: at < 0 ? [] : [y[at]],
+      x: at < 0 ? [] : [place(best)],
+      y: at < 0 ? [] : [(smoothing ? this.view.smoothed(y) : y)[at]],
       type: "scatter",
       mode: "markers",
       uid: `${run.id} best ${name}`,
@@ -139,6 +172,12 @@ class LiveCharts {
       marker: { symbol: "star", size: 13, color: run.colour, line: { color: this.ink().background, width: 1 } },
       hoverinfo: "skip",
     };
+  }
+
+  // The values of a chart by which its range is chosen.
+  range(name, chart) {
+    const splits = chart < this.charts.length ? ["train", "val"] : ["process"];
+    return this.view.range(this.runs.flatMap((run) => splits.flatMap((split) => this.series(run, split, name).y)));
   }
 
   ink() {
@@ -153,9 +192,10 @@ class LiveCharts {
   }
 
   layout() {
-    const { runs, charts, marks, root, span } = this;
+    const { runs, marks, root, span, seen: charts } = this;
     const empty = runs.every((run) => (run.members ?? [run.id]).every((id) => this.values(id).size === 0));
-    return chartLayout({ runs, charts, marks, width: root.clientWidth, ink: this.ink(), span, empty });
+    const ranges = charts.map(([name], chart) => this.range(name, chart)), { x, log } = this.view.seen;
+    return chartLayout({ runs, charts, marks, width: root.clientWidth, ink: this.ink(), span, empty, ranges, x, log });
   }
 
   signature() {
@@ -164,6 +204,7 @@ class LiveCharts {
       this.root.clientWidth,
       this.ink(),
       this.curves.length ? this.span : 0,
+      this.view.seen,
     ]);
   }
 
@@ -171,21 +212,50 @@ class LiveCharts {
   sayWaiting() {
     const without = this.curves.filter((id) => !this.values(id).size).map((id) => feed.runs.get(id)).filter(Boolean);
     const waiting = without.map((run) => [run.label, waitsFor(run)]).filter(([, why]) => why);
-    setText(this.waiting, waiting.map(([label, why]) => `${label}: ${why}`).join("\n"));
+    const unplaced = this.runs.filter((run) =>
+      (run.members ?? [run.id]).some((id) => this.values(id).size) && !this.placing(run)
+    );
+    const missing = unplaced.map(({ label }) => [label, "was trained before times were recorded; choose the epoch as axis."]);
+    setText(this.waiting, [...waiting, ...missing].map(([label, why]) => `${label}: ${why}`).join("\n"));
   }
 
   draw() {
     if (!this.plotly || !this.root.clientWidth || this.closed) return;
     this.drawn = this.signature();
     this.sayWaiting();
-    const config = {
+    const layout = this.layout();
+    this.root.style.minHeight = `${layout.height}px`;
+    this.plotly.react(this.root, this.traces(), layout, this.settings()).then(() => this.joinHover());
+    if (this.hasTable) showValues(this.table, this.runs, this.charts, (run, split, name) => this.series(run, split, name));
+  }
+
+  // Made once: with another object Plotly would begin anew, without the zoom.
+  settings() {
+    return (this.config ??= {
       displaylogo: false,
       responsive: false,
       showSendToCloud: false,
       modeBarButtonsToRemove: ["lasso2d", "select2d", "autoScale2d"],
+      modeBarButtonsToAdd: [pngButton(this.plotly, "lesionlab-curves"), this.csvButton()],
       toImageButtonOptions: { format: "svg", filename: "lesionlab-curves" },
+    });
+  }
+
+  csvButton() {
+    const members = (run) => run.members ?? [run.id];
+    return {
+      name: "csv",
+      title: "Download as CSV",
+      icon: this.plotly.Icons.disk,
+      click: () => {
+        const each = this.runs.flatMap((run) =>
+          members(run).map((id) => ({ label: run.members ? `${run.label}, run ${id}` : run.label, values: this.values(id) }))
+        );
+        const file = URL.createObjectURL(new Blob([curvesCsv(each)], { type: "text/csv" }));
+        Object.assign(document.createElement("a"), { href: file, download: "lesionlab-curves.csv" }).click();
+        setTimeout(() => URL.revokeObjectURL(file), 60_000);
+      },
     };
-    this.plotly.react(this.root, this.traces(), this.layout(), config).then(() => this.joinHover());
   }
 
   joinHover() {
@@ -193,13 +263,17 @@ class LiveCharts {
     this.joined = true;
     this.root.on("plotly_relayout", () => {
       const { range, autorange } = this.root._fullLayout.xaxis;
-      this.batches.zoom(autorange || range[1] >= this.span ? null : range);
+      this.batches.zoom(autorange || this.view.seen.x !== "epoch" || range[1] >= this.span ? null : range);
     });
     this.root.on("plotly_hover", (event) => {
       const epoch = event.points?.[0]?.x;
       if (epoch === undefined || this.joinedAt === epoch) return; // Fx.hover fires this event again
       this.joinedAt = epoch;
-      this.plotly.Fx.hover(this.root, { xval: epoch }, ["xy", "x2y2", "x3y3", "x4y4"]);
+      this.plotly.Fx.hover(
+        this.root,
+        { xval: epoch },
+        this.seen.map((_, chart) => (chart ? `x${chart + 1}y${chart + 1}` : "xy")),
+      );
     });
     this.root.on("plotly_unhover", () => (this.joinedAt = null));
   }
@@ -209,6 +283,7 @@ class LiveCharts {
     clearTimeout(this.soon);
     feed.leave(this);
     this.batches.close();
+    this.view.close();
     this.resized.disconnect();
     this.plotly?.purge(this.root);
   }

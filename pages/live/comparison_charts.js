@@ -99,17 +99,8 @@ class ComparisonCharts {
       displayModeBar: true,
       displaylogo: false,
       showSendToCloud: false,
-      modeBarButtons: [["toImage", this.pngButton(filename)]],
+      modeBarButtons: [["toImage", pngButton(this.plotly, filename)]],
       toImageButtonOptions: { format: "svg", filename },
-    };
-  }
-
-  pngButton(filename) {
-    return {
-      name: "png",
-      title: "Download as PNG",
-      icon: this.plotly.Icons["camera-retro"],
-      click: (plot) => this.plotly.downloadImage(plot, { format: "png", scale: 3, filename }),
     };
   }
 

@@ -34,7 +34,9 @@ def _component(*names: str) -> Any:
     return st.components.v2.component(f"lesionlab_{names[-1]}", js=script, css=style, isolate_styles=False)
 
 
-_charts = _component("elements", "live", "plotly", "waiting", "batch_lines", "chart_layout", "charts")
+_charts = _component(
+    "elements", "live", "plotly", "waiting", "chart_view", "batch_lines", "chart_layout", "chart_values", "charts"
+)
 _list = _component("elements", "live", "run_buttons", "run_row", "run_list")
 _facts = _component("elements", "live", "waiting", "run_buttons", "run_facts")
 _log = _component("elements", "live", "run_log")
@@ -77,26 +79,30 @@ def live_charts(
     charts: Mapping[str, str] = EPOCH_METRICS,
     marks: Sequence[Mark] = (),
     *,
-    batches: bool = False,
+    view: str | None = None,
     key: str = "",
-) -> None:
-    """Draw four metrics by epoch: training dashed, validation solid, one colour for each run.
+) -> str | None:
+    """Draw metrics by epoch: training dashed, validation solid, one colour for each run.
+
+    With a ``view``, the visitor chooses smoothing, axes and further charts. The choice is returned; None before there is one.
 
     Args:
         curves: the runs and groups.
         charts: title by metric.
         marks: levels to compare with.
-        batches: offer the training loss of every batch, by a box above the charts.
+        view: what the visitor chose before, as JSON; ``{}`` for nothing. None offers no choice.
         key: tells several of these on one page apart.
     """
     data = {
         "runs": [asdict(curve) for curve in curves],
         "charts": list(charts.items()),
         "marks": [asdict(mark) for mark in marks],
-        "batches": batches,
+        "view": view,
         "plotly": PLOTLY_URL,
     }
-    _charts(data=data, key=f"live-charts{key}")
+    shown = _charts(data=data, on_view_change=lambda: None, key=f"live-charts{key}")
+    chosen: str | None = shown.view
+    return chosen
 
 
 def run_list(linked: list[str], known: Collection[str]) -> list[str]:

@@ -10,6 +10,13 @@ function loadPlotly(url) {
   return window.lesionlabPlotly;
 }
 
+const pngButton = (plotly, filename) => ({
+  name: "png",
+  title: "Download as PNG",
+  icon: plotly.Icons["camera-retro"],
+  click: (plot) => plotly.downloadImage(plot, { format: "png", scale: 3, filename }),
+});
+
 function inkOf(root) {
   const style = getComputedStyle(root);
   return {

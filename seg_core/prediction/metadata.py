@@ -52,6 +52,8 @@ class EpochValues(TypedDict):
     train: Metrics
     val: Annotated[Metrics, AfterValidator(_scored)]
     seconds: FiniteFloat
+    process: NotRequired[Metrics]
+    """As `seg_core.training.events.EpochDone`; older versions recorded none."""
 
 
 class DatasetSummary(TypedDict):

@@ -67,7 +67,7 @@ def run_facts(run: Run, store: RunStore, model: Checkpoint) -> RunFacts:
 def _epochs(run: Run, store: RunStore) -> list[Epoch]:
     epochs: list[Epoch] = [{"train": {}, "val": {}} for _ in range(run.epochs_done)]
     for point in store.history.metrics(run.id):
-        if point.epoch <= run.epochs_done:
+        if point.epoch <= run.epochs_done and point.split != "process":
             epochs[point.epoch - 1][point.split][point.name] = point.value
     return epochs
 

@@ -13,7 +13,7 @@ _LISTS = {"sources", "tags"}
 _WORDS = {
     "status": {"queued", "running", "stopping", "stopped", "finished", "failed", "lost"},
     "phase": {"waiting", "preparing", "training", "validating"},
-    "split": {"train", "val"},
+    "split": {"train", "val", "process"},
     "level": {"info", "warning", "error"},
 }
 _LARGEST = 1e12

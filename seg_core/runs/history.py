@@ -38,7 +38,7 @@ class RunHistory:
         """Return the values of one epoch: ``{"train": {"loss": …}, "val": {…}}``; both empty if it was not recorded."""
         query = (
             select(metrics.c.split, metrics.c.name, metrics.c.value)
-            .where(metrics.c.run_id == run_id, metrics.c.epoch == epoch)
+            .where(metrics.c.run_id == run_id, metrics.c.epoch == epoch, metrics.c.split != "process")
             .order_by(metrics.c.id)
         )
         values: dict[str, dict[str, float]] = {"train": {}, "val": {}}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Mapping
 from typing import Any
 
 from sqlalchemy import Connection, delete, insert, select
@@ -50,6 +51,7 @@ class RunProgress:
         train: dict[str, float],
         val: dict[str, float],
         *,
+        process: Mapping[str, float] = {},
         is_best: bool = False,
         line: str = "",
         **values: Any,
@@ -61,13 +63,14 @@ class RunProgress:
             epoch: its number, from 1.
             train: metric names to values over the training photographs. Values that are not finite are left out.
             val: likewise over the validation photographs.
+            process: how the epoch went (`seg_core.training.events.EpochDone`).
             is_best: True if its checkpoint is the best so far; ``val["iou"]`` is then kept as the run's best.
             line: a line on it for the log.
             values: as for `update`.
         """
         points = [
             {"run_id": run_id, "epoch": epoch, "split": split, "name": name, "value": float(value)}
-            for split, of_split in (("train", train), ("val", val))
+            for split, of_split in (("train", train), ("val", val), ("process", process))
             for name, value in of_split.items()
             if math.isfinite(value)
         ]

@@ -102,6 +102,7 @@ class Recorder:
             event.epoch,
             event.train,
             event.val,
+            process=event.process,
             is_best=event.is_best,
             line=line,
             images_per_second=event.images_per_second,

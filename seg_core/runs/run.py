@@ -159,7 +159,8 @@ class MetricPoint:
 
     id: int
     epoch: int
-    split: Literal["train", "val"]
+    split: Literal["train", "val", "process"]
+    """``process`` is how an epoch went (`seg_core.training.events.EpochDone`); it is of no photographs."""
     name: str
     value: float
 

@@ -9,7 +9,7 @@ from sqlalchemy import DDL, Connection, event
 from seg_core.common.home import run_folders
 from seg_core.runs.tables import changes, metadata
 
-SCHEMA_VERSION = 5
+SCHEMA_VERSION = 6
 
 for _name, _happens, _run in (
     ("run_added", "INSERT ON runs", "NEW.id"),
@@ -32,6 +32,7 @@ _UPGRADES: dict[int, tuple[str, ...]] = {
     2: (),
     3: ('ALTER TABLE runs ADD COLUMN "group" INTEGER',),
     4: ("ALTER TABLE runs ADD COLUMN config_before JSON",),
+    5: (),  # metrics of the split `process`
 }
 
 

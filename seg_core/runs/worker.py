@@ -177,4 +177,4 @@ def _catch_up(store: RunStore, run: Run, folder: Path, recorder: Recorder) -> No
     for number, epoch in list(enumerate(history.epochs, start=1))[run.epochs_done :]:
         is_best = number == history.best_epoch
         line = epoch_line(number, run.config, epoch.train, epoch.val, is_best)
-        store.progress.add_epoch(run.id, number, epoch.train, epoch.val, is_best=is_best, line=line)
+        store.progress.add_epoch(run.id, number, epoch.train, epoch.val, process=epoch.process, is_best=is_best, line=line)

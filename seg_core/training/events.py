@@ -50,7 +50,10 @@ class EpochDone:
     """End of an epoch: trained, validated and saved.
 
     ``train`` and ``val`` hold loss, accuracy, iou, dice, report_iou and report_dice at network resolution. ``train`` is measured
-    on augmented photographs while the weights change. ``samples`` are the same photographs in every epoch.
+    on augmented photographs while the weights change. ``samples`` are the same photographs in every epoch. ``process`` says how
+    the epoch went: ``learning_rate`` of its last step (of the fastest part of the network), ``gradient_norm`` (L2 norm of all
+    gradients, mean over steps), ``data_wait`` (share of the training time until batches were there, 0 to 1),
+    ``images_per_second``, ``steps`` since the first epoch, and ``time``, its end in seconds since 1970.
     """
 
     epoch: int
@@ -60,6 +63,7 @@ class EpochDone:
     images_per_second: float
     is_best: bool
     samples: list[Sample]
+    process: dict[str, float]
 
 
 @dataclass(frozen=True)

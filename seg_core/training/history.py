@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from seg_core.config import Keep
 from seg_core.prediction.metadata import EpochValues
@@ -14,11 +14,12 @@ EPOCH_METRICS = {"loss": "Loss", "accuracy": "Accuracy", "iou": "IoU", "dice": "
 
 @dataclass(frozen=True)
 class EpochRecord:
-    """Metrics of a completed epoch at network resolution, and its duration in seconds."""
+    """Metrics of a completed epoch at network resolution, its duration in seconds, and how it went (`EpochDone.process`)."""
 
     train: dict[str, float]
     val: dict[str, float]
     seconds: float
+    process: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,9 @@ class History:
 
     def to_json(self) -> list[EpochValues]:
         """Return plain values for a file's metadata."""
-        return [{"train": epoch.train, "val": epoch.val, "seconds": epoch.seconds} for epoch in self.epochs]
+        return [
+            {"train": epoch.train, "val": epoch.val, "seconds": epoch.seconds, "process": epoch.process} for epoch in self.epochs
+        ]
 
     @classmethod
     def of(cls, records: Sequence[EpochValues], keep: Keep = "best") -> History:

@@ -42,6 +42,7 @@ from seg_core.training.resume import (
     saved_contents,
     saved_history,
 )
+from seg_core.training.step_meter import StepMeter
 from seg_core.training.validation import MeanMetrics, Validation, validate
 
 
@@ -238,16 +239,19 @@ class _Training:
         """Train, validate, save and report an epoch."""
         torch.manual_seed(self.config.seed * 100_003 + epoch)  # a resumed epoch draws the same numbers
         started = time.perf_counter()
-        train = self._train_epoch(epoch, on_event, should_stop)
-        train_seconds = time.perf_counter() - started
+        meter = StepMeter(self.optimizer)
+        train = self._train_epoch(epoch, meter, on_event, should_stop)
+        self.images_per_second = self.data.train.usable / (time.perf_counter() - started)
+        steps = meter.values() | {"images_per_second": self.images_per_second}
         model = self._model_to_keep(epoch, should_stop)
         validation = self._validate(model, should_stop)
         val = validation.metrics
         self._require_finite(val["loss"], f"the validation of epoch {epoch}")
         seconds = time.perf_counter() - started
+        process = steps | {"steps": epoch * len(self.train_batches), "time": time.time()}
         for text in self.data.new_notes():
             on_event(Message(text))
-        self.history = replace(self.history, epochs=(*self.history.epochs, EpochRecord(train, val, seconds)))
+        self.history = replace(self.history, epochs=(*self.history.epochs, EpochRecord(train, val, seconds, process)))
         self.expected_iou = fit(validation.soft_iou, validation.iou, self.data.summary()["name"])
         is_best = self.history.best_epoch == epoch
         self._save("last", model.module)
@@ -255,20 +259,20 @@ class _Training:
             self._save("best", model.module)
         state = (self.network, self.optimizer, self.average, self.history)
         save_resume(self._resume_file, *state, self.data.fingerprint, self.data.contents, self.began_from)
-        self.images_per_second = self.data.train.usable / train_seconds
-        self._log(epoch, train=train, val=val)
-        on_event(EpochDone(epoch, train, val, seconds, self.images_per_second, is_best, validation.samples))
+        self._log(epoch, train=train, val=val, process=steps)
+        on_event(EpochDone(epoch, train, val, seconds, self.images_per_second, is_best, validation.samples, process))
 
-    def _train_epoch(self, epoch: int, on_event: OnEvent, should_stop: ShouldStop) -> dict[str, float]:
+    def _train_epoch(self, epoch: int, meter: StepMeter, on_event: OnEvent, should_stop: ShouldStop) -> dict[str, float]:
         self.model.train()
         batches = len(self.train_batches)
         means, started = MeanMetrics(self.config.threshold), time.perf_counter()
-        for images, masks, _, batch in self.train_batches.shuffled():
+        for images, masks, _, batch in meter.waiting(self.train_batches.shuffled()):
             set_learning_rate(self.optimizer, self.config, (epoch - 1) * batches + batch - 1, batches)
             logits = self.model(images).float()
             loss = self.loss(logits, masks)
             self.fabric_optimizer.zero_grad()
             self.fabric.backward(loss)
+            meter.step()
             self.fabric_optimizer.step()
             means.add(loss.detach(), logits.detach(), masks)
             value = loss.item()  # the only point of a batch at which a GPU is waited for

@@ -39,14 +39,14 @@ def test_the_loss_of_every_batch_is_kept(store: RunStore, recorder: Recorder) ->
     for epoch in (1, 2):
         for batch in (1, 2, 3):
             recorder(BatchDone(epoch, batch, 3, epoch + batch / 4, 200.0))
-        recorder(EpochDone(epoch, VALUES, VALUES, 10.0, 50.0, True, []))
+        recorder(EpochDone(epoch, VALUES, VALUES, 10.0, 50.0, True, [], {}))
     recorder(BatchDone(3, 1, 3, 0.5, 200.0))  # too soon after the last write to be written
     found = [(each.epoch, each.batches, each.losses.tolist()) for each in store.history.batch_losses(1)]
     assert found == [(1, 3, [1.25, 1.5, 1.75]), (2, 3, [2.25, 2.5, 2.75])]
 
 
 def test_the_time_to_go_follows_the_last_epochs(store: RunStore, recorder: Recorder) -> None:
-    recorder(EpochDone(1, VALUES, VALUES, 10.0, 50.0, True, []))
+    recorder(EpochDone(1, VALUES, VALUES, 10.0, 50.0, True, [], {}))
     run = store.get_run(1)
     assert (run.eta_seconds, run.images_per_second, run.epochs_done) == (20, 50, 1)
 

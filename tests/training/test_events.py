@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -25,6 +26,7 @@ from seg_core.training import loop
 from seg_core.training.augmentation import plain
 from seg_core.training.events import BatchDone, EpochDone, Message, Preparing
 from seg_core.training.losses import LOSSES
+from seg_core.training.optimizer import schedule_factor
 from seg_core.training.validation import Validation
 from tests.helpers import make_dataset, tiny_config
 from tests.training.trainings import METRIC_NAMES, TRAIN, VAL, Trained, run
@@ -49,6 +51,15 @@ def test_events_come_in_order_and_in_number(trained: Trained) -> None:
         assert all(0 <= value <= 1 for scores in (event.train, event.val) for name, value in scores.items() if name != "loss")
         assert event.seconds > 0
         assert event.images_per_second > TRAIN / event.seconds  # of training alone
+        process = event.process
+        assert process["steps"] == 2 * event.epoch
+        assert process["images_per_second"] == event.images_per_second
+        assert 0 < process["data_wait"] < 1
+        assert abs(process["time"] - time.time()) < 3600
+    rates = [event.process["learning_rate"] for event in log.of(EpochDone)]
+    assert rates == [
+        pytest.approx(trained.config.learning_rate * schedule_factor(trained.config, 2 * epoch - 1, 2)) for epoch in (1, 2)
+    ]
     assert (result.status, result.epochs) == ("finished", 2)
     assert result.images_per_second == log.of(EpochDone)[-1].images_per_second
     (message,) = log.of(Message)
