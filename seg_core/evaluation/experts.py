@@ -82,13 +82,18 @@ def _advance(on_progress: Callable[[int, int], None], before: int, total: int, d
     on_progress(before + done, total)
 
 
-def against_experts(predictor: Predictor, pairs: Sequence[Pair], names: Sequence[str]) -> dict[str, Evaluation]:
+def against_experts(
+    predictor: Predictor,
+    pairs: Sequence[Pair],
+    names: Sequence[str],
+    on_progress: Callable[[int, int], None] | None = None,
+) -> dict[str, Evaluation]:
     """Evaluate a model beside each expert, by name, on the photographs that the expert outlined; each is predicted once.
 
     Raises:
         InputError: as `seg_core.evaluation.evaluate.evaluate`.
     """
-    return evaluate_each(predictor, pairs, {name: [name] for name in names}, allow_missing=True)
+    return evaluate_each(predictor, pairs, {name: [name] for name in names}, on_progress, allow_missing=True)
 
 
 def by_expert(members: Sequence[Mapping[str, Evaluation]]) -> dict[str, Scored]:

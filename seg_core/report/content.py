@@ -12,11 +12,13 @@ from seg_core.evaluation.charts import Chart, comparison, curves
 from seg_core.evaluation.clusters import known_clusters
 from seg_core.evaluation.columns import COLUMNS, Column
 from seg_core.evaluation.comparison import Row, on_shared_images, score_rows, scored_on
+from seg_core.evaluation.experts import BesideExperts
 from seg_core.evaluation.leaderboard import Leaderboard, answers, leaderboard
 from seg_core.evaluation.pairing import Pairing, pairings
 from seg_core.evaluation.rank_charts import rank_charts
 from seg_core.evaluation.trust import Held, bound_held, learnt_elsewhere
 from seg_core.report.conclusion import conclusion
+from seg_core.report.experts import experts
 from seg_core.report.run_facts import RunFacts, run_facts
 from seg_core.report.samples import Sample, samples
 from seg_core.report.scoring import Advance, FindEvaluation, ScoredModel, common_split, merge_groups, score_models
@@ -54,6 +56,8 @@ class Content:
     pairings: list[Pairing]
     board: Leaderboard | None
     """Ranks, of three models or more."""
+    experts: BesideExperts | None
+    """Of photographs that several experts outlined."""
     subgroups: list[Property]
     """The properties by which models may fail for some photographs."""
     subgroup_models: list[str]
@@ -86,6 +90,7 @@ def gather(runs: Sequence[Run], store: RunStore, on_progress: Advance, find_eval
     board = leaderboard(compared, clusters=clusters) if len(compared) > MOST_PAIRED else None
     pairs = list({pair.id: pair for model in models for pair in model.split.pairs}.values())
     together = dict.fromkeys(clusters.note(evaluation.ids) for evaluation in compared.values()) if clusters else {}
+    beside = experts(models, groups, compared, split, clusters, on_progress)
     colours = _colours(runs, groups)
     drawn = [model for model in models if model.split == split]
     return Content(
@@ -105,12 +110,16 @@ def gather(runs: Sequence[Run], store: RunStore, on_progress: Advance, find_eval
         columns=COLUMNS,
         pairings=differences,
         board=board,
+        experts=beside,
         subgroups=subgroups(
             compared, split.dataset, pairs, clusters, lambda done, total: on_progress(done, total, "Measuring the photographs")
         ),
         subgroup_models=list(compared),
         curves=curves({run.label: run.epochs for run in facts}, colours),
-        comparison=[*(rank_charts(board) if board else []), *comparison(compared, colours)],
+        comparison=[
+            *(rank_charts(board) if board else []),
+            *comparison(compared, colours, ceiling=beside.ceiling.mean if beside else None),
+        ],
         trust=[f"{model.label}: {held.sentence}." for model in drawn if (held := _held(model))],
         samples=samples(drawn, colours, split.pairs),
         colours={run.label: colours[run.label] for run in facts},

@@ -9,6 +9,7 @@ from pathlib import Path
 from markupsafe import Markup
 
 from seg_core.common.atomic_file import atomic_file
+from seg_core.evaluation.expert_tables import EXPERTS_NOTE, cells, sentences, titles
 from seg_core.evaluation.tables import (
     COSTS,
     PAIRING_NOTE,
@@ -64,6 +65,10 @@ def write_report(
         rank_titles=rank_titles,
         rank_cells=rank_cells,
         rank_note=RANK_NOTE,
+        experts_sentences=sentences,
+        experts_titles=titles,
+        experts_cells=cells,
+        experts_note=EXPERTS_NOTE,
         part_note=PART_NOTE,
         part_legend=PART_LEGEND,
     )
