@@ -17,7 +17,7 @@ from tests.helpers import make_dataset
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("experts")
-    plain = open_dataset(make_dataset(folder / "plain", size=(64, 48), train=3, test=24))
+    plain = open_dataset(make_dataset(folder / "plain", size=(64, 48), train=3, test=12))
     return write_experts(folder / "three", plain.pairs)
 
 
@@ -43,7 +43,7 @@ def test_every_form_has_the_experts(data: Path, masks: Path, lab: Lab) -> None:
     found = lab("compare", *models, "--data", data, "--json").json["experts"]
     assert found["names"] == ["expert1", "expert2", "expert3"]
     rough, tight, first, *_ = found["rows"]
-    assert (rough["name"], rough["kind"], rough["finding"], rough["n"]) == ("rough", "model", "better", 24)
+    assert (rough["name"], rough["kind"], rough["finding"], rough["n"]) == ("rough", "model", "better", 12)
     assert rough["by_expert"]["expert3"]["mean"] == 1
     assert tight["by_expert"]["expert2"]["mean"] == pytest.approx(first["by_expert"]["expert2"]["mean"])
     assert found["among_each_other"]["mean"] == pytest.approx(
@@ -90,7 +90,7 @@ def test_folders_may_be_named_as_those_of_experts(data: Path, tmp_path: Path, la
     scored = lab(
         "evaluate", tmp_path / "masks" / "anna", "--data", tmp_path, "--split", "all", *named, "--truth", "anna", "--json"
     )
-    assert (scored.json["n"], scored.json["iou"]) == (24, 1)
+    assert (scored.json["n"], scored.json["iou"]) == (12, 1)
 
 
 def test_a_damaged_result_is_evaluated_again(data: Path, masks: Path, lab: Lab, lab_home: Path) -> None:
