@@ -9,9 +9,9 @@ from pathlib import Path
 
 import streamlit as st
 
+from pages.comparison.answer import show_answer
 from pages.comparison.compared import Compared, evaluations_of
 from pages.comparison.judging import Judging
-from pages.shared.html import render
 from pages.shared.markdown import plain
 from pages.shared.tables import Cell, TableRow, html_table
 from seg_core.data.dataset import SplitChoice
@@ -25,14 +25,6 @@ from seg_core.jobs.expert_results import load_agreements
 from seg_core.jobs.job import Request
 from seg_core.jobs.requests import experts_request
 from seg_core.jobs.results import delete_result, result_folder
-
-SENTENCES = """
-<div class="answer" role="status">
-{% for sentence in sentences %}
-<p><strong>{{ sentence[0] }}</strong>{{ sentence[1] }}</p>
-{% endfor %}
-</div>
-"""
 
 
 def missing_experts(split: SplitChoice) -> dict[str, Request]:
@@ -114,9 +106,8 @@ def show_experts(beside: BesideExperts | None, judging: Judging) -> None:
     if beside is None:
         return
     st.subheader("Experts")
-    parts = [sentence.partition(": ") for sentence in sentences(beside)]
-    if parts:
-        st.html(render(SENTENCES, sentences=[(claim + end, rest) for claim, end, rest in parts]))
+    if found := sentences(beside):
+        show_answer(found, ": ")
     rows = [TableRow(label, [Cell(*each) for each in row], "apart" if label == CEILING else "") for label, row in cells(beside)]
     st.html(html_table(titles(beside), rows, f"{beside.column.title} of models and experts beside each expert"))
     others = (

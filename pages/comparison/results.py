@@ -7,6 +7,7 @@ from functools import partial
 
 import streamlit as st
 
+from pages.comparison.answer import show_answer
 from pages.comparison.calibrating import calibrate_button
 from pages.comparison.choices import SPLIT_TITLES
 from pages.comparison.compared import Compared, evaluations_of, expected_iou_of, on_shared_photographs
@@ -18,7 +19,6 @@ from pages.comparison.subgroups import groups_table, properties_of, subgroups
 from pages.comparison.table import Table
 from pages.dataset.beside import clusters_beside
 from pages.live.components import comparison_charts
-from pages.shared.html import render
 from pages.shared.markdown import plain
 from pages.shared.tables import SCORE_MEANINGS, leaderboard_table, pairing_table, score_table
 from seg_core.data.dataset import ALL, SplitChoice
@@ -47,13 +47,6 @@ TRUST_NOTE = (
     "With every mask a model says which IoU to expect, and a bound that 90 % of its masks reach. It learnt both on photographs "
     "that did not train it, and they hold for photographs like those. How far they hold for others is seen here."
 )
-ANSWER = """
-<div class="answer" role="status">
-{% for sentence in sentences %}
-<p><strong>{{ sentence[0] }}</strong>{{ sentence[1] }}</p>
-{% endfor %}
-</div>
-"""
 
 
 def forget_threshold() -> None:
@@ -120,8 +113,7 @@ def results(models: Sequence[Compared], split: SplitChoice) -> None:
 def _answer(rows: Sequence[Row], pairs: Sequence[Pairing], board: Leaderboard | None, split: SplitChoice) -> None:
     which = "" if split.name == ALL else SPLIT_TITLES[split.name].lower()
     sentences = answers(pairs, board) or [row.answer(which) for row in rows]
-    parts = [sentence.partition(". ") for sentence in sentences]  # what was found, and how the figures are
-    st.html(render(ANSWER, sentences=[(claim + end, rest) for claim, end, rest in parts]))
+    show_answer(sentences, ". ")
 
 
 def _where(evaluations: Mapping[str, Scored], split: SplitChoice, at: str) -> str:
