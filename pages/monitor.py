@@ -13,9 +13,11 @@ from pages.runs.view import remember, view
 from pages.shared.markdown import plain
 from pages.shared.models import MOST_COMPARED
 from pages.shared.stores import store
+from pages.shared.tables import Cell, TableRow, html_table
 from pages.shared.visitor import is_viewer, tells_viewer
 from seg_core.common.colours import colours_of
 from seg_core.runs.address import short_key
+from seg_core.runs.differences import differences
 from seg_core.runs.dispatch import dispatch
 from seg_core.runs.groups import Group, by_key
 from seg_core.runs.queue import MOST_SLOTS
@@ -91,6 +93,18 @@ def charts(shown: dict[str, Run | Group]) -> None:
         "IoU, unless the last is kept. At network resolution."
         + (" Groups: mean of the runs, in a band from the lowest to the highest." if has_group else "")
     )
+
+
+def what_differs(shown: dict[str, Run | Group]) -> None:
+    """Show the settings in which the chosen runs and groups differ."""
+    if len(shown) < 2:
+        return
+    with st.expander("What differs", icon=":material/difference:"):
+        if not (found := differences(list(shown.values()))):
+            st.markdown("Nothing: they have the same settings and the same data.")
+            return
+        rows = [TableRow(title, [Cell(value) for value in values]) for title, values in found]
+        st.html(html_table([one.label for one in shown.values()], rows, "Settings that differ"))
 
 
 def timelines(shown: dict[str, Run | Group]) -> None:
@@ -176,6 +190,8 @@ if not shown:
     st.stop()
 
 charts(shown)
+with st.container():
+    what_differs(shown)
 each = list(dict.fromkeys(run for one in shown.values() for run in members(one)))
 with st.container():
     timelines(shown)

@@ -119,3 +119,13 @@ def test_a_run_without_times_is_shown_by_epoch_alone(page: Page, app_server: App
     expect(page.get_by_text("was trained before times were recorded; choose the epoch as axis.")).to_be_visible()
     page.get_by_label("Horizontal axis").select_option("Epoch")
     is_drawn(page, f"{run_id} val iou", x=[1], y=[0.7])
+
+
+def test_what_differs_between_two_runs_is_listed(page: Page, app_server: AppProcess, store: RunStore, run_id: int) -> None:
+    other = store.queue.add("other", Config.of("report", epochs=3, seed=7), "sample", foreground=True).id
+    page.goto(f"{app_server.url}/monitor?run={run_id}&run={other}")
+    page.get_by_text("What differs", exact=True).click()
+    table = page.get_by_role("region", name="Settings that differ")
+    expect(table.get_by_role("rowheader")).to_have_text(["Epochs", "Seed"])
+    expect(table.get_by_role("row", name="Seed").get_by_role("cell")).to_have_text(["0", "7"])
+    store.queue.stop(other)
