@@ -25,7 +25,7 @@ from seg_core.data.dataset import ALL, SplitChoice
 from seg_core.evaluation.charts import comparison
 from seg_core.evaluation.clusters import Clusters
 from seg_core.evaluation.columns import COLUMNS
-from seg_core.evaluation.comparison import Row, score_rows, scored_on
+from seg_core.evaluation.comparison import Row, on_shared_images, score_rows, scored_on
 from seg_core.evaluation.group import Scored
 from seg_core.evaluation.leaderboard import Leaderboard, answers, leaderboard
 from seg_core.evaluation.pairing import Pairing, pairings
@@ -128,7 +128,8 @@ def _notes(evaluations: Mapping[str, Scored], rows: Sequence[Row], clusters: Clu
     without = [f"{label} has no mask for {count:,} of the photographs." for label, count in lacking.items()]
     if scored := " ".join([scored_on(evaluations), *without]).strip():
         st.info(plain(scored), icon=":material/filter_alt:")
-    together = {clusters.note(evaluation.ids): None for evaluation in evaluations.values()} if clusters else {}
+    shared = on_shared_images(evaluations).values()
+    together = dict.fromkeys(clusters.note(evaluation.ids) for evaluation in shared) if clusters else {}
     for note in filter(None, together):
         st.caption(plain(note))
     for note in dict.fromkeys(note for evaluation in evaluations.values() for note in evaluation.notes):

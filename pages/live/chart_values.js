@@ -1,6 +1,8 @@
 // The best and the last value of every metric, a row for each run. Joined in front of charts.js.
 function showValues(root, runs, charts, series) {
-  const rows = runs.map((run) => [run, charts.map(([name]) => extremes(name, series(run, "val", name)))]);
+  const rows = runs.map((
+    run,
+  ) => [run, charts.map(([name]) => extremes(name, series(run, "val", name), run.members?.length ?? 1))]);
   const known = rows.filter(([, cells]) => cells.some(Boolean));
   const text = JSON.stringify([charts, known.map(([run, cells]) => [run.label, run.colour, cells])]);
   if (root.dataset.shown === text) return;
@@ -24,7 +26,10 @@ function showValues(root, runs, charts, series) {
   root.setAttribute("aria-label", "Best and last values");
 }
 
-function extremes(name, { x, y }) {
+// Of a group by the epochs that all of its runs have reached, as the star.
+function extremes(name, series, all) {
+  const whole = series.count.map((count) => count === all), x = series.x.filter((_, place) => whole[place]);
+  const y = series.y.filter((_, place) => whole[place]);
   if (!y.length) return null;
   const best = name === "loss" ? Math.min(...y) : Math.max(...y);
   return { best, at: x[y.indexOf(best)], last: y.at(-1) };

@@ -1,5 +1,5 @@
 // How the curves are seen: smoothed, by what, on which scale, and which charts. Joined in front of charts.js.
-const X_TITLES = { epoch: "epoch", step: "step", minutes: "minutes since the start", clock: "time" };
+const X_TITLES = { epoch: "epoch", step: "step", minutes: "minutes of training", clock: "time" };
 const X_OPTIONS = { epoch: "Epoch", step: "Step", minutes: "Minutes", clock: "Time of day" };
 const SEEN_AT_FIRST = { smoothing: 0, x: "epoch", log: false, whole: false, process: false, batches: false };
 const REST_MS = 400; // until the page is told; a slider moves through many values
@@ -92,25 +92,28 @@ class ChartView {
     });
   }
 
-  // What turns epochs of a run, also parts of them, into places on the axis; null where nobody recorded it.
-  placing(values, run) {
-    if (this.seen.x === "epoch") return (epoch) => epoch;
-    const steps = values.get("process steps"), times = values.get("process time");
+  // What turns epochs of a run, also parts of them, into places on the axis, and the last epoch; null where nobody recorded it.
+  placing(values) {
+    const epochs = values.get("val loss"), last = Math.max(0, ...(epochs?.keys() ?? []));
+    if (this.seen.x === "epoch") return { last, place: (epoch) => epoch };
+    const steps = values.get("process steps"), times = values.get("process time"), seconds = values.get("process seconds");
     if (this.seen.x === "step") {
       if (!steps?.size) return null;
       const [epoch, count] = [...steps].at(-1);
-      return (at) => at * count / epoch;
+      return { last, place: (at) => at * count / epoch };
     }
-    if (!times?.size) return null;
-    const known = [...times].sort(([one], [other]) => one - other);
-    const [first, second] = known,
-      began = run?.started && run.started < first[1] ? run.started : 2 * first[1] - (second ?? first)[1];
-    const ends = [[0, began], ...known];
-    return (at) => this.onClock(timeAt(ends, at), began);
+    if (!times?.size || !seconds?.size || (this.seen.x === "minutes" && !seconds.has(1))) return null;
+    const ends = this.seen.x === "clock" ? times : runningSum(seconds);
+    // Within an epoch, and after the last one, time goes as in that epoch; a pause between two is in neither.
+    const place = (at) => {
+      const epoch = Math.max(1, Math.min(Math.ceil(at), last));
+      return ends.has(epoch) ? this.onAxis(ends.get(epoch) - (epoch - at) * seconds.get(epoch)) : null;
+    };
+    return { last, place };
   }
 
-  onClock(seconds, began) {
-    if (this.seen.x === "minutes") return (seconds - began) / 60;
+  onAxis(seconds) {
+    if (this.seen.x === "minutes") return seconds / 60;
     const here = new Date(seconds * 1000);
     return seconds * 1000 - here.getTimezoneOffset() * 60_000; // Plotly shows dates as they are in Greenwich
   }
@@ -131,10 +134,10 @@ class ChartView {
   }
 }
 
-// The time at an epoch, between the ends of two of them.
-function timeAt(ends, epoch) {
-  const after = Math.max(1, ends.findIndex(([end]) => end >= epoch)), [[from, start], [to, end]] = [ends[after - 1], ends[after]];
-  return epoch >= ends.at(-1)[0] ? ends.at(-1)[1] : start + (epoch - from) / (to - from) * (end - start);
+// The sum of the values up to each key.
+function runningSum(values) {
+  let sum = 0;
+  return new Map([...values].sort(([one], [other]) => one - other).map(([key, value]) => [key, sum += value]));
 }
 
 // A file of all values of some runs: [{label, values}] each.

@@ -79,8 +79,13 @@ class LiveCharts {
 
   // What turns epochs of a run or a group into places on the axis, on average over its runs; null where nobody recorded it.
   placing(run) {
-    const ways = (run.members ?? [run.id]).map((id) => this.view.placing(this.values(id), feed.runs.get(id))).filter(Boolean);
-    return ways.length ? (epoch) => ways.reduce((sum, way) => sum + way(epoch), 0) / ways.length : null;
+    const ways = (run.members ?? [run.id]).map((id) => this.view.placing(this.values(id))).filter(Boolean);
+    if (!ways.length) return null;
+    return (epoch) => {
+      const reached = ways.filter(({ last }) => epoch <= last), counted = reached.length ? reached : ways;
+      const places = counted.map(({ place }) => place(epoch)).filter((place) => place !== null);
+      return places.length ? places.reduce((sum, place) => sum + place, 0) / places.length : null;
+    };
   }
 
   // The charts that are seen, [metric, title] each: those that were asked for, and those of how the epochs went.
@@ -263,7 +268,7 @@ class LiveCharts {
     this.joined = true;
     this.root.on("plotly_relayout", () => {
       const { range, autorange } = this.root._fullLayout.xaxis;
-      this.batches.zoom(autorange || this.view.seen.x !== "epoch" || range[1] >= this.span ? null : range);
+      this.batches.zoom(autorange || this.view.seen.x !== "epoch" || (range[0] <= 0 && range[1] >= this.span) ? null : range);
     });
     this.root.on("plotly_hover", (event) => {
       const epoch = event.points?.[0]?.x;
@@ -271,7 +276,7 @@ class LiveCharts {
       this.joinedAt = epoch;
       this.plotly.Fx.hover(
         this.root,
-        { xval: epoch },
+        { xval: this.root._fullLayout.xaxis.d2c(epoch) }, // a date is a text
         this.seen.map((_, chart) => (chart ? `x${chart + 1}y${chart + 1}` : "xy")),
       );
     });

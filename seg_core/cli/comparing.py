@@ -145,7 +145,7 @@ class _Failures(NamedTuple):
 
 
 def _judge(evaluations: Mapping[str, Scored], column: Column, margin: float, clusters: Clusters | None, where: str) -> _Result:
-    from seg_core.evaluation.comparison import score_rows, scored_on
+    from seg_core.evaluation.comparison import on_shared_images, score_rows, scored_on
     from seg_core.evaluation.leaderboard import answers, leaderboard
     from seg_core.evaluation.pairing import pairings, standing
 
@@ -154,7 +154,8 @@ def _judge(evaluations: Mapping[str, Scored], column: Column, margin: float, clu
         raise InputError("No two of these models have scores of the same photograph, so they cannot be compared.")
     if note := scored_on(evaluations):
         screen.print(note)
-    notes = {clusters.note(evaluation.ids) for evaluation in evaluations.values()} if clusters else set()
+    shared = on_shared_images(evaluations)
+    notes = {clusters.note(evaluation.ids) for evaluation in shared.values()} if clusters else set()
     for note in sorted(filter(None, notes)):
         screen.print(note)
     board = leaderboard(evaluations, column=column, margin=margin, clusters=clusters)

@@ -14,7 +14,7 @@ from seg_core.data.accepted import ACCEPTED
 from seg_core.data.excluded import EXCLUDED
 from seg_core.data.folders import Pair
 from seg_core.data.partition import Part, Partition, divided
-from seg_core.data.photo_csv import PhotoCsv, read_photo_csv, source_folders
+from seg_core.data.photo_csv import UNKNOWN, PhotoCsv, read_photo_csv, source_folders
 from seg_core.errors import InputError
 
 MOST_VALUES = 12
@@ -54,7 +54,6 @@ TITLES = {
 """Readable titles of columns of ISIC's metadata, and of HAM10000's and PAD-UFES-20's."""
 
 _IDENTIFIERS = {"id", "ids", "uuid", "md5", "sha256", "url", "path", "file", "filename"}
-_UNKNOWN = {"", "na", "n/a", "nan", "none given", "null", "unk", "unknown"}
 _LONGEST_VALUE = 60
 
 
@@ -101,7 +100,7 @@ def _of_table(table: PhotoCsv, pairs: Sequence[Pair]) -> list[Partition]:
         values: dict[str, str] = {}
         for id, row in zip(ids, table.rows, strict=True):
             value = " ".join(row[place].split())[:_LONGEST_VALUE]
-            if id is not None and value.casefold() not in _UNKNOWN:
+            if id is not None and value.casefold() not in UNKNOWN:
                 values.setdefault(id, value)
         note = f"From the column {column} of {table.file.name}."
         if partition := _of_values(title_of(column), values, "age" in _words(column), note):

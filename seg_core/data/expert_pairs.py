@@ -49,6 +49,9 @@ def match_experts(parts: Parts, truth: str | None) -> Matched | None:
         InputError: if ``truth`` is no expert.
     """
     drawn, others = _by_expert(parts)
+    derived = in_order(name for name in drawn if same_expert(name) in (MAJORITY, STAPLE))
+    for name in derived:
+        del drawn[name]
     if len(drawn) < 2:
         return None
     rules: list[Rule] = []
@@ -68,6 +71,8 @@ def match_experts(parts: Parts, truth: str | None) -> Matched | None:
     chosen = _chosen(truth, names)
     pairs = [pair for experts in of_photo.values() for pair in _pairs(experts, chosen)]
     notes = [*_notes(pairs, names, chosen), *notes]
+    if derived:
+        notes.append(f"Masks called {some_of(derived)} are not used: what experts agree on is computed from their own masks.")
     if chosen in names:
         pairs = [pair for pair in pairs if not pair.experts or any(expert.name == chosen for expert in pair.experts)]
     photos = {

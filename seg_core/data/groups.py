@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from seg_core.data.folders import Pair
-from seg_core.data.photo_csv import read_photo_csv, source_folders
+from seg_core.data.photo_csv import UNKNOWN, read_photo_csv, source_folders
 from seg_core.errors import InputError, some_of
 
 _NAMING = ("patient", "subject", "person", "case", "lesion")
@@ -35,8 +35,8 @@ def place_of(groups: str, sources: Sequence[str]) -> str:
 def listed_groups(groups: str, sources: Sequence[str], pairs: Sequence[Pair]) -> list[list[str]]:
     """Return the ids of the photographs that share a value in a column of a CSV file, for each value that any of them has.
 
-    The column that names the photographs is found by its content; names may have an ending. Photographs with no value, or not in
-    the file, are in no group.
+    The column that names the photographs is found by its content; names may have an ending. Photographs with no value, or one
+    such as ``unknown``, and those that are not in the file, are in no group.
 
     Args:
         groups: ``FILE.csv:COLUMN``, as `place_of` returns it.
@@ -56,7 +56,7 @@ def listed_groups(groups: str, sources: Sequence[str], pairs: Sequence[Pair]) ->
     _, found = table.named(pairs, without={wanted})
     by_value: dict[str, dict[str, None]] = {}
     for id, row in zip(found, table.rows, strict=True):
-        if id is not None and (value := row[wanted].strip()):
+        if id is not None and (value := row[wanted].strip()).casefold() not in UNKNOWN:
             by_value.setdefault(value, {})[id] = None
     return [list(members) for members in by_value.values()]
 

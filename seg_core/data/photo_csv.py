@@ -11,6 +11,9 @@ from seg_core.data.folders import PHOTO_ENDINGS, Pair
 from seg_core.data.source import SAMPLE, Source
 from seg_core.errors import InputError
 
+UNKNOWN = frozenset({"", "na", "n/a", "nan", "none given", "null", "unk", "unknown"})
+"""What cells say that say nothing, in lower case."""
+
 
 @dataclass(frozen=True)
 class PhotoCsv:

@@ -77,6 +77,8 @@ class Source:
         Names of folders are below the source's folder, or else paths from where the user is. The sample needs none of them.
         """
         if self.folder == SAMPLE:
+            if experts or truth:
+                raise InputError("The sample has one mask of each photograph: leave out the experts and the truth.")
             return self
         return replace(
             self,

@@ -16,6 +16,7 @@ from seg_core.data.image import scaled_mask
 from seg_core.data.image_file import SIDEWAYS, open_image, orientation, turned, upright_size
 from seg_core.data.masks.folder import MaskFolderRule
 from seg_core.data.pair import STAPLE
+from seg_core.data.source import MAJORITY
 from seg_core.errors import InputError
 
 MOST_OTHER_SHAPE = 0.01
@@ -62,7 +63,8 @@ def read_truth(pair: Pair, photo_size: tuple[int, int] | None = None) -> Truth:
     if not pair.experts:
         return _read(pair, pair.masks, pair.rule, photo_size)
     read = read_experts(pair, photo_size)
-    if only := read.get(pair.truth) or (len(read) == 1 and next(iter(read.values()))):
+    named = None if pair.truth in (MAJORITY, STAPLE) else read.get(pair.truth)
+    if only := named or (len(read) == 1 and next(iter(read.values()))):
         return only
     masks = np.stack([each.mask for each in read.values()])
     first = next((each for each in read.values() if each.fitted), next(iter(read.values())))
@@ -73,7 +75,13 @@ def read_truth(pair: Pair, photo_size: tuple[int, int] | None = None) -> Truth:
 def read_experts(pair: Pair, photo_size: tuple[int, int] | None = None) -> dict[str, Truth]:
     """Read the mask of each expert who outlined a photograph, by name, as `read_truth` reads one."""
     size = photo_size or _photo_size(pair)
-    return {expert.name: _read(pair, expert.files, expert.rule, size) for expert in pair.experts}
+    found = {}
+    for expert in pair.experts:
+        try:
+            found[expert.name] = _read(pair, expert.files, expert.rule, size)
+        except InputError as error:
+            raise type(error)(f"{expert.name}: {error}") from None
+    return found
 
 
 def _read(pair: Pair, files: Sequence[Path], rule: MaskFolderRule | None, photo_size: tuple[int, int] | None) -> Truth:

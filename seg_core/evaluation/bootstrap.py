@@ -25,6 +25,11 @@ class Interval(NamedTuple):
     high: float
 
 
+def without_rounding(differences: np.ndarray) -> np.ndarray:
+    """Return differences with 0 where there is nothing but rounding."""
+    return np.where(np.abs(differences) < TIE, 0.0, differences)
+
+
 def mean_interval(values: Sequence[float] | np.ndarray, resamples: int = RESAMPLES) -> Interval:
     """As `mean_intervals`, for one score: values (N,)."""
     return mean_intervals(np.asarray(values, np.float64)[:, None], resamples)[0]
@@ -83,6 +88,7 @@ def bca_intervals(values: np.ndarray, resampled: np.ndarray, clusters: np.ndarra
 
     means = values.mean(axis=0)
     sums, _ = _by_cluster(values - means, clusters)
+    resampled = without_rounding(resampled)  # else a draw that has the sample's mean would count as above or below it
     with np.errstate(invalid="ignore", divide="ignore"):
         bias = ndtri(((resampled < 0).mean(axis=0) + (resampled <= 0).mean(axis=0)) / 2)
         acceleration = (sums**3).sum(axis=0) / (6 * (sums**2).sum(axis=0) ** 1.5)
@@ -118,7 +124,7 @@ def cluster_means(values: np.ndarray, clusters: np.ndarray | None) -> np.ndarray
 
 def _by_cluster(values: np.ndarray, clusters: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
     """Return the sums (K, M) of values (N, M) over the images of each cluster, by its number, and how many images it has (K,)."""
-    if clusters is None:
+    if clusters is None or not len(values):
         return values, np.ones(len(values))
     _, of_image, sizes = np.unique(clusters, return_inverse=True, return_counts=True)
     first = np.concatenate([[0], sizes.cumsum()[:-1]])

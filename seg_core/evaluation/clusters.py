@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from seg_core.data.folders import Pair
-from seg_core.data.groups import cluster_columns, listed_groups, place_of
+from seg_core.data.groups import cluster_columns, joined, listed_groups, place_of
 from seg_core.errors import InputError
 
 ALONE = "photographs"
@@ -38,8 +38,8 @@ class Clusters:
             InputError: as `seg_core.data.groups.listed_groups`.
         """
         place = place_of(groups, sources)
-        listed = listed_groups(place, sources, pairs)
-        return cls(place, {id: number for number, ids in enumerate(listed) for id in ids})
+        units = joined(pairs, listed_groups(place, sources, pairs))  # a photograph of two patients joins them
+        return cls(place, {pair.id: number for number, unit in enumerate(units) for pair in unit if len(unit) > 1})
 
     @property
     def column(self) -> str:
@@ -68,7 +68,10 @@ class Clusters:
         count = self.count(ids)
         if count == len(ids):
             return ""
-        these = f"{count:,} {self.many} ({self.column} in {Path(self.groups.rpartition(':')[0]).name})"
+        where = f"({self.column} in {Path(self.groups.rpartition(':')[0]).name})"
+        if count == 1:
+            return f"The {len(ids):,} photographs are of one {self.many.removesuffix('s')} {where}, which says nothing of others."
+        these = f"{count:,} {self.many} {where}"
         return f"The {len(ids):,} photographs are of {these}: intervals draw these, and tests count each once."
 
 

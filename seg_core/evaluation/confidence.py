@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from seg_core.evaluation.bootstrap import RESAMPLES, TIE, Interval, bca_intervals, cluster_means, resampled_means
+from seg_core.evaluation.bootstrap import RESAMPLES, Interval, bca_intervals, cluster_means, resampled_means, without_rounding
 
 SIGNIFICANCE_LEVEL = 0.05
 MOST_PERMUTED = 13
@@ -104,16 +104,11 @@ def paired_differences(
     first, second = np.array(pairs).T
     gains = without_rounding(scores[:, first] - scores[:, second])
     resampled = resampled_means(scores - scores.mean(axis=0), RESAMPLES, clusters)
-    intervals = bca_intervals(gains, without_rounding(resampled[:, first] - resampled[:, second]), clusters)
+    intervals = bca_intervals(gains, resampled[:, first] - resampled[:, second], clusters)
     p, effect = signed_ranks(without_rounding(cluster_means(gains, clusters)))
     wins, losses = (gains > 0).sum(axis=0).tolist(), (gains < 0).sum(axis=0).tolist()
     ties = [len(gains) - won - lost for won, lost in zip(wins, losses, strict=True)]
     return [Difference(*each) for each in zip(intervals, p, wins, ties, losses, effect, strict=True)]
-
-
-def without_rounding(gains: np.ndarray) -> np.ndarray:
-    """Return differences with 0 where there is nothing but rounding."""
-    return np.where(np.abs(gains) < TIE, 0.0, gains)
 
 
 def signed_ranks(gains: np.ndarray) -> tuple[list[float], list[float]]:

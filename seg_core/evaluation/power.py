@@ -6,7 +6,8 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from seg_core.evaluation.confidence import SIGNIFICANCE_LEVEL, models_margin, without_rounding
+from seg_core.evaluation.bootstrap import without_rounding
+from seg_core.evaluation.confidence import SIGNIFICANCE_LEVEL, models_margin
 
 POWER = 0.8
 """Share of the studies that settle the question, from which a size is called enough."""

@@ -38,7 +38,13 @@ def run_id(store: RunStore) -> int:
     assert began is not None
     for epoch, loss in enumerate(LOSSES, start=1):
         values = {"loss": loss, "accuracy": 0.9, "iou": 0.5 + 0.02 * epoch, "dice": 0.8}
-        process = {"steps": 40 * epoch, "time": began + 120 * epoch, "learning_rate": 0.001, "gradient_norm": 2.0}
+        process = {
+            "steps": 40 * epoch,
+            "time": began + 120 * epoch,
+            "seconds": 120.0,
+            "learning_rate": 0.001,
+            "gradient_norm": 2.0,
+        }
         process |= {"images_per_second": 30.0, "data_wait": 0.05}
         store.progress.add_epoch(run_id, epoch, values, values, process=process)
     return run_id

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -311,3 +312,25 @@ def test_a_folder_of_links_holds_the_truth(tmp_path: Path) -> None:
     (pair,) = open_dataset(write_experts(tmp_path / "data", {"a": THREE})).pairs
     (linked,) = open_dataset(link_pairs(tmp_path / "links", {"train": [pair]})).pairs
     assert read_truth(linked).mask.tolist() == mask(MOST).tolist()
+
+
+def test_masks_that_are_derived_from_those_of_experts_are_no_experts(tmp_path: Path) -> None:
+    folder = write_experts(tmp_path, {"a": THREE})
+    for name in ("majority", "STAPLE", *THREE):
+        own = THREE.get(name, mask(["####", "####", "####", "####"]))
+        (folder / "experts" / name).mkdir(parents=True)
+        Image.fromarray(own.astype(np.uint8) * 255).save(folder / "experts" / name / "a.png")
+        if name in THREE:
+            shutil.rmtree(folder / f"masks_{name}")
+    dataset = open_dataset(folder)
+    assert dataset.experts == list(THREE)
+    assert read_truth(dataset.pairs[0]).mask.tolist() == mask(MOST).tolist()
+    assert any(note.startswith("Masks called majority, STAPLE are not used") for note in dataset.notes), dataset.notes
+    (folder / "experts" / "expert2" / "a.png").write_bytes(b"no image")
+    with pytest.raises(InputError, match=r"^expert2: a\.png"):
+        read_truth(open_dataset(folder).pairs[0])
+
+
+def test_the_sample_has_no_experts() -> None:
+    with pytest.raises(InputError, match="one mask of each photograph"):
+        Source.parse("sample").with_choices(truth="staple")

@@ -59,6 +59,23 @@ def test_the_mean_stays_and_its_interval_is_that_of_whole_clusters() -> None:
     assert (found.low, found.high) == pytest.approx(tuple(expected), abs=0.06 * (expected.high - expected.low))
 
 
+def test_the_bounds_by_hand_and_whatever_the_order() -> None:
+    # Two clusters, of the means 1.5 and 4: a draw gives 1.5, 4, or the mean of all three.
+    (interval,) = mean_intervals(np.array([[1.0], [2], [4]]), clusters=np.array([0, 0, 1]))
+    assert tuple(interval) == pytest.approx((7 / 3, 1.5, 4))
+    scores = np.array([0.0] * 2 + [1.0] * 38)[:, None]  # many draws have the mean of all, but for rounding
+    (one,), (other,) = mean_intervals(scores), mean_intervals(scores[::-1])
+    assert tuple(one) == pytest.approx(tuple(other))
+    assert one.high == 1
+
+
+def test_a_single_part_is_not_tested_with_clusters_either() -> None:
+    model = evaluation(np.clip(SCORES, 0, 1))
+    clusters = Clusters("people.csv:patient_id", {str(number): int(of) for number, of in enumerate(OF)})
+    (part,) = compare_parts({"A": model}, partition(len(SCORES)), clusters=clusters)["A"]
+    assert (part.counted, part.others_counted, part.is_tested) == (40, 0, False)
+
+
 def test_one_cluster_says_nothing_of_others() -> None:
     (interval,) = mean_intervals(np.array([[0.7], [0.8]]), clusters=np.zeros(2, int))
     assert interval.mean == pytest.approx(0.75)
@@ -146,6 +163,13 @@ def test_the_columns_that_name_patients_or_lesions(tmp_path: Path) -> None:
     assert clusters.note(ids[::2]) == ""
     assert clusters.rows_of([*ids[:2], "unknown", "other"]).tolist() == [0, 0, 1, 2]
     assert choose_clusters(ALONE, sources, pairs) is None
+    alike = "\n".join(["image,patient_id", *(f"{id},{'NA' if number < 12 else number // 2}" for number, id in enumerate(ids))])
+    (data / "alike.csv").write_text(f"{alike}\n{ids[0]},x\n{ids[1]},x\n{ids[1]},11\n")
+    unknown = choose_clusters("alike.csv:patient_id", sources, pairs)
+    assert unknown
+    assert unknown.count(ids[2:12]) == 10  # nobody knows whether these are of one patient
+    assert unknown.count([ids[0], ids[1], ids[22]]) == 1  # one photograph is of two patients, who are one then
+    assert unknown.note(ids[22:]).startswith("The 2 photographs are of one patient (patient_id in alike.csv), which says nothing")
     named = choose_clusters("people.csv:camera", sources, pairs)
     assert named
     assert named.many == "values of camera"

@@ -55,6 +55,7 @@ def test_events_come_in_order_and_in_number(trained: Trained) -> None:
         assert process["steps"] == 2 * event.epoch
         assert process["images_per_second"] == event.images_per_second
         assert 0 < process["data_wait"] < 1
+        assert process["seconds"] == event.seconds
         assert abs(process["time"] - time.time()) < 3600
     rates = [event.process["learning_rate"] for event in log.of(EpochDone)]
     assert rates == [
