@@ -1,8 +1,7 @@
 // The best and the last value of every metric, a row for each run. Joined in front of charts.js.
 function showValues(root, runs, charts, series) {
-  const rows = runs.map((
-    run,
-  ) => [run, charts.map(([name]) => extremes(name, series(run, "val", name), run.members?.length ?? 1))]);
+  const cellsOf = (run) => charts.map(([name]) => extremes(name, series(run, "val", name), run.members?.length ?? 1));
+  const rows = runs.map((run) => [run, cellsOf(run)]);
   const known = rows.filter(([, cells]) => cells.some(Boolean));
   const text = JSON.stringify([charts, known.map(([run, cells]) => [run.label, run.colour, cells])]);
   if (root.dataset.shown === text) return;
