@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import gc
 import os
 import sys
@@ -17,7 +18,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import httpx
 import pytest
+import typer
 from hypothesis import settings
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request, expect, sync_playwright
 
@@ -57,11 +60,7 @@ def pytest_collection_finish() -> None:
     """Leave what was imported out of all later searches for garbage; Streamlit searches after each run of a page."""
     gc.freeze()
     gc.enable()
-
-
-def pytest_sessionfinish() -> None:
-    """Let the end of the process free what was imported."""
-    gc.unfreeze()
+    atexit.register(gc.unfreeze)  # the end of the process frees what was imported
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -82,6 +81,10 @@ def looked_up_once() -> Iterator[None]:
             from seg_core.prediction import engine
 
             patch.setattr(engine, "compiled", lru_cache(16)(engine.compiled))
+        if "seg_core.cli" in sys.modules:
+            patch.setattr("typer.main.get_command", cache(typer.main.get_command))
+        if "httpx" in sys.modules:
+            patch.setattr("httpx._transports.default.create_ssl_context", cache(httpx.create_ssl_context))
         yield
 
 
