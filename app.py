@@ -27,7 +27,7 @@ from pages.server.browser import has_browser, open_browser
 from pages.server.settings import DEFAULTS, HostSettings
 from pages.shared.visitor import VIEWER_PASSWORD
 from seg_core.common.home import INSTALLED, home
-from seg_core.common.imports import quick_imports
+from seg_core.common.imports import imports_ahead, quick_imports
 from seg_core.common.versions import VERSION
 from seg_core.errors import InputError, StoreError
 from seg_core.jobs.supervisor import Supervisor
@@ -65,7 +65,8 @@ def create_app(store: RunStore, settings: HostSettings = DEFAULTS, on_ready: Cal
         async with pages.lifespan()(app):
             supervisor.start()
             on_ready()
-            yield
+            with imports_ahead("scipy.stats", seconds=3):  # of which Compare needs half a second's worth
+                yield
             supervisor.stop()
 
     app = FastAPIOffline(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -14,6 +15,7 @@ from pages.comparison.models import Model, colour_key, members_of
 from pages.shared.markdown import plain
 from pages.shared.visit import mask_folder_content
 from seg_core.common.colours import colours_of
+from seg_core.common.parallel import ordered_map
 from seg_core.data.dataset import SplitChoice
 from seg_core.data.folders import is_mask_folder
 from seg_core.errors import InputError
@@ -71,14 +73,19 @@ class Compared:
 
 def compare(models: Mapping[str, Model], split: SplitChoice, *, tta: bool) -> list[Compared]:
     """Return the models, by label, with the evaluations that are kept; a model that cannot be read is named on the page."""
-    found, colours = [], colours_of(map(colour_key, models.values()))
+    asked: dict[str, list[Request]] = {}
+    colours = colours_of(map(colour_key, models.values()))
     for label, model in models.items():
         try:
-            requests = [_request(path, scored_on, tta) for path, scored_on in members_of(model, split)]
-            found.append(Compared.of(label, colours[colour_key(model)], requests))
+            asked[label] = [_request(path, scored_on, tta) for path, scored_on in members_of(model, split)]
         except InputError as error:
             st.error(plain(f"{label}: {error}"))
-    return found
+
+    def compared(label: str) -> Compared:
+        return Compared.of(label, colours[colour_key(models[label])], asked[label])
+
+    with closing(ordered_map(compared, asked)) as found:
+        return list(found)
 
 
 def on_shared_photographs(models: Sequence[Compared]) -> list[Compared]:

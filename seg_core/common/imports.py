@@ -5,6 +5,8 @@ from __future__ import annotations
 import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib import import_module
+from threading import Timer
 
 
 @contextmanager
@@ -17,3 +19,15 @@ def quick_imports() -> Iterator[None]:
     finally:
         if was_on:
             gc.enable()
+
+
+@contextmanager
+def imports_ahead(module: str, seconds: float) -> Iterator[None]:
+    """Import a module in the background after some seconds, so that the first page that needs it need not wait."""
+    timer = Timer(seconds, import_module, [module])
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from functools import lru_cache
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from functools import lru_cache, partial
+from itertools import chain
 from typing import NamedTuple
 
 import numpy as np
+
+from seg_core.common.parallel import ordered_map
 
 RESAMPLES = 9999
 AT_ONCE = 2_000_000
 """Images drawn at a time, which bounds the memory."""
 KEPT_UP_TO = 1_500
 """Images of which the draws are kept for the next score; they take up to 15 MB."""
+SCORES_AT_ONCE = 32
+"""Scores of which a core compares the draws: as many as its cache holds."""
 TIE = 1e-9
 """Smaller differences come from rounding."""
 
@@ -53,18 +59,25 @@ def mean_intervals(values: np.ndarray, resamples: int = RESAMPLES, clusters: np.
     """
     if not len(values):
         raise ValueError("there are no values to average")
-    defined = ~np.isnan(values)
+    defined, alike = ~np.isnan(values), defaultdict[bytes, list[int]](list)
+    for column, images in enumerate(defined.T):
+        alike[images.tobytes()].append(column)
     intervals: dict[int, Interval] = {}
-    for images in np.unique(defined, axis=1).T:
-        columns = np.flatnonzero((defined == images[:, None]).all(axis=0))
+    for columns in alike.values():
+        images = defined[:, columns[0]]
         if images.any():
             known = np.ascontiguousarray(values[images][:, columns])
             of_known = None if clusters is None else clusters[images]
-            found = bca_intervals(known, resampled_means(known - known.mean(axis=0), resamples, of_known), of_known)
+            means = resampled_means(known - known.mean(axis=0), resamples, of_known)
+            found = bca_intervals(known, partial(_columns, means), of_known)
         else:
             found = [Interval(np.nan, np.nan, np.nan)] * len(columns)
-        intervals |= zip(columns.tolist(), found, strict=True)
+        intervals |= zip(columns, found, strict=True)
     return [intervals[column] for column in range(len(intervals))]
+
+
+def _columns(table: np.ndarray, some: slice) -> np.ndarray:
+    return table[:, some]
 
 
 def mean_of_known(values: np.ndarray) -> np.ndarray:
@@ -76,14 +89,25 @@ def mean_of_known(values: np.ndarray) -> np.ndarray:
     return means
 
 
-def bca_intervals(values: np.ndarray, resampled: np.ndarray, clusters: np.ndarray | None = None) -> list[Interval]:
+def bca_intervals(
+    values: np.ndarray, resampled: Callable[[slice], np.ndarray], clusters: np.ndarray | None = None
+) -> list[Interval]:
     """As `mean_intervals`, of values (N, M) that are all defined.
 
     Args:
         values: of N images.
-        resampled: (resamples, M) by how much the mean of each draw is off.
+        resampled: gives by how much the mean of each draw is off, (resamples, m), for some m of the M scores.
         clusters: as `mean_intervals`.
     """
+    some = [slice(start, start + SCORES_AT_ONCE) for start in range(0, values.shape[1], SCORES_AT_ONCE)]
+
+    def intervals(scores: slice) -> list[Interval]:
+        return _bca_intervals(values[:, scores], resampled(scores), clusters)
+
+    return list(chain.from_iterable(ordered_map(intervals, some) if len(some) > 1 else map(intervals, some)))
+
+
+def _bca_intervals(values: np.ndarray, resampled: np.ndarray, clusters: np.ndarray | None) -> list[Interval]:
     from scipy.special import ndtr, ndtri
 
     means = values.mean(axis=0)

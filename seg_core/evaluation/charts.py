@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from html import escape
 from typing import Any, Literal
 
@@ -15,6 +16,7 @@ import numpy as np
 
 from seg_core.evaluation.bootstrap import TIE
 from seg_core.evaluation.group import Scored
+from seg_core.evaluation.result import Reliability
 from seg_core.evaluation.trust import risk_coverage
 from seg_core.training.history import EPOCH_METRICS
 
@@ -179,7 +181,7 @@ def _by_size(evaluations: Evaluations, scores: Mapping[str, np.ndarray], colours
 def _by_threshold(evaluations: Evaluations, colours: Colours) -> Chart:
     traces: list[dict[str, Any]] = []
     for label, evaluation in evaluations.items():
-        x, y, marked = _numbers(evaluation.thresholds), _numbers(evaluation.curve("iou")), evaluation.index()
+        x, y, marked = _numbers(evaluation.thresholds), _iou_by_threshold(evaluation), evaluation.index()
         hover = "threshold %{x:.2f}: %{y:.4f}<extra>%{fullData.name}</extra>"
         line = {"mode": "lines", "name": escape(label), "line": {"color": colours[label]}, "hovertemplate": hover}
         mark = {"mode": "markers", "marker": {"color": colours[label], "size": 9}, "hoverinfo": "skip", "showlegend": False}
@@ -191,7 +193,7 @@ def _by_threshold(evaluations: Evaluations, colours: Colours) -> Chart:
 def _reliability(evaluations: Evaluations, colours: Colours) -> Chart:
     traces: list[dict[str, Any]] = [_guide()]
     for label, evaluation in evaluations.items():
-        reliability = evaluation.reliability()
+        reliability = _reliability_of(evaluation)
         traces.append(
             {
                 "x": _numbers(reliability.predicted),
@@ -248,6 +250,16 @@ def _points(label: str, colours: Colours, x: list[Any], y: list[Any], ids: list[
 
 def _guide() -> dict[str, Any]:
     return {"x": [0, 1], "y": [0, 1], "mode": "lines", "line": _GUIDE, "hoverinfo": "skip", "showlegend": False}
+
+
+@lru_cache(maxsize=128)  # a page is redrawn at every click
+def _iou_by_threshold(evaluation: Scored) -> list[float | None]:
+    return _numbers(evaluation.curve("iou"))
+
+
+@lru_cache(maxsize=128)
+def _reliability_of(evaluation: Scored) -> Reliability:
+    return evaluation.reliability()
 
 
 def _numbers(values: np.ndarray) -> list[float | None]:

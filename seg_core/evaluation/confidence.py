@@ -104,7 +104,7 @@ def paired_differences(
     first, second = np.array(pairs).T
     gains = without_rounding(scores[:, first] - scores[:, second])
     resampled = resampled_means(scores - scores.mean(axis=0), RESAMPLES, clusters)
-    intervals = bca_intervals(gains, resampled[:, first] - resampled[:, second], clusters)
+    intervals = bca_intervals(gains, lambda some: resampled[:, first[some]] - resampled[:, second[some]], clusters)
     p, effect = signed_ranks(without_rounding(cluster_means(gains, clusters)))
     wins, losses = (gains > 0).sum(axis=0).tolist(), (gains < 0).sum(axis=0).tolist()
     ties = [len(gains) - won - lost for won, lost in zip(wins, losses, strict=True)]
