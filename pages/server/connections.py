@@ -123,6 +123,7 @@ class Server(uvicorn.Server):
     def __init__(self, app: ASGIApp, room: int) -> None:
         settings = uvicorn.Config(
             app,
+            loop="asyncio",  # everywhere, also where another package has brought uvloop
             http=partial(Connection, waiting_room=WaitingRoom(room)),  # type: ignore[arg-type] # a class, as it is called
             log_level="warning",
             access_log=False,
