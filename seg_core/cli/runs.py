@@ -15,7 +15,7 @@ from seg_core.errors import InputError, StoreUnwritable
 if TYPE_CHECKING:
     from seg_core.runs.store import RunStore
 
-app = typer.Typer(help="List, show, stop, resume, edit or delete runs.", no_args_is_help=True)
+app = typer.Typer(help="List, show, stop, resume, edit, group or delete runs.", no_args_is_help=True)
 
 
 def _store() -> RunStore:
@@ -31,12 +31,17 @@ def _store() -> RunStore:
 
 
 @app.command("list")
-def list_runs(as_json: JsonOption = False) -> None:
-    """List all runs, newest first."""
+def list_runs(
+    archived: Annotated[bool, typer.Option("--archived", help="List archived runs too.")] = False, as_json: JsonOption = False
+) -> None:
+    """List all runs that are not archived, newest first."""
     store = _store()
-    runs = store.list_runs()
+    runs = [run for run in store.list_runs() if archived or not run.archived]
     if as_json:
         print_json({"runs": [run.to_json() for run in runs]})
+        return
+    if not runs and store.list_runs():
+        output.print("All runs are archived; list them with: python -m seg_core runs list --archived")
         return
     if not runs:
         output.print("No runs yet; start one with: python -m seg_core train --data sample")
@@ -142,14 +147,37 @@ def edit_run(
         list[str] | None,
         typer.Option(help="A tag; give it several times for more. Replaces all tags; an empty one removes them."),
     ] = None,
+    archive: Annotated[
+        bool | None, typer.Option("--archive/--bring-back", help="Leave the run out of lists, or show it there again.")
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Set the name, notes or tags of a run."""
+    """Set the name, notes or tags of a run, or archive it."""
     from seg_core.runs.store import RunStore
 
-    run = RunStore().annotate(run_id, name=name, notes=notes, tags=tag or None)
+    run = RunStore().annotate(run_id, name=name, notes=notes, tags=tag or None, archived=archive)
     tags = f", tagged {', '.join(run.tags)}" if run.tags else ""
-    report(f"Run {run.id} is called {run.name or run.config.label}{tags}.", run, as_json)
+    report(f"Run {run.id} is called {run.name or run.config.label}{tags}{' and is archived' * run.archived}.", run, as_json)
+
+
+@app.command("group")
+def group_runs(
+    run_ids: Annotated[list[int], typer.Argument(help="Numbers of runs that differ in seed or fold alone.", metavar="RUN...")],
+    apart: Annotated[bool, typer.Option("--apart", help="Take the group that they are in apart instead.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Make a group of runs that repeat one training, or take it apart."""
+    from seg_core.runs.store import RunStore
+
+    store = RunStore()
+    if not apart:
+        members = store.group(run_ids)
+        report(f"Group {members[0].group} has {len(members)} runs.", {"group": members[0].group, "runs": run_ids}, as_json)
+        return
+    numbers = sorted({group for run_id in run_ids if (group := store.get_run(run_id).group) is not None})
+    for number in numbers:
+        store.ungroup(number)
+    report(f"{len(numbers)} {'group is' if len(numbers) == 1 else 'groups are'} taken apart.", {"groups": numbers}, as_json)
 
 
 @app.command("delete")

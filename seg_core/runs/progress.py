@@ -75,13 +75,14 @@ class RunProgress:
             if math.isfinite(value)
         ]
         if is_best:
-            values |= {"best_epoch": epoch, "best_iou": val.get("iou")}
+            values |= {"best_epoch": epoch, "best_iou": val.get("iou"), "best_dice": val.get("dice")}
         with self._database.write() as connection:
             find(connection, run_id)
             connection.execute(delete(metrics).where(metrics.c.run_id == run_id, metrics.c.epoch >= epoch))
             if points:
                 connection.execute(insert(metrics), points)
             values |= {"epoch": epoch, "epochs_done": epoch, "config_before": None}
+            values |= {"last_iou": val.get("iou"), "last_dice": val.get("dice")}
             change(connection, run_id, **values, heartbeat=time.time())
             if line:
                 add_line(connection, run_id, "info", line)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from seg_core.config import LONGEST_RUN, Config
+from seg_core.data.source import Source
 from seg_core.runs.address import Address
 from seg_core.runs.claim_protocol import RUNNING, owner_in
 from seg_core.runs.processes import Owner
@@ -74,6 +76,13 @@ class Run:
     """Number of its group: that of the first of the runs that were launched together as repeats of one training."""
     config_before: Config | None
     """Settings it was trained with, until the first of the further epochs of a finished run is whole."""
+    best_dice: float | None
+    """Validation Dice of the best epoch, at network resolution."""
+    last_iou: float | None
+    """Validation IoU of the last epoch that is done."""
+    last_dice: float | None
+    archived: bool
+    """True if lists leave it out unless they are asked for it."""
 
     @property
     def key(self) -> str:
@@ -84,6 +93,11 @@ class Run:
     def label(self) -> str:
         """Label in lists, such as ``#3 first try``: its number and its name, or its variant if it has no name."""
         return f"#{self.id} {self.name or self.config.label}"
+
+    @property
+    def dataset(self) -> str:
+        """Name of the dataset, or the names of those that it joins."""
+        return ", ".join(_source_name(source) for source in self.sources)
 
     @property
     def is_active(self) -> bool:
@@ -142,14 +156,20 @@ class Run:
         return owner_in(self.host, self.pid, self.pid_started)
 
     def to_json(self) -> dict[str, Any]:
-        """Return all fields as plain values for JSON, with ``label``, ``variant_label``, ``progress`` and ``elapsed``."""
+        """Return all fields as plain values for JSON, and what follows from them, such as ``label`` and ``progress``."""
         values = vars(self) | {
             "config": self.config.model_dump(mode="json"),
             "config_before": self.config_before and self.config_before.model_dump(mode="json"),
             "sources": list(self.sources),
             "tags": list(self.tags),
         }
-        derived = {"label": self.label, "variant_label": self.config.label, "progress": self.progress, "elapsed": self.elapsed}
+        derived = {
+            "label": self.label,
+            "variant_label": self.config.label,
+            "dataset": self.dataset,
+            "progress": self.progress,
+            "elapsed": self.elapsed,
+        }
         return values | derived | {"is_active": self.is_active, "can_stop": self.can_stop, "can_resume": self.can_resume}
 
 
@@ -205,6 +225,11 @@ class BatchLosses:
     epoch: int
     batches: int
     losses: np.ndarray
+
+
+@lru_cache(maxsize=1024)
+def _source_name(source: str) -> str:
+    return Source.parse(source).name
 
 
 def run_folder(home: Path, run_id: int) -> Path:

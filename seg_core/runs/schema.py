@@ -9,7 +9,7 @@ from sqlalchemy import DDL, Connection, event
 from seg_core.common.home import run_folders
 from seg_core.runs.tables import changes, metadata
 
-SCHEMA_VERSION = 6
+SCHEMA_VERSION = 7
 
 for _name, _happens, _run in (
     ("run_added", "INSERT ON runs", "NEW.id"),
@@ -33,6 +33,19 @@ _UPGRADES: dict[int, tuple[str, ...]] = {
     3: ('ALTER TABLE runs ADD COLUMN "group" INTEGER',),
     4: ("ALTER TABLE runs ADD COLUMN config_before JSON",),
     5: (),  # metrics of the split `process`
+    6: (
+        *(f"ALTER TABLE runs ADD COLUMN {name} FLOAT" for name in ("best_dice", "last_iou", "last_dice")),
+        "ALTER TABLE runs ADD COLUMN archived BOOLEAN NOT NULL DEFAULT 0",
+        *(
+            f"UPDATE runs SET {name} = (SELECT value FROM metrics WHERE run_id = runs.id AND epoch = runs.{epoch} "
+            f"AND split = 'val' AND name = '{metric}')"
+            for name, epoch, metric in (
+                ("best_dice", "best_epoch", "dice"),
+                ("last_iou", "epochs_done", "iou"),
+                ("last_dice", "epochs_done", "dice"),
+            )
+        ),
+    ),
 }
 
 

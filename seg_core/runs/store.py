@@ -13,6 +13,7 @@ from seg_core.errors import InputError, StoreError
 from seg_core.runs.annotations import clean_name, clean_notes, clean_tags
 from seg_core.runs.claims import RunClaims
 from seg_core.runs.database import everyone_may, open_database
+from seg_core.runs.groups import group_number
 from seg_core.runs.history import RunHistory
 from seg_core.runs.launcher import LOCAL, Launcher
 from seg_core.runs.progress import RunProgress
@@ -24,6 +25,7 @@ from seg_core.runs.tables import changes, log, metrics, runs
 # Built once, since pages ask twice a second.
 _LATEST = select(func.max(changes.c.stamp))
 _QUEUE = select(runs.c.id).where(runs.c.status == "queued").order_by(runs.c.place, runs.c.id)
+_GROUPS = select(runs.c.group).where(runs.c.group.is_not(None)).distinct()
 _CHANGES = (
     select(
         runs,
@@ -106,9 +108,15 @@ class RunStore:
         return Changes(stamp, since, changed, [row.run_id for row in found if row.id is None and since], queue)
 
     def annotate(
-        self, run_id: int, *, name: str | None = None, notes: str | None = None, tags: Sequence[str] | None = None
+        self,
+        run_id: int,
+        *,
+        name: str | None = None,
+        notes: str | None = None,
+        tags: Sequence[str] | None = None,
+        archived: bool | None = None,
     ) -> Run:
-        """Set the name, the notes or the tags of a run; what is None stays.
+        """Set the name, the notes or the tags of a run, or whether it is archived; what is None stays.
 
         Raises:
             InputError: if one of them is too long.
@@ -120,11 +128,32 @@ class RunStore:
             values["notes"] = clean_notes(notes)
         if tags is not None:
             values["tags"] = clean_tags(tags)
+        if archived is not None:
+            values["archived"] = archived
         with self._database.change() as connection:
             find(connection, run_id)
             if values:
                 change(connection, run_id, **values)
             return find(connection, run_id)
+
+    def group(self, run_ids: Sequence[int]) -> list[Run]:
+        """Make a group of some runs, and return them.
+
+        Raises:
+            InputError: if they are no repeats of one training, or one of them is in a group.
+        """
+        with self._database.change() as connection:
+            members = [find(connection, run_id) for run_id in sorted(set(run_ids))]
+            number = group_number(members, taken=set(connection.execute(_GROUPS).scalars()))
+            for run in members:
+                change(connection, run.id, group=number)
+            return [find(connection, run.id) for run in members]
+
+    def ungroup(self, number: int) -> None:
+        """Make single runs of those of a group."""
+        with self._database.change() as connection:
+            for run_id in connection.execute(select(runs.c.id).where(runs.c.group == number)).scalars().all():
+                change(connection, run_id, group=None)
 
     def delete(self, run_id: int) -> int:
         """Delete a run with its metrics, its log and its folder, and return how many bytes the folder held.

@@ -54,6 +54,10 @@ runs = Table(
     Column("tags", JSON, nullable=False, default=list),
     Column("group", Integer),
     Column("config_before", JSON(none_as_null=True)),
+    Column("best_dice", Float),
+    Column("last_iou", Float),
+    Column("last_dice", Float),
+    Column("archived", Boolean, nullable=False, default=False),
     sqlite_autoincrement=True,
 )
 

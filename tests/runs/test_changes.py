@@ -145,7 +145,7 @@ def test_a_database_without_stamps_gets_them(store: RunStore) -> None:
             connection.execute(f"DROP TRIGGER {trigger}")
         connection.execute("DROP TABLE changes")
         connection.execute("DROP TABLE batch_losses")
-        for column in ('"group"', "config_before"):
+        for column in ('"group"', "config_before", "best_dice", "last_iou", "last_dice", "archived"):
             connection.execute(f"ALTER TABLE runs DROP COLUMN {column}")
         connection.execute("PRAGMA user_version = 2")
     upgraded = RunStore(store.path)

@@ -73,14 +73,16 @@ def test_processes_write_at_once_and_nothing_is_lost(store: RunStore, processes:
 
 def test_the_database_of_a_newer_version_is_one_sentence(store: RunStore) -> None:
     change(store, "PRAGMA user_version = 99")
-    with pytest.raises(InputError, match=r"made by a newer LesionLab \(format 99, known up to 6\); update LesionLab"):
+    with pytest.raises(InputError, match=r"made by a newer LesionLab \(format 99, known up to 7\); update LesionLab"):
         RunStore(store.path)
 
 
 def test_a_database_of_an_older_version_is_brought_up_to_date(store: RunStore) -> None:
-    run_id = store.queue.add("old", CONFIG, "sample").id
-    later = ("place", "stop_after_epoch", "notes", "tags", '"group"', "config_before")  # what the first version did not have
-    for column in later:
+    run_id = running(store, "old")
+    store.progress.add_epoch(run_id, 1, {}, {"iou": 0.5, "dice": 0.6}, is_best=True)
+    store.progress.add_epoch(run_id, 2, {}, {"iou": 0.4, "dice": 0.3})
+    earlier = ("place", "stop_after_epoch", "notes", "tags", '"group"', "config_before")
+    for column in (*earlier, "best_dice", "last_iou", "last_dice", "archived"):  # what the first version did not have
         change(store, f"ALTER TABLE runs DROP COLUMN {column}")
     for table in ("jobs", "settings"):
         change(store, f"DROP TABLE {table}")
@@ -88,6 +90,7 @@ def test_a_database_of_an_older_version_is_brought_up_to_date(store: RunStore) -
     upgraded = RunStore(store.path)
     run = upgraded.get_run(run_id)
     assert (run.name, run.place, run.stop_after_epoch, run.notes, run.tags) == ("old", 0, False, "", ())
+    assert (run.best_iou, run.best_dice, run.last_iou, run.last_dice, run.archived) == (0.5, 0.6, 0.4, 0.3, False)
     assert upgraded.annotate(run_id, tags=["kept"]).tags == ("kept",)
     assert upgraded.queue.slots() == 1
     assert RunStore(store.path).get_run(run_id).tags == ("kept",)
