@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import streamlit as st
 
 from pages.live.components import Curve, live_charts, mask_timeline, run_list
-from pages.runs.actions import compare_link, group_buttons, report_link
+from pages.runs.actions import compare_link, report_link
+from pages.runs.chosen import chosen_actions
 from pages.runs.details import run_details
 from pages.runs.view import remember, view
 from pages.shared.markdown import plain
@@ -62,7 +63,8 @@ def choose(runs: Sequence[Run], known: dict[str, Run | Group]) -> list[str]:
     if "run" in st.query_params:
         linked = [key for key in dict.fromkeys(asked) if key in known]
     else:
-        linked = [next((run for run in runs if run.is_running), runs[0]).key]
+        current = [run for run in runs if not run.archived] or runs
+        linked = [next((run for run in current if run.is_running), current[0]).key]
     chosen = run_list(linked, known)
     if missing and not chosen:
         del st.query_params["run"]
@@ -136,15 +138,6 @@ def links(shown: dict[str, Run | Group], each: Sequence[Run]) -> None:
             compare_link(comparable[:MOST_COMPARED], each[0].sources)
 
 
-def group_headings(groups: Sequence[Group]) -> None:
-    """Show a heading and the actions of every group that is chosen."""
-    for group in groups:
-        heading, buttons = st.columns([2, 3], vertical_alignment="bottom")
-        heading.header(plain(group.label))
-        with buttons:
-            group_buttons(group)
-
-
 def label_in_group(run: Run) -> str:
     """Return a run's label and, if it is of a group, its seed and fold."""
     fold = f", fold {run.config.fold}" if run.config.folds > 1 else ""
@@ -170,7 +163,7 @@ def details(each: Sequence[Run]) -> None:
 head = st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="bottom")
 head.title("Monitor")
 if message := st.session_state.pop("flash", None):
-    st.toast(plain(message), icon=":material/delete:")
+    st.toast(plain(message))
 store().claims.mark_lost()
 runs = store().list_runs()
 if not runs:
@@ -189,6 +182,8 @@ if not shown:
     st.info("Choose runs above to see their curves.", icon=":material/touch_app:")
     st.stop()
 
+with st.container():
+    chosen_actions([known[key] for key in chosen])
 charts(shown)
 with st.container():
     what_differs(shown)
@@ -197,5 +192,4 @@ with st.container():
     timelines(shown)
 with st.container(horizontal=True):
     links(shown, each)
-group_headings([one for one in shown.values() if isinstance(one, Group)])
 details(each)

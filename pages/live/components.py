@@ -37,7 +37,7 @@ def _component(*names: str) -> Any:
 _charts = _component(
     "elements", "live", "plotly", "waiting", "chart_view", "batch_lines", "chart_layout", "chart_values", "charts"
 )
-_list = _component("elements", "live", "run_buttons", "run_row", "run_list")
+_list = _component("elements", "live", "run_buttons", "run_columns", "run_row", "run_list")
 _facts = _component("elements", "live", "waiting", "run_buttons", "run_facts")
 _log = _component("elements", "live", "run_log")
 _progress = _component("elements", "live", "progress")

@@ -26,17 +26,23 @@ class RunList {
     this.root = parent.querySelector(".run-list") ?? parent.appendChild(element("div", "run-list"));
     this.silence = silence();
     this.root.replaceChildren(this.silence);
-    this.filter = this.root.appendChild(
+    this.tools = this.root.appendChild(element("div", "run-tools"));
+    this.filter = this.tools.appendChild(
       Object.assign(element("input", "run-filter"), { type: "search", placeholder: "Filter by name, tag, model or status" }),
     );
     this.filter.setAttribute("aria-label", "Filter the runs");
     this.filter.addEventListener("input", () => this.sift());
+    this.columns = new RunColumns(() => this.draw(feed.runs.keys()));
+    this.tools.append(this.columns.menu);
+    this.all = this.tools.appendChild(Object.assign(element("button", "run-all", "Choose all"), { type: "button" }));
+    this.all.addEventListener("click", () => this.chooseAll());
     this.chips = this.root.appendChild(element("div", "run-chips"));
     this.chips.setAttribute("role", "group");
     this.chips.setAttribute("aria-label", "Chosen");
     this.list = this.root.appendChild(element("div", "run-rows"));
     this.list.setAttribute("role", "group");
     this.list.setAttribute("aria-label", "Runs");
+    this.list.append(this.columns.head);
     this.refused = this.root.appendChild(element("p", "run-refused"));
     this.refused.setAttribute("role", "alert");
     this.none = this.root.appendChild(element("p", "run-none", "No run matches."));
@@ -83,6 +89,13 @@ class RunList {
     this.draw(feed.runs.keys());
   }
 
+  // Chooses every run that is shown, of an opened group its runs; or none, if all are chosen.
+  chooseAll() {
+    const shown = this.order.filter((key) => !this.rows.get(key).item.hidden);
+    this.choose(shown.every((key) => this.chosen.includes(key)) ? [] : shown);
+    this.draw(feed.runs.keys());
+  }
+
   async move(id, by, button) {
     await fetch(address(`/api/runs/${id}/move?by=${by}`), { method: "POST" }).catch(() => null); // it may have started meanwhile
     await clock.tick();
@@ -97,6 +110,7 @@ class RunList {
   // Updates the rows of these runs, and of the queue, where a run that leaves moves the others.
   draw(changed) {
     const { runs, queue } = feed;
+    this.list.style.setProperty("--run-columns", this.columns.widths);
     const before = [...this.groups.keys()].join();
     this.groups = groupsOf(runs.values());
     if (before !== [...this.groups.keys()].join()) changed = runs.keys(); // the last run left of a group is shown as a single run
@@ -143,7 +157,9 @@ class RunList {
   }
 
   drawRun(run) {
-    this.row(runKey(run.id)).showRun(run, {
+    const row = this.row(runKey(run.id));
+    row.showColumns(this.columns, [run]);
+    row.showRun(run, {
       inGroup: this.groups.has(run.group),
       position: feed.queue.indexOf(run.id) + 1,
       queued: feed.queue.length,
@@ -153,6 +169,7 @@ class RunList {
 
   drawGroup(id, members) {
     const row = this.row(groupKey(id));
+    row.showColumns(this.columns, members);
     const unit = row.showGroup(id, members, { isOpen: this.open.has(id), unfold: () => this.unfold(id) });
     row.words = [...members.map((run) => this.rows.get(runKey(run.id)).words), "group", unit].join(" ");
   }
@@ -171,23 +188,23 @@ class RunList {
     return palette[(Number(id) - 1) % palette.length];
   }
 
-  // A group stands where the first of its runs would, with its runs below it.
+  // A group stands where the first of its runs would, or where the mean of its runs sorts it, with its runs below it.
   keysInOrder(runs) {
-    const keys = [], placed = new Set();
+    const { by, down } = this.columns.chosen, units = [], placed = new Set();
     for (const run of runs) {
-      if (!this.groups.has(run.group)) keys.push(runKey(run.id));
-      else if (!placed.has(run.group)) {
-        placed.add(run.group);
-        keys.push(groupKey(run.group), ...this.groups.get(run.group).map((one) => runKey(one.id)));
-      }
+      const members = this.groups.get(run.group);
+      if (placed.has(members)) continue;
+      if (members) placed.add(members);
+      const keys = members ? [groupKey(run.group), ...members.map((one) => runKey(one.id))] : [runKey(run.id)];
+      units.push({ keys, value: by ? valueOf(by, members ?? [run]) : null });
     }
-    return keys;
+    return (by ? sortedBy(units, down) : units).flatMap(({ keys }) => keys);
   }
 
   arrange(order) {
     if (order.join() === this.order.join()) return;
     this.order = order;
-    let next = this.list.firstChild;
+    let next = this.columns.head.nextSibling;
     for (const key of order) {
       const { item } = this.rows.get(key);
       if (item === next) next = next.nextSibling;
@@ -198,14 +215,22 @@ class RunList {
   sift() {
     this.filter.hidden = feed.runs.size < FILTER_FROM;
     const wanted = this.filter.hidden ? [] : this.filter.value.toLowerCase().split(/\s+/).filter(Boolean);
-    let matching = 0;
-    for (const row of this.rows.values()) {
-      const matches = wanted.every((word) => row.words.includes(word));
+    let matching = 0, archived = 0;
+    for (const [key, row] of this.rows) {
+      const put = row.archived && !this.columns.chosen.archived && !this.chosen.includes(key);
+      archived += put;
+      const matches = !put && wanted.every((word) => row.words.includes(word));
       const folded = this.groups.has(row.group) && !this.open.has(row.group);
       if (row.item.hidden === (matches && !folded)) row.item.hidden = !matches || folded;
       matching += matches;
     }
     this.none.hidden = matching > 0;
+    setText(
+      this.none,
+      archived && !wanted.length ? "All runs are archived; “Columns” has a box that shows them." : "No run matches.",
+    );
+    this.columns.head.hidden = !matching;
+    this.columns.menu.hidden = this.all.hidden = feed.runs.size < 2;
   }
 
   close() {

@@ -17,6 +17,7 @@ class RunRow {
     this.fill = this.bar.appendChild(element("span", "run-fill"));
     this.name = this.title.appendChild(element("span", "run-name"));
     this.tags = this.title.appendChild(element("span", "run-tags"));
+    this.extra = this.root.appendChild(element("span", "run-extra"));
     this.words = ""; // what a filter looks at
   }
 
@@ -32,7 +33,10 @@ class RunRow {
     const { seed, fold, folds } = run.config, which = `seed ${seed}${folds > 1 ? `, fold ${fold} of ${folds}` : ""}`;
     this.group = run.group;
     this.item.classList.toggle("run-member", inGroup);
-    this.words = [run.label, run.variant_label, run.status, run.config.recipe, ...run.tags].join(" ").toLowerCase();
+    this.archived = run.archived;
+    this.item.classList.toggle("run-archived", run.archived);
+    const { label, variant_label, status, dataset, host, config } = run;
+    this.words = [label, variant_label, status, dataset, host, config.recipe, ...run.tags].join(" ").toLowerCase();
     setText(this.name, `#${run.id}  ${run.name || run.variant_label}`);
     this.tag([...(inGroup ? [which] : []), ...run.tags]);
     this.title.title = `${run.variant_label}, recipe ${run.config.recipe}, ${run.config.image_size} px, ${which}`;
@@ -60,6 +64,8 @@ class RunRow {
   // `members` are the runs of the group; `unfold` shows or hides their rows.
   showGroup(id, members, { isOpen, unfold }) {
     const [first] = members, { config } = first;
+    this.archived = members.every((run) => run.archived);
+    this.item.classList.toggle("run-archived", this.archived);
     const unit = members.some((run) => run.config.fold !== config.fold) ? "folds" : "seeds";
     this.opener ??= this.makeOpener(id, unfold);
     setText(this.opener, isOpen ? "▾" : "▸");
@@ -78,6 +84,24 @@ class RunRow {
     const range = known.length > 1 ? `; ${Math.min(...known).toFixed(3)} to ${Math.max(...known).toFixed(3)}` : "";
     this.best.title = `Mean best validation IoU of ${known.length} runs, at network resolution${range}`;
     return unit;
+  }
+
+  // Shows the columns that the visitor chose, of a run or of the runs of a group.
+  showColumns(columns, runs) {
+    for (const name of DRAWN_BY_ROW) this[name].hidden = !columns.chosen.columns.includes(name);
+    if (this.extraNames !== columns.extra.join()) {
+      this.extraNames = columns.extra.join();
+      this.extra.replaceChildren(...columns.extra.map((name) => {
+        const cell = element("span", "run-cell");
+        cell.dataset.title = COLUMNS[name].title;
+        return cell;
+      }));
+    }
+    columns.extra.forEach((name, place) => {
+      const text = textOf(name, runs), cell = this.extra.children[place];
+      setText(cell, text);
+      if (cell.title !== text) cell.title = text;
+    });
   }
 
   // The place of the buttons, to the right of the row.

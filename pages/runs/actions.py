@@ -15,7 +15,7 @@ from seg_core.config import LONGEST_RUN
 from seg_core.errors import InputError
 from seg_core.runs.address import short_key
 from seg_core.runs.dispatch import dispatch
-from seg_core.runs.groups import Group, by_key
+from seg_core.runs.groups import by_key
 from seg_core.runs.retraining import delete_run
 from seg_core.runs.run import Run
 
@@ -27,8 +27,13 @@ def action_buttons(run: Run) -> None:
     with st.container(horizontal=True, horizontal_alignment="right"):
         if run.can_extend and _button(run, "Train more", "forward", "Train for more epochs."):
             _train_more(run)
+        if run.archived and _button(run, "Bring back", "unarchive", "Show it in lists again."):
+            _do(lambda: store().annotate(run.id, archived=False))
+        help = "Leave it out of the list; its model and figures stay."
+        if not run.archived and not run.is_active and _button(run, "Archive", "archive", help):
+            _do(lambda: store().annotate(run.id, archived=True))
         if run.can_delete and _button(run, "Delete", "delete"):
-            _confirm_delete(run.label, [run])
+            confirm_delete(run.label, [run])
 
 
 def _button(run: Run, label: str, icon: str, help: str | None = None) -> bool:
@@ -60,7 +65,8 @@ def _train_more(run: Run) -> None:
 
 
 @st.dialog("Delete?")
-def _confirm_delete(label: str, runs: Sequence[Run]) -> None:
+def confirm_delete(label: str, runs: Sequence[Run]) -> None:
+    """Ask whether runs shall be deleted, and delete them."""
     what = "its model, masks and log" if len(runs) == 1 else f"the models, masks and logs of its {len(runs)} runs"
     st.write(f"This deletes **{plain(label)}** with {what}. It cannot be undone.")
     yes, no = st.columns(2)
@@ -88,16 +94,6 @@ def _still_chosen() -> list[str]:
     """Return the keys in the page's address whose runs and groups exist."""
     known = by_key(store().list_runs())
     return [key for key in map(short_key, st.query_params.get_all("run")) if key in known]
-
-
-def group_buttons(group: Group) -> None:
-    """Show a button that deletes a group; those that stop and resume its runs are in its row."""
-    if is_viewer():
-        return
-    with st.container(horizontal=True, horizontal_alignment="right"):
-        help, key = "Delete all of its runs.", f"delete-group-{group.id}"
-        if all(run.can_delete for run in group.runs) and st.button("Delete group", icon=":material/delete:", key=key, help=help):
-            _confirm_delete(group.label, group.runs)
 
 
 def clone_link(run: Run) -> None:

@@ -99,7 +99,7 @@ def test_a_group_is_launched_watched_and_compared_as_one(
 
     page.goto(f"{app_server.url}/monitor?run=g{group.id}")
     expect(page.get_by_role("link", name="Compare the masks")).to_have_attribute("href", re.compile(f"model=g{group.id}"))
-    page.get_by_role("button", name="Delete group").click()
+    page.get_by_role("button", name="Delete all").click()
     page.get_by_role("dialog").get_by_role("button", name="Delete").click()
     expect(page.get_by_text(f"Group {group.id} · ").and_(page.get_by_text("is deleted"))).to_be_visible(timeout=SLOW)
     expect(head).to_have_count(0)
