@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from pages.live.components import Curve, live_charts, mask_timeline, run_list
+from pages.live.components import Curve, live_charts, mask_timeline, run_advice, run_list
 from pages.runs.actions import compare_link, report_link
 from pages.runs.chosen import chosen_actions
 from pages.runs.details import run_details
@@ -97,6 +97,12 @@ def charts(shown: dict[str, Run | Group]) -> None:
     )
 
 
+def advice(shown: dict[str, Run | Group]) -> None:
+    """Show what goes badly in the chosen runs, and in those of chosen groups."""
+    colours = colours_of(shown)
+    run_advice({run: colours[key] for key, one in shown.items() for run in members(one)})
+
+
 def what_differs(shown: dict[str, Run | Group]) -> None:
     """Show the settings in which the chosen runs and groups differ."""
     if len(shown) < 2:
@@ -184,6 +190,8 @@ if not shown:
 
 with st.container():
     chosen_actions([known[key] for key in chosen])
+with st.container():
+    advice(shown)
 charts(shown)
 with st.container():
     what_differs(shown)

@@ -11,6 +11,9 @@ const PROCESS_CHARTS = [
   ["gradient_norm", "Gradient norm"],
   ["images_per_second", "Photographs per second"],
   ["data_wait", "Waiting for photographs, share of the time"],
+  ["cores", "Processor cores in use"],
+  ["memory", "Memory in use, GB"],
+  ["gpu_memory", "GPU memory in use, GB"],
 ];
 
 class ChartView {

@@ -39,6 +39,7 @@ _charts = _component(
 )
 _list = _component("elements", "live", "run_buttons", "run_columns", "run_row", "run_list")
 _facts = _component("elements", "live", "waiting", "run_buttons", "run_facts")
+_advice = _component("elements", "live", "run_advice")
 _log = _component("elements", "live", "run_log")
 _progress = _component("elements", "live", "progress")
 _timeline = _component("elements", "live", "drawing", "mask_timeline")
@@ -124,6 +125,12 @@ def run_facts(run: Run, others: Sequence[Run] = ()) -> None:
     meanings = {"Best IoU": MEANINGS["iou"], "Last Dice": MEANINGS["dice"]}
     data = {"id": run.id, "run": run.to_json(), "others": [other.id for other in others], "seen": seen, "meanings": meanings}
     _facts(data=data, default={"seen": ""}, on_seen_change=lambda: None, key=f"run-facts-{run.id}")
+
+
+def run_advice(runs: Mapping[Run, str]) -> None:
+    """Show what goes badly in some runs, each in its colour, and what to do; nothing where all goes well."""
+    shown = [{"id": run.id, "label": run.label, "colour": colour} for run, colour in runs.items()]
+    _advice(data={"runs": shown}, key="run-advice")
 
 
 def run_log(run_id: int, lines: int) -> None:

@@ -14,9 +14,11 @@ from fastapi.responses import JSONResponse, Response
 from pages.server.file_answer import file_answer
 from pages.shared.stores import jobs, store
 from seg_core.errors import InputError, StoreError
+from seg_core.runs.advice import advise
 from seg_core.runs.dispatch import dispatch
 from seg_core.runs.epoch_masks import mask_epochs, mask_ids, mask_photos
 from seg_core.runs.loss_curve import loss_curve
+from seg_core.runs.resources import room_left
 from seg_core.runs.run import Changed
 
 T = TypeVar("T")
@@ -82,6 +84,14 @@ def metrics(run_id: RunId, after: Annotated[int, Query(description="Only points 
     """
     points = [asdict(point) for point in _or_missing(lambda: store().history.metrics(run_id, after))]
     return Answer({"points": points, "last": points[-1]["id"] if points else after})
+
+
+@router.get("/runs/{run_id}/advice", tags=["runs"])
+def advice(run_id: RunId) -> dict[str, Any]:
+    """What goes badly in a run, and what to do about it; an empty list if nothing does."""
+    run = _or_missing(lambda: store().get_run(run_id))
+    room = room_left(store().home) if run.is_running and run.owner and run.owner.is_here else None
+    return {"advice": [asdict(each) for each in advise(run, store().history.metrics(run_id), room)]}
 
 
 @router.get("/runs/{run_id}/batches", tags=["runs"])

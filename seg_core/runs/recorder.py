@@ -12,6 +12,7 @@ import numpy as np
 from seg_core.config import Config
 from seg_core.runs.epoch_masks import has_masks, save_masks
 from seg_core.runs.progress import RunProgress
+from seg_core.runs.resources import Resources
 from seg_core.runs.run import BatchLosses, Level, Run
 from seg_core.training.events import BatchDone, EpochDone, Event, Message, Preparing, Restored
 
@@ -35,6 +36,7 @@ class Recorder:
         self._epoch, self._epoch_began, self._first_share = 0, 0.0, 0.0
         self._seconds: deque[float] = deque(maxlen=3)
         self._losses: list[float] = []
+        self._resources = Resources()
 
     def __call__(self, event: Event) -> None:
         """Record one event.
@@ -78,6 +80,7 @@ class Recorder:
         self._losses.append(event.loss)
         validating = event.batch == event.batches
         if self._is_time() or validating:
+            self._resources.look()
             self._progress.update(
                 self._run.id,
                 losses=BatchLosses(event.epoch, event.batches, np.array(self._losses, np.float32)),
@@ -102,7 +105,7 @@ class Recorder:
             event.epoch,
             event.train,
             event.val,
-            process=event.process,
+            process=event.process | self._resources.values(),
             is_best=event.is_best,
             line=line,
             images_per_second=event.images_per_second,

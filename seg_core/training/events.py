@@ -53,8 +53,9 @@ class EpochDone:
     on augmented photographs while the weights change. ``samples`` are the same photographs in every epoch. ``process`` says how
     the epoch went: ``learning_rate`` of its last step (of the fastest part of the network), ``gradient_norm`` (L2 norm of all
     gradients, mean over steps), ``data_wait`` (share of the training time until batches were there, 0 to 1),
-    ``images_per_second``, ``steps`` since the first epoch, ``time``, its end in seconds since 1970, and how many ``seconds`` it
-    took.
+    ``images_per_second``, ``steps`` since the first epoch, ``time``, its end in seconds since 1970, how many ``seconds`` it took,
+    ``iou_margin``, half the width of the 95 % interval of the mean validation IoU, and on a GPU ``gpu_memory``, the most in use
+    so far in GB.
     """
 
     epoch: int

@@ -249,6 +249,7 @@ class _Training:
         self._require_finite(val["loss"], f"the validation of epoch {epoch}")
         seconds = time.perf_counter() - started
         process = steps | {"steps": epoch * len(self.train_batches), "time": time.time(), "seconds": seconds}
+        process |= {"iou_margin": validation.iou_margin} if len(validation.iou) > 1 else {}
         for text in self.data.new_notes():
             on_event(Message(text))
         self.history = replace(self.history, epochs=(*self.history.epochs, EpochRecord(train, val, seconds, process)))

@@ -33,8 +33,10 @@ class StepMeter:
 
     def values(self) -> dict[str, float]:
         """Return what `seg_core.training.events.EpochDone.process` holds of the steps so far, but for the counts."""
-        return {
+        values = {
             "learning_rate": max(float(group["lr"]) for group in self._groups),
             "gradient_norm": float(torch.stack(self._norms).float().mean()) if self._norms else 0.0,
             "data_wait": self._waited / max(time.perf_counter() - self._began, 1e-9),
         }
+        device = self._groups[0]["params"][0].device
+        return values | ({"gpu_memory": torch.cuda.max_memory_allocated(device) / 1e9} if device.type == "cuda" else {})

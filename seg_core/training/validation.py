@@ -56,6 +56,11 @@ class Validation:
     iou: np.ndarray
     """(M,) likewise."""
 
+    @property
+    def iou_margin(self) -> float:
+        """Half the width of the 95 % interval of the mean IoU, from two photographs on."""
+        return float(1.96 * self.iou.std(ddof=1) / np.sqrt(len(self.iou)))
+
 
 @torch.no_grad()
 def validate(

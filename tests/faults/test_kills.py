@@ -79,7 +79,7 @@ class Trainings:
 
     def _record(self, run_id: int) -> tuple[Any, ...]:
         run = self.store.get_run(run_id)
-        clocked = {"time", "seconds", "images_per_second", "data_wait"}  # which no two trainings share
+        clocked = {"time", "seconds", "images_per_second", "data_wait", "cores", "memory"}  # which no two trainings share
         points = [
             (point.epoch, point.split, point.name, point.value)
             for point in self.store.history.metrics(run_id)
