@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from pages.live.components import Curve, live_charts, mask_timeline, run_advice, run_list
+from pages.live.components import Curve, live_charts, mask_timeline, run_advice, run_list, wall
 from pages.runs.actions import compare_link, report_link
 from pages.runs.chosen import chosen_actions
 from pages.runs.details import run_details
@@ -166,6 +166,9 @@ def details(each: Sequence[Run]) -> None:
     run_details(detailed.id, [run for run in each if run.id != detailed.id])
 
 
+if st.query_params.get("wall"):
+    wall()
+    st.stop()
 head = st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="bottom")
 head.title("Monitor")
 if message := st.session_state.pop("flash", None):
@@ -176,7 +179,9 @@ if not runs:
     st.info("No runs yet. Start one, and watch it train here.", icon=":material/monitoring:")
     st.page_link("train.py", label="Go to Train", icon=":material/model_training:")
     st.stop()
-with head:
+with head, st.container(horizontal=True, horizontal_alignment="right", width="content", vertical_alignment="center"):
+    help = "What trains, in large figures for a screen on the wall; it opens in a tab of its own."
+    st.link_button("Wall view", "monitor?wall=1", icon=":material/tv:", help=help)
     queue_settings()
 known = by_key(runs)
 # Parts that come and go stand in containers, here and above: what is being typed below them would be lost if it moved.

@@ -39,6 +39,7 @@ _charts = _component(
 )
 _list = _component("elements", "live", "run_buttons", "run_columns", "run_row", "run_list")
 _facts = _component("elements", "live", "waiting", "run_buttons", "run_facts")
+_wall = _component("elements", "live", "waiting", "run_buttons", "wall")
 _advice = _component("elements", "live", "run_advice")
 _log = _component("elements", "live", "run_log")
 _progress = _component("elements", "live", "progress")
@@ -125,6 +126,11 @@ def run_facts(run: Run, others: Sequence[Run] = ()) -> None:
     meanings = {"Best IoU": MEANINGS["iou"], "Last Dice": MEANINGS["dice"]}
     data = {"id": run.id, "run": run.to_json(), "others": [other.id for other in others], "seen": seen, "meanings": meanings}
     _facts(data=data, default={"seen": ""}, on_seen_change=lambda: None, key=f"run-facts-{run.id}")
+
+
+def wall() -> None:
+    """Show what trains, large, one run after the other; the frame of the app is hidden."""
+    _wall(data={"colours": RUN_COLOURS}, key="wall")
 
 
 def run_advice(runs: Mapping[Run, str]) -> None:

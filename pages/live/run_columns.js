@@ -8,7 +8,7 @@ const day = (seconds) =>
 const COLUMNS = {
   status: { title: "Status", of: (run) => run.status, width: "5.5rem" },
   bar: { title: "Progress", of: (run) => run.progress, width: "9rem" },
-  facts: { title: "Epochs and time", of: (run) => run.epochs_done, width: "14.5rem" },
+  facts: { title: "Epochs and time", of: (run) => run.epochs_done, width: "minmax(14.5rem, 18rem)" },
   best: { title: "Best IoU", of: (run) => run.best_iou, width: "4.6rem" },
   best_dice: { title: "Best Dice", of: (run) => run.best_dice, text: score, width: "4.8rem" },
   last_iou: { title: "Last IoU", of: (run) => run.last_iou, text: score, width: "4.6rem" },

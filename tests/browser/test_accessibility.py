@@ -26,6 +26,7 @@ PAGES = {
     "home": ("/", ".wipe canvas[data-drawn]"),
     "train": ("/train", "text=Every photograph has its mask"),
     "monitor": ("/monitor?run=1&run=2", ".mask-timeline canvas[aria-label]"),
+    "wall": ("/monitor?wall=1", ".wall-figures dd"),
     "data": ("/data?data={data}", ".gallery img"),
     "report": ("/report", ".live-charts .main-svg"),
     "compare": ("/compare?data={data}", "text=Evaluate"),
