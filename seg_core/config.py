@@ -40,6 +40,8 @@ MOST_FOLDS = 20
 MOST_SEEDS = 20
 """The most runs a group of several seeds can have."""
 LONGEST_RUN = 1000
+STATISTICS_BATCHES = 40
+"""Largest number of batches from which averaged weights take their BatchNorm statistics."""
 """The most epochs a run can have, including those it was continued for."""
 
 SET_BY_PROGRAM = frozenset({"schedule_from"})

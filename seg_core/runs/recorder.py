@@ -6,10 +6,11 @@ import time
 from collections import deque
 from collections.abc import Callable
 from pathlib import Path
+from statistics import median
 
 import numpy as np
 
-from seg_core.config import Config
+from seg_core.config import STATISTICS_BATCHES, Config, Variant
 from seg_core.runs.epoch_masks import has_masks, save_masks
 from seg_core.runs.progress import RunProgress
 from seg_core.runs.resources import Resources
@@ -18,6 +19,10 @@ from seg_core.training.events import BatchDone, EpochDone, Event, Message, Prepa
 
 WRITE_EVERY = 0.5
 """Seconds between two writes of the progress; a fast training does dozens of batches in that time."""
+
+
+STATISTICS_SHARE: dict[Variant, float] = {"fine-tune": 0.4, "trainable-decoder": 0.65, "frozen-decoder": 0.5}
+"""Time of a batch from which averaged weights take their statistics, as a share of a training step's: there is no way back."""
 
 
 class Stopped(Exception):
@@ -34,7 +39,8 @@ class Recorder:
         self._written = float("-inf")
         self._preparing_what = ""
         self._epoch, self._epoch_began, self._first_share = 0, 0.0, 0.0
-        self._seconds: deque[float] = deque(maxlen=3)
+        self._seconds: deque[float] = deque(maxlen=5)
+        self._batches = 1
         self._losses: list[float] = []
         self._resources = Resources()
 
@@ -78,6 +84,7 @@ class Recorder:
             self._epoch, self._epoch_began, self._first_share = event.epoch, time.monotonic(), event.batch / event.batches
             self._losses.clear()
         self._losses.append(event.loss)
+        self._batches = event.batches
         validating = event.batch == event.batches
         if self._is_time() or validating:
             self._resources.look()
@@ -95,7 +102,7 @@ class Recorder:
             )
 
     def _epoch_done(self, event: EpochDone) -> None:
-        self._seconds.append(event.seconds)
+        self._seconds.append(event.seconds / self._work(event.epoch))
         self._epoch = 0
         line = epoch_line(event.epoch, self._run.config, event.train, event.val, event.is_best)
         line += f" {event.images_per_second:.0f} photographs per second."
@@ -118,13 +125,19 @@ class Recorder:
     def _eta(self, epoch: int, share: float) -> float | None:
         """Seconds left when ``share`` of the batches of ``epoch`` are done, from the last epochs, or from this one so far."""
         spent = time.monotonic() - self._epoch_began if self._epoch else 0.0
-        to_go = self._run.config.epochs - epoch + 1
+        work = sum(map(self._work, range(epoch, self._run.config.epochs + 1)))
         if self._seconds:
-            per_epoch = sum(self._seconds) / len(self._seconds)
-            return max(0.0, per_epoch * to_go - min(spent, per_epoch))
+            per_epoch = median(self._seconds)  # the first one also fills the cache
+            return max(0.0, per_epoch * work - min(spent, per_epoch))
         if share > self._first_share:
-            return spent / (share - self._first_share) * (to_go - share)
+            return spent / (share - self._first_share) * (work - share)
         return None
+
+    def _work(self, epoch: int) -> float:
+        """How long an epoch takes, as a multiple of one that is not averaged."""
+        if epoch < self._run.config.averaged_from:
+            return 1.0
+        return 1 + STATISTICS_SHARE[self._run.config.variant] * min(STATISTICS_BATCHES, self._batches) / self._batches
 
     def _is_time(self) -> bool:
         now = time.monotonic()

@@ -11,10 +11,8 @@ from lightning_fabric import Fabric
 from torch import nn
 from torch.optim.swa_utils import AveragedModel
 
+from seg_core.config import STATISTICS_BATCHES
 from seg_core.network import Segmenter
-
-STATISTICS_BATCHES = 40
-"""Largest number of batches from which averaged weights take their BatchNorm statistics."""
 
 
 class WeightAverage:

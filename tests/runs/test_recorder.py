@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from seg_core.config import Config
 from seg_core.runs.recorder import Recorder
 from seg_core.runs.store import RunStore
 from seg_core.training.events import BatchDone, EpochDone, Preparing
@@ -49,6 +50,21 @@ def test_the_time_to_go_follows_the_last_epochs(store: RunStore, recorder: Recor
     recorder(EpochDone(1, VALUES, VALUES, 10.0, 50.0, True, [], {}))
     run = store.get_run(1)
     assert (run.eta_seconds, run.images_per_second, run.epochs_done) == (20, 50, 1)
+
+
+def test_averaged_epochs_take_longer_and_one_slow_epoch_counts_little(store: RunStore) -> None:
+    config = Config.of("report", epochs=10, swa_fraction=0.5)  # epochs 6 to 10
+    run_id = store.queue.add("", config, "sample").id
+    assert store.claims.claim(run_id)
+    recorder = Recorder(store.progress, store.get_run(run_id), store.folder(run_id), lambda: False, lambda text: None)
+    for epoch, seconds in ((1, 60.0), (2, 10.0), (3, 10.0)):
+        recorder(BatchDone(epoch, 1, 80, 0.5, 200.0))
+        recorder(EpochDone(epoch, VALUES, VALUES, seconds, 50.0, True, [], {}))
+    # Two plain epochs, and five with statistics of 40 of the 80 batches, each for 0.4 of a step.
+    assert store.get_run(run_id).eta_seconds == pytest.approx(2 * 10 + 5 * 12)
+    for epoch in range(4, 7):
+        recorder(EpochDone(epoch, VALUES, VALUES, 10.0 if epoch < 6 else 12.0, 50.0, True, [], {}))
+    assert store.get_run(run_id).eta_seconds == pytest.approx(4 * 12)
 
 
 def test_preparing_shows_how_far_it_is(store: RunStore, recorder: Recorder) -> None:
