@@ -8,7 +8,7 @@ from typing import Any, Literal
 from seg_core.runs.claim_protocol import RUNNING, owner_in
 from seg_core.runs.processes import Owner
 
-Kind = Literal["scan", "evaluate", "fetch", "report", "masks", "card", "propose", "doubtful", "attributes", "experts"]
+Kind = Literal["scan", "evaluate", "fetch", "report", "masks", "card", "propose", "doubtful", "attributes", "experts", "trial"]
 JobStatus = Literal["queued", "running", "stopping", "stopped", "finished", "failed"]
 
 ACTIVE: tuple[JobStatus, ...] = ("queued", *RUNNING)

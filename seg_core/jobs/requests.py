@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from seg_core.common.versions import VERSION
-from seg_core.config import SplitSpec
+from seg_core.config import Config, SplitSpec
 from seg_core.data.attributes import ATTRIBUTES_VERSION
 from seg_core.data.collection.collection import Collection
 from seg_core.data.dataset import UNSEEN, Dataset, SplitChoice, open_dataset
@@ -113,6 +113,16 @@ def experts_request(split: SplitChoice) -> Request:
     places = (f"{pair.image} {pair.mask_names}" for pair in split.pairs)
     arguments = {"sources": list(split.dataset.sources), "split": split.name, "drawing": list(split.spec)}
     return Request("experts", digest([of_files, *places], KEY_DIGITS), arguments)
+
+
+def trial_request(config: Config, dataset: Dataset, *, rates: bool) -> Request:
+    """Request to try a training for some steps, and with ``rates`` at rising learning rates. The result holds ``trial.json``.
+
+    `seg_core.training.trial.Trial` reads it.
+    """
+    settings = config.model_dump(mode="json")
+    line = json.dumps([settings, list(dataset.sources), dataset.fingerprint, rates, VERSION], sort_keys=True)
+    return Request("trial", digest([line], KEY_DIGITS), {"config": settings, "sources": list(dataset.sources), "rates": rates})
 
 
 def split_of(request: Request) -> SplitChoice:

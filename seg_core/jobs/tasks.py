@@ -13,6 +13,7 @@ from pathlib import Path
 
 from seg_core.common.parallel import ordered_map
 from seg_core.common.text import counted
+from seg_core.config import Config
 from seg_core.data.dataset import open_dataset
 from seg_core.data.folders import Pair
 from seg_core.data.image import write_mask
@@ -161,6 +162,16 @@ def _experts(job: Job, advance: Advance) -> str:
     return f"The experts are compared on {counted(keep_agreements(job.request, advance), 'photograph')}."
 
 
+def _trial(job: Job, advance: Advance) -> str:
+    from seg_core.training.trial import try_training
+
+    config, dataset = Config(**job.arguments["config"]), open_dataset(job.arguments["sources"])
+    with new_result(job.request) as folder:
+        trial = try_training(config, dataset, advance, rates=job.arguments["rates"])
+        trial.save(folder / "trial.json")
+    return f"{trial.images_per_second:.0f} photographs per second."
+
+
 TASKS: Mapping[Kind, Work] = {
     "scan": _scan,
     "evaluate": _evaluate,
@@ -172,4 +183,5 @@ TASKS: Mapping[Kind, Work] = {
     "doubtful": _doubtful,
     "attributes": _attributes,
     "experts": _experts,
+    "trial": _trial,
 }
