@@ -11,7 +11,8 @@ import streamlit as st
 from pages.dataset.beside import clusters_beside
 from pages.dataset.panel import cache_panel, data_panel, preview_panel
 from pages.runs.form import Form, form, reset_form
-from pages.runs.settings import keep_together, settings_panel, skip_problems, skips_problems
+from pages.runs.settings import settings_panel, skips_problems, use_setting
+from pages.runs.trying import try_panel
 from pages.shared.launch import launch
 from pages.shared.markdown import plain
 from pages.shared.stores import store
@@ -163,7 +164,9 @@ def groups_note(dataset: Dataset, config: Config, key: str) -> str:
     if clusters and not spec.groups and dataset.draws_validation(spec):
         of_one = f"Photographs of the same {clusters.many} ({clusters.groups}) may train and validate"
         st.warning(plain(f"{of_one}, so that the model looks better than it is."))
-        st.button("Keep them on one side", icon=":material/group_work:", on_click=keep_together, args=(key, clusters.groups))
+        st.button(
+            "Keep them on one side", icon=":material/group_work:", on_click=use_setting, args=(key, "groups", clusters.groups)
+        )
     try:
         if not are_copies_known(dataset):  # the scan is looking for them
             spec = spec._replace(copies="anywhere")
@@ -182,7 +185,9 @@ with data, st.container():  # a container of its own: what stands below stays op
     at_first = clone.config if clone else Config.of()
     chosen = st.session_state.get(f"recipe-{key}", at_first.recipe)
     skipped = skips_problems(chosen, key, first=at_first.recipe == chosen and at_first.skip_problems)
-    dataset, errors = data_panel(clone.sources if clone else [SAMPLE], key, partial(skip_problems, key), skips=skipped)
+    dataset, errors = data_panel(
+        clone.sources if clone else [SAMPLE], key, partial(use_setting, key, "skip_problems", True), skips=skipped
+    )
 with model:
     st.header("Model")
     variants, recipe, name = choose_model(clone, key)
@@ -218,6 +223,9 @@ with model:
     if dataset and dataset.trainable:
         takes = about(estimate_seconds(every, len(dataset.trainable), dataset.counts["val"], store().list_runs())).capitalize()
     launched = launch_button(len(every), obstacle, takes, settings)
+    with st.container():
+        if dataset and dataset.trainable and not obstacle:
+            try_panel(every[0], dataset, len(every), key)
     with st.expander("Command line", icon=":material/terminal:"):
         sources = list(dataset.sources) if dataset else ["DIR"]
         commands = [command_line(config, sources, name, seeds=seeds, folds=folds) for config in configs]

@@ -65,16 +65,10 @@ def settings_panel(recipe: str, start: Config | None, key: str, *, cross_validat
     return changed
 
 
-def skip_problems(key: str) -> None:
-    """Choose to leave out pairs with problems, in the form with this key."""
+def use_setting(key: str, name: str, value: object) -> None:
+    """Choose the value of a setting, in the form with this key."""
     for recipe in RECIPES:
-        st.session_state[_key(recipe, "skip_problems", key)] = True
-
-
-def keep_together(key: str, groups: str) -> None:
-    """Choose to keep photographs of one value of a column on one side of the split, in the form with this key."""
-    for recipe in RECIPES:
-        st.session_state[_key(recipe, "groups", key)] = groups
+        st.session_state[_key(recipe, name, key)] = value
 
 
 def skips_problems(recipe: str, key: str, *, first: bool) -> bool:

@@ -27,6 +27,12 @@ def estimate_seconds(configs: Iterable[Config], pairs: int, own_val: int, runs: 
     return sum(_seconds(config, pairs, own_val, runs) for config in configs)
 
 
+def seconds_at(speed: float, config: Config, pairs: int, own_val: int) -> float:
+    """Return about how long a run takes at ``speed`` photographs per second in training; else as `estimate_seconds`."""
+    val = pairs / config.folds if config.folds > 1 else own_val or pairs * config.val_fraction
+    return _STARTING + config.epochs * (pairs - val + _VALIDATING * val) / speed
+
+
 def about(seconds: float) -> str:
     """Return a duration in words, such as ``about 12 minutes``."""
     minutes = round(seconds / 60)
@@ -39,8 +45,7 @@ def about(seconds: float) -> str:
 
 
 def _seconds(config: Config, pairs: int, own_val: int, runs: Sequence[Run]) -> float:
-    val = pairs / config.folds if config.folds > 1 else own_val or pairs * config.val_fraction
-    return _STARTING + config.epochs * (pairs - val + _VALIDATING * val) / _speed(config, runs)
+    return seconds_at(_speed(config, runs), config, pairs, own_val)
 
 
 def _speed(config: Config, runs: Sequence[Run]) -> float:

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import math
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
 from itertools import chain, count
-from pathlib import Path
 from typing import Any
 
 import psutil
@@ -17,13 +14,13 @@ from lightning_fabric import Fabric
 
 from seg_core.config import Config
 from seg_core.data.dataset import Dataset
-from seg_core.errors import InputError
 from seg_core.network import build_model
 from seg_core.training.batches import Batch, Batches
 from seg_core.training.device import choose_precision, find_device
 from seg_core.training.losses import LOSSES
 from seg_core.training.optimizer import build_optimizer
 from seg_core.training.preparation import prepare
+from seg_core.training.trial_result import Trial
 
 WARM_UP, SECONDS = 2, 2.0
 """Steps that are not timed, since the first ones are slower, and how long the others are."""
@@ -32,47 +29,6 @@ LOWEST, HIGHEST, STEPS = 1e-5, 1.0, 80
 DIVERGES = 4.0
 """Times its lowest value from which on a loss has diverged."""
 SMOOTHING = 0.9
-NEARLY_LOWEST, BELOW = 0.95, 5
-"""The suggested rate is the first at which the loss has fallen by this share of its whole fall, divided by ``BELOW``."""
-
-
-@dataclass(frozen=True)
-class Trial:
-    """What some steps of a training have shown."""
-
-    images_per_second: float
-    """Photographs in training."""
-    memory: float
-    """The most that the process took, in GB; on a GPU, of its memory."""
-    rates: list[float]
-    """Learning rates (S,), rising; empty if they were not tried."""
-    losses: list[float]
-    """Training loss at each, (S,), smoothed."""
-
-    @property
-    def suggested(self) -> float | None:
-        """A fifth of the first rate at which the loss is nearly as low as it gets, to one digit; None if it never fell."""
-        if len(self.losses) < 2 or not min(self.losses) < self.losses[0]:
-            return None
-        enough = self.losses[0] - NEARLY_LOWEST * (self.losses[0] - min(self.losses))
-        rate = next(rate for rate, loss in zip(self.rates, self.losses, strict=True) if loss <= enough)
-        return float(f"{rate / BELOW:.0e}")
-
-    def save(self, path: Path) -> None:
-        """Write it as JSON."""
-        path.write_text(json.dumps(asdict(self)), encoding="utf-8")
-
-    @classmethod
-    def load(cls, path: Path) -> Trial:
-        """Read what `save` wrote.
-
-        Raises:
-            InputError: if it is missing or damaged.
-        """
-        try:
-            return cls(**json.loads(path.read_text(encoding="utf-8")))
-        except (OSError, ValueError, TypeError):
-            raise InputError("What the trial showed cannot be read; try again.") from None
 
 
 def try_training(config: Config, dataset: Dataset, advance: Callable[[int, int, str], None], *, rates: bool) -> Trial:
