@@ -61,7 +61,7 @@ def start_sweep(
         ),
     ] = None,
     folds: Annotated[int, typer.Option(help="Folds of each trial, of which the mean counts.")] = 1,
-    seeds: Annotated[int, typer.Option(help="Fresh seeds to train the best and the recipe's own settings again with.")] = 3,
+    seeds: Annotated[int, typer.Option(help="Fresh seeds to train the best and the starting settings again with.")] = 3,
     name: Annotated[str, typer.Option(help="Name of the sweep.")] = "",
     as_json: JsonOption = False,
 ) -> None:
@@ -191,5 +191,5 @@ def _show(sweep: Sweep, as_json: bool) -> None:
 def _on_test(sweep: Sweep) -> str:
     if sweep.is_active or sweep.best is None:
         return ""
-    times = "once" if sweep.looks == 1 else f"{sweep.looks} times"
-    return f"Scores on the test photographs were looked at {times} in the app."
+    times = {0: "were not looked at yet", 1: "were looked at once"}.get(sweep.looks, f"were looked at {sweep.looks} times")
+    return f"Scores on the test photographs {times}."

@@ -53,7 +53,7 @@ class Supervisor:
             self._thread.join()
 
     def tick(self) -> None:
-        """Step sweeps, dispatch, back the database up. An error, such as a full disk, is logged once; the next tick tries again."""
+        """Step sweeps, dispatch, and back up. An error, such as a full disk, is logged once; the next tick tries again."""
         try:
             self._step_sweeps()
             dispatch(self._runs)

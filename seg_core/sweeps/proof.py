@@ -24,7 +24,7 @@ class Proof:
 
     Attributes:
         winner: its trainings with fresh seeds.
-        baseline: those with the recipe's own settings.
+        baseline: those with the starting settings.
         gain: mean difference in validation IoU and its 95 % interval over seeds.
         seeds: the number of seeds with which both have finished.
     """
@@ -41,7 +41,7 @@ class Proof:
 
 
 def proving_trials(sweep: Sweep) -> dict[Role, tuple[Params, list[Config]]]:
-    """Return what has to be trained to prove the best trial; nothing if there is none, or it has the recipe's own settings."""
+    """Return what has to be trained to prove the best trial; nothing if there is none, or it has the starting settings."""
     best = sweep.best
     if best is None or dict(best.params) == sweep.baseline:
         return {}
@@ -70,17 +70,17 @@ def verdict(sweep: Sweep) -> str:
     if best is None:
         return "No trial has finished, so there is nothing to choose from."
     if dict(best.params) == sweep.baseline:
-        return f"No trial scores higher than trial {best.number}, which has the recipe's own settings."
+        return f"No trial scores higher than trial {best.number}, which has the starting settings."
     if sweep.phase == "proving":
-        return f"Trial {best.number} is the best. It is trained again with fresh seeds, beside the recipe's own settings."
+        return f"Trial {best.number} is the best. It is trained again with fresh seeds, beside the starting settings."
     proof = proof_of(sweep)
     if proof is None:
         return f"Trial {best.number} scores highest; it was not trained again with fresh seeds, so this may be luck."
     low, high = signed(proof.gain.low), signed(proof.gain.high)
     found = f"{signed(proof.gain.mean)} in validation IoU over {proof.seeds} fresh seeds (95 % interval {low} to {high})"
     if proof.is_better:
-        return f"Trial {best.number} is better than the recipe's own settings: {found}."
-    return f"Trial {best.number} is not shown to be better than the recipe's own settings: {found}."
+        return f"Trial {best.number} is better than the starting settings: {found}."
+    return f"Trial {best.number} is not shown to be better than the starting settings: {found}."
 
 
 def _by_seed(trial: Trial) -> dict[int, float]:

@@ -83,6 +83,10 @@ class Plan(BaseModel):
         """Trials for which the runs are enough."""
         return self.runs // self.folds
 
+    def space_of(self, config: Config) -> Space:
+        """Return what it tries around ``config``."""
+        return Space.parse(self.space, config)
+
     @classmethod
     def _bounds(cls, name: str) -> str:
         description = cls.model_fields[name].description or ""
@@ -176,7 +180,7 @@ class Sweep:
     @cached_property
     def space(self) -> Space:
         """What it tries."""
-        return Space.parse(self.plan.space, self.config)
+        return self.plan.space_of(self.config)
 
     @property
     def label(self) -> str:

@@ -44,8 +44,9 @@ def best_rows(sweep: Sweep) -> list[Trial]:
 
 def budget(sweep: Sweep) -> str:
     """Return what of the budget is used, such as ``12 of 20 runs, 1.4 of 8 hours``."""
-    hours = f", {sweep.hours_used:.2g} of {sweep.plan.hours:g} hours" if sweep.plan.hours else f", {sweep.hours_used:.2g} hours"
-    return f"{sweep.runs_used} of {sweep.plan.runs} runs{hours}"
+    used = f"{sweep.hours_used:.1f}"
+    hours = f"{used} of {sweep.plan.hours:g} hours" if sweep.plan.hours else f"{used} hours of training"
+    return f"{sweep.runs_used} of {sweep.plan.runs} runs, {hours}"
 
 
 def method(sweep: Sweep) -> str:
