@@ -10,6 +10,7 @@ from rich.table import Table
 
 from seg_core.cli.common import DataOption, JsonOption, open_data, output, print_json, progress, report, screen
 from seg_core.config import Config, setting_title
+from seg_core.errors import InputError
 from seg_core.sweeps.table import (
     SET_HELP,
     best_rows,
@@ -137,7 +138,7 @@ def _start(data: list[str], config: Config, name: str, plan: dict[str, Any]) -> 
 def _setting(text: str) -> tuple[str, str]:
     name, is_given, value = (part.strip() for part in text.partition("="))
     if not is_given:
-        raise typer.BadParameter(f"--with takes SETTING=VALUE, such as epochs=20, and not {text!r}")
+        raise InputError(f"--with takes SETTING=VALUE, such as epochs=20, and not {text!r}.")
     return name.replace("-", "_"), value
 
 

@@ -217,8 +217,6 @@ def _range(name: str, values: str, base: Config) -> Dimension:
     if is_log and (low <= 0 or (step or 1) > 1):
         why = "it begins at 0" if low <= 0 else f"it goes in steps of {step}"
         raise InputError(f"The range of {_within(title)} cannot be logarithmic, since {why}; leave out log.")
-    if step is not None:
-        high = low + (high - low) // step * step
     whole = Range(name, low, high, is_log, step)
     if found["count"] is None:
         return whole
