@@ -47,6 +47,14 @@ with st.container():
 st.header("Trials")
 if opened := sweep_view(sweep, store().list_runs()):
     st.switch_page("monitor.py", query_params={"run": opened})
+st.caption(
+    "Validation IoU at network resolution, of the best epoch. "
+    + (
+        f"A trial's score is the mean over its {sweep.plan.folds} folds, its 95 % interval that over folds."
+        if sweep.plan.folds > 1
+        else "A trial of one run has no interval: with folds, each trial is trained several times."
+    )
+)
 matters, judged = st.columns(2, gap="large")
 with matters:
     st.header("Which settings matter")

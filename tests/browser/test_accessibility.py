@@ -136,6 +136,7 @@ def test_a_new_home_says_on_every_page_what_to_do(browser: Browser, page: Page, 
     try:
         for address, sentence in (
             ("/monitor", "No runs yet. Start one, and watch it train here."),
+            ("/sweeps", "No sweeps yet. A sweep tries many settings of one model"),
             ("/report", "These are the three models that ship with LesionLab"),
             ("/compare", "Evaluate 2 models on 40 photographs"),
             ("/compare?model=none", "There is no model none; choose from the list."),
