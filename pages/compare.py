@@ -34,7 +34,9 @@ if not chosen:
     st.page_link("train.py", label="Train a model", icon=":material/model_training:")
     st.stop()
 remember(dataset, split, chosen, tta=tta)
-if dataset.test and split.name in ("test", ALL) and gate(chosen):
+with st.container():
+    is_locked = bool(dataset.test) and split.name in ("test", ALL) and gate(chosen)
+if is_locked:
     st.stop()
 with st.container():
     warn_of_overlap(chosen, split)

@@ -53,12 +53,13 @@ class Supervisor:
             self._thread.join()
 
     def tick(self) -> None:
-        """Step sweeps, dispatch, and back up. An error, such as a full disk, is logged once; the next tick tries again."""
+        """Dispatch, back up, and step sweeps. An error, such as a full disk, is logged once; the next tick tries again."""
         try:
-            self._step_sweeps()
             dispatch(self._runs)
             dispatch(self._jobs)
             self._runs.keep_backup()
+            if self._step_sweeps():  # last: the queue goes on whatever a search meets
+                dispatch(self._runs)
         except StoreError as error:
             if not self._is_failing:
                 _logger.warning("The queue stands still, and is tried again every second. %s", error)

@@ -18,7 +18,8 @@ def sweep_command(config: Config, sources: Sequence[str], name: str, plan: Plan)
     defaults = Config.of(config.recipe)
     for setting, value in config.model_dump(exclude={"variant", "recipe"}).items():
         if value != getattr(defaults, setting):
-            parts += ["--with", f"{setting}={value}"]
+            text = ",".join(map(str, value)) if isinstance(value, tuple | list) else value
+            parts += ["--with", f"{setting}={text}"]
     for text in plan.space:
         parts += ["--set", text]
     usual = Plan.of(config, space=plan.space, by=plan.by, folds=plan.folds)

@@ -15,7 +15,7 @@ from seg_core.evaluation.bootstrap import Interval
 from seg_core.evaluation.confidence import models_margin
 from seg_core.evaluation.verdict import signed
 from seg_core.sweeps.space import Params
-from seg_core.sweeps.sweep import Role, Sweep, Trial
+from seg_core.sweeps.sweep import Role, Sweep, Trial, fresh_configs
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ def proving_trials(sweep: Sweep) -> dict[Role, tuple[Params, list[Config]]]:
     if best is None or dict(best.params) == sweep.baseline:
         return {}
     params: dict[Role, Params] = {"winner": best.params, "baseline": sweep.baseline}
-    return {role: (each, sweep.config_of(each).repeated(seeds=sweep.plan.seeds + 1)[1:]) for role, each in params.items()}
+    return {role: (each, fresh_configs(sweep.config_of(each), sweep.plan.seeds)) for role, each in params.items()}
 
 
 def proof_of(sweep: Sweep) -> Proof | None:

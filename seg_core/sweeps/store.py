@@ -188,7 +188,7 @@ class SweepStore:
 
 
 def _queue(connection: Connection, sweep: Sweep, number: int, role: Role, configs: Sequence[Config]) -> list[Run]:
-    ending = f", {'trial' if role == 'trial' else role}" + (f" {number}" if role == "trial" else "")
+    ending = {"trial": f", trial {number}", "winner": ", winner", "baseline": ", starting settings"}[role]
     name = f"{(sweep.name or f'Sweep {sweep.id}')[: LONGEST_NAME - len(ending)]}{ending}"
     added: list[Run] = []
     for config in configs:

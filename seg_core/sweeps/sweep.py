@@ -69,7 +69,7 @@ class Plan(BaseModel):
             raise InputError(f"A sweep cannot have {value!r} as {name}: {cls._bounds(name)}.") from error
         if plan.prune and "epochs" in space.names:
             raise InputError("Trainings of different lengths cannot be compared half-way; leave out the epochs, or do not prune.")
-        config.repeated(seeds=plan.seeds + 1)  # refuses seeds beyond the last one
+        fresh_configs(config, plan.seeds)  # which refuses seeds beyond the last one
         return plan
 
     @model_validator(mode="after")
@@ -97,6 +97,16 @@ class Plan(BaseModel):
             "seeds": f"it needs a whole number from 2 to {MOST_SEEDS}",
             "by": "choose grid, random or tpe",
         }.get(name, description)
+
+
+def fresh_configs(config: Config, seeds: int) -> list[Config]:
+    """Return a config with each of the ``seeds`` seeds after its own, which no trial has.
+
+    Raises:
+        InputError: if one of these is too large.
+    """
+    values = config.model_dump()
+    return [Config.of(**values | {"seed": config.seed + more}) for more in range(1, seeds + 1)]
 
 
 @dataclass(frozen=True)

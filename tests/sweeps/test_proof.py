@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from seg_core.config import Config
+from seg_core.config import MOST_SEEDS, Config
+from seg_core.errors import InputError
 from seg_core.sweeps.command_line import sweep_command
 from seg_core.sweeps.importance import importances
 from seg_core.sweeps.proof import proof_of, verdict
-from seg_core.sweeps.sweep import Plan, Sweep
+from seg_core.sweeps.sweep import Plan, Sweep, fresh_configs
 from tests.sweeps.searching import CONFIG, LOSSES, Search
 
 GAIN = {"bce": 0.0, "bce-dice": 0.02, "bce-lovasz": 0.05}
@@ -32,7 +33,10 @@ def test_the_winner_is_trained_again_beside_the_starting_settings(search: Search
     assert [(run.config.loss, run.config.seed) for run in winner.runs] == [("bce-lovasz", seed) for seed in (1, 2, 3)]
     assert [(run.config.loss, run.config.seed) for run in baseline.runs] == [("bce", seed) for seed in (1, 2, 3)]
     assert (winner.key, baseline.key) == ("g4", "g7")
-    assert {run.name for run in winner.runs} == {"Sweep 1, winner"}
+    assert [{run.name for run in trial.runs} for trial in (winner, baseline)] == [
+        {"Sweep 1, winner"},
+        {"Sweep 1, starting settings"},
+    ]
     proof = proof_of(sweep)
     assert proof is not None
     # Gains 0.06, 0.05, 0.04: mean 0.05, standard deviation 0.01, and 4.303 × 0.01 / √3 = 0.0248
@@ -68,6 +72,13 @@ def test_nothing_is_said_before_the_fresh_seeds_have_ended(search: Search) -> No
     assert verdict(search.now(sweep)).endswith("not trained again with fresh seeds, so this may be luck.")
     assert search.step(sweep, 2) == [True, False]
     assert search.now(sweep).ending == "finished"
+
+
+def test_fresh_seeds_are_those_after_the_config_s_own() -> None:
+    config = CONFIG.model_copy(update={"seed": 5})
+    assert [each.seed for each in fresh_configs(config, MOST_SEEDS)] == list(range(6, 26))
+    with pytest.raises(InputError, match=r"^Seed cannot be 2147483648; "):
+        Plan.of(CONFIG.model_copy(update={"seed": 2**31 - 3}), space=[LOSSES])
 
 
 def test_starting_settings_that_win_need_no_proof(search: Search) -> None:
