@@ -11,7 +11,7 @@ from pages.comparison.evaluating import evaluate_panel
 from pages.comparison.results import forget_threshold, results
 from pages.comparison.warnings import warn_of_overlap
 from pages.dataset.choose import choose_dataset, correct_link
-from pages.search.test_part import gate
+from pages.search.lock import gate
 from seg_core.data.dataset import ALL
 from seg_core.data.source import SAMPLE
 from seg_core.runs.groups import Group

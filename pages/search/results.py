@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from pages.search.test_part import look, looks_in_words
+from pages.search.lock import look, looks_in_words
 from pages.shared.markdown import plain
 from pages.shared.stores import sweeps
 from pages.shared.tables import Cell, TableRow, html_table

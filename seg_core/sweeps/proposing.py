@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from itertools import islice
+from itertools import islice, product
 from typing import Any
 
 import numpy as np
@@ -66,8 +66,6 @@ def _first_untried(sweep: Sweep, tried: set[tuple[Any, ...]]) -> dict[str, Any] 
             lists.append(list(range(int(dimension.low), int(dimension.high) + 1, dimension.step)))
         else:
             lists.append(list(dimension.values))
-    from itertools import product
-
     for values in islice(product(*lists), MOST_LISTED):
         params = dict(zip(sweep.space.names, values, strict=True))
         if _key(params) not in tried:

@@ -18,7 +18,7 @@ from seg_core.sweeps.sweep import Plan
 def page(models: object) -> None:
     import streamlit as st
 
-    from pages.search.test_part import gate
+    from pages.search.lock import gate
 
     st.text("locked" if gate(models) else "open")  # type: ignore[arg-type]
 
@@ -26,8 +26,8 @@ def page(models: object) -> None:
 @pytest.fixture
 def stores(lab_home: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[RunStore, SweepStore]:
     runs, sweeps = RunStore(), SweepStore()
-    monkeypatch.setattr("pages.search.test_part.store", lambda: runs)
-    monkeypatch.setattr("pages.search.test_part.sweeps", lambda: sweeps)
+    monkeypatch.setattr("pages.search.lock.store", lambda: runs)
+    monkeypatch.setattr("pages.search.lock.sweeps", lambda: sweeps)
     return runs, sweeps
 
 
