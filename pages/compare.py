@@ -11,6 +11,8 @@ from pages.comparison.evaluating import evaluate_panel
 from pages.comparison.results import forget_threshold, results
 from pages.comparison.warnings import warn_of_overlap
 from pages.dataset.choose import choose_dataset, correct_link
+from pages.search.lock import gate
+from seg_core.data.dataset import ALL
 from seg_core.data.source import SAMPLE
 from seg_core.runs.groups import Group
 
@@ -32,6 +34,10 @@ if not chosen:
     st.page_link("train.py", label="Train a model", icon=":material/model_training:")
     st.stop()
 remember(dataset, split, chosen, tta=tta)
+with st.container():
+    is_locked = bool(dataset.test) and split.name in ("test", ALL) and gate(chosen)
+if is_locked:
+    st.stop()
 with st.container():
     warn_of_overlap(chosen, split)
     models = compare(chosen, split, tta=tta)

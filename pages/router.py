@@ -26,6 +26,7 @@ pages = [
     st.Page("home.py", title="Home", icon=":material/home:", url_path="home", default=True),
     st.Page("train.py", title="Train", icon=":material/model_training:", url_path="train"),
     st.Page("monitor.py", title="Monitor", icon=":material/monitoring:", url_path="monitor"),
+    st.Page("sweeps.py", title="Sweeps", icon=":material/travel_explore:", url_path="sweeps"),
     st.Page("data.py", title="Data", icon=":material/photo_library:", url_path="data"),
     st.Page("report.py", title="Report", icon=":material/description:", url_path="report"),
     st.Page("compare.py", title="Compare", icon=":material/compare:", url_path="compare"),

@@ -13,6 +13,7 @@ from pages.dataset.panel import cache_panel, data_panel, preview_panel
 from pages.runs.form import Form, form, reset_form
 from pages.runs.settings import settings_panel, skips_problems, use_setting
 from pages.runs.trying import try_panel
+from pages.search.form import sweep_form
 from pages.shared.launch import launch
 from pages.shared.markdown import plain
 from pages.shared.stores import store
@@ -230,5 +231,7 @@ with model:
         sources = list(dataset.sources) if dataset else ["DIR"]
         commands = [command_line(config, sources, name, seeds=seeds, folds=folds) for config in configs]
         st.code("\n".join(commands), language="bash", wrap_lines=True)
+    with st.expander("Try many settings", icon=":material/travel_explore:"):
+        sweep_form(configs, dataset, name, obstacle, key)
 if launched and dataset:
     launch_all(groups, dataset, name, clone.tags if clone else ())

@@ -15,7 +15,7 @@ from seg_core.common.imports import quick_imports
 
 HEAVY = ("torch", "streamlit", "gradio", "plotly", "pandas")
 RUN_BY_STREAMLIT = {
-    f"pages.{name}" for name in ("router", "home", "train", "monitor", "data", "report", "compare", "predict", "about")
+    f"pages.{name}" for name in ("router", "home", "train", "monitor", "sweeps", "data", "report", "compare", "predict", "about")
 }
 
 

@@ -25,7 +25,7 @@ from seg_core.training.history import EPOCH_METRICS
 _HERE = Path(__file__).parent
 
 
-def _component(*names: str) -> Any:
+def component(*names: str) -> Any:
     """Make the component of the last of these scripts and styles; those before it are shared with other components."""
     script, style = (
         "\n".join(file.read_text(encoding="utf-8") for name in names if (file := _HERE / f"{name}.{ending}").exists())
@@ -34,22 +34,22 @@ def _component(*names: str) -> Any:
     return st.components.v2.component(f"lesionlab_{names[-1]}", js=script, css=style, isolate_styles=False)
 
 
-_charts = _component(
+_charts = component(
     "elements", "live", "plotly", "waiting", "chart_view", "batch_lines", "chart_layout", "chart_values", "charts"
 )
-_list = _component("elements", "live", "run_buttons", "run_columns", "run_row", "run_list")
-_facts = _component("elements", "live", "waiting", "run_buttons", "run_facts")
-_wall = _component("elements", "live", "waiting", "run_buttons", "wall")
-_advice = _component("elements", "live", "run_advice")
-_log = _component("elements", "live", "run_log")
-_progress = _component("elements", "live", "progress")
-_timeline = _component("elements", "live", "drawing", "mask_timeline")
-_compare = _component("elements", "drawing", "photograph", "compare_view")
-_wipe = _component("elements", "drawing", "wipe")
-_now = _component("elements", "live", "runs_now")
-_viewer = _component("elements", "drawing", "photograph", "image_viewer")
-_editor = _component("elements", "drawing", "drawn_mask", "mask_canvas", "mask_editor")
-_comparison = _component("elements", "plotly", "photograph", "comparison_charts")
+_list = component("elements", "live", "run_buttons", "run_columns", "run_row", "run_list")
+_facts = component("elements", "live", "waiting", "run_buttons", "run_facts")
+_wall = component("elements", "live", "waiting", "run_buttons", "wall")
+_advice = component("elements", "live", "run_advice")
+_log = component("elements", "live", "run_log")
+_progress = component("elements", "live", "progress")
+_timeline = component("elements", "live", "drawing", "mask_timeline")
+_compare = component("elements", "drawing", "photograph", "compare_view")
+_wipe = component("elements", "drawing", "wipe")
+_now = component("elements", "live", "runs_now")
+_viewer = component("elements", "drawing", "photograph", "image_viewer")
+_editor = component("elements", "drawing", "drawn_mask", "mask_canvas", "mask_editor")
+_comparison = component("elements", "plotly", "photograph", "comparison_charts")
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import plotly.graph_objects as go
 import streamlit as st
 
@@ -17,6 +19,9 @@ from seg_core.jobs.requests import trial_request
 from seg_core.jobs.results import result_folder
 from seg_core.runs.estimate import about, seconds_at
 from seg_core.training.trial_result import Trial
+
+GREY = "#8a94a3"
+"""Seen on light and dark."""
 
 
 def try_panel(config: Config, dataset: Dataset, runs: int, key: str) -> None:
@@ -68,9 +73,12 @@ def _costs(trial: Trial, config: Config, dataset: Dataset, runs: int) -> None:
 
 def _rates(trial: Trial, config: Config, key: str) -> None:
     figure = go.Figure(go.Scatter(x=trial.rates, y=trial.losses, mode="lines", name="loss"))
-    figure.add_vline(config.learning_rate, line_dash="dot", annotation_text="set")
-    if (rate := trial.suggested) is not None:
-        figure.add_vline(rate, line_dash="dash", annotation_text="suggested", annotation_position="top left")
+    rate = trial.suggested
+    for at, name, dash, side in ((config.learning_rate, "set", "dot", "left"), (rate, "suggested", "dash", "right")):
+        if at is not None:
+            figure.add_vline(at, line={"dash": dash, "color": GREY})
+            where = {"x": math.log10(at), "y": 1, "yref": "paper", "yanchor": "bottom", "xanchor": side}  # of a logarithmic axis
+            figure.add_annotation(text=name, showarrow=False, **where)
     figure.update_xaxes(type="log", title="learning rate", exponentformat="power")
     figure.update_yaxes(title="training loss, smoothed")
     figure.update_layout(height=260, margin={"l": 0, "r": 0, "t": 24, "b": 0}, showlegend=False)

@@ -15,7 +15,20 @@ from typing import NoReturn
 import typer
 from typer.exceptions import TyperException
 
-from seg_core.cli import calibration, collections, comparing, data, doubtful, host, models, reporting, retraining, runs, training
+from seg_core.cli import (
+    calibration,
+    collections,
+    comparing,
+    data,
+    doubtful,
+    host,
+    models,
+    reporting,
+    retraining,
+    runs,
+    sweeps,
+    training,
+)
 from seg_core.common.text import on_one_line
 from seg_core.errors import InputError
 
@@ -34,6 +47,7 @@ app.add_typer(calibration.app)
 app.add_typer(doubtful.app)
 app.add_typer(reporting.app)
 app.add_typer(runs.app, name="runs")
+app.add_typer(sweeps.app, name="sweep")
 app.add_typer(data.app, name="data")
 app.add_typer(collections.app, name="collection")
 

@@ -133,7 +133,9 @@ def work(run_id: RunArgument) -> None:
         store = RunStore()
         work_on(run_id, store)
         from seg_core.jobs.proof import prove  # only now, so that the run begins at once
+        from seg_core.sweeps.stepping import go_on
 
+        go_on(store)
         prove(store, run_id)
 
 

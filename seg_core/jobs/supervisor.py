@@ -10,6 +10,8 @@ from seg_core.errors import StoreError
 from seg_core.jobs.store import JobStore
 from seg_core.runs.dispatch import dispatch
 from seg_core.runs.store import RunStore
+from seg_core.sweeps.stepping import Stepper
+from seg_core.sweeps.store import SweepStore
 
 TICK_SECONDS = 1.0
 LATE_SECONDS = 60.0
@@ -19,11 +21,12 @@ _logger = logging.getLogger(__name__)
 
 
 class Supervisor:
-    """A thread of the web process that dispatches runs and jobs every second."""
+    """A thread of the web process that moves sweeps on and dispatches runs and jobs every second."""
 
     def __init__(self, store: RunStore, every: float = TICK_SECONDS) -> None:
         self._runs, self._every = store, every
         self._jobs = JobStore(store.path, store.launcher)
+        self._step_sweeps = Stepper(SweepStore(store.path))
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._run, name="supervisor", daemon=True)
         self._is_failing = False
@@ -50,11 +53,13 @@ class Supervisor:
             self._thread.join()
 
     def tick(self) -> None:
-        """Dispatch once, and back the database up. An error, such as a full disk, is logged once; the next tick tries again."""
+        """Dispatch, back up, and step sweeps. An error, such as a full disk, is logged once; the next tick tries again."""
         try:
             dispatch(self._runs)
             dispatch(self._jobs)
             self._runs.keep_backup()
+            if self._step_sweeps():  # last: the queue goes on whatever a search meets
+                dispatch(self._runs)
         except StoreError as error:
             if not self._is_failing:
                 _logger.warning("The queue stands still, and is tried again every second. %s", error)

@@ -15,6 +15,8 @@ _WORDS = {
     "phase": {"waiting", "preparing", "training", "validating"},
     "split": {"train", "val", "process"},
     "level": {"info", "warning", "error"},
+    "role": {"trial", "winner", "baseline"},
+    "ending": {"", "finished", "stopped", "failed"},
 }
 _LARGEST = 1e12
 """No time, duration, score or rate is larger, and a larger time is no date."""

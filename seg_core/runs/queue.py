@@ -90,7 +90,7 @@ class RunQueue:
                 checkpoint to begin from cannot be used.
         """
         with self._database.change() as connection:
-            return _add(connection, name, config, sources, tags, foreground, group)
+            return add_run(connection, name, config, sources, tags, foreground, group)
 
     def add_group(self, name: str, configs: Sequence[Config], sources: Sources, *, tags: Sequence[str] = ()) -> list[Run]:
         """Queue new runs as one group: repeats of one training with other seeds or on other folds. Arguments as for `add`.
@@ -101,7 +101,7 @@ class RunQueue:
         added: list[Run] = []
         with self._database.change() as connection:
             for config in configs:
-                added.append(_add(connection, name, config, sources, tags, False, added[0].id if added else None))
+                added.append(add_run(connection, name, config, sources, tags, False, added[0].id if added else None))
             return [find(connection, run.id) for run in added]
 
     def move(self, run_id: int, by: int) -> None:
@@ -179,15 +179,16 @@ class RunQueue:
             return find(connection, run_id)
 
 
-def _add(
+def add_run(
     connection: Connection,
     name: str,
     config: Config,
     sources: Sources,
-    tags: Sequence[str],
-    foreground: bool,
-    group: int | None,
+    tags: Sequence[str] = (),
+    foreground: bool = False,
+    group: int | None = None,
 ) -> Run:
+    """Queue a new run, as `RunQueue.add`, in a transaction that the caller holds."""
     cleaned = [clean_source(source) for source in ([sources] if isinstance(sources, str | Path) else sources)]
     if not cleaned:
         raise InputError("A run needs data to train on; give a folder, several, or 'sample'.")

@@ -134,3 +134,38 @@ settings = Table(
     Column("name", String, primary_key=True),
     Column("value", Integer, nullable=False),
 )
+
+# The settings of its trials are in `plan` and `params`; what became of them is in the rows of their runs alone.
+sweeps = Table(
+    "sweeps",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("name", String, nullable=False),
+    Column("created", Float, nullable=False),
+    Column("config", JSON, nullable=False),
+    Column("sources", JSON, nullable=False),
+    Column("plan", JSON, nullable=False),
+    Column("ending", String, nullable=False, default=""),
+    Column("message", String, nullable=False, default=""),
+    Column("looks", Integer, nullable=False, default=0),
+    sqlite_autoincrement=True,
+)
+
+sweep_trials = Table(
+    "sweep_trials",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("sweep_id", ForeignKey("sweeps.id", ondelete="CASCADE"), nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("role", String, nullable=False),
+    Column("params", JSON, nullable=False),
+    Column("pruned", String, nullable=False, default=""),
+    UniqueConstraint("sweep_id", "number"),
+)
+
+sweep_runs = Table(
+    "sweep_runs",
+    metadata,
+    Column("run_id", ForeignKey("runs.id", ondelete="CASCADE"), primary_key=True),
+    Column("trial_id", ForeignKey("sweep_trials.id", ondelete="CASCADE"), nullable=False, index=True),
+)

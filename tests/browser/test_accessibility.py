@@ -15,6 +15,9 @@ from seg_core.config import Config
 from seg_core.data.collection.store import create_collection
 from seg_core.runs.store import RunStore
 from seg_core.runs.worker import work
+from seg_core.sweeps.stepping import step
+from seg_core.sweeps.store import SweepStore
+from seg_core.sweeps.sweep import Plan
 from tests.app_process import AppProcess
 from tests.fake_worker import fake_train
 from tests.helpers import keep_sample, make_dataset, wait_in_page
@@ -27,6 +30,7 @@ PAGES = {
     "train": ("/train", "text=Every photograph has its mask"),
     "monitor": ("/monitor?run=1&run=2", ".mask-timeline canvas[aria-label]"),
     "wall": ("/monitor?wall=1", ".wall-figures dd"),
+    "sweeps": ("/sweeps", ".sweep-plot svg path"),
     "data": ("/data?data={data}", ".gallery img"),
     "report": ("/report", ".live-charts .main-svg"),
     "compare": ("/compare?data={data}", "text=Evaluate"),
@@ -57,9 +61,21 @@ def violations(page: Page) -> list[Any]:
             return found
 
 
+def sweep(store: RunStore) -> None:
+    """Keep a sweep of three trials, which has ended."""
+    sweeps, config = SweepStore(store.path), Config.of("report", epochs=3)
+    plan = Plan.of(config, space=["learning_rate=1e-4..1e-2 log", "loss=bce,bce-dice"], runs=3)
+    number = sweeps.add("two settings", config, "sample", plan).id
+    for _ in range(3):
+        assert step(sweeps, number)
+        work(store.queue.queued()[0].id, store, fake_train)
+    sweeps.stop(number)
+    sweeps.close()
+
+
 @pytest.fixture(scope="module")
 def app(tmp_path_factory: pytest.TempPathFactory, sample_dataset: Path) -> Iterator[AppProcess]:
-    """The app with eight runs, one of each way to end among them, and a collection."""
+    """The app with eleven runs, one of each way to end among them, a sweep and a collection."""
     home = tmp_path_factory.mktemp("accessible-home")
     keep_sample(home, sample_dataset)
     with pytest.MonkeyPatch.context() as patch:
@@ -68,6 +84,7 @@ def app(tmp_path_factory: pytest.TempPathFactory, sample_dataset: Path) -> Itera
         for number in range(1, 8):
             work(store.queue.add(f"run {number}", Config.of("report", epochs=3), "sample", tags=["night"]).id, store, fake_train)
         store.queue.stop(store.queue.add("", Config.of("best"), "sample").id)
+        sweep(store)
         store.close()
         patch.setenv("LESIONLAB_HOME", str(home))
         photographs = make_dataset(tmp_path_factory.mktemp("clinic") / "tiny", train=2) / "train" / "images"
@@ -121,6 +138,7 @@ def test_a_new_home_says_on_every_page_what_to_do(browser: Browser, page: Page, 
     try:
         for address, sentence in (
             ("/monitor", "No runs yet. Start one, and watch it train here."),
+            ("/sweeps", "No sweeps yet. A sweep tries many settings of one model"),
             ("/report", "These are the three models that ship with LesionLab"),
             ("/compare", "Evaluate 2 models on 40 photographs"),
             ("/compare?model=none", "There is no model none; choose from the list."),

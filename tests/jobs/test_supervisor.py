@@ -24,6 +24,8 @@ from seg_core.runs.launcher import LocalLauncher, Worker
 from seg_core.runs.processes import Owner
 from seg_core.runs.run import Run, Status
 from seg_core.runs.store import RunStore
+from seg_core.sweeps.store import SweepStore
+from seg_core.sweeps.sweep import Plan
 from tests.fake_worker import launcher
 from tests.helpers import wait_until
 
@@ -147,6 +149,15 @@ def test_a_killed_worker_is_noticed_and_its_run_goes_on(store: RunStore, supervi
     run = wait_for(store, run_id, "finished")
     assert log(store, run_id)[len(before) + 1 :][:2] == ["Resuming after epoch 1.", "Training from epoch 2."]
     assert [p.epoch for p in store.history.metrics(run_id) if (p.split, p.name) == ("val", "iou")] == [1, 2, 3]
+
+
+def test_sweeps_move_on(store: RunStore, supervise: Callable[[], Supervisor]) -> None:
+    sweeps = SweepStore(store.path)
+    sweep = sweeps.add("", CONFIG, "sample", Plan.of(CONFIG, space=["loss=bce,bce-dice"], runs=1))
+    supervise()
+    wait_until(lambda: sweeps.get(sweep.id).ending == "finished", what="the sweep has ended")
+    assert [(trial.params, trial.value) for trial in sweeps.get(sweep.id).every] == [({"loss": "bce"}, 0.03)]
+    sweeps.close()
 
 
 def test_a_worker_stops_when_asked_and_the_next_run_begins(store: RunStore, supervise: Callable[[], Supervisor]) -> None:
