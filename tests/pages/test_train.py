@@ -43,7 +43,7 @@ CHANGED: dict[str, Any] = {
     "seed": 11,
     "device": "cpu",
     "precision": "32-true",
-    "log": "tensorboard",
+    "log": "tensorboard,mlflow",
     "skip_problems": True,
 }
 
