@@ -28,4 +28,5 @@ def masks_picture(samples: Sequence[Sample]) -> np.ndarray:
 
 
 def _grey(share: np.ndarray) -> np.ndarray:
-    return np.rint(share * 255).astype(np.uint8)[..., None].repeat(3, axis=2)
+    grey: np.ndarray = np.rint(share * 255).astype(np.uint8)[..., None].repeat(3, axis=2)
+    return grey
