@@ -50,12 +50,9 @@ def places(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         for name in ("WANDB_DATA_DIR", "WANDB_CACHE_DIR", "WANDB_CONFIG_DIR"):
             patch.setenv(name, str(folder / name))
         patch.setenv("NETRC", str(folder / "netrc"))
-        patch.setenv("WANDB__SERVICE_WAIT", "60")
-
-        for module in [each for name, each in list(sys.modules.items()) if name.split(".")[0] == "trackio"]:
-            for name, value in (("TRACKIO_DIR", folder / "trackio"), ("MEDIA_DIR", folder / "trackio" / "media")):
-                if hasattr(module, name):  # read once, when Trackio is imported
-                    patch.setattr(module, name, value)
+        patch.setenv("TRACKIO_DIR", str(folder / "trackio"))
+        for name in [each for each in sys.modules if each.split(".")[0] == "trackio" or each.endswith(".to_trackio")]:
+            patch.delitem(sys.modules, name)  # Trackio reads its folder when it is imported
         yield folder
 
 
@@ -134,7 +131,7 @@ def test_mlflow_has_one_run_with_all_of_it(resumed: Trained) -> None:
 
 def records(file: Path) -> Iterator[Any]:
     """The records of W&B's offline file: LevelDB's log format after a header of seven bytes."""
-    from wandb.proto.wandb_internal_pb2 import Record
+    from wandb.proto.wandb_internal_pb2 import Record  # type: ignore[attr-defined]
 
     content, place, record = file.read_bytes(), 7, b""
     assert content[:4] == b":W&B"

@@ -25,6 +25,7 @@ _QUIET: dict[str, Any] = {
     "silent": True,
     "x_disable_meta": True,  # names of the machine, the user and folders
     "x_disable_stats": True,
+    "x_save_requirements": False,
 }
 
 
