@@ -22,6 +22,7 @@ _QUIET: dict[str, Any] = {
     "disable_code": True,
     "disable_git": True,
     "disable_job_creation": True,
+    "init_timeout": float(os.environ.get("WANDB_INIT_TIMEOUT", 30)),  # before the end of a short training
     "silent": True,
     "x_disable_meta": True,  # names of the machine, the user and folders
     "x_disable_stats": True,
