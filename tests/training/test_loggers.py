@@ -93,9 +93,10 @@ def test_every_logger_says_where_it_logs_to_and_none_complains(resumed: Trained)
     )
 
 
-def test_tensorboard_has_settings_masks_and_how_it_ended(resumed: Trained) -> None:
-    found: dict[str, list[Any]] = {}
-    for file in sorted((resumed.folder / "tensorboard").iterdir(), key=lambda file: int(file.name.rpartition(".")[2])):
+def written(folder: Path) -> dict[str, list[tuple[int, Any]]]:
+    """What TensorBoard's event files in a run's folder hold: steps and values by tag, in the order in which they were written."""
+    found: dict[str, list[tuple[int, Any]]] = {}
+    for file in sorted((folder / "tensorboard").iterdir(), key=lambda file: int(file.name.rpartition(".")[2])):
         content, place = file.read_bytes(), 0
         while place < len(content):
             length = int.from_bytes(content[place : place + 8], "little")
@@ -103,6 +104,11 @@ def test_tensorboard_has_settings_masks_and_how_it_ended(resumed: Trained) -> No
             place += length + 16
             for value in event.summary.value:
                 found.setdefault(value.tag, []).append((event.step, value))
+    return found
+
+
+def test_tensorboard_has_settings_masks_and_how_it_ended(resumed: Trained) -> None:
+    found = written(resumed.folder)
     assert b"| epochs | 3 |" in found["settings/text_summary"][0][1].tensor.string_val[0]
     assert [step for step, _ in found["masks"]] == [1, 2, 3]
     assert (found["masks"][0][1].image.width, found["masks"][0][1].image.height) == (3 * 64, PHOTOGRAPHS * 64)
@@ -374,3 +380,38 @@ def test_secrets_leave_texts(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_long_trainings_log_about_ten_pictures() -> None:
     assert [epoch for epoch in range(1, 4) if has_picture(epoch, 3)] == [1, 2, 3]
     assert [epoch for epoch in range(1, 86) if has_picture(epoch, 85)] == [1, 8, 16, 24, 32, 40, 48, 56, 64, 72, 80, 85]
+
+
+@pytest.mark.usefixtures("thin_network")
+def test_an_mlflow_run_goes_on_with_more_epochs_and_one_that_was_deleted_begins_anew(
+    dataset: Dataset, tmp_path: Path, lab_home: Path
+) -> None:
+    from mlflow.tracking import MlflowClient
+
+    client = MlflowClient((lab_home / "mlflow").as_uri())
+    run(small(epochs=1), dataset, tmp_path)
+    (experiment,) = [each.experiment_id for each in client.search_experiments() if each.name == "LesionLab"]
+    (first,) = client.search_runs([experiment])
+    run(small(epochs=2, schedule_from=1), dataset, tmp_path, resume=True)
+    (more,) = client.search_runs([experiment])
+    assert (more.info.run_id, more.info.status) == (first.info.run_id, "FINISHED")
+    assert (more.data.params["epochs"], more.data.tags["now.epochs"]) == ("1", "2")
+    assert [metric.step for metric in client.get_metric_history(more.info.run_id, "val/loss")] == [1, 2]
+    assert not any(name.startswith("now.") for name in first.data.tags)
+    client.delete_run(first.info.run_id)
+    run(small(epochs=3, schedule_from=2), dataset, tmp_path, resume=True)
+    (anew,) = client.search_runs([experiment])
+    assert anew.info.run_id != first.info.run_id
+    assert [metric.step for metric in client.get_metric_history(anew.info.run_id, "val/loss")] == [1, 2, 3]
+
+
+@pytest.mark.usefixtures("thin_network")
+def test_a_training_of_a_version_that_kept_no_ids_goes_on_in_tensorboard_without_doubled_epochs(
+    dataset: Dataset, tmp_path: Path
+) -> None:
+    config = tiny_config(epochs=2, log="tensorboard", swa_fraction=0)
+    run(config, dataset, tmp_path, stop_after=(2, 1))
+    (tmp_path / "loggers" / "tensorboard.json").unlink()
+    run(config, dataset, tmp_path, resume=True)
+    steps = [step for step, _ in written(tmp_path)["iou/val"]]
+    assert steps == [1, 2]

@@ -15,7 +15,7 @@ from seg_core.training.loggers.logger import PROJECT, Begun, Ending, LoggedTrain
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")  # MLflow reads it when it is imported
 os.environ.setdefault("MLFLOW_ALLOW_FILE_STORE", "true")  # the one store that needs neither a server nor a database
 
-from mlflow.entities import Metric, Param, RunTag
+from mlflow.entities import LifecycleStage, Metric, Param, RunTag
 from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 
@@ -52,12 +52,15 @@ class MlflowLogger:
         self._client.set_terminated(self._id, _STATUS[status])
 
     def _again(self, id: str) -> str | None:
+        """Set a run to running again, and return its id; None if it was deleted, or is not in this store."""
         try:
-            self._client.update_run(id, status="RUNNING")
+            if self._client.get_run(id).info.lifecycle_stage != LifecycleStage.ACTIVE:
+                return None
         except MlflowException as error:
             if error.error_code != "RESOURCE_DOES_NOT_EXIST":
                 raise
             return None
+        self._client.update_run(id, status="RUNNING")
         return id
 
     def _new(self, name: str) -> str:
