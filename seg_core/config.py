@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any, Literal, NamedTuple, Self, get_args, get_origin
 
 import annotated_types
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator, model_validator
 
 from seg_core.errors import InputError
 
@@ -18,6 +18,7 @@ Recipe = Literal["best", "report"]
 Keep = Literal["best", "last"]
 Decoder = Literal["plain", "unet", "pyramid"]
 Copies = Literal["together", "anywhere"]
+LoggerName = Literal["tensorboard", "wandb", "mlflow", "trackio"]
 
 VARIANTS: tuple[Variant, ...] = get_args(Variant)
 RECIPES: tuple[Recipe, ...] = get_args(Recipe)
@@ -43,6 +44,10 @@ LONGEST_RUN = 1000
 STATISTICS_BATCHES = 40
 """Largest number of batches from which averaged weights take their BatchNorm statistics."""
 """The most epochs a run can have, including those it was continued for."""
+
+SEVERAL: dict[str, tuple[str, ...]] = {"log": get_args(LoggerName)}
+"""Settings that take several of these values, or `NONE`; they are kept as text, with commas."""
+NONE = "none"
 
 SET_BY_PROGRAM = frozenset({"schedule_from"})
 """Settings that the user does not choose."""
@@ -212,9 +217,11 @@ class Config(BaseModel):
         default="auto",
         description="auto: bf16 if faster on this machine. 32-true on the CPU gives identical weights with equally many threads.",
     )
-    log: Literal["none", "tensorboard"] = Field(
-        default="none",
-        description="tensorboard: also write the metrics of every epoch as TensorBoard event files into the run's folder.",
+    log: str = Field(
+        title="Also log to",
+        default=NONE,
+        description="Where metrics, settings, masks and the model go besides: tensorboard (event files in the run's folder), "
+        "wandb, mlflow, trackio, or several with commas. The last three need their packages.",
     )
     skip_problems: bool = Field(
         title="Skip pairs with problems", default=False, description="Leave out pairs with errors instead of refusing to train."
@@ -238,6 +245,17 @@ class Config(BaseModel):
                 raise InputError(str(first["ctx"]["error"])) from error
             raise InputError(_refusal(str(first["loc"][0]), first["input"])) from error
 
+    @field_validator(*SEVERAL, mode="before")
+    @classmethod
+    def _joined(cls, given: Any, about: ValidationInfo) -> str:
+        """Join several values, given with commas or as a list, in the order of `SEVERAL`."""
+        parts = given if isinstance(given, list | tuple) else [given]
+        names = [name.strip() for part in parts for name in str(part).split(",")]
+        known = SEVERAL[str(about.field_name)]
+        if unknown := {*names} - {*known, NONE, ""}:
+            raise ValueError(f"unknown: {unknown}")
+        return ",".join(name for name in known if name in names) or NONE
+
     @model_validator(mode="after")
     def _check_fold(self) -> Self:
         if self.fold > self.folds:
@@ -248,6 +266,12 @@ class Config(BaseModel):
     def split_spec(self) -> SplitSpec:
         """The argument of `seg_core.data.dataset.Dataset.split`."""
         return SplitSpec(self.seed, self.val_fraction, self.folds, self.fold, self.copies, self.groups)
+
+    @property
+    def loggers(self) -> tuple[LoggerName, ...]:
+        """The loggers that the training reports to."""
+        names: tuple[LoggerName, ...] = get_args(LoggerName)
+        return tuple(name for name in names if name in self.log.split(","))
 
     @property
     def averaged_from(self) -> int:
@@ -311,6 +335,9 @@ def _refusal(name: str, value: Any) -> str:
     if name not in Config.model_fields:
         return f"There is no setting {name}; choose from {', '.join(Config.model_fields)}."
     title, kind = setting_title(name), Config.model_fields[name].annotation
+    if name in SEVERAL:
+        shown = value if isinstance(value, str) else ",".join(map(str, value)) if isinstance(value, list | tuple) else value
+        return f"{title} cannot be {shown!r}; choose {NONE}, or one or more of {', '.join(SEVERAL[name])}."
     if get_origin(kind) is Literal:
         *others, last = map(str, get_args(kind))
         return f"{title} cannot be {value!r}; choose {', '.join(others)} or {last}."

@@ -158,3 +158,28 @@ def test_a_config_survives_json() -> None:
 
 def test_every_setting_but_the_names_explains_itself() -> None:
     assert [name for name, field in Config.model_fields.items() if not field.description] == []
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [
+        ("none", "none"),
+        ("tensorboard", "tensorboard"),
+        ("mlflow, tensorboard", "tensorboard,mlflow"),
+        (["trackio", "wandb,trackio"], "wandb,trackio"),
+        ((), "none"),
+    ],
+)
+def test_several_loggers_are_kept_as_text_in_one_order(given: Any, kept: str) -> None:
+    config = Config.of(log=given)
+    assert config.log == kept
+    assert config.loggers == tuple(name for name in kept.split(",") if name != "none")
+    assert Config(**json.loads(json.dumps(config.model_dump()))) == config
+
+
+@pytest.mark.parametrize("given", ["comet", "mlflow,comet", ["comet"], 5])
+def test_unknown_loggers_are_refused(given: Any) -> None:
+    with pytest.raises(
+        InputError, match=r"^Also log to cannot be .*; choose none, or one or more of tensorboard, wandb, mlflow, trackio\.$"
+    ):
+        Config.of(log=given)

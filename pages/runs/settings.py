@@ -7,7 +7,7 @@ from typing import Any, Literal, get_args, get_origin
 
 import streamlit as st
 
-from seg_core.config import RECIPES, SET_BY_PROGRAM, Config, bound, setting_title
+from seg_core.config import NONE, RECIPES, SET_BY_PROGRAM, SEVERAL, Config, bound, setting_title
 
 ELSEWHERE = {"variant", "recipe", *SET_BY_PROGRAM}
 """Fields that are set elsewhere on the page, or not by the user."""
@@ -83,6 +83,9 @@ def _key(recipe: str, name: str, key: str) -> str:
 def _widget(name: str, default: Any, key: str, *, disabled: bool) -> Any:
     field, label = Config.model_fields[name], setting_title(name)
     look: dict[str, Any] = {"help": field.description, "key": key, "persist_state": "session", "disabled": disabled}
+    if name in SEVERAL:
+        chosen = st.multiselect(label, SEVERAL[name], [each for each in default.split(",") if each != NONE], **look)
+        return ",".join(each for each in SEVERAL[name] if each in chosen) or NONE
     if get_origin(field.annotation) is Literal:
         options = list(get_args(field.annotation))
         return st.selectbox(label, options, index=options.index(default), **look)

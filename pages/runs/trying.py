@@ -74,11 +74,11 @@ def _costs(trial: Trial, config: Config, dataset: Dataset, runs: int) -> None:
 def _rates(trial: Trial, config: Config, key: str) -> None:
     figure = go.Figure(go.Scatter(x=trial.rates, y=trial.losses, mode="lines", name="loss"))
     rate = trial.suggested
-    for at, name, dash, side in ((config.learning_rate, "set", "dot", "left"), (rate, "suggested", "dash", "right")):
-        if at is not None:
-            figure.add_vline(at, line={"dash": dash, "color": GREY})
-            where = {"x": math.log10(at), "y": 1, "yref": "paper", "yanchor": "bottom", "xanchor": side}  # of a logarithmic axis
-            figure.add_annotation(text=name, showarrow=False, **where)
+    marks = sorted((at, name) for at, name in ((config.learning_rate, "set"), (rate, "suggested")) if at is not None)
+    for (at, name), side in zip(marks, ("right", "left"), strict=False):
+        figure.add_vline(at, line={"dash": "dot", "color": GREY})
+        where = {"x": math.log10(at), "y": 1, "yref": "paper", "yanchor": "bottom", "xanchor": side}  # of a logarithmic axis
+        figure.add_annotation(text=name, showarrow=False, **where)
     figure.update_xaxes(type="log", title="learning rate", exponentformat="power")
     figure.update_yaxes(title="training loss, smoothed")
     figure.update_layout(height=260, margin={"l": 0, "r": 0, "t": 24, "b": 0}, showlegend=False)

@@ -28,7 +28,7 @@ from seg_core.cli.common import (
     work_here_on,
 )
 from seg_core.common.log_file import bounded
-from seg_core.config import RECIPES, SET_BY_PROGRAM, Config, option_name
+from seg_core.config import NONE, RECIPES, SET_BY_PROGRAM, SEVERAL, Config, option_name
 from seg_core.training.beginning import settings_of
 
 app = typer.Typer()
@@ -37,13 +37,14 @@ app = typer.Typer()
 def _setting(name: str) -> Parameter:
     """Return the parameter of a setting, None by default, whose help lists the choices and the value in each recipe."""
     field = Config.model_fields[name]
-    kind: Any = str if get_origin(field.annotation) is Literal else field.annotation
+    kind: Any = list[str] if name in SEVERAL else str if get_origin(field.annotation) is Literal else field.annotation
+    choices = (NONE, *SEVERAL[name]) if name in SEVERAL else get_args(field.annotation)
     values = {recipe: getattr(Config.of(recipe), name) for recipe in RECIPES}
     by_recipe = ", ".join(f"{value} by {recipe}" for recipe, value in values.items())
     option = typer.Option(
         option_name(name),
         help=field.description,
-        metavar=" | ".join(get_args(field.annotation)) or None,
+        metavar=" | ".join(choices) or None,
         show_default=kind is not bool and (str(values["best"]) if len({*values.values()}) == 1 else by_recipe),
     )
     return Parameter(name, Parameter.KEYWORD_ONLY, default=None, annotation=Annotated[kind | None, option])

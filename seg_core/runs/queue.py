@@ -23,6 +23,7 @@ from seg_core.runs.run import RESUMABLE, Run
 from seg_core.runs.stopping import stop_run
 from seg_core.runs.tables import runs, settings
 from seg_core.training.beginning import place_of_beginning
+from seg_core.training.loggers.kinds import require_loggers
 
 MOST_SLOTS = 8
 
@@ -86,8 +87,8 @@ class RunQueue:
             group: the number of the first run of the group it belongs to.
 
         Raises:
-            InputError: if the name or a tag is too long, no source is given, the file with the groups is not there, or the
-                checkpoint to begin from cannot be used.
+            InputError: if the name or a tag is too long, no source is given, the file with the groups is not there, the
+                checkpoint to begin from cannot be used, or a logger's package is not installed.
         """
         with self._database.change() as connection:
             return add_run(connection, name, config, sources, tags, foreground, group)
@@ -190,6 +191,7 @@ def add_run(
 ) -> Run:
     """Queue a new run, as `RunQueue.add`, in a transaction that the caller holds."""
     cleaned = [clean_source(source) for source in ([sources] if isinstance(sources, str | Path) else sources)]
+    require_loggers(config.loggers)
     if not cleaned:
         raise InputError("A run needs data to train on; give a folder, several, or 'sample'.")
     now = time.time()

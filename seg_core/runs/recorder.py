@@ -15,7 +15,7 @@ from seg_core.runs.epoch_masks import has_masks, save_masks
 from seg_core.runs.progress import RunProgress
 from seg_core.runs.resources import Resources
 from seg_core.runs.run import BatchLosses, Level, Run
-from seg_core.training.events import BatchDone, EpochDone, Event, Message, Preparing, Restored
+from seg_core.training.events import BatchDone, EpochDone, Event, Message, Preparing, Restored, Stop
 
 WRITE_EVERY = 0.5
 """Seconds between two writes of the progress; a fast training does dozens of batches in that time."""
@@ -25,7 +25,7 @@ STATISTICS_SHARE: dict[Variant, float] = {"fine-tune": 0.4, "trainable-decoder":
 """Time of a batch from which averaged weights take their statistics, as a share of a training step's: there is no way back."""
 
 
-class Stopped(Exception):
+class Stopped(Stop):
     """The run stops where the training loop does not look for a stop itself: while data is prepared, or between two epochs."""
 
 
@@ -52,7 +52,7 @@ class Recorder:
         """
         match event:
             case Message():
-                self.note(event.text)
+                self.note(event.text, event.level)
             case Preparing():
                 self._preparing(event)
             case BatchDone():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from pathlib import PurePath
+from typing import Any
 
 import torch
 
@@ -32,7 +33,7 @@ def checkpoint_metadata(
         "format": FORMAT_VERSION,
         "name": name,
         "label": f"{config.label} ({config.recipe})",
-        "config": config.model_dump() | {each: _without_folders(getattr(config, each)) for each in ("groups", "begin_from")},
+        "config": shared_settings(config),
         "parameters": count_parameters(network),
         "normalisation": {"mean": list(MEAN), "std": list(STD)},
         "dataset": dataset,
@@ -47,6 +48,11 @@ def checkpoint_metadata(
         "versions": versions(),
         "created": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
     }
+
+
+def shared_settings(config: Config) -> dict[str, Any]:
+    """Return the settings as they leave this machine: without its folders."""
+    return config.model_dump() | {each: _without_folders(getattr(config, each)) for each in ("groups", "begin_from")}
 
 
 def _without_folders(file: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Literal
 
 import numpy as np
 
@@ -13,6 +14,11 @@ class Message:
     """A line for the log."""
 
     text: str
+    level: Literal["info", "warning"] = "info"
+
+
+class Stop(Exception):
+    """Raised by a listener that ends the training between two batches or epochs; it can be resumed."""
 
 
 @dataclass(frozen=True)

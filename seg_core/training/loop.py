@@ -11,7 +11,6 @@ from typing import Any, Literal
 
 import torch
 from lightning_fabric import Fabric
-from lightning_fabric.loggers.tensorboard import TensorBoardLogger
 
 from seg_core.config import Config
 from seg_core.data.dataset import Dataset
@@ -24,11 +23,14 @@ from seg_core.prediction.metadata import Beginning, ExpectedIouValues
 from seg_core.training.averaging import WeightAverage
 from seg_core.training.batches import Batch, Batches
 from seg_core.training.beginning import beginning
-from seg_core.training.checkpoint_metadata import checkpoint_metadata
+from seg_core.training.checkpoint_metadata import checkpoint_metadata, shared_settings
 from seg_core.training.device import choose_precision, find_device
 from seg_core.training.events import BatchDone, EpochDone, Message, OnEvent, Preparing, Restored, Sample, ShouldStop
 from seg_core.training.familiarity import add_familiarity
 from seg_core.training.history import EpochRecord, History
+from seg_core.training.loggers.kinds import require_loggers
+from seg_core.training.loggers.listener import Logged
+from seg_core.training.loggers.logger import LoggedTraining
 from seg_core.training.losses import LOSSES
 from seg_core.training.optimizer import build_optimizer, set_learning_rate
 from seg_core.training.preparation import PreparedData, prepare
@@ -84,20 +86,20 @@ def train(
     checkpoint. Where epochs are averaged (`Config.swa_fraction`), the average is validated and kept, and a stop keeps the average
     of the completed epochs.
 
-    With ``log`` set to ``tensorboard``, the metrics of every epoch go to ``folder/tensorboard`` as ``loss/train``, ``iou/val``
-    and so on.
+    With ``log``, loggers get metrics, settings, masks and the best checkpoint too (`seg_core.training.loggers`).
 
     Raises:
-        InputError: if the data, a setting or the checkpoint to begin from cannot be used, or the file to resume from is damaged.
+        InputError: if the data, a setting or the checkpoint to begin from cannot be used, a logger's package is not installed, or
+            the file to resume from is damaged.
         DataChanged: if files were edited since the training to be resumed read them.
         TrainingFailed: if the loss is no longer a finite number.
     """
+    require_loggers(config.loggers)
     accelerator, index = find_device(config.device)
     fabric = Fabric(
         accelerator=accelerator,
         devices=1 if accelerator == "cpu" else [index],
         precision=choose_precision(config),
-        loggers=_tensorboard(folder) if config.log == "tensorboard" else None,
     )
     if resume and (mended := mend_resume(folder / RESUME_FILE)):
         on_event(Message(mended))
@@ -115,16 +117,10 @@ def train(
         for text in training.mend():
             on_event(Message(text))
     on_event(Message(training.description()))
-    try:
-        return training.run(on_event, should_stop)
-    finally:
-        for logger in fabric.loggers:
-            logger.finalize("done")
-
-
-def _tensorboard(folder: Path) -> TensorBoardLogger:
-    # Files are named by the second; without the suffix, a training resumed within that second would overwrite its own.
-    return TensorBoardLogger(folder, name="tensorboard", version="", filename_suffix=f".{time.time_ns()}", flush_secs=1)
+    with Logged(config.loggers, on_event, training.to_log(), training.history.epochs) as logged:
+        result = training.run(logged, should_stop)
+        logged.status = result.status
+    return result
 
 
 class _Stopped(Exception):
@@ -218,6 +214,18 @@ class _Training:
                 text += f" {self.config.before_share:.0%} of it are the weights that it began from."
         return text
 
+    def to_log(self) -> LoggedTraining:
+        """Return what loggers are told at the beginning."""
+        data = self.data.summary()
+        dataset = {
+            "dataset": data["name"],
+            "dataset_fingerprint": data["fingerprint"],
+            "train_photographs": data["train"],
+            "val_photographs": data["val"],
+        }
+        name = self.name or self.config.label
+        return LoggedTraining(name, shared_settings(self.config), dataset, self.folder, len(self.history.epochs))
+
     def run(self, on_event: OnEvent, should_stop: ShouldStop) -> TrainResult:
         """Train the remaining epochs."""
         self.network.fold_frozen_encoder()
@@ -260,7 +268,6 @@ class _Training:
             self._save("best", model.module)
         state = (self.network, self.optimizer, self.average, self.history)
         save_resume(self._resume_file, *state, self.data.fingerprint, self.data.contents, self.began_from)
-        self._log(epoch, train=train, val=val, process=steps)
         on_event(EpochDone(epoch, train, val, seconds, self.images_per_second, is_best, validation.samples, process))
 
     def _train_epoch(self, epoch: int, meter: StepMeter, on_event: OnEvent, should_stop: ShouldStop) -> dict[str, float]:
@@ -309,10 +316,6 @@ class _Training:
     def _require_usable(self, checkpoint: Path) -> None:
         read_metadata(checkpoint)
         read_tensors(checkpoint, self.config)
-
-    def _log(self, epoch: int, **splits: dict[str, float]) -> None:
-        values = {f"{name}/{split}": value for split, metrics in splits.items() for name, value in metrics.items()}
-        self.fabric.log_dict(values, step=epoch)
 
     def _require_finite(self, loss: float, where: str) -> None:
         if not math.isfinite(loss):

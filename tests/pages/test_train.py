@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import typer
+from streamlit.testing.v1 import AppTest
 
 from pages.dataset.panel import in_words
 from pages.runs.settings import ELSEWHERE, FIRST, GROUPS
@@ -43,7 +44,7 @@ CHANGED: dict[str, Any] = {
     "seed": 11,
     "device": "cpu",
     "precision": "32-true",
-    "log": "tensorboard",
+    "log": "tensorboard,mlflow",
     "skip_problems": True,
 }
 
@@ -78,6 +79,33 @@ def test_the_command_of_a_run_that_was_continued_has_a_second_line() -> None:
     first, more = command_line(Config.of(epochs=50, schedule_from=40), ["sample"], "longer").splitlines()
     assert read_back(first) == (Config.of(epochs=40), ["sample"], "longer")
     assert more == "python -m seg_core runs continue RUN --epochs 10"
+
+
+def page_of_settings() -> None:
+    import streamlit as st
+
+    from pages.runs.settings import settings_panel
+    from seg_core.config import Config
+
+    st.text(settings_panel("best", Config.of(log="mlflow"), "form").get("log", "as the recipe"))
+
+
+def test_several_loggers_are_chosen_on_the_page() -> None:
+    app = AppTest.from_function(page_of_settings).run()
+    (loggers,) = app.multiselect
+    assert (loggers.label, loggers.options, loggers.value) == (
+        "Also log to",
+        ["tensorboard", "wandb", "mlflow", "trackio"],
+        ["mlflow"],
+    )
+    assert app.text[0].value == "mlflow"  # of the run that is cloned
+    assert loggers.set_value(["trackio", "tensorboard"]).run().text[0].value == "tensorboard,trackio"
+    assert app.multiselect[0].set_value([]).run().text[0].value == "as the recipe"
+
+
+def test_loggers_may_be_given_one_by_one() -> None:
+    read = read_back("python -m seg_core train --data sample --recipe best --log wandb --log tensorboard,mlflow")
+    assert read[0] == Config.of(log="tensorboard,wandb,mlflow")
 
 
 def test_every_setting_is_tried() -> None:

@@ -242,7 +242,7 @@ def logged(folder: Path) -> dict[str, dict[int, float]]:
             length = int.from_bytes(content[place : place + 8], "little")
             event = Logged.FromString(content[place + 12 : place + 12 + length])
             place += length + 16
-            for value in event.summary.value:
+            for value in (each for each in event.summary.value if each.WhichOneof("value") == "simple_value"):
                 found.setdefault(value.tag, {})[event.step] = value.simple_value
     return found
 
