@@ -254,7 +254,8 @@ def test_with_log_tensorboard_event_files_hold_the_metrics_of_every_epoch_of_a_r
     run(config, dataset, tmp_path, stop_after=(2, 1))
     _, log = run(config, dataset, tmp_path, resume=True)
     scalars = logged(tmp_path / "tensorboard")
-    of_process = {f"{name}/process" for name in ("learning_rate", "gradient_norm", "data_wait", "images_per_second")}
+    steps = ("learning_rate", "gradient_norm", "data_wait", "images_per_second", "iou_margin")
+    of_process = {f"{name}/process" for name in steps}
     assert set(scalars) == {f"{name}/{split}" for name in METRIC_NAMES for split in ("train", "val")} | of_process
     assert {tuple(sorted(steps)) for steps in scalars.values()} == {(1, 2, 3)}
     for event in log.of(EpochDone):
