@@ -79,7 +79,7 @@ def _rates(trial: Trial, config: Config, key: str) -> None:
         figure.add_vline(at, line={"dash": "dot", "color": GREY})
         where = {"x": math.log10(at), "y": 1, "yref": "paper", "yanchor": "bottom", "xanchor": side}  # of a logarithmic axis
         figure.add_annotation(text=name, showarrow=False, **where)
-    figure.update_xaxes(type="log", title="learning rate", exponentformat="power")
+    figure.update_xaxes(type="log", dtick=1, title="learning rate", exponentformat="power")
     figure.update_yaxes(title="training loss, smoothed")
     figure.update_layout(height=260, margin={"l": 0, "r": 0, "t": 24, "b": 0}, showlegend=False)
     st.plotly_chart(figure, key=f"rates-{key}")
