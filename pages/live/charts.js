@@ -88,9 +88,12 @@ class LiveCharts {
     };
   }
 
-  // The charts that are seen, [metric, title] each: those that were asked for, and those of how the epochs went.
+  // The charts that are seen, [metric, title] each: those that were asked for, and those of how the epochs went, where that was
+  // recorded.
   get seen() {
-    return [...this.charts, ...(this.view.seen.process ? PROCESS_CHARTS : [])];
+    const recorded = ([name]) =>
+      this.runs.some((run) => (run.members ?? [run.id]).some((id) => this.values(id).get(`process ${name}`)?.size));
+    return [...this.charts, ...(this.view.seen.process ? PROCESS_CHARTS.filter(recorded) : [])];
   }
 
   // A group is judged by the epochs that all of its runs have reached; beyond them the mean is of the faster runs alone.
