@@ -286,6 +286,11 @@ class SplitChoice:
             return unseen
         raise InputError(f"{self.dataset.name} has no photograph that the model did not train on; train on folds of it.")
 
+    @cached_property
+    def facts(self) -> np.ndarray:
+        """The rows of `Dataset.facts` that belong to its pairs, in their order."""
+        return self.dataset.facts_of(self.pairs)
+
 
 def open_dataset(
     sources: str | Path | Sequence[str | Path],

@@ -89,7 +89,7 @@ def evaluation_request(model: Path, split: SplitChoice, *, tta: bool = False, co
     # The result names the photographs by their paths, so the same data in another place has another result.
     places = (f"{pair.image} {pair.mask_names}" for pair in split.pairs)
     tta = tta and not is_mask_folder(model)
-    of_files = evaluation_key(content, split.pairs, split.dataset.facts_of(split.pairs))
+    of_files = evaluation_key(content, split.pairs, split.facts)
     key = digest([of_files, *(["tta"] if tta else []), *places], KEY_DIGITS)
     arguments = {
         "model": str(model),
@@ -109,7 +109,7 @@ def experts_request(split: SplitChoice) -> Request:
     Raises:
         InputError: if a file is gone, or the split is empty.
     """
-    of_files = evaluation_key("experts", split.pairs, split.dataset.facts_of(split.pairs))
+    of_files = evaluation_key("experts", split.pairs, split.facts)
     places = (f"{pair.image} {pair.mask_names}" for pair in split.pairs)
     arguments = {"sources": list(split.dataset.sources), "split": split.name, "drawing": list(split.spec)}
     return Request("experts", digest([of_files, *places], KEY_DIGITS), arguments)
