@@ -52,9 +52,10 @@ class Address:
 
 def addresses(home: Path) -> list[Address]:
     """Return all addresses: those in the environment first, then those in the file. A file that cannot be read has none."""
-    given = [(url, False) for url in _split(os.environ.get(VARIABLE, ""))]
-    given += [(url, True) for url in _in_file(home)]
-    urls = list({url: (url, is_in_file) for url, is_in_file in reversed(given)}.values())[::-1][:MOST_ADDRESSES]
+    given = dict.fromkeys(_split(os.environ.get(VARIABLE, "")), False)
+    for url in _in_file(home):
+        given.setdefault(url, True)
+    urls = list(given.items())[:MOST_ADDRESSES]
     kinds = [_kind(url) for url, _ in urls]
     seen: Counter[str] = Counter()
     found = []
