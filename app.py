@@ -31,6 +31,7 @@ from seg_core.common.imports import imports_ahead, quick_imports
 from seg_core.common.versions import VERSION
 from seg_core.errors import InputError, StoreError
 from seg_core.jobs.supervisor import Supervisor
+from seg_core.runs.alerts.message import ADDRESS_OF_APP
 from seg_core.runs.store import RunStore
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ def create_app(store: RunStore, settings: HostSettings = DEFAULTS, on_ready: Cal
     from fastapi_offline import FastAPIOffline
 
     from pages import predictor
-    from pages.server import api, collections, evaluation_pictures, health, static
+    from pages.server import alerts, api, collections, evaluation_pictures, health, static
     from pages.server.shell import Shell
 
     pages = streamlit.App(ROUTER)
@@ -84,6 +85,7 @@ def create_app(store: RunStore, settings: HostSettings = DEFAULTS, on_ready: Cal
     app.add_exception_handler(StoreError, api.without_store)
     app.include_router(health.router)
     app.include_router(api.router)
+    app.include_router(alerts.router)
     app.include_router(evaluation_pictures.router)
     app.include_router(collections.router)
     app.include_router(static.router)
@@ -280,6 +282,8 @@ def serve(listener: socket.socket, store: RunStore, settings: HostSettings, *, s
     host, port = listener.getsockname()[:2]
     shown = "localhost" if is_loopback(host) else socket.gethostname() if ip_address(host).is_unspecified else host
     address = f"http://{shown}:{port}{settings.root_path}"
+
+    os.environ.setdefault(ADDRESS_OF_APP, address)  # for the processes that send alerts, which link to the app
 
     def ready() -> None:
         print(f"Runs are kept in {home()}\nLesionLab runs at {address} (stop it with Ctrl-C)", flush=True)

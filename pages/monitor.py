@@ -8,6 +8,7 @@ import streamlit as st
 
 from pages.live.components import Curve, live_charts, mask_timeline, run_advice, run_list, wall
 from pages.runs.actions import compare_link, report_link
+from pages.runs.alerts import alert_settings
 from pages.runs.chosen import chosen_actions
 from pages.runs.details import run_details
 from pages.runs.view import remember, view
@@ -183,6 +184,7 @@ with head, st.container(horizontal=True, horizontal_alignment="right", width="co
     help = "What trains, in large figures for a screen on the wall; it opens in a tab of its own."
     st.link_button("Wall view", "monitor?wall=1", icon=":material/tv:", help=help)
     queue_settings()
+    alert_settings()
 known = by_key(runs)
 # Parts that come and go stand in containers, here and above: what is being typed below them would be lost if it moved.
 chosen = choose(runs, known)

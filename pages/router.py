@@ -13,7 +13,7 @@ from seg_core.errors import StoreError
 st.set_page_config(page_icon=str(ASSETS / "mark.svg"), layout="wide")
 st.logo(str(ASSETS / "wordmark.svg"), size="large")
 st.html(ASSETS / "style.css")
-for script in ("history", "pressed"):
+for script in ("history", "pressed", "notify"):
     run_script(script)
 
 

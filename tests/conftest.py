@@ -96,6 +96,7 @@ def lab_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("LESIONLAB_HOME", str(home))
     monkeypatch.delenv("LESIONLAB_PASSWORD", raising=False)
     monkeypatch.delenv("LESIONLAB_VIEWER_PASSWORD", raising=False)
+    monkeypatch.delenv("LESIONLAB_ALERTS", raising=False)
     return home
 
 

@@ -46,6 +46,7 @@ _progress = component("elements", "live", "progress")
 _timeline = component("elements", "live", "drawing", "mask_timeline")
 _compare = component("elements", "drawing", "photograph", "compare_view")
 _wipe = component("elements", "drawing", "wipe")
+_notify = component("elements", "notify_switch")
 _now = component("elements", "live", "runs_now")
 _viewer = component("elements", "drawing", "photograph", "image_viewer")
 _editor = component("elements", "drawing", "drawn_mask", "mask_canvas", "mask_editor")
@@ -148,6 +149,11 @@ def runs_now() -> str | None:
     """List the runs that train or wait; return the key of one that is clicked."""
     opened: str | None = _now(data={}, on_open_change=lambda: None, key="runs-now").open
     return opened
+
+
+def notify_switch() -> None:
+    """Show a switch for the notifications of this browser, which it keeps for itself."""
+    _notify(data={}, key="notify-switch")
 
 
 def run_bars(runs: Sequence[Run]) -> None:

@@ -16,6 +16,7 @@ import typer
 from typer.exceptions import TyperException
 
 from seg_core.cli import (
+    alerts,
     calibration,
     collections,
     comparing,
@@ -48,6 +49,7 @@ app.add_typer(doubtful.app)
 app.add_typer(reporting.app)
 app.add_typer(runs.app, name="runs")
 app.add_typer(sweeps.app, name="sweep")
+app.add_typer(alerts.app, name="alerts")
 app.add_typer(data.app, name="data")
 app.add_typer(collections.app, name="collection")
 

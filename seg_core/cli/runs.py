@@ -20,11 +20,13 @@ app = typer.Typer(help="List, show, stop, resume, edit, group or delete runs.", 
 
 def _store() -> RunStore:
     """Open the run store, with lost runs marked as such. Where it cannot be written, say so: it can still be read."""
+    from seg_core.runs.alerts.sender import Sender
     from seg_core.runs.store import RunStore
 
     store = RunStore()
     try:
-        store.claims.mark_lost()
+        if store.claims.mark_lost():
+            Sender(store.alerts).look()
     except StoreUnwritable as error:
         screen.print(f"Runs may be shown as running that no longer do. {error}")
     return store

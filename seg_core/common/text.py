@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Sequence
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+_FOLDERS = re.compile(r"(?<![\w.:/\\])(?:~|[A-Za-z]:)?[/\\](?:[^\s/\\:;,'\"()]+[/\\])*(?=[^\s/\\])")
+"""The folders in front of a file's name, or of a folder's own."""
 
 
 def legible(text: str) -> str:
@@ -41,3 +44,11 @@ def finite_number(text: str) -> float | None:
 def slug(name: str) -> str:
     """Return a model's name as part of a file name: ``model-2-fine-tuned-run-3``."""
     return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-") or "model"
+
+
+def without_folders(text: str, folders: Sequence[str] = ()) -> str:
+    """Shorten every path in a sentence to its last part; ``folders`` are known ones, whose names may hold blanks."""
+    for folder in sorted(filter(None, folders), key=len, reverse=True):
+        if "/" in folder or "\\" in folder:
+            text = text.replace(folder, re.split(r"[/\\]", folder.rstrip("/\\"))[-1])
+    return _FOLDERS.sub("", text)

@@ -8,6 +8,8 @@ import time
 
 from seg_core.errors import StoreError
 from seg_core.jobs.store import JobStore
+from seg_core.runs.alerts.sender import LATE_SECONDS as LATE_ALERT_SECONDS
+from seg_core.runs.alerts.sender import Sender
 from seg_core.runs.dispatch import dispatch
 from seg_core.runs.store import RunStore
 from seg_core.sweeps.stepping import Stepper
@@ -26,6 +28,7 @@ class Supervisor:
     def __init__(self, store: RunStore, every: float = TICK_SECONDS) -> None:
         self._runs, self._every = store, every
         self._jobs = JobStore(store.path, store.launcher)
+        self._sender = Sender(store.alerts)
         self._step_sweeps = Stepper(SweepStore(store.path))
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._run, name="supervisor", daemon=True)
@@ -58,6 +61,7 @@ class Supervisor:
             dispatch(self._runs)
             dispatch(self._jobs)
             self._runs.keep_backup()
+            self._sender.look(grace=LATE_ALERT_SECONDS, is_app=True)
             if self._step_sweeps():  # last: the queue goes on whatever a search meets
                 dispatch(self._runs)
         except StoreError as error:

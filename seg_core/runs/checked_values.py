@@ -16,6 +16,8 @@ _WORDS = {
     "split": {"train", "val", "process"},
     "level": {"info", "warning", "error"},
     "role": {"trial", "winner", "baseline"},
+    "event": {"finished", "failed", "lost", "target", "test"},
+    "state": {"waiting", "sending", "sent", "failed"},
     "ending": {"", "finished", "stopped", "failed"},
 }
 _LARGEST = 1e12

@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Row
 
 from seg_core.runs import rows
+from seg_core.runs.alerts import events
 from seg_core.runs.causes import cause_of_end
 from seg_core.runs.claim_protocol import Claims
 from seg_core.runs.database import Database
@@ -69,3 +70,4 @@ class RunClaims(Claims[Run]):
         if (run := rows.find(connection, id)).config_before is not None:
             rows.withdraw_extension(connection, run, message)
         rows.add_line(connection, id, "error", message)
+        events.record(connection, "failed", rows.find(connection, id), reason=message)

@@ -12,6 +12,7 @@ from sqlalchemy import Connection, delete, insert, select
 from seg_core.common.text import legible
 from seg_core.errors import InputError
 from seg_core.runs import claim_protocol
+from seg_core.runs.alerts import events
 from seg_core.runs.claim_protocol import is_mine
 from seg_core.runs.database import PATIENCE, Database
 from seg_core.runs.rows import add_line, change, find, withdraw_extension
@@ -84,6 +85,7 @@ class RunProgress:
             values |= {"epoch": epoch, "epochs_done": epoch, "config_before": None}
             values |= {"last_iou": val.get("iou"), "last_dice": val.get("dice")}
             change(connection, run_id, **values, heartbeat=time.time())
+            events.record_passed_targets(connection, find(connection, run_id), epoch, val)
             if line:
                 add_line(connection, run_id, "info", line)
 
@@ -128,7 +130,10 @@ class RunProgress:
                 withdraw_extension(connection, run, message)
             if line:
                 add_line(connection, run_id, "error" if status == "failed" else "info", line)
-            return find(connection, run_id)
+            ended = find(connection, run_id)
+            if status != "stopped":
+                events.record(connection, status, ended, reason=message)
+            return ended
 
         return self._database.write_urgently(end, PATIENCE)
 

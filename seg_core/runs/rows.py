@@ -11,6 +11,7 @@ from seg_core.common.text import legible
 from seg_core.config import Config
 from seg_core.errors import InputError
 from seg_core.runs import claim_protocol
+from seg_core.runs.alerts import events
 from seg_core.runs.checked_values import RowCheck
 from seg_core.runs.claim_protocol import RUNNING
 from seg_core.runs.database import LARGEST_ID
@@ -92,6 +93,7 @@ def mark_lost(connection: Connection, run: Run, message: str) -> None:
     seen = run.heartbeat if run.started is not None else None
     change(connection, run.id, status="lost", finished=seen, eta_seconds=None, message=message)
     add_line(connection, run.id, "error", message)
+    events.record(connection, "lost", find(connection, run.id), reason=message)
 
 
 def withdraw_extension(connection: Connection, run: Run, why: str = "") -> None:

@@ -9,7 +9,7 @@ from sqlalchemy import DDL, Connection, event
 from seg_core.common.home import run_folders
 from seg_core.runs.tables import changes, metadata
 
-SCHEMA_VERSION = 7
+SCHEMA_VERSION = 8
 
 for _name, _happens, _run in (
     ("run_added", "INSERT ON runs", "NEW.id"),
@@ -46,6 +46,7 @@ _UPGRADES: dict[int, tuple[str, ...]] = {
             )
         ),
     ),
+    7: (),  # alerts and their deliveries
 }
 
 

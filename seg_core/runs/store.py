@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, delete, func, select
 
 from seg_core.errors import InputError, StoreError
+from seg_core.runs.alerts.outbox import RunAlerts
 from seg_core.runs.annotations import clean_name, clean_notes, clean_tags
 from seg_core.runs.claims import RunClaims
 from seg_core.runs.database import everyone_may, open_database
@@ -53,6 +54,7 @@ class RunStore:
         claims: decides which process works on which run, for dispatchers and workers.
         progress: records a training, for the worker that trains.
         history: reads what was recorded, for pages, commands and reports.
+        alerts: what people elsewhere are told, for pages and for the process that sends it.
     """
 
     def __init__(
@@ -75,6 +77,7 @@ class RunStore:
         self.claims = RunClaims(self._database, launcher)
         self.progress = RunProgress(self._database)
         self.history = RunHistory(self._database)
+        self.alerts = RunAlerts(self._database)
 
     def close(self) -> None:
         """Close the database. Optional: it closes when the store is dropped."""

@@ -169,3 +169,38 @@ sweep_runs = Table(
     Column("run_id", ForeignKey("runs.id", ondelete="CASCADE"), primary_key=True),
     Column("trial_id", ForeignKey("sweep_trials.id", ondelete="CASCADE"), nullable=False, index=True),
 )
+
+# What people may want to be told of a run, recorded in the transaction in which it happens. `facts` are those of that moment.
+# `settled` says that it is known to whom it goes; without an address it goes to nobody.
+alerts = Table(
+    "alerts",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("run_id", ForeignKey("runs.id", ondelete="CASCADE")),
+    Column("event", String, nullable=False),
+    Column("metric", String, nullable=False, default=""),
+    Column("target", Integer, nullable=False, default=0),
+    Column("time", Float, nullable=False),
+    Column("facts", JSON, nullable=False),
+    Column("settled", Boolean, nullable=False, default=False, index=True),
+    Index("alerts_by_run", "run_id", "event"),
+    sqlite_autoincrement=True,
+)
+
+# An alert on its way to one address, which is a secret and therefore named by its kind alone.
+deliveries = Table(
+    "deliveries",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("alert_id", ForeignKey("alerts.id", ondelete="CASCADE"), nullable=False),
+    Column("name", String, nullable=False),
+    Column("state", String, nullable=False, default="waiting", index=True),
+    Column("tries", Integer, nullable=False, default=0),
+    Column("due", Float, nullable=False),
+    Column("why", String, nullable=False, default=""),
+    Column("host", String),
+    Column("pid", Integer),
+    Column("pid_started", Float),
+    UniqueConstraint("alert_id", "name"),
+    sqlite_autoincrement=True,
+)

@@ -1,4 +1,4 @@
-"""A thread beside a training that gives signs of life and listens for requests to stop."""
+"""A thread beside a training that gives signs of life, listens for requests to stop, and has alerts sent."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import Self
 
 from seg_core.errors import InputError, StoreError
+from seg_core.runs.alerts.sender import Sender
 from seg_core.runs.processes import Signals
 from seg_core.runs.store import RunStore
 
@@ -25,6 +26,7 @@ class Watch:
 
     def __init__(self, store: RunStore, run_id: int, signals: Signals, say: Callable[[str], None]) -> None:
         self._store, self._run_id, self._signals, self._say = store, run_id, signals, say
+        self._sender = Sender(store.alerts)
         self._stop_requested = False
         self._signal_recorded = False
         self._last_beat = 0.0
@@ -57,6 +59,7 @@ class Watch:
         self._stop_requested = self._store.progress.should_stop(self._run_id)
         if time.monotonic() - self._last_beat >= HEARTBEAT_SECONDS:
             self._store.progress.update(self._run_id)
+            self._sender.look()  # the run may have passed a target
             self._last_beat = time.monotonic()
 
     def _record_signal(self) -> None:

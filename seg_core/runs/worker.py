@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from seg_core.common.atomic_file import remove_partials
 from seg_core.common.imports import quick_imports
 from seg_core.errors import InputError
+from seg_core.runs.alerts.sender import Sender
 from seg_core.runs.causes import forget_kills, note_kills
 from seg_core.runs.dispatch import dispatch
 from seg_core.runs.epoch_masks import masks_folder
@@ -62,6 +63,7 @@ def work(run_id: int, store: RunStore | None = None, train: Train | None = None)
         if store.claims.claim(run_id):
             _carry_out(store, run_id, signals, lambda text: None, train or _train)
     dispatch(store)  # also when the run left the queue or moved back while this process started
+    Sender(store.alerts).look()
 
 
 def work_here(store: RunStore, run_id: int, say: Say, train: Train | None = None) -> Run:
@@ -83,6 +85,7 @@ def work_here(store: RunStore, run_id: int, say: Say, train: Train | None = None
         if _wait_for_turn(store, run_id, signals, say):
             _carry_out(store, run_id, signals, say, train or _train)
     dispatch(store)
+    Sender(store.alerts).look()
     return store.get_run(run_id)
 
 

@@ -73,7 +73,7 @@ def test_processes_write_at_once_and_nothing_is_lost(store: RunStore, processes:
 
 def test_the_database_of_a_newer_version_is_one_sentence(store: RunStore) -> None:
     change(store, "PRAGMA user_version = 99")
-    with pytest.raises(InputError, match=r"made by a newer LesionLab \(format 99, known up to 7\); update LesionLab"):
+    with pytest.raises(InputError, match=r"made by a newer LesionLab \(format 99, known up to 8\); update LesionLab"):
         RunStore(store.path)
 
 

@@ -40,7 +40,7 @@ def client(store: RunStore) -> TestClient:
 @pytest.mark.parametrize(
     ("statement", "said"),
     [
-        ("PRAGMA user_version = 99", "was made by a newer LesionLab (format 99, known up to 7); update LesionLab"),
+        ("PRAGMA user_version = 99", "was made by a newer LesionLab (format 99, known up to 8); update LesionLab"),
         ("PRAGMA user_version = -1", "is damaged (its format is -1); there is no backup"),
         ("DROP TABLE runs", "is damaged (no such table: runs); there is no backup"),
     ],
