@@ -27,6 +27,7 @@ from seg_core.cli import (
     retraining,
     runs,
     sweeps,
+    tokens,
     training,
 )
 from seg_core.common.text import on_one_line
@@ -50,6 +51,7 @@ app.add_typer(runs.app, name="runs")
 app.add_typer(sweeps.app, name="sweep")
 app.add_typer(data.app, name="data")
 app.add_typer(collections.app, name="collection")
+app.add_typer(tokens.app, name="token")
 
 
 def main() -> NoReturn:
