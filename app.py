@@ -51,11 +51,25 @@ def create_app(store: RunStore, settings: HostSettings = DEFAULTS, on_ready: Cal
     # These imports take seconds; a mistyped option or a port in use is reported before.
     gradio = import_gradio()
     import streamlit
+    from fastapi import Depends
     from fastapi.responses import JSONResponse, RedirectResponse
+    from fastapi.security import HTTPBearer
     from fastapi_offline import FastAPIOffline
 
     from pages import predictor
-    from pages.server import alerts, api, collections, evaluation_pictures, health, static
+    from pages.server import (
+        alerts,
+        answers,
+        api,
+        collections,
+        evaluation_pictures,
+        events,
+        health,
+        launching,
+        run_changes,
+        run_groups,
+        static,
+    )
     from pages.server.shell import Shell
 
     pages = streamlit.App(ROUTER)
@@ -81,13 +95,13 @@ def create_app(store: RunStore, settings: HostSettings = DEFAULTS, on_ready: Cal
         static_url="/assets/docs",
         favicon_url="../assets/mark.svg",
     )
+    app.state.events = events.Hub(settings.room // 4)
     guard(app, settings)
-    app.add_exception_handler(StoreError, api.without_store)
+    app.add_exception_handler(StoreError, answers.without_store)
     app.include_router(health.router)
-    app.include_router(api.router)
-    app.include_router(alerts.router)
-    app.include_router(evaluation_pictures.router)
-    app.include_router(collections.router)
+    described = [Depends(HTTPBearer(auto_error=False, description="A token, as `lesionlab token add NAME` makes it."))]
+    for part in (api, launching, run_changes, run_groups, events, alerts, evaluation_pictures, collections):
+        app.include_router(part.router, dependencies=described)  # for /api/docs alone; `AccessGuard` decides who comes in
     app.include_router(static.router)
 
     def add_slash(request: Request) -> RedirectResponse:
@@ -113,10 +127,12 @@ def guard(app: FastAPI, settings: HostSettings) -> None:
     from pages.server.capacity import Capacity
     from pages.server.headers import SafeHeaders
     from pages.server.request_limits import RequestLimits
+    from seg_core.common.tokens import Tokens
 
     # The last one sees a request first.
     app.add_middleware(RequestLimits, room=settings.room)
-    app.add_middleware(AccessGuard, accounts=accounts(settings, home()), room=settings.room)
+    tokens = Tokens(home() / "tokens")
+    app.add_middleware(AccessGuard, accounts=accounts(settings, home()), room=settings.room, tokens=tokens)
     app.add_middleware(Capacity, room=settings.room)
     app.add_middleware(BelowPath, proxies=settings.proxies, root_path=settings.root_path)
     app.add_middleware(SafeHeaders)
@@ -300,7 +316,7 @@ def serve(listener: socket.socket, store: RunStore, settings: HostSettings, *, s
 
     # uvicorn shuts down in order and then raises the signal again.
     with suppress(KeyboardInterrupt):
-        Server(app, settings.room).run([listener])
+        Server(app, settings.room, app.state.events.close).run([listener])
 
 
 def leave(*_: object) -> NoReturn:

@@ -19,12 +19,14 @@ from pages.shared.markdown import plain
 from pages.shared.stores import store
 from pages.shared.visitor import VIEWERS_CHANGE_NOTHING, is_viewer
 from seg_core.config import MOST_FOLDS, MOST_SEEDS, VARIANT_LABELS, VARIANTS, Config, Recipe, Variant, setting_title
+from seg_core.data.check import Problem, refusal
 from seg_core.data.dataset import Dataset
 from seg_core.data.scan.copies import are_copies_known
 from seg_core.data.source import SAMPLE
 from seg_core.errors import InputError
 from seg_core.runs.estimate import about, estimate_seconds
 from seg_core.runs.groups import Group
+from seg_core.runs.launch import require_data
 from seg_core.runs.run import Run
 from seg_core.training.command_line import command_line
 
@@ -135,13 +137,13 @@ def _within_a_sentence(title: str) -> str:
     return title if title[:2].isupper() else title[0].lower() + title[1:]
 
 
-def launch_all(groups: Sequence[Sequence[Config]], dataset: Dataset, name: str, tags: tuple[str, ...]) -> None:
-    """Queue all runs and go to Monitor."""
+def launch_all(
+    groups: Sequence[Sequence[Config]], dataset: Dataset, problems: Sequence[Problem], name: str, tags: tuple[str, ...]
+) -> None:
+    """Queue all runs and go to Monitor. ``problems`` are those that stop a training which skips none."""
     try:
         for group in groups:
-            if len(group) > 1:
-                # The last fold is the smallest: if it is empty, no run is queued. The worker looks for copies.
-                dataset.split(group[-1].split_spec._replace(copies="anywhere"))
+            require_data(dataset, group, problems)
     except InputError as error:
         st.error(plain(str(error)))
         st.stop()
@@ -216,7 +218,7 @@ with model:
     elif dataset is None:
         obstacle = "Choose a dataset first."
     elif errors and not configs[0].skip_problems:
-        obstacle = f"{len(errors):,} of its pairs cannot be trained on: fix these files, or skip them with the button there."
+        obstacle = plain(str(refusal(errors)))
     else:
         obstacle = unread
     every = [config for group in groups for config in group]
@@ -234,4 +236,4 @@ with model:
     with st.expander("Try many settings", icon=":material/travel_explore:"):
         sweep_form(configs, dataset, name, obstacle, key)
 if launched and dataset:
-    launch_all(groups, dataset, name, clone.tags if clone else ())
+    launch_all(groups, dataset, errors, name, clone.tags if clone else ())

@@ -6,6 +6,9 @@ from there.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from difflib import get_close_matches
+from reprlib import Repr
 from typing import Any, Literal, NamedTuple, Self, get_args, get_origin
 
 import annotated_types
@@ -330,21 +333,37 @@ def bound(name: str, kind: str) -> Any:
     return next((value for rule in rules if (value := getattr(rule, kind, None)) is not None), None)
 
 
+LONGEST_SHOWN = 100
+"""Characters of a value or a name that a sentence repeats."""
+_short = Repr()
+_short.maxstring = _short.maxother = _short.maxlong = LONGEST_SHOWN
+
+
+def no_setting(name: str, known: Iterable[str] = Config.model_fields, what: str = "setting") -> str:
+    """Return the sentence for a setting that there is not: with the nearest of those there are, or else with all of them."""
+    known = list(known)
+    if near := get_close_matches(name[:LONGEST_SHOWN], known, n=1):
+        return f"There is no {what} {name[:LONGEST_SHOWN]}; did you mean {near[0]}?"
+    return f"There is no {what} {name[:LONGEST_SHOWN]}; choose from {', '.join(known)}."
+
+
 def _refusal(name: str, value: Any) -> str:
-    """Return the sentence for a setting that cannot have a value."""
+    """Return the sentence for a setting that cannot have a value. Programs may give one of any kind and length."""
     if name not in Config.model_fields:
-        return f"There is no setting {name}; choose from {', '.join(Config.model_fields)}."
+        return no_setting(name)
     title, kind = setting_title(name), Config.model_fields[name].annotation
     if name in SEVERAL:
-        shown = value if isinstance(value, str) else ",".join(map(str, value)) if isinstance(value, list | tuple) else value
-        return f"{title} cannot be {shown!r}; choose {NONE}, or one or more of {', '.join(SEVERAL[name])}."
+        value = ",".join(map(str, value)) if isinstance(value, list | tuple) else value
+    shown = _short.repr(value)
+    if name in SEVERAL:
+        return f"{title} cannot be {shown}; choose {NONE}, or one or more of {', '.join(SEVERAL[name])}."
     if get_origin(kind) is Literal:
         *others, last = map(str, get_args(kind))
-        return f"{title} cannot be {value!r}; choose {', '.join(others)} or {last}."
+        return f"{title} cannot be {shown}; choose {', '.join(others)} or {last}."
     if name == "device":
-        return f"{title} cannot be {value!r}; choose auto, cpu, mps or cuda, or one of several as cuda:1."
+        return f"{title} cannot be {shown}; choose auto, cpu, mps or cuda, or one of several as cuda:1."
     if kind not in (int, float):
-        return f"{title} cannot be {value!r}; {'choose true or false' if kind is bool else 'it must be text'}."
+        return f"{title} cannot be {shown}; {'choose true or false' if kind is bool else 'it must be text'}."
     least, above, most, below, step = (bound(name, rule) for rule in ("ge", "gt", "le", "lt", "multiple_of"))
     is_number = isinstance(value, int | float)
     if step and is_number and least <= value <= most:
@@ -353,7 +372,7 @@ def _refusal(name: str, value: Any) -> str:
     low = f"from {least:,}" if least is not None else f"above {above:g}"
     high = f"to {most:,}" if most is not None else f"{'to' if least is not None else 'and'} below {below:,}"
     what = f"a multiple of {step}, " if step else "a whole number " if kind is int else "a number "
-    return f"{title} cannot be {value!r}; it must be {what}{low} {high}."
+    return f"{title} cannot be {shown}; it must be {what}{low} {high}."
 
 
 def option_name(setting: str) -> str:

@@ -19,6 +19,7 @@ from seg_core.data.check import Problem, check_names, refused
 from seg_core.data.dataset import Dataset
 from seg_core.data.scan.duplicates import leakage
 from seg_core.errors import InputError, some_of
+from seg_core.runs.launch import NOTHING_TO_TRAIN
 
 
 def data_panel(
@@ -43,7 +44,7 @@ def data_panel(
         if problems := check_names(dataset):
             show_problems(problems, dataset)
         else:
-            st.error("There are no pairs to train with; name a folder that has more than a test split.")
+            st.error(NOTHING_TO_TRAIN)
         return None, []
     view = scanned(dataset)
     if view is None:

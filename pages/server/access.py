@@ -5,8 +5,9 @@ that another site makes is refused, unless it is a link to a page (`pages.server
 Without a password, so is a request for any host name but localhost, since a name could have been rebound to this machine; bare
 IP addresses are served.
 
-With a password, a browser signs in at /sign-in and carries a signed cookie; a script sends HTTP Basic with any user name. Who
-signs in with the password of viewers may change nothing: the guard refuses what the API would change, and tells the pages.
+With a password, a browser signs in at /sign-in and carries a signed cookie; a script sends a token, or HTTP Basic with any user
+name. Who comes with the password or a token of viewers may change nothing: the guard refuses what the API would change, and tells
+the pages. No browser adds a token by itself, so a request with one is nobody else's, whatever site it comes from.
 """
 
 from __future__ import annotations
@@ -19,8 +20,8 @@ import logging
 import math
 from collections import defaultdict
 from collections.abc import Sequence
-from ipaddress import ip_address
-from urllib.parse import parse_qs, quote, urlsplit
+from contextlib import suppress
+from urllib.parse import parse_qs, quote
 
 from starlette._utils import get_route_path
 from starlette.datastructures import Headers
@@ -31,16 +32,20 @@ from starlette.websockets import WebSocketClose
 
 from pages.server.accounts import Account
 from pages.server.health import GUEST
+from pages.server.other_sites import ELSEWHERE, foreign
 from pages.server.request_limits import Patience, too_slow
 from pages.server.sessions import SESSION_SECONDS, Guesses
 from pages.server.settings import DEFAULTS
-from pages.server.sign_in import sign_in_page
-from pages.server.signed_in import GuardedSocket, Session
+from pages.server.sign_in import read_form, sign_in_page
+from pages.server.signed_in import GuardedAnswer, GuardedSocket, Session
 from pages.shared.visitor import ROLE, VIEWERS_CHANGE_NOTHING
+from seg_core.common.tokens import Role, Tokens
 
 WRONG_PASSWORD_DELAY = 0.3
-LONGEST_FORM = 4096
-ELSEWHERE = "This request comes from another site."
+FOR_TOKENS = ("/api/", "/predictor/")
+"""What tokens open; pages are for people, who sign in."""
+NO_TOKEN = "That is no token of this app, or it was removed; `lesionlab token list` names those there are."
+NOT_FOR_TOKENS = "A token opens /api/ and /predictor/; to see the pages, sign in with the password."
 
 
 class AccessGuard:
@@ -50,11 +55,15 @@ class AccessGuard:
         app: the application behind it.
         accounts: who may sign in; if there are none, everyone who can reach the port is let in.
         room: the most requests at a time; see `Capacity`.
+        tokens: those of scripts.
     """
 
-    def __init__(self, app: ASGIApp, accounts: Sequence[Account] = (), room: int = DEFAULTS.room) -> None:
+    def __init__(
+        self, app: ASGIApp, accounts: Sequence[Account] = (), room: int = DEFAULTS.room, tokens: Tokens | None = None
+    ) -> None:
         self.app = app
         self.accounts = accounts
+        self.tokens = tokens
         self.guesses = Guesses()
         self.patience = Patience(room // 4)
         self.warned = False
@@ -65,7 +74,9 @@ class AccessGuard:
             await self.app(scope, receive, send)
             return
         headers, path = Headers(scope=scope), get_route_path(scope)
-        if problem := foreign(headers, named_hosts=bool(self.accounts)):
+        token = bearer(headers) if self.accounts else None
+        problem = foreign(headers, named_hosts=bool(self.accounts))
+        if problem and not (token is not None and problem == ELSEWHERE):
             if scope["type"] == "websocket" and problem == ELSEWHERE:
                 self.warn_of_host(headers)
             await refuse(scope, receive, send, JSONResponse({"detail": problem}, 403))
@@ -74,12 +85,14 @@ class AccessGuard:
         elif scope["type"] == "http" and path in ("/sign-in", "/sign-out"):
             answer = await (self.sign_in if path == "/sign-in" else self.sign_out)(scope, receive)
             await answer(scope, receive, send)
+        elif token is not None:
+            await self.by_token(token, scope, receive, send)
         elif session := self.session(scope):
             await self.let_in(session, scope, receive, send)
         elif "authorization" in headers:
             account = await self.basic(scope, headers["authorization"])
             if isinstance(account, Account):
-                await self.pass_on(account, scope, receive, send)
+                await self.pass_on(account.role, scope, receive, send)
             else:
                 await refuse(scope, receive, send, account)
         elif path == "/api/health":
@@ -106,24 +119,26 @@ class AccessGuard:
                 return Session(account, name, cookie)
         return None
 
-    async def pass_on(self, account: Account, scope: Scope, receive: Receive, send: Send) -> None:
+    async def pass_on(self, role: Role, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass on a visitor's request and tell everything behind this who it is; refuse a viewer's that changes something."""
-        if account.role == "viewer" and scope["type"] == "http" and changes_something(scope):
+        if role == "viewer" and scope["type"] == "http" and changes_something(scope):
             await JSONResponse({"detail": VIEWERS_CHANGE_NOTHING}, 403)(scope, receive, send)
             return
         others = [(name, value) for name, value in scope["headers"] if name != ROLE.encode()]
-        scope = {**scope, "headers": [*others, (ROLE.encode(), account.role.encode())]}
+        scope = {**scope, "headers": [*others, (ROLE.encode(), role.encode())]}
         await self.app(scope, receive, send)
 
     async def let_in(self, session: Session, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass on the request of a signed-in visitor; websockets are remembered, so that signing out can close them."""
         if scope["type"] == "http":
-            await self.pass_on(session.account, scope, receive, send)
+            with suppress(ClientDisconnect):
+                answer = GuardedAnswer(lambda: not session.has_ended, send)
+                await self.pass_on(session.account.role, scope, receive, answer.send)
             return
         socket = GuardedSocket(session, receive, send)
         self.sockets[session.name].add(socket)
         try:
-            await self.pass_on(session.account, scope, socket.receive, socket.send)
+            await self.pass_on(session.account.role, scope, socket.receive, socket.send)
         finally:
             self.sockets[session.name].discard(socket)
             if not self.sockets[session.name]:
@@ -173,52 +188,64 @@ class AccessGuard:
             return account
         return JSONResponse({"detail": account}, 429 if account.startswith("Too many") else 401)
 
+    async def by_token(self, given: str, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass on the request of a script, and end its answer where its token is removed meanwhile.
+
+        A right token is let in whatever was guessed from its address, and says nothing about guesses of the password there.
+        """
+        tokens = self.tokens
+        if tokens is None or (token := tokens.find(given)) is None:
+            problem = await self.wrong(scope, NO_TOKEN)
+            status = 401 if problem == NO_TOKEN else 429
+            headers = {"WWW-Authenticate": 'Bearer error="invalid_token"'} if status == 401 else None
+            await refuse(scope, receive, send, JSONResponse({"detail": problem}, status, headers))
+        elif scope["type"] != "http" or not get_route_path(scope).startswith(FOR_TOKENS):
+            await refuse(scope, receive, send, JSONResponse({"detail": NOT_FOR_TOKENS}, 403))
+        else:
+            with suppress(ClientDisconnect):
+                answer = GuardedAnswer(lambda: tokens.find(given) is not None, send)
+                await self.pass_on(token.role, scope, receive, answer.send)
+
+    async def wrong(self, scope: Scope, problem: str) -> str:
+        """Count a wrong password or token; return the problem, or how long this address has to wait."""
+        address = address_of(scope)
+        if wait := self.guesses.wait(address):
+            return too_many(wait)
+        self.guesses.wrong(address)
+        await asyncio.sleep(WRONG_PASSWORD_DELAY)
+        return problem
+
     async def check(self, scope: Scope, given: str) -> Account | str:
         """Return whose password was given, or the problem in a sentence."""
-        address = scope["client"][0] if scope.get("client") else ""
-        if wait := self.guesses.wait(address):
-            return f"Too many wrong passwords; try again in {math.ceil(wait)} s."
+        if wait := self.guesses.wait(address_of(scope)):
+            return too_many(wait)
         # Digests, so that the time taken says nothing about the length either.
         matching = [each for each in self.accounts if hmac.compare_digest(digest(given), digest(each.password))]
         if matching:
-            self.guesses.right(address)
+            self.guesses.right(address_of(scope))
             return matching[0]
-        self.guesses.wrong(address)
-        await asyncio.sleep(WRONG_PASSWORD_DELAY)
-        return "That is not the password."
+        return await self.wrong(scope, "That is not the password.")
+
+
+def bearer(headers: Headers) -> str | None:
+    """Return the token that a request carries; None if it carries none."""
+    kind, _, token = headers.get("authorization", "").partition(" ")
+    return token.strip() if kind.lower() == "bearer" else None
+
+
+def address_of(scope: Scope) -> str:
+    """Return the address of a visitor; empty if it is not known."""
+    return str(scope["client"][0]) if scope.get("client") else ""
+
+
+def too_many(wait: float) -> str:
+    """Say how many seconds an address has to wait."""
+    return f"Too many wrong passwords; try again in {math.ceil(wait)} s."
 
 
 def changes_something(scope: Scope) -> bool:
     """True for a request that the API changes something by. The predictor's only predict, and pages have a gate of their own."""
     return get_route_path(scope).startswith("/api/") and scope["method"] not in ("GET", "HEAD", "OPTIONS")
-
-
-def foreign(headers: Headers, named_hosts: bool) -> str:
-    """Return a sentence if another site made, or may have made, a request; empty for one of our own."""
-    host, origin = headers.get("host", ""), headers.get("origin")
-    try:
-        name = urlsplit(f"//{host}").hostname or ""
-        from_elsewhere = origin is not None and urlsplit(origin).netloc != host
-    except ValueError:
-        return "The Host or Origin header of this request is malformed."
-    if not named_hosts and name != "localhost" and not is_address(name):
-        return "Without a password the app answers only to localhost or an IP address; set LESIONLAB_PASSWORD to use a host name."
-    return ELSEWHERE if from_elsewhere or is_embedded(headers) else ""
-
-
-def is_embedded(headers: Headers) -> bool:
-    """True if a page of another site uses what is asked for, such as a photograph in an <img>; a link to a page is not that."""
-    is_link = headers.get("sec-fetch-mode") == "navigate" and headers.get("sec-fetch-dest") == "document"
-    return headers.get("sec-fetch-site") in ("cross-site", "same-site") and not is_link
-
-
-def is_address(name: str) -> bool:
-    """True if a host name is an IP address."""
-    try:
-        ip_address(name)
-    except ValueError:
-        return False
-    return True
 
 
 def ask_to_sign_in(scope: Scope, headers: Headers) -> Response:
@@ -231,29 +258,16 @@ def ask_to_sign_in(scope: Scope, headers: Headers) -> Response:
     if "sec-fetch-mode" in headers:
         return JSONResponse({"detail": "Signed out; reload this page."}, 401)
     challenge = {"WWW-Authenticate": 'Basic realm="LesionLab", charset="UTF-8"'}
-    return JSONResponse({"detail": "Sign in first: open /sign-in, or send the password as HTTP Basic."}, 401, challenge)
+    return JSONResponse(
+        {"detail": "Sign in first: open /sign-in, or send a token (`Authorization: Bearer …`), or the password as HTTP Basic."},
+        401,
+        challenge,
+    )
 
 
 async def refuse(scope: Scope, receive: Receive, send: Send, answer: Response) -> None:
     """Answer a request with a refusal, or close a websocket before it opens."""
     await (answer if scope["type"] == "http" else WebSocketClose(code=1008))(scope, receive, send)
-
-
-async def read_form(receive: Receive) -> dict[str, str]:
-    """Return the fields of a posted form, of which at most about ``LONGEST_FORM`` bytes are read.
-
-    Raises:
-        ClientDisconnect: if the browser leaves before the form is complete.
-    """
-    body = b""
-    more = True
-    while more and len(body) <= LONGEST_FORM:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise ClientDisconnect
-        body += message.get("body", b"")
-        more = message.get("more_body", False)
-    return {name: values[0] for name, values in parse_qs(body.decode("latin-1")).items()}
 
 
 def base_of(scope: Scope) -> str:

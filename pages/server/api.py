@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import math
-from collections.abc import Callable
 from dataclasses import asdict
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any
 
-from fastapi import APIRouter, HTTPException, Path, Query, Request
-from fastapi.responses import JSONResponse, Response
+from fastapi import APIRouter, Path, Query
+from fastapi.responses import Response
 
+from pages.server.answers import Answer, RunId, or_conflict, or_missing
 from pages.server.file_answer import file_answer
 from pages.shared.stores import jobs, store
-from seg_core.errors import InputError, StoreError
 from seg_core.runs.advice import advise
 from seg_core.runs.dispatch import dispatch
 from seg_core.runs.epoch_masks import mask_epochs, mask_ids, mask_photos
@@ -21,25 +19,9 @@ from seg_core.runs.loss_curve import loss_curve
 from seg_core.runs.resources import room_left
 from seg_core.runs.run import Changed
 
-T = TypeVar("T")
-
-
-class Answer(JSONResponse):
-    """A JSON answer in ASCII: a file name may contain bytes that are no text, which UTF-8 cannot hold."""
-
-    def render(self, content: Any) -> bytes:
-        return json.dumps(content, allow_nan=False, separators=(",", ":")).encode("ascii")
-
-
 router = APIRouter(prefix="/api", default_response_class=Answer)
 
 
-def without_store(_request: Request, error: Exception) -> Answer:
-    """Answer a request that the run database could not serve: it is full, damaged or gone."""
-    return Answer({"detail": str(error)}, 503)
-
-
-RunId = Annotated[int, Path(description="The run's number.", ge=1)]
 JobId = Annotated[int, Path(description="The job's number.", ge=1)]
 
 
@@ -52,7 +34,7 @@ def list_runs(
     Ask again with ``after`` set to the ``stamp`` of the last answer, and get the runs that have changed since, and the numbers
     of those ``deleted``. If ``since`` differs from what you asked with, drop what you hold: the database is another one.
     ``line`` is the queue: the numbers of its runs, the next one first. ``last_point`` and ``last_line`` are the ids of a run's
-    newest metric and of the last line of its log.
+    newest metric and of the last line of its log. `/api/events` goes on after ``event``.
     """
     news = store().changes(after)
     position = {run_id: place for place, run_id in enumerate(news.queue, start=1)}
@@ -60,6 +42,7 @@ def list_runs(
     listed = [_listed(change) | {"position": position.get(change.run.id)} for change in newest_first]
     # Not a plain dict: FastAPI would look at every value of it, which for 500 runs takes longer than all the rest.
     answer = {"stamp": news.stamp, "since": news.since, "runs": listed, "deleted": news.deleted, "line": news.queue}
+    answer["event"] = news.event
     return Answer(answer, headers={"Cache-Control": "no-store"})
 
 
@@ -82,14 +65,14 @@ def metrics(run_id: RunId, after: Annotated[int, Query(description="Only points 
     Ask again with ``after`` set to the ``last`` id for newer points. When a resumed run writes an epoch again, its points and
     those of later epochs get new ids: drop what you hold from the first epoch of the answer on.
     """
-    points = [asdict(point) for point in _or_missing(lambda: store().history.metrics(run_id, after))]
+    points = [asdict(point) for point in or_missing(lambda: store().history.metrics(run_id, after))]
     return Answer({"points": points, "last": points[-1]["id"] if points else after})
 
 
 @router.get("/runs/{run_id}/advice", tags=["runs"])
 def advice(run_id: RunId) -> dict[str, Any]:
     """What goes badly in a run, and what to do about it; an empty list if nothing does."""
-    run = _or_missing(lambda: store().get_run(run_id))
+    run = or_missing(lambda: store().get_run(run_id))
     room = room_left(store().home) if run.is_running and run.owner and run.owner.is_here else None
     return {"advice": [asdict(each) for each in advise(run, store().history.metrics(run_id), room)]}
 
@@ -106,14 +89,14 @@ def batches(
 
     Batch b of B in epoch e lies at ``x`` = e - 1 + b / B. ``low`` and ``high`` are the extremes before smoothing.
     """
-    losses = _or_missing(lambda: store().history.batch_losses(run_id, math.ceil(begin), math.ceil(end)))
+    losses = or_missing(lambda: store().history.batch_losses(run_id, math.ceil(begin), math.ceil(end)))
     return Answer(loss_curve(losses, points, begin, end, window).to_json())
 
 
 @router.get("/runs/{run_id}/log", tags=["runs"])
 def log(run_id: RunId, lines: Annotated[int, Query(ge=1, le=1000)] = 100) -> dict[str, Any]:
     """The last lines of a run's log."""
-    return {"lines": [asdict(line) for line in _or_missing(lambda: store().history.log_tail(run_id, lines))]}
+    return {"lines": [asdict(line) for line in or_missing(lambda: store().history.log_tail(run_id, lines))]}
 
 
 @router.get("/runs/{run_id}/masks", tags=["runs"])
@@ -137,21 +120,21 @@ def stop(
 ) -> dict[str, Any]:
     """Stop a run within one batch, or after its current epoch; its model is kept."""
     _known(run_id)
-    return _or_conflict(lambda: store().queue.stop(run_id, after_epoch=after_epoch).to_json())
+    return or_conflict(lambda: store().queue.stop(run_id, after_epoch=after_epoch).to_json())
 
 
 @router.post("/runs/{run_id}/keep-going", tags=["runs"])
 def keep_going(run_id: RunId) -> dict[str, Any]:
     """Withdraw the request to stop a run after its current epoch."""
     _known(run_id)
-    return _or_conflict(lambda: store().queue.cancel_stop(run_id).to_json())
+    return or_conflict(lambda: store().queue.cancel_stop(run_id).to_json())
 
 
 @router.post("/runs/{run_id}/resume", tags=["runs"])
 def resume(run_id: RunId) -> dict[str, Any]:
     """Queue a stopped, failed or lost run again; it goes on after its last whole epoch."""
     _known(run_id)
-    resumed = _or_conflict(lambda: store().queue.resume(run_id).to_json())
+    resumed = or_conflict(lambda: store().queue.resume(run_id).to_json())
     dispatch(store())  # the supervisor would do it seconds later
     return resumed
 
@@ -165,38 +148,20 @@ def move(run_id: RunId, by: Annotated[int, Query(description="Places to move bac
         store().queue.move(run_id, by)
         return {"line": [run.id for run in store().queue.queued()]}
 
-    return _or_conflict(moved)
+    return or_conflict(moved)
 
 
 @router.get("/jobs/{job_id}", tags=["jobs"])
 def show_job(job_id: JobId) -> dict[str, Any]:
     """One job, such as the evaluation of a split: its status and progress."""
-    return _or_missing(lambda: jobs().get(job_id)).to_json()
+    return or_missing(lambda: jobs().get(job_id)).to_json()
 
 
 @router.post("/jobs/{job_id}/cancel", tags=["jobs"])
 def cancel_job(job_id: JobId) -> dict[str, Any]:
     """Cancel a job; one that has ended stays as it is."""
-    return _or_missing(lambda: jobs().cancel(job_id)).to_json()
-
-
-def _or_missing(look: Callable[[], T]) -> T:
-    try:
-        return look()
-    except StoreError:  # see `without_store`
-        raise
-    except InputError as error:
-        raise HTTPException(404, str(error)) from None
-
-
-def _or_conflict(action: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-    try:
-        return action()
-    except StoreError:
-        raise
-    except InputError as error:
-        raise HTTPException(409, str(error)) from None
+    return or_missing(lambda: jobs().cancel(job_id)).to_json()
 
 
 def _known(run_id: int) -> dict[str, Any]:
-    return _or_missing(lambda: store().get_run(run_id)).to_json()
+    return or_missing(lambda: store().get_run(run_id)).to_json()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from starlette.datastructures import Headers
 from starlette.responses import JSONResponse, PlainTextResponse, Response
@@ -15,6 +17,37 @@ OWN = ("127.0.0.1", "::1")
 RETRY_SECONDS = 5
 
 
+class Places:
+    """A number of places, for something that visitors hold open.
+
+    Args:
+        most: how many there are.
+    """
+
+    def __init__(self, most: int) -> None:
+        self.most = most
+        self.taken: Counter[str] = Counter()
+
+    def is_full(self) -> bool:
+        """True if all places are taken."""
+        return self.taken.total() >= self.most
+
+    def has_its_share(self, address: str) -> bool:
+        """True if an address has as many places as one may."""
+        return address not in OWN and self.taken[address] >= self.most // SHARE
+
+    @contextmanager
+    def take(self, address: str) -> Iterator[None]:
+        """Take a place for the time of the block."""
+        self.taken[address] += 1
+        try:
+            yield
+        finally:
+            self.taken[address] -= 1
+            if not self.taken[address]:
+                del self.taken[address]
+
+
 class Capacity:
     """ASGI middleware that answers what is too much with 503, at once.
 
@@ -25,26 +58,20 @@ class Capacity:
 
     def __init__(self, app: ASGIApp, room: int) -> None:
         self.app = app
-        self.room = room
-        self.active: Counter[str] = Counter()
+        self.places = Places(room)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
             await self.app(scope, receive, send)
             return
         address = scope["client"][0] if scope.get("client") else ""
-        if self.active.total() >= self.room:
+        if self.places.is_full():
             await busy(scope, "LesionLab serves as many visitors as it can")(scope, receive, send)
-        elif address not in OWN and self.active[address] >= self.room // SHARE:
+        elif self.places.has_its_share(address):
             await busy(scope, f"{address} has as many requests open as one address may")(scope, receive, send)
         else:
-            self.active[address] += 1
-            try:
+            with self.places.take(address):
                 await self.app(scope, receive, send)
-            finally:
-                self.active[address] -= 1
-                if not self.active[address]:
-                    del self.active[address]
 
 
 def busy(scope: Scope, why: str) -> Response:

@@ -11,6 +11,7 @@ import asyncio
 import logging
 import socket
 import sys
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -118,9 +119,10 @@ class Connection(H11Protocol):
 
 
 class Server(uvicorn.Server):
-    """uvicorn's server for an inherited socket, with the limits of this file."""
+    """uvicorn's server for an inherited socket, with the limits of this file; ``closing`` is called when it begins to stop."""
 
-    def __init__(self, app: ASGIApp, room: int) -> None:
+    def __init__(self, app: ASGIApp, room: int, closing: Callable[[], None] = lambda: None) -> None:
+        self._closing = closing
         settings = uvicorn.Config(
             app,
             loop="asyncio",  # everywhere, also where another package has brought uvloop
@@ -141,4 +143,5 @@ class Server(uvicorn.Server):
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         # An open page holds a stream that never ends by itself; cutting it off is no error to report.
         logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
+        self._closing()
         await super().shutdown(sockets)

@@ -1,9 +1,11 @@
-"""A visitor who is signed in: the session, and the websockets that are open in it."""
+"""A visitor who is signed in: the session, and the websockets and answers that are open in it."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
+from starlette.requests import ClientDisconnect
 from starlette.types import Message, Receive, Send
 
 from pages.server.accounts import Account
@@ -48,3 +50,26 @@ class GuardedSocket:
         """Close the websocket; the app then notices that its visitor has left."""
         await self.send({"type": "websocket.close", "code": 1008})
         self._closed = True
+
+
+class GuardedAnswer:
+    """An answer that may go on for hours, such as a stream of events, and ends with the right to read it.
+
+    Args:
+        may_read: asked before each part of the answer but the last.
+        send: to the visitor.
+    """
+
+    def __init__(self, may_read: Callable[[], bool], send: Send) -> None:
+        self._may_read, self._send = may_read, send
+
+    async def send(self, message: Message) -> None:
+        """Pass on a part of the answer.
+
+        Raises:
+            ClientDisconnect: if it ends here, which tells the app that nobody reads it any more.
+        """
+        if message["type"] == "http.response.body" and message.get("more_body") and not self._may_read():
+            await self._send({"type": "http.response.body", "body": b"", "more_body": False})
+            raise ClientDisconnect
+        await self._send(message)

@@ -28,6 +28,7 @@ from seg_core.cli import (
     retraining,
     runs,
     sweeps,
+    tokens,
     training,
 )
 from seg_core.common.text import on_one_line
@@ -52,6 +53,7 @@ app.add_typer(sweeps.app, name="sweep")
 app.add_typer(alerts.app, name="alerts")
 app.add_typer(data.app, name="data")
 app.add_typer(collections.app, name="collection")
+app.add_typer(tokens.app, name="token")
 
 
 def main() -> NoReturn:

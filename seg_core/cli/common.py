@@ -67,13 +67,10 @@ def open_data(
         InputError: as `seg_core.data.dataset.open_dataset`, with the folders that may have been meant.
     """
     from seg_core.data.dataset import open_dataset
-    from seg_core.data.suggest import suggest_folders
+    from seg_core.data.suggest import suggesting
 
-    try:
+    with suggesting(sources):
         return open_dataset(sources, on_progress, images=images, masks=masks, lesion=lesion, experts=experts, truth=truth)
-    except InputError as error:
-        near = [folder for source in sources for folder in suggest_folders(source)]
-        raise InputError(f"{error} Did you mean {' or '.join(near)}?" if near else str(error)) from None
 
 
 def _run_id(text: str) -> int:

@@ -29,7 +29,6 @@ from seg_core.cli.common import (
 )
 from seg_core.common.log_file import bounded
 from seg_core.config import NONE, RECIPES, SET_BY_PROGRAM, SEVERAL, Config, option_name
-from seg_core.training.beginning import settings_of
 
 app = typer.Typer()
 
@@ -86,16 +85,13 @@ def train(
     **settings: Any,
 ) -> None:
     """Train a model here. The run appears in the app too, and waits while another one trains."""
-    one_fold = settings["fold"] is not None
-    settings["folds"] = folds if one_fold else None
-    of_model = settings["begin_from"] and recipe is None
-    config = settings_of(settings.pop("begin_from"), **settings) if of_model else Config.of(recipe or "best", **settings)
+    from seg_core.runs.launch import configs_of, require_data
+
+    configs = configs_of(recipe, seeds=seeds, folds=folds, **settings)
     with progress("Drawing the sample dataset") as advance:
         dataset = open_data(data, images, masks, lesion, experts, truth, advance)
-    configs = config.repeated(seeds=seeds, folds=1 if one_fold or folds is None else folds)
-    if len(configs) > 1:
-        dataset.split(configs[-1].split_spec)  # the last fold is the smallest: an empty one is found before the first is trained
-    if groups := dataset.unused_groups(config.split_spec):
+    require_data(dataset, configs)
+    if groups := dataset.unused_groups(configs[0].split_spec):
         screen.print(
             f"Photographs of one {groups.rpartition(':')[2]} may train and validate; --groups {groups} keeps them together."
         )

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from difflib import get_close_matches
 from pathlib import Path
 
@@ -13,6 +14,16 @@ from seg_core.errors import InputError
 
 _MOST_TRIED, _MOST_SECONDS = 12, 2
 """Folders that are looked into, and how long: each look reads the names of all files below."""
+
+
+@contextmanager
+def suggesting(sources: Sequence[str]) -> Iterator[None]:
+    """Where these sources cannot be opened in the block, let the exception name the folders that may have been meant."""
+    try:
+        yield
+    except InputError as error:
+        near = [folder for source in sources for folder in suggest_folders(source)]
+        raise InputError(f"{error} Did you mean {' or '.join(near)}?" if near else str(error)) from None
 
 
 def suggest_folders(source: str | Path, most: int = 3) -> list[str]:

@@ -13,7 +13,7 @@ from seg_core.data.groups import place_of
 from seg_core.data.source import clean_source
 from seg_core.errors import InputError
 from seg_core.runs import rows
-from seg_core.runs.annotations import clean_name, clean_tags
+from seg_core.runs.annotations import clean_name, clean_notes, clean_tags
 from seg_core.runs.claim_protocol import RUNNING, owned_by
 from seg_core.runs.database import Database
 from seg_core.runs.database_errors import DamagedRow
@@ -93,8 +93,12 @@ class RunQueue:
         with self._database.change() as connection:
             return add_run(connection, name, config, sources, tags, foreground, group)
 
-    def add_group(self, name: str, configs: Sequence[Config], sources: Sources, *, tags: Sequence[str] = ()) -> list[Run]:
+    def add_group(
+        self, name: str, configs: Sequence[Config], sources: Sources, *, tags: Sequence[str] = (), notes: str = ""
+    ) -> list[Run]:
         """Queue new runs as one group: repeats of one training with other seeds or on other folds. Arguments as for `add`.
+
+        ``notes`` are those of each run.
 
         Raises:
             InputError: as `add`; then none is queued.
@@ -102,7 +106,8 @@ class RunQueue:
         added: list[Run] = []
         with self._database.change() as connection:
             for config in configs:
-                added.append(add_run(connection, name, config, sources, tags, False, added[0].id if added else None))
+                group = added[0].id if added else None
+                added.append(add_run(connection, name, config, sources, tags, group=group, notes=notes))
             return [find(connection, run.id) for run in added]
 
     def move(self, run_id: int, by: int) -> None:
@@ -112,16 +117,19 @@ class RunQueue:
             InputError: if it is not queued.
         """
         with self._database.change() as connection:
-            run = find(connection, run_id)
-            if run.status != "queued":
-                raise InputError(f"Run {run_id} is {run.status}; only queued runs can be moved.")
-            order = [each.id for each in rows.queued(connection)]
-            if run_id not in order:
-                raise DamagedRow(f"run {run_id} is missing in the queue")
-            place = order.index(run_id)
-            order.insert(min(max(0, place + by), len(order) - 1), order.pop(place))
-            for number, each in enumerate(order, start=1):
-                change(connection, each, place=number)
+            order = _order(connection, run_id)
+            _move(connection, order, run_id, order.index(run_id) + by)
+
+    def move_to(self, run_id: int, position: int) -> None:
+        """Move a queued run to a position, from 1, at most to the end of the queue.
+
+        Raises:
+            InputError: if it is not queued, or the position is less than 1.
+        """
+        if position < 1:
+            raise InputError(f"The queue has no position {position}; the next run is at 1.")
+        with self._database.change() as connection:
+            _move(connection, _order(connection, run_id), run_id, position - 1)
 
     def stop(self, run_id: int, *, after_epoch: bool = False) -> Run:
         """Stop a queued run at once and a running one after its batch. Repeating it changes nothing.
@@ -188,6 +196,7 @@ def add_run(
     tags: Sequence[str] = (),
     foreground: bool = False,
     group: int | None = None,
+    notes: str = "",
 ) -> Run:
     """Queue a new run, as `RunQueue.add`, in a transaction that the caller holds."""
     cleaned = [clean_source(source) for source in ([sources] if isinstance(sources, str | Path) else sources)]
@@ -205,12 +214,32 @@ def add_run(
         "place": _last_place(connection),
         "foreground": foreground,
         "tags": clean_tags(tags),
+        "notes": clean_notes(notes),
         "group": group,
     }
     if group is not None:
         change(connection, group, group=group)  # the first run of a group becomes a member with the second
     new = insert(runs).values(**values | owned_by(Owner.of() if foreground else None)).returning(runs.c.id)
     return find(connection, connection.execute(new).scalar_one())
+
+
+def _order(connection: Connection, run_id: int) -> list[int]:
+    """Return the numbers of the queued runs, of which ``run_id`` has to be one."""
+    run = find(connection, run_id)
+    if run.status != "queued":
+        raise InputError(f"Run {run_id} is {run.status}; only queued runs can be moved.")
+    order = [each.id for each in rows.queued(connection)]
+    if run_id not in order:
+        raise DamagedRow(f"run {run_id} is missing in the queue")
+    return order
+
+
+def _move(connection: Connection, order: list[int], run_id: int, place: int) -> None:
+    """Move one of the queued runs to a place, from 0, or as near to it as there is one."""
+    order.remove(run_id)
+    order.insert(min(max(0, place), len(order)), run_id)
+    for number, each in enumerate(order, start=1):
+        change(connection, each, place=number)
 
 
 def _places(config: Config, sources: Sequence[str]) -> dict[str, str]:

@@ -216,6 +216,8 @@ class Changes:
     deleted: list[int]
     queue: list[int]
     """Ids of all queued runs, the next one first."""
+    event: str
+    """The id of an event after which `seg_core.runs.news` tells all that these changes do not."""
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from seg_core.runs.database import everyone_may, open_database
 from seg_core.runs.groups import group_number
 from seg_core.runs.history import RunHistory
 from seg_core.runs.launcher import LOCAL, Launcher
+from seg_core.runs.news import RunNews, latest
 from seg_core.runs.progress import RunProgress
 from seg_core.runs.queue import RunQueue
 from seg_core.runs.rows import change, find, to_run
@@ -24,7 +25,6 @@ from seg_core.runs.run import Changed, Changes, Run, run_folder
 from seg_core.runs.tables import changes, log, metrics, runs
 
 # Built once, since pages ask twice a second.
-_LATEST = select(func.max(changes.c.stamp))
 _QUEUE = select(runs.c.id).where(runs.c.status == "queued").order_by(runs.c.place, runs.c.id)
 _GROUPS = select(runs.c.group).where(runs.c.group.is_not(None)).distinct()
 _CHANGES = (
@@ -55,6 +55,7 @@ class RunStore:
         progress: records a training, for the worker that trains.
         history: reads what was recorded, for pages, commands and reports.
         alerts: what people elsewhere are told, for pages and for the process that sends it.
+        news: tells what happens to all runs, event by event.
     """
 
     def __init__(
@@ -78,6 +79,7 @@ class RunStore:
         self.progress = RunProgress(self._database)
         self.history = RunHistory(self._database)
         self.alerts = RunAlerts(self._database)
+        self.news = RunNews(self._database)
 
     def close(self) -> None:
         """Close the database. Optional: it closes when the store is dropped."""
@@ -103,12 +105,13 @@ class RunStore:
         Costs next to nothing when nothing has changed.
         """
         with self._database.read() as connection:
-            stamp = connection.execute(_LATEST).scalar_one() or 0
+            place = latest(connection)
+            stamp = place.stamp
             since = after if after <= stamp else 0  # a greater one is of a database that stood here before
             found = connection.execute(_CHANGES, {"after": since}).all() if since < stamp else []
             queue = list(connection.execute(_QUEUE).scalars())
             changed = [Changed(to_run(row), *row[-2:]) for row in found if row.id is not None]
-        return Changes(stamp, since, changed, [row.run_id for row in found if row.id is None and since], queue)
+        return Changes(stamp, since, changed, [row.run_id for row in found if row.id is None and since], queue, place.event)
 
     def annotate(
         self,

@@ -347,7 +347,7 @@ def test_what_a_training_would_refuse_is_not_launched(page: Page, app_server: Ap
     folders = page.get_by_role("textbox", name="Folders")
     folders.fill(str(folder))
     folders.press("Control+Enter")
-    expect(page.get_by_text("1 of its pairs cannot be trained on").first).to_be_visible(timeout=SLOW)
+    expect(page.get_by_text("1 of the pairs cannot be trained on").first).to_be_visible(timeout=SLOW)
     launch = page.get_by_role("button", name="Launch")
     expect(launch).to_be_disabled()
     page.get_by_text("Advanced settings", exact=True).click()

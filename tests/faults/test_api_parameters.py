@@ -13,7 +13,7 @@ import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
-from pages.server import api, evaluation_pictures, health
+from pages.server import answers, api, evaluation_pictures, health
 from seg_core.errors import StoreError
 from seg_core.runs.store import RunStore
 from tests.runs.stores import CONFIG, finished
@@ -50,7 +50,7 @@ def client(lab_home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[TestClie
     monkeypatch.setattr(api, "store", lambda: store)
     monkeypatch.setattr(health, "store", lambda: store)
     app = FastAPI()
-    app.add_exception_handler(StoreError, api.without_store)
+    app.add_exception_handler(StoreError, answers.without_store)
     for each in (api, evaluation_pictures, health):
         app.include_router(each.router)
     yield TestClient(app, raise_server_exceptions=False)

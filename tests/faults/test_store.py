@@ -14,7 +14,7 @@ import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
-from pages.server import api
+from pages.server import answers, api
 from seg_core.errors import DiskFull, StoreError
 from seg_core.runs.run import Run
 from seg_core.runs.store import RunStore
@@ -192,7 +192,7 @@ def damaged_databases(lab_home: Path, cases: int, seed: int) -> None:
     database, whole = lab_home / "lesionlab.db", lab_home / "whole"
     shutil.copy(database, whole)
     app = FastAPI()
-    app.add_exception_handler(StoreError, api.without_store)
+    app.add_exception_handler(StoreError, answers.without_store)
     app.include_router(api.router)
     client, random = TestClient(app, raise_server_exceptions=False), Random(seed)
     faults, lost, told, kinds = [], 0, 0, set()

@@ -42,7 +42,7 @@ def kept(store: RunStore, run_id: int) -> list[tuple[int, int, list[float]]]:
 
 
 def test_only_what_has_changed_is_told(store: RunStore) -> None:
-    assert store.changes() == Changes(0, 0, [], [], [])
+    assert store.changes() == Changes(0, 0, [], [], [], "0-0-0")
     first, second, third = running(store), queued(store), queued(store)
     everything = store.changes()
     assert ids(everything) == [first, second, third]

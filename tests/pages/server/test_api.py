@@ -11,7 +11,7 @@ import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
-from pages.server import api
+from pages.server import answers, api
 from seg_core.config import Config
 from seg_core.errors import StoreError
 from seg_core.runs.run import BatchLosses
@@ -32,7 +32,7 @@ def store(lab_home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[RunStore]
 @pytest.fixture
 def client(store: RunStore) -> TestClient:
     app = FastAPI()
-    app.add_exception_handler(StoreError, api.without_store)
+    app.add_exception_handler(StoreError, answers.without_store)
     app.include_router(api.router)
     return TestClient(app)
 

@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -25,6 +25,7 @@ from seg_core.runs.store import RunStore
 from tests.alert_server import SECRET, AlertServer
 from tests.helpers import wait_until
 from tests.runs.stores import change, in_child, own, running
+from tests.runs.workers import CONFIG
 
 QUICK = (0.05, 0.05)
 
@@ -122,11 +123,11 @@ def test_without_an_address_the_app_lets_go_of_what_no_other_process_has_sent(
 
 
 @pytest.fixture
-def no_process(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Path]]:
+def no_process(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
     """The home folders for which a process would have been started."""
     started: list[Path] = []
     monkeypatch.setattr(Sender, "_start", lambda _sender, home: started.append(home))
-    yield started
+    return started
 
 
 def test_what_a_dead_process_was_sending_is_not_sent_again(store: RunStore, server: AlertServer, gone: Owner) -> None:
@@ -162,12 +163,13 @@ def refuse() -> None:
 def test_viewers_change_and_test_nothing(store: RunStore, server: AlertServer) -> None:
     set_addresses(store.home, server.address())
     theirs = RunStore(store.path, may_change=refuse).alerts
-    for attempt in (
+    attempts: list[Callable[[], None]] = [
         lambda: theirs.add_address("ntfy://topic"),
         lambda: theirs.remove_address(theirs.addresses()[0]),
         lambda: theirs.set_target("iou", 0.5),
         theirs.add_test,
-    ):
+    ]
+    for attempt in attempts:
         with pytest.raises(InputError, match="You change nothing"):
             attempt()
     assert (len(theirs.addresses()), theirs.newest(), theirs.targets()) == (1, 0, {"iou": None, "dice": None})
@@ -189,7 +191,7 @@ def ended_senders(store: RunStore) -> None:
 def test_a_worker_without_an_app_tells_of_its_run(store: RunStore, server: AlertServer) -> None:
     set_addresses(store.home, server.address())
     store.alerts.set_target("iou", 0.02)
-    run_id = store.queue.add("wait", running_config(), "sample").id
+    run_id = store.queue.add("wait", CONFIG, "sample").id
     worker = in_child(store, "work", run_id, stderr=subprocess.PIPE)
     passed = arrived(server, 1)  # while it trains
     assert (passed[0]["event"], passed[0]["epoch"], passed[0]["status"]) == ("target", 2, "running")
@@ -202,12 +204,6 @@ def test_a_worker_without_an_app_tells_of_its_run(store: RunStore, server: Alert
     assert SECRET not in everything_written(store.home, but={FILE})
 
 
-def running_config() -> object:
-    from tests.runs.workers import CONFIG
-
-    return CONFIG
-
-
 def everything_written(home: Path, but: set[str]) -> str:
     files = [file for file in home.rglob("*") if file.is_file() and file.name not in but]
     return "".join(file.read_bytes().decode("latin-1") for file in files)
@@ -215,7 +211,7 @@ def everything_written(home: Path, but: set[str]) -> str:
 
 def test_a_hanging_address_delays_no_worker_and_no_queue(store: RunStore, server: AlertServer) -> None:
     set_addresses(store.home, server.address("hang"))
-    first, second = (store.queue.add("", running_config(), "sample").id for _ in range(2))  # type: ignore[arg-type]
+    first, second = (store.queue.add("", CONFIG, "sample").id for _ in range(2))
     worker = in_child(store, "work", first)
     assert worker.wait(60) == 0
     wait_until(lambda: store.get_run(second).status == "finished", what="the next one has finished")
