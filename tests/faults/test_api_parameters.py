@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +14,7 @@ import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
-from pages.server import answers, api, evaluation_pictures, health
+from pages.server import answers, api, evaluation_pictures, health, launching, run_changes, run_groups
 from seg_core.errors import StoreError
 from seg_core.runs.store import RunStore
 from tests.runs.stores import CONFIG, finished
@@ -47,20 +48,34 @@ def client(lab_home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[TestClie
     store = RunStore()
     finished(store)
     store.queue.add("", CONFIG, "sample")
-    monkeypatch.setattr(api, "store", lambda: store)
-    monkeypatch.setattr(health, "store", lambda: store)
+    for part in (api, health, launching, run_changes, run_groups):
+        monkeypatch.setattr(part, "store", lambda: store)
+    for part in (api, launching, run_changes, run_groups):
+        monkeypatch.setattr(part, "dispatch", lambda store: [])
     app = FastAPI()
     app.add_exception_handler(StoreError, answers.without_store)
-    for each in (api, evaluation_pictures, health):
+    for each in (api, evaluation_pictures, health, launching, run_changes, run_groups):
         app.include_router(each.router)
     yield TestClient(app, raise_server_exceptions=False)
     store.close()
 
 
+FIELDS = ["data", "name", "notes", "tags", "seeds", "folds", "variants", "archived", "position", "epochs", "recipe", "variant"]
+FIELDS += ["fold", "learning_rate", "begin_from", "groups", "log", "device", "image_size", "no such field"]
+
+
+def body(chance: Random) -> bytes:
+    """An odd body: one that is no object, or fields with values of any kind."""
+    if chance.random() < 0.2:
+        return chance.choice(BODIES)
+    kinds = [None, True, -1, 1, 1e30, 0.5, 10**40, [], [1], {}, ["sample"], [["a"]], "sample", "best", "fine-tune", *VALUES]
+    return json.dumps({name: chance.choice(kinds) for name in chance.sample(FIELDS, chance.randint(0, 4))}).encode()
+
+
 def requests(client: TestClient, chance: Random) -> Iterator[tuple[str, str, dict[str, str]]]:
     """Yield a method, a path and a query for every route, again and again, with values drawn from the odd ones."""
     routes: dict[str, dict[str, Any]] = client.get("/openapi.json").json()["paths"]
-    assert len(routes) > 10
+    assert len(routes) > 20
     while True:
         for path, methods in routes.items():
             for method, described in methods.items():
@@ -82,7 +97,7 @@ def test_odd_parameters_get_an_answer(client: TestClient, cases: int) -> None:
     for _ in range(cases):
         method, path, query = next(asked)
         started = time.perf_counter()
-        answer = client.request(method, path, params=query, content=chance.choice(BODIES) if method != "GET" else None)
+        answer = client.request(method, path, params=query, content=body(chance) if method != "GET" else None)
         if answer.status_code == 500 or "Traceback" in answer.text or time.perf_counter() - started > LONGEST:
             faults.append(f"{method} {path} {query}: {answer.status_code}")
     print(f"{cases} odd requests, {len(faults)} faults")

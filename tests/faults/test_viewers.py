@@ -11,6 +11,7 @@ from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from streamlit.testing.v1 import AppTest
 from websockets.sync.client import ClientConnection, connect
 
+from seg_core.common.tokens import Tokens
 from seg_core.runs.store import RunStore
 from tests.app_process import AppProcess
 from tests.helpers import PASSWORD, VIEWER_PASSWORD
@@ -84,10 +85,14 @@ def test_code_of_a_page_changes_nothing_for_a_viewer(change: str, monkeypatch: p
 
 
 def test_the_api_refuses_viewers_whatever_way_they_sign_in(attacked_app: AppProcess) -> None:
-    for headers, auth in (({"cookie": cookie(attacked_app, VIEWER_PASSWORD)}, None), ({}, ("", VIEWER_PASSWORD))):
+    token = {"authorization": f"Bearer {Tokens(attacked_app.home / 'tokens').add('wall', 'viewer')}"}
+    for headers, auth in (({"cookie": cookie(attacked_app, VIEWER_PASSWORD)}, None), ({}, ("", VIEWER_PASSWORD)), (token, None)):
         with httpx.Client(base_url=attacked_app.url, headers=headers, auth=auth) as viewer:
             of_runs = ("runs/1/resume", "runs/1/stop", "runs/1/move?by=1", "runs/1/keep-going", "jobs/1/cancel")
             for path in (*of_runs, "collections/Clinic/a?base=0", "collections/Clinic/a/restore?version=1"):
                 answer = viewer.post(f"/api/{path}", headers={"x-lesionlab-role": "owner"})
+                assert (answer.status_code, answer.json()) == (403, {"detail": REFUSED})
+            for method, path in (("POST", "runs"), ("PATCH", "runs/1"), ("DELETE", "runs/1"), ("DELETE", "groups/1")):
+                answer = viewer.request(method, f"/api/{path}", json={"data": "sample"})
                 assert (answer.status_code, answer.json()) == (403, {"detail": REFUSED})
             assert viewer.get("/api/runs/1").json()["status"] == "stopped"

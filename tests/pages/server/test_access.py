@@ -19,11 +19,12 @@ from starlette.datastructures import Headers
 from starlette.types import Message, Receive, Scope, Send
 
 from app import main
-from pages.server.access import AccessGuard, local_path
+from pages.server.access import NO_TOKEN, NOT_FOR_TOKENS, AccessGuard, local_path
 from pages.server.accounts import Account
 from pages.server.health import GUEST
 from pages.server.sessions import SESSION_SECONDS, Guesses, Sessions, signing_key
-from pages.shared.visitor import ROLE
+from pages.shared.visitor import ROLE, VIEWERS_CHANGE_NOTHING
+from seg_core.common.tokens import Tokens
 from tests.helpers import PASSWORD, VIEWER_PASSWORD, in_a_loop
 
 Guard = Callable[..., AccessGuard]
@@ -53,10 +54,10 @@ def ended(tmp_path: Path) -> Path:
 def guard(ended: Path) -> Callable[..., AccessGuard]:
     """Makes a guard for an owner and perhaps viewers, by their passwords."""
 
-    def make(password: str = PASSWORD, viewer_password: str = "") -> AccessGuard:
+    def make(password: str = PASSWORD, viewer_password: str = "", tokens: Tokens | None = None) -> AccessGuard:
         passwords: list[tuple[Literal["owner", "viewer"], str]] = [("owner", password), ("viewer", viewer_password)]
         each = [Account(role, word, Sessions(b"key" + word.encode(), ended)) for role, word in passwords if word]
-        return AccessGuard(tiny_app, each)
+        return AccessGuard(tiny_app, each, tokens=tokens)
 
     return make
 
@@ -543,3 +544,63 @@ def test_passwords_that_tell_nobody_apart_are_refused(
     monkeypatch.setenv("LESIONLAB_VIEWER_PASSWORD", viewer_password)
     assert main(["--port", "0"]) == 2
     assert capsys.readouterr().err == f"{problem}\n"
+
+
+# With a token
+
+
+@pytest.fixture
+def tokens(tmp_path: Path) -> Tokens:
+    return Tokens(tmp_path / "tokens")
+
+
+def by_token(token: str, **more: str) -> dict[str, str]:
+    return {"authorization": f"Bearer {token}", **more}
+
+
+def test_a_token_opens_api_and_predictor_and_no_page(guard: Guard, tokens: Tokens) -> None:
+    app, headers = guard(tokens=tokens), by_token(tokens.add("script", "owner"))
+    for path in ("/api/runs", "/predictor/gradio_api/info"):
+        assert ask(app, path, "POST", headers=headers).text == path
+    for path in ("/", "/monitor", "/_stcore/health"):
+        answer = ask(app, path, headers=headers)
+        assert (answer.status_code, answer.json()) == (403, {"detail": NOT_FOR_TOKENS})
+    assert open_socket(app, **headers) == [{"type": "websocket.close", "code": 1008, "reason": ""}]
+
+
+def test_the_token_of_a_viewer_changes_nothing(guard: Guard, tokens: Tokens) -> None:
+    app, headers = guard(tokens=tokens), by_token(tokens.add("wall", "viewer"))
+    assert ask(app, "/api/runs", headers=headers).status_code == 200
+    for method in ("POST", "PATCH", "PUT", "DELETE"):
+        answer = ask(app, "/api/runs/1", method, headers=headers)
+        assert (answer.status_code, answer.json()) == (403, {"detail": VIEWERS_CHANGE_NOTHING})
+
+
+@pytest.mark.parametrize("given", ["", "wrong", "lesionlab_wrong", "two words"])
+def test_a_wrong_token_gets_401_and_slows_down(given: str, guard: Guard, tokens: Tokens) -> None:
+    app = guard(tokens=tokens)
+    answer = ask(app, "/api/runs", headers=by_token(given))
+    assert (answer.status_code, answer.json()) == (401, {"detail": NO_TOKEN})
+    statuses = [ask(app, "/api/runs", headers=by_token(given)).status_code for _ in range(12)]
+    assert statuses[-1] == 429
+
+
+def test_a_right_token_is_let_in_whoever_guesses_beside_it(guard: Guard, tokens: Tokens) -> None:
+    app, headers = guard(tokens=tokens), by_token(tokens.add("script", "owner"))
+    while ask(app, "/api/runs", headers=by_token("wrong")).status_code != 429:
+        pass
+    assert ask(app, "/api/runs", headers=headers).status_code == 200
+    assert ask(app, "/api/runs", headers=by_token("wrong")).status_code == 429
+
+
+def test_a_script_of_another_site_may_carry_a_token_and_no_cookie(guard: Guard, tokens: Tokens) -> None:
+    app, elsewhere = guard(tokens=tokens), {"origin": "https://lab.example", "sec-fetch-site": "cross-site"}
+    token = tokens.add("script", "owner")
+    assert ask(app, "/api/runs", headers=by_token(token, **elsewhere)).status_code == 200
+    cookie = {"cookie": f"lesionlab_8501={app.accounts[0].sessions.begin()}"}
+    assert ask(app, "/api/runs", headers=by_token("wrong", **elsewhere, **cookie)).status_code == 401
+    assert ask(app, "/api/runs", headers={**elsewhere, **cookie}).status_code == 403
+
+
+def test_without_a_password_a_token_is_not_looked_at(guard: Guard, tokens: Tokens) -> None:
+    assert ask(guard("", tokens=tokens), "/api/runs", headers=by_token("of another app")).status_code == 200
