@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,6 +15,7 @@ from tensorboardX.proto.event_pb2 import Event as Logged
 
 from seg_core.data.dataset import Dataset
 from seg_core.training.events import Message
+from seg_core.training.loggers.wandb_files import last_epoch, records
 from tests.helpers import thin_networks, tiny_config
 from tests.training.trainings import Trained, home_in, run
 
@@ -100,24 +102,6 @@ def test_mlflow_has_one_run_with_all_of_it(resumed: Trained) -> None:
     assert is_picture(Path(client.download_artifacts(logged.info.run_id, pictures[0])))
     kept = Path(client.download_artifacts(logged.info.run_id, "checkpoint/best.safetensors"))
     assert kept.read_bytes() == (resumed.folder / "best.safetensors").read_bytes()
-
-
-def records(file: Path) -> Iterator[Any]:
-    """The records of W&B's offline file: LevelDB's log format after a header of seven bytes."""
-    from wandb.proto.wandb_internal_pb2 import Record  # type: ignore[attr-defined]
-
-    content, place, record = file.read_bytes(), 7, b""
-    assert content[:4] == b":W&B"
-    while place + 7 <= len(content):
-        if (left := 32768 - place % 32768) < 7:
-            place += left
-            continue
-        length, kind = int.from_bytes(content[place + 4 : place + 6], "little"), content[place + 6]
-        record += content[place + 7 : place + 7 + length]
-        place += 7 + length
-        if kind in (1, 4):  # whole, or the last part
-            yield Record.FromString(record)
-            record = b""
 
 
 class Attempt(NamedTuple):
@@ -221,3 +205,22 @@ def test_a_training_of_a_version_that_kept_no_ids_goes_on_in_tensorboard_without
     run(config, dataset, tmp_path, resume=True)
     steps = [step for step, _ in written(tmp_path)["iou/val"]]
     assert steps == [1, 2]
+
+
+@pytest.mark.usefixtures("thin_network")
+def test_epochs_that_a_killed_training_left_out_of_wandbs_file_are_logged_again(dataset: Dataset, tmp_path: Path) -> None:
+    config = tiny_config(epochs=4, log="wandb", swa_fraction=0)
+    run(config, dataset, tmp_path, stop_after=(4, 1))
+    (file,) = (tmp_path / "wandb").glob("offline-run-*/run-*.wandb")
+    id = json.loads((tmp_path / "loggers" / "wandb.json").read_text())["id"]
+    assert (last_epoch(tmp_path, id), last_epoch(tmp_path, "another")) == (3, None)
+    whole = file.read_bytes()
+    for found in reversed(list(re.finditer(b"val/iou", whole))):
+        file.write_bytes(whole[: found.start()])
+        if last_epoch(tmp_path, id) == 1:
+            break
+    assert last_epoch(tmp_path, id) == 1
+    run(config, dataset, tmp_path, resume=True)
+    kept = sorted((tmp_path / "wandb").glob("offline-run-*"), key=lambda folder: folder.stat().st_mtime)
+    steps = [[each["_step"] for each in attempt(folder).history if "val/iou" in each] for folder in kept]
+    assert sorted(steps) == [[1], [2, 3, 4]]

@@ -11,6 +11,7 @@ from typing import Any, Literal
 import numpy as np
 
 from seg_core.training.loggers.logger import PROJECT, Begun, Ending, LoggedTraining, flat
+from seg_core.training.loggers.wandb_files import last_epoch
 
 os.environ.setdefault("WANDB_ERROR_REPORTING", "false")  # W&B reads it when it is imported: errors would be sent to its makers
 
@@ -36,19 +37,21 @@ class WandbLogger:
     def begin(self, training: LoggedTraining, id: str | None) -> Begun:
         mode = _mode()
         self._is_offline = mode == "offline"
+        folder = os.environ.get("WANDB_DIR") or str(training.folder)
+        known = last_epoch(Path(folder), id) if id and self._is_offline else None
         self._run = wandb.init(
             project=os.environ.get("WANDB_PROJECT") or PROJECT.lower(),
             id=id or uuid.uuid4().hex[:12],
             name=training.name,
             config={**training.facts},
-            dir=os.environ.get("WANDB_DIR") or str(training.folder),
+            dir=folder,
             mode=mode,
             resume="allow",
             reinit="create_new",
             settings=wandb.Settings(**_QUIET),
         )
         place = f"wandb sync {Path(self._run.dir).parent}" if self._is_offline else self._run.url or mode
-        return Begun(self._run.id, place)
+        return Begun(self._run.id, place, known)
 
     def epoch(self, epoch: int, metrics: Mapping[str, Mapping[str, float]]) -> None:
         self._run.log(flat(metrics), step=epoch)
