@@ -230,13 +230,13 @@ def compare_view(models: Sequence[MaskModel], photos: Sequence[MaskPhoto], thres
         chosen = st.session_state["compare-view"].threshold
         st.session_state[state] = None if chosen is None else float(chosen)
 
-    data = {"models": [asdict(model) for model in models], "photos": [asdict(photo) for photo in photos], "threshold": threshold}
+    data = {"models": [vars(model) for model in models], "photos": [vars(photo) for photo in photos], "threshold": threshold}
     _compare(data=data, default={"threshold": threshold}, on_threshold_change=choose, key="compare-view")
 
 
 def comparison_charts(charts: Sequence[Chart]) -> None:
     """Show charts in tabs; a click on a photograph's point opens it in the `image_viewer` of the page."""
-    _comparison(data={"charts": [asdict(chart) for chart in charts], "plotly": PLOTLY_URL}, key="comparison-charts")
+    _comparison(data={"charts": [vars(chart) for chart in charts], "plotly": PLOTLY_URL}, key="comparison-charts")
 
 
 @dataclass(frozen=True)
@@ -261,7 +261,7 @@ def image_viewer(models: Sequence[MaskModel], photos: ViewedPhotos, threshold: f
 
     Arrow keys step through the photographs. One that is clicked elsewhere on the page opens above the page.
     """
-    data = {"models": [asdict(model) for model in models], "photos": asdict(photos), "threshold": threshold}
+    data = {"models": [vars(model) for model in models], "photos": vars(photos), "threshold": threshold}
     _viewer(data=data, key="image-viewer")
 
 

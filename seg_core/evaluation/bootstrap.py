@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from seg_core.common.parallel import ordered_map
+from seg_core.evaluation.kept_numbers import kept
 
 RESAMPLES = 9999
 AT_ONCE = 2_000_000
@@ -59,6 +60,11 @@ def mean_intervals(values: np.ndarray, resamples: int = RESAMPLES, clusters: np.
     """
     if not len(values):
         raise ValueError("there are no values to average")
+    found = kept("intervals", values, (resamples, clusters), lambda: _mean_intervals(values, resamples, clusters))
+    return [Interval(*each) for each in found.tolist()]
+
+
+def _mean_intervals(values: np.ndarray, resamples: int, clusters: np.ndarray | None) -> list[Interval]:
     defined, alike = ~np.isnan(values), defaultdict[bytes, list[int]](list)
     for column, images in enumerate(defined.T):
         alike[images.tobytes()].append(column)

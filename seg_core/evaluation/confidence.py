@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import starmap
 from typing import NamedTuple
 
 import numpy as np
 
 from seg_core.evaluation.bootstrap import RESAMPLES, Interval, bca_intervals, cluster_means, resampled_means, without_rounding
+from seg_core.evaluation.kept_numbers import kept
 
 SIGNIFICANCE_LEVEL = 0.05
 MOST_PERMUTED = 13
@@ -25,13 +27,13 @@ def models_margin(groups: Sequence[np.ndarray], times: int = 1) -> float:
         groups: for each group the scores (R,) of its R models, each a mean over the same images.
         times: how many times as many models to reckon with, which vary as these do.
     """
-    from scipy.stats import t
-
     several = [(float(np.var(means, ddof=1)), times * len(means)) for means in groups if len(means) > 1]
     variances = [(variance / models, models - 1) for variance, models in several]
     total = sum(variance for variance, _ in variances)
     if not total:
         return 0.0
+    from scipy.stats import t
+
     freedom = total**2 / sum(variance**2 / degrees for variance, degrees in variances)
     return float(t.ppf(0.975, freedom) * np.sqrt(total))
 
@@ -103,16 +105,26 @@ def paired_differences(
         raise ValueError("there are no images to compare on")
     first, second = np.array(pairs).T
     gains = without_rounding(scores[:, first] - scores[:, second])
-    resampled = resampled_means(scores - scores.mean(axis=0), RESAMPLES, clusters)
-    intervals = bca_intervals(gains, lambda some: resampled[:, first[some]] - resampled[:, second[some]], clusters)
+
+    def intervals() -> list[Interval]:
+        resampled = resampled_means(scores - scores.mean(axis=0), RESAMPLES, clusters)
+        return bca_intervals(gains, lambda some: resampled[:, first[some]] - resampled[:, second[some]], clusters)
+
+    found = kept("differences", scores, (first, second, clusters), intervals)
     p, effect = signed_ranks(without_rounding(cluster_means(gains, clusters)))
     wins, losses = (gains > 0).sum(axis=0).tolist(), (gains < 0).sum(axis=0).tolist()
     ties = [len(gains) - won - lost for won, lost in zip(wins, losses, strict=True)]
-    return [Difference(*each) for each in zip(intervals, p, wins, ties, losses, effect, strict=True)]
+    each = zip(starmap(Interval, found.tolist()), p, wins, ties, losses, effect, strict=True)
+    return list(starmap(Difference, each))
 
 
 def signed_ranks(gains: np.ndarray) -> tuple[list[float], list[float]]:
     """Return p-value and matched-pairs rank-biserial correlation (see `Difference`) of every column of gains (N, P)."""
+    p_values, effects = kept("ranks", gains, (), lambda: _signed_ranks(gains)).tolist()
+    return p_values, effects
+
+
+def _signed_ranks(gains: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     from scipy.special import ndtr
     from scipy.stats import rankdata, wilcoxon
 
@@ -128,7 +140,7 @@ def signed_ranks(gains: np.ndarray) -> tuple[list[float], list[float]]:
         ranks = rankdata(np.abs(values))
         p_values[column] = _p_of_few(values, ranks)
         effects[column] = (ranks * np.sign(values)).sum() / ranks.sum()
-    return p_values.tolist(), effects.tolist()
+    return p_values, effects
 
 
 def _p_of_few(gains: np.ndarray, ranks: np.ndarray) -> float:

@@ -104,7 +104,7 @@ def test_a_threshold_of_all_moves_the_models_and_not_the_experts(tmp_path: Path)
     own, high = (beside_experts(each, agreements, truth, threshold=threshold) for threshold in (None, 0.9))
     assert [found.rows[0].by_expert["expert1"].mean for found in (own, high)] == [1, pytest.approx((1 / 4 + 1) / 2)]
     assert own.ceiling == high.ceiling
-    assert own.rows[1:] == high.rows[1:]
+    assert repr(own.rows[1:]) == repr(high.rows[1:])  # an interval of one photograph is NaN, which equals nothing
 
 
 def test_each_expert_is_compared_with_the_consensus_of_the_others(tmp_path: Path) -> None:

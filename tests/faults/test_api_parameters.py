@@ -68,7 +68,24 @@ def body(chance: Random) -> bytes:
     """An odd body: one that is no object, or fields with values of any kind."""
     if chance.random() < 0.2:
         return chance.choice(BODIES)
-    kinds: list[object] = [None, True, -1, 1, 1e30, 0.5, 10**40, [], [1], {}, ["sample"], [["a"]], "sample", "best", "fine-tune", *VALUES]
+    kinds: list[object] = [
+        None,
+        True,
+        -1,
+        1,
+        1e30,
+        0.5,
+        10**40,
+        [],
+        [1],
+        {},
+        ["sample"],
+        [["a"]],
+        "sample",
+        "best",
+        "fine-tune",
+        *VALUES,
+    ]
     return json.dumps({name: chance.choice(kinds) for name in chance.sample(FIELDS, chance.randint(0, 4))}).encode()
 
 
