@@ -6,12 +6,13 @@ import streamlit as st
 
 from pages.search.lock import look, looks_in_words
 from pages.shared.markdown import plain
-from pages.shared.stores import sweeps
+from pages.shared.stores import store, sweeps
 from pages.shared.tables import Cell, TableRow, html_table
 from pages.shared.visitor import is_viewer
 from seg_core.config import setting_title
 from seg_core.data.source import Source
 from seg_core.errors import InputError
+from seg_core.sweeps.deletion import delete_sweep
 from seg_core.sweeps.importance import LEAST_TRIALS, importances
 from seg_core.sweeps.proof import proof_of, verdict
 from seg_core.sweeps.sweep import Sweep, Trial
@@ -37,6 +38,8 @@ def state(sweep: Sweep) -> None:
             st.button(
                 "Stop", icon=":material/stop_circle:", key=f"stop-sweep-{sweep.id}", help=help, on_click=_stop, args=(sweep.id,)
             )
+        elif not is_viewer() and st.button("Delete", icon=":material/delete:", key=f"delete-sweep-{sweep.id}"):
+            confirm_delete(sweep)
     if sweep.message:
         st.warning(plain(sweep.message))
 
@@ -46,6 +49,31 @@ def _stop(sweep_id: int) -> None:
         sweeps().stop(sweep_id)
     except InputError as error:  # it has ended meanwhile
         st.toast(plain(str(error)), icon=":material/error:")
+
+
+@st.dialog("Delete?")
+def confirm_delete(sweep: Sweep) -> None:
+    """Ask whether a sweep shall be deleted, with its runs or without, and delete it."""
+    count = len(sweep.runs)
+    st.write(f"This deletes **{plain(sweep.label)}**. It cannot be undone.")
+    keep_runs = count > 0 and not st.checkbox(
+        f"Also delete its {count} runs, with models, masks and logs" if count > 1 else "Also delete its run, model and all",
+        value=True,
+        key=f"delete-runs-of-sweep-{sweep.id}",
+    )
+    yes, no = st.columns(2)
+    if yes.button("Delete", type="primary", width="stretch"):
+        try:
+            freed = delete_sweep(sweeps(), store(), sweep.id, keep_runs=keep_runs)
+        except InputError as error:  # a run was resumed, or its folder is locked
+            st.error(plain(str(error)))
+            return
+        st.toast(plain(f"{sweep.label} is deleted; {freed / 1e6:.1f} MB freed."), icon=":material/delete:")
+        st.query_params.clear()
+        st.session_state.pop("sweep", None)
+        st.rerun()
+    if no.button("Keep", width="stretch"):
+        st.rerun()
 
 
 def outcome(sweep: Sweep) -> None:

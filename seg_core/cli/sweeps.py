@@ -3,12 +3,26 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.table import Table
 
-from seg_core.cli.common import DataOption, JsonOption, open_data, output, print_json, progress, report, screen
+from seg_core.cli.common import (
+    DataOption,
+    ExpertsOption,
+    ImagesOption,
+    JsonOption,
+    LesionOption,
+    MasksOption,
+    TruthOption,
+    open_data,
+    output,
+    print_json,
+    progress,
+    report,
+    screen,
+)
 from seg_core.config import Config, setting_title
 from seg_core.errors import InputError
 from seg_core.sweeps.table import (
@@ -24,8 +38,9 @@ from seg_core.sweeps.table import (
 )
 
 if TYPE_CHECKING:
+    from seg_core.data.dataset import Dataset
     from seg_core.sweeps.store import SweepStore
-    from seg_core.sweeps.sweep import Sweep
+    from seg_core.sweeps.sweep import Plan, Sweep
 
 app = typer.Typer(help="Try many settings on validation photographs, and prove the best.", no_args_is_help=True)
 
@@ -63,13 +78,22 @@ def start_sweep(
     ] = None,
     folds: Annotated[int, typer.Option(help="Folds of each trial, of which the mean counts.")] = 1,
     seeds: Annotated[int, typer.Option(help="Fresh seeds to train the best and the starting settings again with.")] = 3,
+    images: ImagesOption = None,
+    masks: MasksOption = None,
+    lesion: LesionOption = None,
+    experts: ExpertsOption = None,
+    truth: TruthOption = None,
     name: Annotated[str, typer.Option(help="Name of the sweep.")] = "",
     as_json: JsonOption = False,
 ) -> None:
     """Start a sweep, and wait for its end if the command is `run`."""
-    plan = {"space": space, "by": by, "runs": runs, "hours": hours, "prune": prune, "folds": folds, "seeds": seeds}
+    from seg_core.sweeps.sweep import Plan
+
     config = Config.of(recipe, variant=variant, **dict(_setting(text) for text in fixed or []))
-    sweep = _start(data, config, name, plan)
+    plan = Plan.of(config, space=space, by=by, runs=runs, hours=hours, prune=prune, folds=folds, seeds=seeds)
+    with progress("Drawing the sample dataset") as advance:
+        dataset = open_data(data, images, masks, lesion, experts, truth, advance)
+    sweep = _start(dataset, config, name, plan)
     if context.info_name == "start":
         see = f"see it with: python -m seg_core sweep show {sweep.id}"
         report(f"Sweep {sweep.id} has started; {see}", to_json(sweep), as_json)
@@ -114,23 +138,34 @@ def stop_sweep(sweep_id: SweepArgument, as_json: JsonOption = False) -> None:
     report(f"Sweep {sweep.id} is stopped.", to_json(sweep), as_json)
 
 
+@app.command("delete")
+def delete(
+    sweep_id: SweepArgument,
+    keep_runs: Annotated[bool, typer.Option("--keep-runs", help="Keep its runs, with their models.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Delete a sweep that has ended, with its runs, their models, masks and logs."""
+    from seg_core.runs.store import RunStore
+    from seg_core.sweeps.deletion import delete_sweep
+
+    freed = delete_sweep(_store(), RunStore(), sweep_id, keep_runs=keep_runs)
+    report(f"Sweep {sweep_id} is deleted; {freed / 1e6:.1f} MB freed.", {"id": sweep_id, "bytes_freed": freed}, as_json)
+
+
 def _store() -> SweepStore:
     from seg_core.sweeps.store import SweepStore
 
     return SweepStore()
 
 
-def _start(data: list[str], config: Config, name: str, plan: dict[str, Any]) -> Sweep:
+def _start(dataset: Dataset, config: Config, name: str, plan: Plan) -> Sweep:
+    from seg_core.runs.launch import require_data
     from seg_core.runs.store import RunStore
     from seg_core.sweeps.stepping import go_on
-    from seg_core.sweeps.sweep import Plan
 
-    checked = Plan.of(config, **plan)
-    with progress("Drawing the sample dataset") as advance:
-        dataset = open_data(data, on_progress=advance)
-    dataset.split(config.repeated(folds=checked.folds)[-1].split_spec)  # the last fold is the smallest: none may be empty
+    require_data(dataset, config.repeated(folds=plan.folds))
     store = RunStore()
-    sweep = _store().add(name, config, dataset.sources, checked)
+    sweep = _store().add(name, config, dataset.sources, plan)
     go_on(store)
     return sweep
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy import Connection, Row, delete, insert, select, update
 
 from seg_core.config import Config
 from seg_core.data.source import clean_source
@@ -167,6 +167,12 @@ class SweepStore:
                 if run.can_stop:
                     stop_run(connection, run, after_epoch=False)
             return _sweep(connection, sweep_id)
+
+    def delete(self, sweep_id: int) -> None:
+        """Forget a sweep; its runs stay. `seg_core.sweeps.deletion` deletes them too."""
+        with self._database.change() as connection:
+            _sweep(connection, sweep_id)
+            connection.execute(delete(sweeps).where(sweeps.c.id == sweep_id))
 
     def note_look(self, sweep_id: int) -> None:
         """Count that someone looks at the scores on the test photographs; a viewer may, too."""

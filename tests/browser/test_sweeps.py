@@ -115,3 +115,11 @@ def test_a_sweep_is_started_followed_and_judged(app: AppProcess, trainer: Traine
     page.get_by_role("button", name="Trial 2").click()
     page.wait_for_url("**/monitor?run=4")
     expect(page.get_by_text("Sweep 1, trial 2").first).to_be_visible()
+
+    page.goto(f"{app.url}/sweeps")
+    page.get_by_role("button", name="Delete", exact=True).click()
+    dialog = page.get_by_role("dialog")
+    expect(dialog.get_by_text("Also delete its 9 runs")).to_be_visible()
+    dialog.get_by_role("button", name="Delete", exact=True).click()
+    expect(page.get_by_text("No sweeps yet.")).to_be_visible()
+    assert [run.id for run in trainer.store.list_runs() if "sweep 1" in run.tags] == []

@@ -62,6 +62,9 @@ def test_a_sweep_starts_and_is_stopped(lab: Lab, data: Path) -> None:
     store = RunStore()
     wait_until(lambda: not store.get_run(1).is_active, what="the run has stopped")
     assert lab.refuses("sweep", "stop", 1) == "Sweep 1 is stopped; only those that go on can be stopped."
+    assert lab("sweep", "delete", 1).out == "Sweep 1 is deleted; 0.0 MB freed.\n"
+    assert (store.list_runs(), SweepStore().all()) == ([], [])
+    assert lab.refuses("sweep", "delete", 1) == "There is no sweep 1; choose one from the list of sweeps."
 
 
 def test_mistakes_are_refused_before_anything_is_kept(lab: Lab, data: Path) -> None:
@@ -70,6 +73,8 @@ def test_mistakes_are_refused_before_anything_is_kept(lab: Lab, data: Path) -> N
     assert lab.refuses(*start, "--set", "loss=bce,bce-dice", "--with", "epochs").startswith("--with takes SETTING=VALUE")
     assert lab.refuses(*start, "--set", "loss=bce,bce-dice", "--runs", 0).startswith("A sweep cannot have 0 as runs")
     assert lab.refuses(*start, "--set", "loss=bce,bce-dice", "--folds", 9).startswith("data has 8 pairs to train and 0 to ")
+    split_up = ("--images", data / "train" / "images", "--masks", data / "nowhere")
+    assert lab.refuses(*start, "--set", "loss=bce,bce-dice", *split_up).startswith(f"There is no folder {data / 'nowhere'}")
     assert lab.refuses("sweep", "show", 3) == "There is no sweep 3; choose one from the list of sweeps."
     assert lab("sweep", "list").out.startswith("No sweeps yet; start one with: ")
     assert SweepStore().all() == []
