@@ -63,8 +63,8 @@ def _set_target(metric: TargetMetric) -> None:
 
 
 def _deliveries(known: list[Address]) -> dict[str, Delivery]:
-    names = {address.name for address in known}
-    return {name: delivery for name, delivery in store().alerts.last_deliveries().items() if name in names}
+    keys = {address.key for address in known}
+    return {key: delivery for key, delivery in store().alerts.last_deliveries().items() if key in keys}
 
 
 def _addresses() -> None:
@@ -73,7 +73,7 @@ def _addresses() -> None:
     last = _deliveries(known)
     for address in known:
         text, button = st.columns([5, 1], vertical_alignment="center")
-        text.markdown(f"**{plain(address.name)}**  \n{plain(_how(address, last.get(address.name)))}")
+        text.markdown(f"**{plain(address.name)}**  \n{plain(_how(address, last.get(address.key)))}")
         if address.is_in_file:
             key, help = f"remove-{address.name}", f"Remove {address.name}"
             button.button("", icon=":material/delete:", key=key, help=help, on_click=_remove, args=(address,))

@@ -48,7 +48,8 @@ def slug(name: str) -> str:
 
 def without_folders(text: str, folders: Sequence[str] = ()) -> str:
     """Shorten every path in a sentence to its last part; ``folders`` are known ones, whose names may hold blanks."""
-    for folder in sorted(filter(None, folders), key=len, reverse=True):
+    for folder in sorted((folder.rstrip("/\\") for folder in folders), key=len, reverse=True):
         if "/" in folder or "\\" in folder:
-            text = text.replace(folder, re.split(r"[/\\]", folder.rstrip("/\\"))[-1])
+            text = re.sub(re.escape(folder) + r"[/\\](?=\S)", "/", text)
+            text = text.replace(folder, re.split(r"[/\\]", folder)[-1])
     return _FOLDERS.sub("", text)

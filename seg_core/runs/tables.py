@@ -187,13 +187,13 @@ alerts = Table(
     sqlite_autoincrement=True,
 )
 
-# An alert on its way to one address, which is a secret and therefore named by its kind alone.
+# An alert on its way to one address, which is a secret: `address` is a digest of it.
 deliveries = Table(
     "deliveries",
     metadata,
     Column("id", Integer, primary_key=True),
     Column("alert_id", ForeignKey("alerts.id", ondelete="CASCADE"), nullable=False),
-    Column("name", String, nullable=False),
+    Column("address", String, nullable=False),
     Column("state", String, nullable=False, default="waiting", index=True),
     Column("tries", Integer, nullable=False, default=0),
     Column("due", Float, nullable=False),
@@ -201,6 +201,6 @@ deliveries = Table(
     Column("host", String),
     Column("pid", Integer),
     Column("pid_started", Float),
-    UniqueConstraint("alert_id", "name"),
+    UniqueConstraint("alert_id", "address"),
     sqlite_autoincrement=True,
 )

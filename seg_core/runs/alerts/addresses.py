@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 from collections import Counter
@@ -35,8 +36,8 @@ _KINDS = {
     "workflows": "Teams",
 }
 _KINDS_BY_HOST = {"hooks.slack.com": "Slack", "discord.com": "Discord", "discordapp.com": "Discord", "ntfy.sh": "ntfy"}
-_BEGINNING = re.compile(r"([a-z][a-z0-9]{1,19})://\S+", re.IGNORECASE)
-_BETWEEN = re.compile(r"[\s,]+(?=[a-z][a-z0-9]{1,19}://)", re.IGNORECASE)
+_BEGINNING = re.compile(r"([a-z][a-z0-9+.-]{1,19})://\S+", re.IGNORECASE)
+_BETWEEN = re.compile(r"[\s,]+(?=[a-z][a-z0-9+.-]{1,19}://)", re.IGNORECASE)
 """A comma may also be part of an address, such as one of several recipients; a new address begins with its kind."""
 
 
@@ -48,6 +49,11 @@ class Address:
     url: str = field(repr=False)
     is_in_file: bool
     """True if it is in the home folder's file, False if in the environment."""
+
+    @property
+    def key(self) -> str:
+        """16 hex digits by which deliveries know it: its name changes when another one of its kind comes or goes."""
+        return hashlib.sha256(self.url.encode(errors="surrogateescape")).hexdigest()[:16]
 
 
 def addresses(home: Path) -> list[Address]:

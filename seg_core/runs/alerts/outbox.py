@@ -38,7 +38,7 @@ class Delivery:
 
     Attributes:
         id: its number.
-        name: the address's name.
+        address: the key of its address.
         state: ``waiting`` for its next try, ``sending``, ``sent`` or ``failed``.
         tries: how often it was tried.
         due: when it is tried next, or when its state last changed, in seconds since 1970.
@@ -47,7 +47,7 @@ class Delivery:
     """
 
     id: int
-    name: str
+    address: str
     state: State
     tries: int
     due: float
@@ -77,8 +77,8 @@ class RunAlerts:
         """
         if metric not in TARGET_METRICS:
             raise InputError(f"There is no target of {metric}; choose one of {' and '.join(TARGET_METRICS)}.")
-        steps = None if value is None else round(value * STEPS)
-        if steps is not None and not 0 < steps <= STEPS:
+        steps = None if value is None else round(value * STEPS) if 0 < value <= 1 else 0
+        if steps == 0:
             raise InputError(f"{value:g} is no target; give a score above 0 and up to 1.")
         with self._database.change() as connection:
             events.keep_setting(connection, f"target_{metric}", steps)
@@ -131,11 +131,11 @@ class RunAlerts:
             return [_to_alert(row) for row in connection.execute(query)][::-1]
 
     def last_deliveries(self) -> dict[str, Delivery]:
-        """Return the newest delivery to each address that ever got one, by the address's name."""
-        newest = select(func.max(deliveries.c.id)).group_by(deliveries.c.name)
+        """Return the newest delivery to each address that ever got one, by the address's key."""
+        newest = select(func.max(deliveries.c.id)).group_by(deliveries.c.address)
         with self._database.read() as connection:
             found = [self._delivery(connection, row) for row in connection.execute(_select(deliveries.c.id.in_(newest)))]
-        return {delivery.name: delivery for delivery in found}
+        return {delivery.address: delivery for delivery in found}
 
     # Sending
 
@@ -154,18 +154,18 @@ class RunAlerts:
         Without an address they go to nobody, so that they are not sent when there is one. Those of the last ``spare`` seconds
         are left to another process, which may know an address from its environment.
         """
-        names, now = [address.name for address in self.addresses()], time.time()
+        keys, now = [address.key for address in self.addresses()], time.time()
         with self._database.write() as connection:
-            if names:
+            if keys:
                 events.want_from_now_on(connection)
             after = events.setting(connection, WANTED_AFTER) or 0
             for row in connection.execute(select(alerts).where(~alerts.c.settled)).all():
                 alert = _to_alert(row)
-                if not names and alert.time > now - spare:
+                if not keys and alert.time > now - spare:
                     continue
                 is_wanted = alert.event == "test" or (alert.id > after and alert.time > now - OLDEST_SECONDS)
-                if names and is_wanted:
-                    connection.execute(insert(deliveries), [{"alert_id": alert.id, "name": name, "due": now} for name in names])
+                if keys and is_wanted:
+                    connection.execute(insert(deliveries), [{"alert_id": alert.id, "address": key, "due": now} for key in keys])
                 connection.execute(update(alerts).where(alerts.c.id == alert.id).values(settled=True))
 
     def claim(self) -> list[Delivery]:
@@ -208,7 +208,7 @@ class RunAlerts:
     def _delivery(self, connection: Connection, row: Row[Any]) -> Delivery:
         _check_delivery(row)
         alert = connection.execute(select(alerts).where(alerts.c.id == row.alert_id)).one()
-        return Delivery(row.id, row.name, row.state, row.tries, row.due, row.why, _to_alert(alert))
+        return Delivery(row.id, row.address, row.state, row.tries, row.due, row.why, _to_alert(alert))
 
 
 def _select(condition: Any) -> Any:

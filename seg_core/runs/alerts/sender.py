@@ -43,9 +43,9 @@ def send_pending(alerts: RunAlerts, waits: Sequence[float] = WAITS, limit: float
         if (wait := due - time.time()) > 0:
             time.sleep(min(wait, 1.0))  # meanwhile something else may happen
             continue
-        urls = {address.name: address.url for address in alerts.addresses()}
+        urls = {address.key: address.url for address in alerts.addresses()}
         claimed = alerts.claim()
-        results = send_all([(urls.get(delivery.name), delivery.alert) for delivery in claimed], limit)
+        results = send_all([(urls.get(delivery.address), delivery.alert) for delivery in claimed], limit)
         for delivery, result in zip(claimed, results, strict=True):
             alerts.note(delivery, result.why, again=result.again, waits=waits)
 

@@ -41,7 +41,10 @@ def end(store: RunStore, name: str = "") -> int:
 
 
 def states(store: RunStore) -> dict[str, tuple[str, int, str]]:
-    return {name: (each.state, each.tries, each.why) for name, each in store.alerts.last_deliveries().items()}
+    """How the last alert to each address went, by its name, or by its key where it is not set any more."""
+    names = {address.key: address.name for address in store.alerts.addresses()}
+    found = store.alerts.last_deliveries().items()
+    return {names.get(key, key): (each.state, each.tries, each.why) for key, each in found}
 
 
 def test_each_event_arrives_once_though_two_processes_send(store: RunStore, server: AlertServer) -> None:
@@ -145,6 +148,16 @@ def test_what_a_dead_process_was_sending_is_not_sent_again(store: RunStore, serv
     assert [tuple(row) for row in rows] == [("failed", INTERRUPTED), ("sent", "")]
 
 
+def test_what_waits_for_an_address_reaches_it_when_another_of_its_kind_was_added(store: RunStore, server: AlertServer) -> None:
+    set_addresses(store.home, server.address())
+    end(store)
+    store.alerts.settle()
+    set_addresses(store.home, server.address("other"), server.address())
+    send_pending(store.alerts)
+    assert (server.events("hook"), server.events("other")) == (["finished"], [])
+    assert states(store) == {"Webhook 2": ("sent", 1, "")}
+
+
 def test_a_test_is_tried_once(store: RunStore, server: AlertServer) -> None:
     with pytest.raises(InputError, match="There is no address to send a test to"):
         store.alerts.add_test()
@@ -190,11 +203,11 @@ def ended_senders(store: RunStore) -> None:
 
 def test_a_worker_without_an_app_tells_of_its_run(store: RunStore, server: AlertServer) -> None:
     set_addresses(store.home, server.address())
-    store.alerts.set_target("iou", 0.02)
+    store.alerts.set_target("iou", 0.01)
     run_id = store.queue.add("wait", CONFIG, "sample").id
     worker = in_child(store, "work", run_id, stderr=subprocess.PIPE)
     passed = arrived(server, 1)  # while it trains
-    assert (passed[0]["event"], passed[0]["epoch"], passed[0]["status"]) == ("target", 2, "running")
+    assert (passed[0]["event"], passed[0]["epoch"], passed[0]["status"]) == ("target", 1, "running")
     (store.folder(run_id) / "go").touch()
     _, errors = worker.communicate(timeout=60)
     assert (worker.returncode, errors) == (0, "")
