@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import email
+import email.message
 import json
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from socketserver import StreamRequestHandler, TCPServer
 from typing import Any
 
 SECRET = "s3cr3t-t0ken"
@@ -60,5 +63,47 @@ def alert_server() -> Iterator[AlertServer]:
             yield server
         finally:
             server.ends.set()
+            server.shutdown()
+            thread.join()
+
+
+class _MailHandler(StreamRequestHandler):
+    server: MailServer
+
+    def handle(self) -> None:
+        """Speak as much of SMTP (RFC 5321) as delivering one message takes."""
+        self.wfile.write(b"220 test\r\n")
+        while line := self.rfile.readline():
+            word = line.split()[0].upper()
+            if word == b"DATA":
+                self.wfile.write(b"354 go on\r\n")
+                message = iter(self.rfile.readline, b".\r\n")
+                self.server.received.append(email.message_from_bytes(b"".join(message)))
+            self.wfile.write(b"221 bye\r\n" if word == b"QUIT" else b"250 ok\r\n")
+
+
+class MailServer(TCPServer):
+    """Keeps the e-mails that it ``received``."""
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _MailHandler)
+        self.received: list[email.message.Message] = []
+
+    @property
+    def address(self) -> str:
+        """An address of apprise that leads here."""
+        port = self.server_address[1]
+        return f"mailto://127.0.0.1:{port}?smtp=127.0.0.1&from=lab@example.org&to=me@example.org&mode=insecure"
+
+
+@contextmanager
+def mail_server() -> Iterator[MailServer]:
+    """A mail server on a free port, in a thread of its own."""
+    with MailServer() as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+        thread.start()
+        try:
+            yield server
+        finally:
             server.shutdown()
             thread.join()

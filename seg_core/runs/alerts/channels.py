@@ -14,7 +14,7 @@ from http import HTTPStatus
 from http.client import HTTPException
 from typing import TYPE_CHECKING, Any
 from urllib.error import HTTPError, URLError
-from urllib.parse import unquote, urlsplit, urlunsplit
+from urllib.parse import SplitResult, unquote, urlsplit, urlunsplit
 from urllib.request import HTTPRedirectHandler, Request, build_opener
 
 from seg_core.common.versions import VERSION
@@ -51,8 +51,8 @@ def send(url: str, alert: Alert, app: str = "") -> Result:
     try:
         if (service := _service(url)) is not None:
             return _send_by(service, alert, app)
-        if urlsplit(url).scheme.lower() in ("http", "https"):
-            return _post(url, alert.to_json(app))
+        if (parts := _web_address(url)) is not None:
+            return _post(parts, alert.to_json(app))
     except Exception as error:  # noqa: BLE001 - whatever it is, its text may hold the address
         return Result(f"it failed ({type(error).__name__})")
     return Result(NOT_UNDERSTOOD, again=False)
@@ -94,9 +94,17 @@ def _explained(lines: list[str]) -> Result:
     return Result("it was refused")
 
 
-def _post(url: str, fields: dict[str, Any]) -> Result:
+def _web_address(url: str) -> SplitResult | None:
+    """Return the parts of an address that begins with http:// or https://, and None for any other."""
+    try:
+        parts = urlsplit(url)
+        return parts if parts.scheme in ("http", "https") and parts.hostname and parts.port != 0 else None
+    except ValueError:  # a port that is no number, or a bracket without the other
+        return None
+
+
+def _post(parts: SplitResult, fields: dict[str, Any]) -> Result:
     """Post fields as JSON; a redirection is not followed, since it would turn the request into another one."""
-    parts = urlsplit(url)
     headers = {"Content-Type": "application/json", "User-Agent": f"LesionLab/{VERSION}"}
     if parts.username is not None:
         user = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
