@@ -30,8 +30,7 @@ def alert_settings() -> None:
         if tells_viewer():
             return
         known = store().alerts.addresses()
-        is_sending = any(delivery.state in ("waiting", "sending") for delivery in _deliveries(known).values())
-        st.fragment(_addresses, run_every=_REFRESH_SECONDS if is_sending else None)()
+        st.fragment(_addresses, run_every=_REFRESH_SECONDS if _is_sending(known) else None)()
         _add_address()
 
 
@@ -67,23 +66,37 @@ def _deliveries(known: list[Address]) -> dict[str, Delivery]:
     return {key: delivery for key, delivery in store().alerts.last_deliveries().items() if key in keys}
 
 
+def _is_sending(known: list[Address]) -> bool:
+    """True while an alert is on its way, or waits to be sent."""
+    if not known:
+        return False
+    return store().alerts.is_due() or any(each.state in ("waiting", "sending") for each in _deliveries(known).values())
+
+
 def _addresses() -> None:
     """List the addresses by their names, with how the last alert to each went."""
     known = store().alerts.addresses()
     last = _deliveries(known)
     for address in known:
-        text, button = st.columns([5, 1], vertical_alignment="center")
-        text.markdown(f"**{plain(address.name)}**  \n{plain(_how(address, last.get(address.key)))}")
-        if address.is_in_file:
-            key, help = f"remove-{address.name}", f"Remove {address.name}"
-            button.button("", icon=":material/delete:", key=key, help=help, on_click=_remove, args=(address,))
+        with st.container(gap=None):
+            with st.container(horizontal=True, vertical_alignment="center"):
+                st.markdown(f"**{plain(address.name)}**", width="stretch")
+                if address.is_in_file:
+                    st.button(
+                        "Remove",
+                        icon=":material/delete:",
+                        key=f"remove-{address.key}",
+                        type="tertiary",
+                        on_click=_remove,
+                        args=(address,),
+                    )
+            st.markdown(plain(_how(address, last.get(address.key))))
     if known:
         st.button("Send a test", icon=":material/send:", on_click=_send_test)
-    is_sending = any(delivery.state in ("waiting", "sending") for delivery in last.values())
-    if st.session_state.get("alerts-sending") and not is_sending:
-        st.session_state["alerts-sending"] = False
+    is_sending = _is_sending(known)
+    if st.session_state.get("alerts-sending", False) != is_sending:  # only the whole page begins or ends asking every second
+        st.session_state["alerts-sending"] = is_sending
         st.rerun()
-    st.session_state["alerts-sending"] = is_sending
 
 
 def _how(address: Address, delivery: Delivery | None) -> str:
@@ -103,7 +116,7 @@ def _how(address: Address, delivery: Delivery | None) -> str:
 
 
 def _add_address() -> None:
-    with st.form("add-alert-address", clear_on_submit=True, border=False):
+    with st.form("add-alert-address", border=False):
         st.text_input(
             "New address",
             type="password",
@@ -114,10 +127,19 @@ def _add_address() -> None:
             f"{FILE} in the home folder, and never shown again.",
         )
         st.form_submit_button("Add", icon=":material/add:", on_click=_add)
+    with st.container():
+        if refused := st.session_state.get("alert-refused"):
+            st.error(plain(refused))
 
 
 def _add() -> None:
-    _do(lambda: store().alerts.add_address(st.session_state["alert-address"]))
+    st.session_state["alert-refused"] = ""
+    try:
+        store().alerts.add_address(st.session_state["alert-address"])
+    except InputError as error:
+        st.session_state["alert-refused"] = str(error)
+    else:
+        st.session_state["alert-address"] = ""
 
 
 def _remove(address: Address) -> None:

@@ -17,6 +17,8 @@ DOCUMENTS = {
     "docs/metrics.md": "Metrics: which to report for which question",
     "docs/recipe.md": "Recipe: how it was found",
     "docs/report.md": "Report: the student report and our runs",
+    "docs/api.md": "API: runs by scripts",
+    "docs/alerts.md": "Alerts: who is told, and how",
     "docs/performance.md": "Performance: what was measured",
     "docs/security.md": "Security: what is defended, and what is not",
     "docs/design.md": "Design: how LesionLab is built",

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import json
+import re
+from datetime import datetime
+
 import apprise
 import pytest
 
+from seg_core.common.home import PROJECT
 from seg_core.runs.alerts import channels
 from seg_core.runs.alerts.channels import NOT_UNDERSTOOD, Result, send
 from seg_core.runs.alerts.message import Alert
@@ -86,3 +91,16 @@ def test_addresses_of_services_are_understood(url: str, name: str) -> None:
 )
 def test_what_fails_is_said_without_the_address(server: AlertServer, url: str, why: str, again: bool) -> None:
     assert send(url.format(f"http://127.0.0.1:{server.server_port}"), ALERT) == Result(why, again)
+
+
+def test_the_documentation_shows_what_is_sent_and_addresses_that_are_understood() -> None:
+    text = (PROJECT / "docs" / "alerts.md").read_text(encoding="utf-8")
+    (block,) = re.findall(r"^```json\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)
+    shown = json.loads(block)
+    facts = {name: shown[name] for name in ("run", "name", "label", "status", "epoch", "epochs", "best_iou", "reason")}
+    told = Alert(shown["id"], shown["event"], datetime.fromisoformat(shown["time"]).timestamp(), facts)
+    assert told.to_json("http://localhost:8501") == shown
+    rows = "".join(line for line in text.splitlines() if line.startswith("| "))
+    urls = re.findall(r"`([a-z]+://[^`]+)`", rows)
+    assert len(urls) == 5
+    assert all(channels._service(url) or channels._web_address(url) for url in urls)
