@@ -87,7 +87,7 @@ MODELS = {
         ShippedModel("frozen-decoder", "report"),
     )
 }
-"""The models by name, in the order in which they are made: those that ship, and those that ``--only`` can name besides."""
+"""The models by name, in the order in which they are made."""
 
 
 def main() -> None:

@@ -66,7 +66,7 @@ def test_the_wheel_holds_one_package_and_everything_that_it_needs(wheel: Path) -
     assert {"seg_core/py.typed", "seg_core/bundle/app.py", "seg_core/bundle/pages/.streamlit/config.toml"} <= {*names}
     models = {Path(name).stem for name in names if name.endswith(".safetensors")}
     assert models == set(SHIPPED)
-    assert len(models) == 7
+    assert len(models) == 8
     assert re.search(r"^lesionlab = seg_core\.__main__:main$", entry_points, re.MULTILINE)
     assert "\nLicense-Expression: MIT AND CC-BY-NC-4.0\n" in metadata
 

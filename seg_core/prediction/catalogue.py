@@ -20,6 +20,7 @@ from seg_core.prediction.metadata import checkpoint_label, own_threshold, source
 SHIPPED = (
     "fine-tune-best-plus",
     "fine-tune-best",
+    "fine-tune-best-plus-cc0",
     "trainable-decoder-best",
     "frozen-decoder-best",
     "fine-tune-report",
