@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from starlette.datastructures import Headers
 from starlette.requests import ClientDisconnect
 from starlette.types import Message, Receive, Send
 
@@ -55,6 +56,8 @@ class GuardedSocket:
 class GuardedAnswer:
     """An answer that may go on for hours, such as a stream of events, and ends with the right to read it.
 
+    One whose length was announced is sent to its end: it cannot end before, and a file that was asked for in time may be read.
+
     Args:
         may_read: asked before each part of the answer but the last.
         send: to the visitor.
@@ -62,6 +65,7 @@ class GuardedAnswer:
 
     def __init__(self, may_read: Callable[[], bool], send: Send) -> None:
         self._may_read, self._send = may_read, send
+        self._has_end = False
 
     async def send(self, message: Message) -> None:
         """Pass on a part of the answer.
@@ -69,7 +73,10 @@ class GuardedAnswer:
         Raises:
             ClientDisconnect: if it ends here, which tells the app that nobody reads it any more.
         """
-        if message["type"] == "http.response.body" and message.get("more_body") and not self._may_read():
+        if message["type"] == "http.response.start":
+            self._has_end = "content-length" in Headers(raw=message["headers"])
+        goes_on = message["type"] == "http.response.body" and message.get("more_body") and not self._has_end
+        if goes_on and not self._may_read():
             await self._send({"type": "http.response.body", "body": b"", "more_body": False})
             raise ClientDisconnect
         await self._send(message)

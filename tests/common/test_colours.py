@@ -74,7 +74,7 @@ def test_what_is_shown_together_has_different_colours_in_whatever_order() -> Non
 
 def test_the_models_that_ship_have_colours_of_their_own() -> None:
     names = [file.stem for file in SHIPPED_CHECKPOINTS.glob("*.safetensors")]
-    assert len(names) == 7
+    assert len(names) == 8
     assert [colours_of([name])[name] for name in names] == list(colours_of(names).values())
 
 

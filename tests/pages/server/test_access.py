@@ -604,3 +604,29 @@ def test_a_script_of_another_site_may_carry_a_token_and_no_cookie(guard: Guard, 
 
 def test_without_a_password_a_token_is_not_looked_at(guard: Guard, tokens: Tokens) -> None:
     assert ask(guard("", tokens=tokens), "/api/runs", headers=by_token("of another app")).status_code == 200
+
+
+def test_a_file_is_sent_to_its_end_and_a_stream_ends_with_the_session(guard: Guard) -> None:
+    told = {}
+    for name, headers in (("file", [(b"content-length", b"3")]), ("stream", [])):
+        asked = guard()
+        sessions = asked.accounts[0].sessions
+        cookie = sessions.begin()
+
+        async def parts(
+            scope: Scope,
+            receive: Receive,
+            send: Send,
+            sessions: Sessions = sessions,
+            cookie: str = cookie,
+            headers: Any = headers,
+        ) -> None:
+            await send({"type": "http.response.start", "status": 200, "headers": headers})
+            await send({"type": "http.response.body", "body": b"a", "more_body": True})
+            sessions.end(sessions.check(cookie) or "")
+            await send({"type": "http.response.body", "body": b"b", "more_body": True})
+            await send({"type": "http.response.body", "body": b"c", "more_body": False})
+
+        asked.app = parts
+        told[name] = ask(asked, "/api/runs/1/model", headers={"cookie": f"lesionlab_8501={cookie}"}).content
+    assert told == {"file": b"abc", "stream": b"a"}
