@@ -90,6 +90,10 @@ def test_a_viewer_sees_everything_and_finds_nothing_to_change(guarded_app: AppPr
     expect(page.get_by_label("Name", exact=True)).to_be_disabled()
     note = page.get_by_text("You are signed in as a viewer: you see everything, and change nothing.")
     expect(note.first).to_be_visible()
+    page.get_by_role("button", name="Alerts").click()
+    expect(page.get_by_label("Target IoU", exact=True)).to_be_disabled()
+    expect(page.get_by_label("New address", exact=True)).to_have_count(0)
+    page.keyboard.press("Escape")
     for name in ("Resume", "Delete", "Save"):
         expect(page.get_by_test_id("stMain").get_by_role("button", name=name)).to_have_count(0)
 
