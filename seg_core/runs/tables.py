@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from sqlalchemy import (
     JSON,
     Boolean,
@@ -19,6 +21,12 @@ from sqlalchemy import (
 
 metadata = MetaData()
 
+
+def _owner() -> list[Column[Any]]:
+    """Make the columns that say which process works on a row."""
+    return [Column("host", String), Column("pid", Integer), Column("pid_started", Float)]
+
+
 runs = Table(
     "runs",
     metadata,
@@ -33,9 +41,7 @@ runs = Table(
     Column("started", Float),
     Column("finished", Float),
     Column("seconds_before", Float, nullable=False, default=0.0),
-    Column("host", String),
-    Column("pid", Integer),
-    Column("pid_started", Float),
+    *_owner(),
     Column("heartbeat", Float),
     Column("foreground", Boolean, nullable=False, default=False),
     Column("resume", Boolean, nullable=False, default=False),
@@ -118,9 +124,7 @@ jobs = Table(
     Column("status", String, nullable=False, index=True),
     Column("created", Float, nullable=False),
     Column("finished", Float),
-    Column("host", String),
-    Column("pid", Integer),
-    Column("pid_started", Float),
+    *_owner(),
     Column("done", Integer, nullable=False, default=0),
     Column("total", Integer, nullable=False, default=0),
     Column("message", String, nullable=False, default=""),
@@ -198,9 +202,7 @@ deliveries = Table(
     Column("tries", Integer, nullable=False, default=0),
     Column("due", Float, nullable=False),
     Column("why", String, nullable=False, default=""),
-    Column("host", String),
-    Column("pid", Integer),
-    Column("pid_started", Float),
+    *_owner(),
     UniqueConstraint("alert_id", "address"),
     sqlite_autoincrement=True,
 )
