@@ -1,9 +1,10 @@
 """How much open Monitor tabs slow a training down.
 
-    python -m benchmarks.open_tabs [--tabs 10] [--rounds 4] [--all-visible]
+    python -m benchmarks.open_tabs [--data DATA] [--tabs 10] [--rounds 4] [--epochs 8] [--all-visible]
 
-Starts the real app and a training of the sample photographs, and times its epochs by turns with no tab open and with all of
-them: tabs of one window, of which one is in front and the others are hidden, or with `--all-visible` each in a window of its own.
+Starts the real app and a training, by default of the sample photographs, and times its epochs by turns with no tab open and
+with all of them: tabs of one window, of which one is in front and the others are hidden, or with `--all-visible` each in a
+window of its own.
 The browser runs on the same cores, and draws without a GPU. Prints rows of docs/performance.md, in Markdown. The machine should
 have nothing else to do.
 """
@@ -28,13 +29,12 @@ from tests.app_process import AppProcess
 from tests.find_chromium import FLAGS, find_chromium
 from tests.helpers import wait_until
 
-EPOCHS = 8
-"""Epochs of a turn; the first one is left out, in which tabs open or close."""
-
 
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", default="sample", help="photographs to train on: longer epochs redraw the charts less often")
+    parser.add_argument("--epochs", type=int, default=8, metavar="N", help="of a turn; tabs open and close before them")
     parser.add_argument("--tabs", type=int, default=10, metavar="N")
     parser.add_argument("--rounds", type=int, default=4, metavar="N")
     parser.add_argument("--all-visible", action="store_true", help="open each tab in a window of its own")
@@ -42,14 +42,14 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as home, sync_playwright() as playwright:
         app = AppProcess(Path(home), OMP_NUM_THREADS=str(psutil.cpu_count(logical=False)))
         store = RunStore(Path(home, "lesionlab.db"))
-        train = ["--data", "sample", "--epochs", "1000", "--image-size", "128"]
+        train = ["--data", options.data, "--epochs", "1000", "--image-size", "128"]
         environment = os.environ | {"LESIONLAB_HOME": home}
         training = subprocess.Popen(
             [sys.executable, "-m", "seg_core", "train", *train], env=environment, stderr=subprocess.DEVNULL
         )
         browser = playwright.chromium.launch(executable_path=find_chromium(), args=FLAGS)
         try:
-            wait_until(lambda: any(run.epochs_done >= 3 for run in store.list_runs()), timeout=300, what="three epochs")
+            wait_until(lambda: any(run.epochs_done >= 1 for run in store.list_runs()), timeout=600, what="the first epoch")
             _compare(store, browser, app, options)
         finally:
             training.terminate()
@@ -61,7 +61,7 @@ def main() -> None:
 def _compare(store: RunStore, browser: Browser, app: AppProcess, options: argparse.Namespace) -> None:
     without, with_tabs, slower, of_a_core = [], [], [], []
     for _ in range(options.rounds):
-        without.append(_epoch(store))
+        without.append(_epoch(store, options.epochs))
         pages = [browser.new_page(viewport={"width": 1280, "height": 900}) for _ in range(options.tabs)]
         for number, page in enumerate(pages):
             page.goto(f"{app.url}/monitor")
@@ -69,7 +69,7 @@ def _compare(store: RunStore, browser: Browser, app: AppProcess, options: argpar
             if number and not options.all_visible:
                 page.evaluate("Object.defineProperty(document, 'hidden', { get: () => true, configurable: true })")
         before, started = _seconds(app), time.perf_counter()
-        with_tabs.append(_epoch(store))
+        with_tabs.append(_epoch(store, options.epochs))
         of_a_core.append(100 * (_seconds(app) - before) / (time.perf_counter() - started))
         for page in pages:
             page.close()
@@ -82,13 +82,13 @@ def _compare(store: RunStore, browser: Browser, app: AppProcess, options: argpar
     row(f"the app with {what} open, % of a core", of_a_core)
 
 
-def _epoch(store: RunStore) -> float:
+def _epoch(store: RunStore, epochs: int) -> float:
     """Return the median seconds of the next epochs."""
     run = store.list_runs()[0]
     first = store.get_run(run.id).epochs_done + 2
-    wait_until(lambda: store.get_run(run.id).epochs_done >= first + EPOCHS - 1, timeout=600, what="the epochs")
+    wait_until(lambda: store.get_run(run.id).epochs_done >= first + epochs - 1, timeout=600, what="the epochs")
     points = store.history.metrics(run.id)
-    seconds = [point.value for point in points if point.name == "seconds" and first <= point.epoch < first + EPOCHS]
+    seconds = [point.value for point in points if point.name == "seconds" and first <= point.epoch < first + epochs]
     return statistics.median(seconds)
 
 

@@ -43,6 +43,8 @@ MOST_FOLDS = 20
 """The most folds a cross-validation can have."""
 MOST_SEEDS = 20
 """The most runs a group of several seeds can have."""
+MOST_DEVICES = 64
+"""The most processes that can train one model on one machine."""
 LONGEST_RUN = 1000
 STATISTICS_BATCHES = 40
 """Largest number of batches from which averaged weights take their BatchNorm statistics."""
@@ -215,6 +217,14 @@ class Config(BaseModel):
     )
     device: str = Field(
         default="auto", pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$", description="auto: CUDA if available, else MPS, else the CPU."
+    )
+    devices: int = Field(
+        title="Processes",
+        default=1,
+        ge=1,
+        le=MOST_DEVICES,
+        description="Processes that train together on this machine, each on a part of every batch and on a GPU of its own, or on "
+        "their share of the processors.",
     )
     precision: Literal["auto", "32-true", "bf16-mixed"] = Field(
         default="auto",

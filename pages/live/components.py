@@ -1,6 +1,6 @@
 """The live components of the pages: small scripts of our own that poll /api for changes.
 
-All components of a page share one clock and one poll, ``/api/runs?after=…`` twice a second, and fetch more only for what has
+All components of a page share one clock and one poll, ``/api/runs?after=…`` once a second, and fetch more only for what has
 changed; in a hidden tab they do not poll. `st.plotly_chart` in a polling fragment is redrawn with every point, which flickers and
 loses the zoom; these keep theirs.
 """

@@ -1,5 +1,5 @@
 // One clock and one feed of the runs for all live parts of a page. Joined in front of them.
-const TICK_MS = 500;
+const TICK_MS = 1000;
 const SETTLED_MS = 250;
 const CLICK_MS = 1000; // after a click: a page that is redrawn forgets a button that it has not answered yet
 const PATIENCE_MS = 20_000; // until an answer is given up; the next tick asks again
@@ -10,7 +10,7 @@ const ask = async (url) => {
   return answer.json();
 };
 
-// Calls `tick` of its parts, waits for all of them, and repeats that half a second later. It stops in a hidden page and goes on
+// Calls `tick` of its parts, waits for all of them, and repeats that a second later. It stops in a hidden page and goes on
 // as soon as the page is visible.
 class Clock {
   constructor() {

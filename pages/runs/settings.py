@@ -26,7 +26,7 @@ GROUPS: dict[str, tuple[str, tuple[str, ...]]] = {
         ("val_fraction", "seed", "folds", "fold", "copies", "groups", "augmentation", "skip_problems"),
     ),
     "Mask": ("From which probability on a pixel is lesion, and small lesions.", ("threshold", "second_look")),
-    "Machine": ("Where it trains, how exactly, and what else it writes.", ("device", "precision", "log")),
+    "Machine": ("Where it trains, how exactly, and what else it writes.", ("device", "devices", "precision", "log")),
 }
 
 EXAMPLES = {"groups": "FILE.csv:COLUMN", "begin_from": "CHECKPOINT.safetensors"}

@@ -19,6 +19,7 @@ DOCUMENTS = {
     "docs/report.md": "Report: the student report and our runs",
     "docs/api.md": "API: runs by scripts",
     "docs/alerts.md": "Alerts: who is told, and how",
+    "docs/scale.md": "Scale: several processes and machines",
     "docs/performance.md": "Performance: what was measured",
     "docs/security.md": "Security: what is defended, and what is not",
     "docs/design.md": "Design: how LesionLab is built",

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from seg_core.data.dataset import Dataset
     from seg_core.runs.run import Run
     from seg_core.runs.store import RunStore
+    from seg_core.runs.worker import Train
 
 # Without markup and emoji: names and paths may hold square brackets and colons.
 screen = Console(stderr=True, highlight=False, markup=False, emoji=False)
@@ -102,11 +103,11 @@ def work_here_and_report(store: RunStore, run: Run, as_json: bool) -> None:
         raise typer.Exit(2)
 
 
-def work_here_on(store: RunStore, run: Run) -> tuple[str, dict[str, Any]]:
+def work_here_on(store: RunStore, run: Run, train: Train | None = None) -> tuple[str, dict[str, Any]]:
     """Train a run in this process when its turn comes; return how it ended as text and for JSON. Print a failure to stderr."""
     from seg_core.runs.worker import work_here
 
-    run = work_here(store, run.id, lambda text: screen.print(text))
+    run = work_here(store, run.id, lambda text: screen.print(text), train)
     best = store.history.epoch_metrics(run.id, run.best_epoch)["val"] if run.best_epoch else {}
     checkpoint = store.folder(run.id) / ("best.safetensors" if run.best_epoch else "last.safetensors")
     result = {

@@ -86,10 +86,16 @@ def stop_run(
 
 
 @app.command("resume")
-def resume_run(run_id: RunArgument, as_json: JsonOption = False) -> None:
+def resume_run(
+    run_id: RunArgument,
+    devices: Annotated[
+        int | None, typer.Option(help="Processes that train it from now on.", show_default="as many as before")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
     """Resume a stopped, failed or lost run here, from the interrupted epoch."""
     store = _store()
-    work_here_and_report(store, store.queue.resume(run_id, foreground=True), as_json)
+    work_here_and_report(store, store.queue.resume(run_id, foreground=True, devices=devices), as_json)
 
 
 @app.command("continue")

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 from inspect import Parameter, Signature, signature
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args, get_origin
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args, get_origin
 
 import typer
 
@@ -29,6 +31,9 @@ from seg_core.cli.common import (
 )
 from seg_core.common.log_file import bounded
 from seg_core.config import NONE, RECIPES, SET_BY_PROGRAM, SEVERAL, Config, option_name
+
+if TYPE_CHECKING:
+    from seg_core.training.ranks import Place
 
 app = typer.Typer()
 
@@ -87,20 +92,39 @@ def train(
     """Train a model here. The run appears in the app too, and waits while another one trains."""
     from seg_core.runs.launch import configs_of, require_data
 
+    if place := _place_in_torchrun():
+        settings["devices"] = place.local_world
     configs = configs_of(recipe, seeds=seeds, folds=folds, **settings)
     with progress("Drawing the sample dataset") as advance:
         dataset = open_data(data, images, masks, lesion, experts, truth, advance)
     require_data(dataset, configs)
+    if place and place.rank:
+        from seg_core.runs.processes import Signals
+        from seg_core.training.companions import accompany
+
+        with Signals() as signals:
+            accompany(configs, dataset, place, should_stop=lambda: signals.came)
+        return
     if groups := dataset.unused_groups(configs[0].split_spec):
         screen.print(
             f"Photographs of one {groups.rpartition(':')[2]} may train and validate; --groups {groups} keeps them together."
         )
-    _train_in_turn(name, configs, dataset.sources, as_json)
+    _train_in_turn(name, configs, dataset.sources, as_json, place)
 
 
-def _train_in_turn(name: str, configs: Sequence[Config], sources: Sequence[str], as_json: bool) -> None:
+def _place_in_torchrun() -> Place | None:
+    """Return the place of this process where torchrun has started it."""
+    if "LOCAL_WORLD_SIZE" not in os.environ:
+        return None
+    from seg_core.training.ranks import Place
+
+    return Place.of_environment()
+
+
+def _train_in_turn(name: str, configs: Sequence[Config], sources: Sequence[str], as_json: bool, place: Place | None) -> None:
     """Train the runs one after the other, and print how each ended. Stop after the first that does not finish."""
     from seg_core.runs.store import RunStore
+    from seg_core.runs.worker import train_run
 
     store, first, results = RunStore(), None, []
     for number, config in enumerate(configs, start=1):
@@ -108,7 +132,7 @@ def _train_in_turn(name: str, configs: Sequence[Config], sources: Sequence[str],
         first = first or run.id
         which = f" ({number} of {len(configs)})" if len(configs) > 1 else ""
         screen.print(f"Run {run.id}: {config.label}{which}; stop it with Ctrl-C, the model is kept.")
-        text, result = work_here_on(store, run)
+        text, result = work_here_on(store, run, partial(train_run, place=place))
         results.append(result)
         if not as_json:
             output.print(text)
@@ -134,6 +158,14 @@ def work(run_id: RunArgument) -> None:
 
         go_on(store)
         prove(store, run_id)
+
+
+@app.command(hidden=True)
+def rank() -> None:
+    """Train together with the process that started this one."""
+    from seg_core.training.companions import follow
+
+    follow(sys.stdin)
 
 
 @app.command(hidden=True)

@@ -48,11 +48,14 @@ def _seconds(config: Config, pairs: int, own_val: int, runs: Sequence[Run]) -> f
     return seconds_at(_speed(config, runs), config, pairs, own_val)
 
 
+def _alike(config: Config) -> tuple[str, str, str, int]:
+    return config.variant, config.decoder, config.device, config.devices
+
+
 def _speed(config: Config, runs: Sequence[Run]) -> float:
     """Photographs per second in training: time is proportional to a photograph's pixels."""
     pixels = (config.image_size / 128) ** 2
     for run in runs:
-        same = (run.config.variant, run.config.decoder, run.config.device) == (config.variant, config.decoder, config.device)
-        if same and run.images_per_second and run.epochs_done:
+        if _alike(run.config) == _alike(config) and run.images_per_second and run.epochs_done:
             return run.images_per_second * (run.config.image_size / 128) ** 2 / pixels
     return _USUAL[config.variant] / pixels

@@ -129,7 +129,7 @@ class RunProgress:
             if status == "failed" and run.config_before is not None:
                 withdraw_extension(connection, run, message)
             if line:
-                add_line(connection, run_id, "error" if status == "failed" else "info", line)
+                add_line(connection, run_id, "error" if status in ("failed", "lost") else "info", line)
             ended = find(connection, run_id)
             if status != "stopped":
                 events.record(connection, status, ended, reason=message)

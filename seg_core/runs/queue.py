@@ -155,16 +155,24 @@ class RunQueue:
             change(connection, run_id, runs.c.status == "running", stop_after_epoch=False)
             return find(connection, run_id)
 
-    def resume(self, run_id: int, *, foreground: bool = False) -> Run:
+    def resume(self, run_id: int, *, foreground: bool = False, devices: int | None = None) -> Run:
         """Queue a stopped, failed or lost run again, to go on after its last whole epoch.
 
+        Args:
+            run_id: the run.
+            foreground: as for `add`.
+            devices: how many processes train it from now on; by default as many as before.
+
         Raises:
-            InputError: if it is in another state.
+            InputError: if it is in another state, or ``devices`` is out of bounds.
         """
         with self._database.change() as connection:
             run = find(connection, run_id)
             if not run.can_resume:
                 raise InputError(f"Run {run_id} is {run.status}; only {_either(RESUMABLE)} runs can be resumed.")
+            if devices is not None:
+                config = Config.of(**run.config.model_dump() | {"devices": devices})
+                change(connection, run_id, config=config.model_dump(mode="json"))
             _queue_again(connection, run, foreground)
             return find(connection, run_id)
 

@@ -17,8 +17,8 @@ from seg_core.runs.resources import Resources
 from seg_core.runs.run import BatchLosses, Level, Run
 from seg_core.training.events import BatchDone, EpochDone, Event, Message, Preparing, Restored, Stop
 
-WRITE_EVERY = 0.5
-"""Seconds between two writes of the progress; a fast training does dozens of batches in that time."""
+WRITE_EVERY = 2.0
+"""Seconds between two writes of the progress: each is drawn in every page that is open, on the cores that train."""
 
 
 STATISTICS_SHARE: dict[Variant, float] = {"fine-tune": 0.4, "trainable-decoder": 0.65, "frozen-decoder": 0.5}

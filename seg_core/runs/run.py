@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import numpy as np
 
 Status = Literal["queued", "running", "stopping", "stopped", "finished", "failed", "lost"]
-Ending = Literal["finished", "stopped", "failed"]
+Ending = Literal["finished", "stopped", "failed", "lost"]
 Phase = Literal["waiting", "preparing", "training", "validating"]
 Level = Literal["info", "warning", "error"]
 

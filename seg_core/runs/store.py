@@ -24,7 +24,7 @@ from seg_core.runs.rows import change, find, to_run
 from seg_core.runs.run import Changed, Changes, Run, run_folder
 from seg_core.runs.tables import changes, log, metrics, runs
 
-# Built once, since pages ask twice a second.
+# Built once, since pages ask once a second.
 _QUEUE = select(runs.c.id).where(runs.c.status == "queued").order_by(runs.c.place, runs.c.id)
 _GROUPS = select(runs.c.group).where(runs.c.group.is_not(None)).distinct()
 _CHANGES = (

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from itertools import takewhile
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from seg_core.common.atomic_file import remove_partials
 from seg_core.common.imports import quick_imports
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from seg_core.runs.recorder import Recorder
     from seg_core.training.events import Event
     from seg_core.training.loop import TrainResult
+    from seg_core.training.ranks import Place
 
 ASK_SECONDS = 0.25
 """Seconds between two attempts to claim a run in the foreground."""
@@ -53,7 +55,7 @@ def work(run_id: int, store: RunStore | None = None, train: Train | None = None)
     Args:
         run_id: the run.
         store: its store, by default that of the home folder.
-        train: the function that trains it, by default `seg_core.training.loop.train` on the run's dataset.
+        train: the function that trains it, by default `train_run`.
 
     Raises:
         InputError: if there is no such run.
@@ -61,7 +63,7 @@ def work(run_id: int, store: RunStore | None = None, train: Train | None = None)
     store = store or RunStore()
     with Signals() as signals:
         if store.claims.claim(run_id):
-            _carry_out(store, run_id, signals, lambda text: None, train or _train)
+            _carry_out(store, run_id, signals, lambda text: None, train or train_run)
     dispatch(store)  # also when the run left the queue or moved back while this process started
     Sender(store.alerts).look()
 
@@ -83,7 +85,7 @@ def work_here(store: RunStore, run_id: int, say: Say, train: Train | None = None
     """
     with Signals() as signals:
         if _wait_for_turn(store, run_id, signals, say):
-            _carry_out(store, run_id, signals, say, train or _train)
+            _carry_out(store, run_id, signals, say, train or train_run)
     dispatch(store)
     Sender(store.alerts).look()
     return store.get_run(run_id)
@@ -136,6 +138,7 @@ def _attempt(store: RunStore, run: Run, folder: Path, watch: Watch, say: Say, tr
         from seg_core.runs.recorder import Recorder, Stopped
         from seg_core.training.contents import DataChanged
         from seg_core.training.loop import TrainingFailed
+        from seg_core.training.ranks import RankLost
 
     recorder = Recorder(store.progress, run, folder, watch.should_stop, say)
     try:
@@ -151,17 +154,28 @@ def _attempt(store: RunStore, run: Run, folder: Path, watch: Watch, say: Say, tr
         return _Outcome("stopped" if run.config_before is None else "failed", str(error))
     except (InputError, TrainingFailed) as error:
         return _Outcome("failed", str(error))
+    except RankLost as error:
+        return _Outcome("lost", str(error))
     message = "" if result.status == "finished" else f"Stopped in epoch {result.epochs + 1}; it can be resumed."
     return _Outcome(result.status, message, result.images_per_second)
 
 
-def _train(run: Run, folder: Path, on_event: Callable[[Event], None], should_stop: Callable[[], bool]) -> TrainResult:
+def train_run(
+    run: Run, folder: Path, on_event: Callable[[Event], None], should_stop: Callable[[], bool], place: Place | None = None
+) -> TrainResult:
+    """Train a run on its dataset (`seg_core.training.loop.train`), with the other processes that its settings ask for.
+
+    With a ``place``, those are there already.
+    """
     from seg_core.data.dataset import open_dataset
+    from seg_core.training.companions import Companions
     from seg_core.training.events import Preparing
     from seg_core.training.loop import train
 
     dataset = open_dataset(run.sources, lambda done, total: on_event(Preparing(done, total, "sample photographs")))
-    return train(run.config, dataset, on_event, folder=folder, name=run.name, resume=run.resume, should_stop=should_stop)
+    how: dict[str, Any] = {"folder": folder, "name": run.name, "resume": run.resume, "should_stop": should_stop}
+    with nullcontext(place) if place else Companions(run.config, run.sources, resume=run.resume) as at:
+        return train(run.config, dataset, on_event, place=at, **how)
 
 
 def _catch_up(store: RunStore, run: Run, folder: Path, recorder: Recorder) -> None:

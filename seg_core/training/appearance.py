@@ -1,6 +1,7 @@
 """The appearance of photographs in training: colours, light, noise and sharpness, as other cameras and rooms would have them.
 
-Photographs are (B, 3, S, S) float32 in [0, 255]. Everything is drawn from torch's global random numbers, on the CPU.
+Photographs are (B, 3, S, S) float32 in [0, 255], those of a `Part` of a batch. Everything is drawn from torch's global random
+numbers, on the CPU, for the whole batch.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import torch
 from torch.nn import functional as F
 
 from seg_core.data.image import MEAN, STD
+from seg_core.training.part import Part
 
 HUE_JITTER = 0.02
 """Largest shift of the hue, as a share of the colour circle."""
@@ -39,30 +41,36 @@ _GREY = torch.tensor([0.299, 0.587, 0.114])  # luma (ITU-R BT.601)
 _YIQ = torch.tensor([[0.299, 0.587, 0.114], [0.5959, -0.2746, -0.3213], [0.2115, -0.5227, 0.3112]])
 
 
-def change_light(photos: torch.Tensor) -> None:
+def change_light(photos: torch.Tensor, part: Part) -> None:
     """Change white balance, gamma and light from one side; add dark corners, noise and lack of focus to some; in place."""
-    count, side, device = len(photos), photos.shape[3], photos.device
-    photos *= uniform((count, 3, 1, 1), -WHITE_BALANCE, WHITE_BALANCE).exp().to(device)
-    gamma = uniform((count, 1, 1, 1), -GAMMA, GAMMA).exp().to(device)
+    count, side, device = part.total, photos.shape[3], photos.device
+    photos *= part.of(uniform((count, 3, 1, 1), -WHITE_BALANCE, WHITE_BALANCE)).exp().to(device)
+    gamma = part.of(uniform((count, 1, 1, 1), -GAMMA, GAMMA)).exp().to(device)
     photos.copy_(255 * (photos.clamp(0, 255) / 255) ** gamma)
     y, x = torch.meshgrid(*[torch.linspace(-1, 1, side, device=device)] * 2, indexing="ij")
-    for chosen, from_side in _some(photos, SHADE_SHARE):
-        angle, most = (uniform((len(chosen), 1, 1, 1), 0, high).to(device) for high in (2 * math.pi, SHADE))
-        photos[chosen] = from_side * (1 + most * (x * angle.cos() + y * angle.sin()))
-    for chosen, bright in _some(photos, VIGNETTE_SHARE):
-        radius, edge = (uniform((len(chosen), 1, 1, 1), *limits).to(device) for limits in (VIGNETTE_RADIUS, VIGNETTE_EDGE))
-        photos[chosen] = bright * torch.sigmoid((radius - (x**2 + y**2).sqrt()) / edge * 4)
-    for chosen, clean in _some(photos, NOISE_SHARE):
-        photos[chosen] = clean + torch.randn(clean.shape).to(device) * uniform((len(chosen), 1, 1, 1), 0, NOISE).to(device)
-    for chosen, sharp in _some(photos, SOFT_SHARE):
-        photos[chosen] = _soft(sharp, float(uniform(1, *SOFT)))
+    for chosen, shape in _some(count, SHADE_SHARE):
+        drawn = [uniform(shape, 0, high) for high in (2 * math.pi, SHADE)]
+        mine, angle, most = (values.to(device) for values in part.among(chosen, *drawn))
+        photos[mine] *= 1 + most * (x * angle.cos() + y * angle.sin())
+    for chosen, shape in _some(count, VIGNETTE_SHARE):
+        drawn = [uniform(shape, *limits) for limits in (VIGNETTE_RADIUS, VIGNETTE_EDGE)]
+        mine, radius, edge = (values.to(device) for values in part.among(chosen, *drawn))
+        photos[mine] *= torch.sigmoid((radius - (x**2 + y**2).sqrt()) / edge * 4)
+    for chosen, shape in _some(count, NOISE_SHARE):
+        drawn = [torch.randn((len(chosen), *photos.shape[1:])), uniform(shape, 0, NOISE)]
+        mine, noise, deviation = (values.to(device) for values in part.among(chosen, *drawn))
+        photos[mine] += noise * deviation
+    for chosen, _ in _some(count, SOFT_SHARE):
+        deviation_of_all = float(uniform(1, *SOFT))
+        mine = part.among(chosen)[0].to(device)
+        photos[mine] = _soft(photos[mine], deviation_of_all)
     photos.clamp_(0, 255)
 
 
-def _some(photos: torch.Tensor, share: float) -> list[tuple[torch.Tensor, torch.Tensor]]:
-    """Draw a share of the photographs; return their indices and themselves, or nothing where none is drawn."""
-    chosen = (torch.rand(len(photos)) < share).nonzero()[:, 0].to(photos.device)
-    return [(chosen, photos[chosen])] if len(chosen) else []
+def _some(count: int, share: float) -> list[tuple[torch.Tensor, tuple[int, int, int, int]]]:
+    """Draw a share of the photographs: their indices, and the shape of one number for each; nothing where none is drawn."""
+    chosen = (torch.rand(count) < share).nonzero()[:, 0]
+    return [(chosen, (len(chosen), 1, 1, 1))] if len(chosen) else []
 
 
 def _soft(photos: torch.Tensor, deviation: float) -> torch.Tensor:
@@ -74,23 +82,23 @@ def _soft(photos: torch.Tensor, deviation: float) -> torch.Tensor:
     return F.conv2d(F.conv2d(padded, kernel, groups=3), kernel.transpose(2, 3), groups=3)
 
 
-def blur(photos: torch.Tensor) -> None:
-    """Shrink some of the photographs (B, 3, S, S), all to one size that is drawn, and enlarge them again, in place."""
-    chosen = (torch.rand(len(photos)) < BLUR_SHARE).nonzero()[:, 0].to(photos.device)
+def blur(photos: torch.Tensor, part: Part) -> None:
+    """Shrink some of the photographs, all to one size that is drawn, and enlarge them again, in place."""
+    chosen = part.among((torch.rand(part.total) < BLUR_SHARE).nonzero()[:, 0])[0].to(photos.device)
     side = round(photos.shape[3] * float(uniform(1, BLUR_MIN_SIDE, 1)))
     if len(chosen):
         small = F.interpolate(photos[chosen], size=(side, side), mode="bilinear", antialias=True)
         photos[chosen] = F.interpolate(small, size=photos.shape[2:], mode="bilinear")
 
 
-def jitter_colours(photos: torch.Tensor, jitter: float) -> torch.Tensor:
+def jitter_colours(photos: torch.Tensor, jitter: float, part: Part) -> torch.Tensor:
     """Jitter brightness, contrast and saturation by factors within 1 ± ``jitter``, and the hue, in this order, and normalise.
 
     All of it is one affine map of red, green and blue.
     """
-    count, device = len(photos), photos.device
-    brightness, contrast, saturation = (uniform((count, 1, 1), 1 - jitter, 1 + jitter) for _ in range(3))
-    hue = _hue_turns(uniform(count, -HUE_JITTER, HUE_JITTER) * 2 * math.pi)
+    count, device = part.total, photos.device
+    brightness, contrast, saturation = (part.of(uniform((count, 1, 1), 1 - jitter, 1 + jitter)) for _ in range(3))
+    hue = _hue_turns(part.of(uniform(count, -HUE_JITTER, HUE_JITTER)) * 2 * math.pi)
     colours = torch.linalg.inv(_YIQ) @ hue @ _YIQ @ (saturation * torch.eye(3) + (1 - saturation) * _GREY)
     # Contrast moves colours away from the photograph's mean grey; saturation and hue keep greys as they are.
     grey = (photos.mean(dim=(2, 3)).cpu() @ _GREY)[:, None, None] * brightness * (1 - contrast) / 255

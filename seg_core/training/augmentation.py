@@ -21,6 +21,7 @@ from torch.nn import functional as F
 from seg_core.config import Config
 from seg_core.network.normalisation import normalise
 from seg_core.training.appearance import blur, change_light, jitter_colours, uniform
+from seg_core.training.part import Part
 
 
 class Steps(NamedTuple):
@@ -65,38 +66,41 @@ class Augment:
     def __init__(self, config: Config) -> None:
         self.steps = AUGMENTATIONS[config.augmentation]
 
-    def __call__(self, images: torch.Tensor, masks: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Augment a batch.
+    def __call__(self, images: torch.Tensor, masks: torch.Tensor, part: Part | None = None) -> tuple[torch.Tensor, torch.Tensor]:
+        """Augment a batch, or a part of it.
 
         Args:
             images: (B, S, S, 3) uint8.
             masks: (B, S, S) uint8, 0 and 255.
+            part: by default the whole batch.
 
         Returns:
-            Normalised photographs (B, 3, S, S) and masks (B, 1, S, S) of 0 and 1, both float32. Places from beyond a
+            Normalised photographs (P, 3, S, S) and masks (P, 1, S, S) of 0 and 1, both float32, of the part. Places from beyond a
             photograph's edge are no lesion: they are black, and with ``far`` the photograph's own skin.
         """
-        steps = self.steps
-        maps = _turn_and_mirror(*_draw_crops(len(images), far=steps.far), quarter_turns=steps.quarter_turns).to(images.device)
-        grid = F.affine_grid(maps, [len(images), 4, *masks.shape[1:]], align_corners=False)
+        steps, part = self.steps, part or Part.whole(len(images))
+        maps = _turn_and_mirror(*_draw_crops(len(images), far=steps.far), quarter_turns=steps.quarter_turns)
+        maps = part.of(maps).to(images.device)
+        grid = F.affine_grid(maps, [len(maps), 4, *masks.shape[1:]], align_corners=False)
         if steps.far:
-            _put_skin_beyond_the_edge(grid, masks)
+            _put_skin_beyond_the_edge(grid, masks, part)
         if steps.bare_skin:
-            _fold_onto_bare_skin(grid, masks)
-        stacked = torch.cat([images, masks[..., None]], dim=3).permute(0, 3, 1, 2).float().contiguous()
+            _fold_onto_bare_skin(grid, masks, part)
+        stacked = torch.cat([part.of(images), part.of(masks)[..., None]], dim=3).permute(0, 3, 1, 2).float().contiguous()
         beyond = "border" if steps.far else "zeros"
         sampled = F.grid_sample(stacked, grid, mode="bilinear", padding_mode=beyond, align_corners=False)
         photos, truths = sampled[:, :3], sampled[:, 3:] >= 127.5
         if steps.blur:
-            blur(photos)
+            blur(photos, part)
         if steps.light:
-            change_light(photos)
-        return jitter_colours(photos, steps.colours), truths.float()
+            change_light(photos, part)
+        return jitter_colours(photos, steps.colours, part), truths.float()
 
 
-def plain(images: torch.Tensor, masks: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+def plain(images: torch.Tensor, masks: torch.Tensor, part: Part | None = None) -> tuple[torch.Tensor, torch.Tensor]:
     """Prepare a batch for validation: as `Augment.__call__`, without augmentation."""
-    return normalise(images), (masks[:, None] > 127).float()
+    part = part or Part.whole(len(images))
+    return normalise(part.of(images)), (part.of(masks)[:, None] > 127).float()
 
 
 def _draw_crops(count: int, *, far: bool) -> tuple[torch.Tensor, torch.Tensor]:
@@ -126,26 +130,28 @@ def _turn_and_mirror(half: torch.Tensor, centre: torch.Tensor, *, quarter_turns:
     return torch.cat([half[:, :, None] * turn, centre[:, :, None]], dim=2)
 
 
-def _fold_onto_bare_skin(grid: torch.Tensor, masks: torch.Tensor) -> None:
-    """Move some photographs' part of the grid (B, S, S, 2), in place, into a square without lesion, mirrored over and over.
+def _fold_onto_bare_skin(grid: torch.Tensor, masks: torch.Tensor, part: Part) -> None:
+    """Move some photographs' places in the grid (P, S, S, 2), in place, into a square without lesion, mirrored over and over.
 
     A small square that filled the frame would be blurred, and models would learn that blur means skin. Repeated as its own mirror
     image, it keeps the photograph's detail. Its enlargement is drawn, from none to filling the frame.
     """
     some = (torch.rand(len(masks)) < BARE_SKIN_SHARE).nonzero()[:, 0]
-    chosen, centre, half = (values.to(grid.device) for values in _draw_bare_squares(masks, some))
-    enlargement = half ** -torch.rand(len(chosen), 1).to(half)
+    chosen, centre, half = _draw_bare_squares(masks, some)
+    enlargement = half ** -torch.rand(len(chosen), 1)
+    chosen, centre, half, enlargement = (values.to(grid.device) for values in part.among(chosen, centre, half, enlargement))
     grid[chosen] = _folded(grid[chosen], centre, half, enlargement)
 
 
-def _put_skin_beyond_the_edge(grid: torch.Tensor, masks: torch.Tensor) -> None:
-    """Move what lies beyond a photograph's edge in the grid (B, S, S, 2), in place, into a square of it without lesion.
+def _put_skin_beyond_the_edge(grid: torch.Tensor, masks: torch.Tensor, part: Part) -> None:
+    """Move what lies beyond a photograph's edge in the grid (P, S, S, 2), in place, into a square of it without lesion.
 
     So a lesion that is photographed from farther away has skin around it. Where there is no such square, the photograph is
     mirrored at its edge.
     """
-    chosen, centre, half = (values.to(grid.device) for values in _draw_bare_squares(masks, torch.arange(len(masks))))
-    whole = torch.ones(len(masks), 1).to(grid)
+    squares = _draw_bare_squares(masks, torch.arange(len(masks)))
+    chosen, centre, half = (values.to(grid.device) for values in part.among(*squares))
+    whole = torch.ones(len(grid), 1).to(grid)
     inner = _folded(grid, torch.zeros_like(whole), whole)
     inner[chosen] = _folded(grid[chosen], centre, half)
     beyond = (grid.abs() > 1).any(dim=3)

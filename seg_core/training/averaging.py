@@ -40,8 +40,8 @@ class WeightAverage:
             norm.momentum = None  # torch then weighs all batches alike
 
     @property
-    def _norms(self) -> list[nn.BatchNorm2d]:
-        return [module for module in self.network.modules() if isinstance(module, nn.BatchNorm2d)]
+    def _norms(self) -> list[nn.BatchNorm2d | nn.SyncBatchNorm]:
+        return [module for module in self.network.modules() if isinstance(module, nn.BatchNorm2d | nn.SyncBatchNorm)]
 
     def count_anew(self) -> None:
         """Take what has been averaged so far for the model before."""

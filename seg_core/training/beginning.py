@@ -26,6 +26,7 @@ _OF_ITS_RUN = (
     "fold",
     "groups",
     "device",
+    "devices",
     "precision",
     "log",
     "skip_problems",

@@ -24,7 +24,7 @@ from seg_core.training.averaging import WeightAverage
 from seg_core.training.batches import Batch, Batches
 from seg_core.training.beginning import beginning
 from seg_core.training.checkpoint_metadata import checkpoint_metadata, shared_settings
-from seg_core.training.device import choose_precision, find_device
+from seg_core.training.contents import Contents
 from seg_core.training.events import BatchDone, EpochDone, Message, OnEvent, Preparing, Restored, Sample, ShouldStop
 from seg_core.training.familiarity import add_familiarity
 from seg_core.training.history import EpochRecord, History
@@ -34,6 +34,7 @@ from seg_core.training.loggers.logger import LoggedTraining
 from seg_core.training.losses import LOSSES
 from seg_core.training.optimizer import build_optimizer, set_learning_rate
 from seg_core.training.preparation import PreparedData, prepare
+from seg_core.training.ranks import Place, Ranks, connected
 from seg_core.training.resume import (
     RESUME_FILE,
     forget_previous,
@@ -45,7 +46,7 @@ from seg_core.training.resume import (
     saved_history,
 )
 from seg_core.training.step_meter import StepMeter
-from seg_core.training.validation import MeanMetrics, Validation, validate
+from seg_core.training.validation import MeanMetrics, Validation, predict_samples, sample_indices, validate
 
 
 class TrainingFailed(RuntimeError):
@@ -73,6 +74,7 @@ def train(
     name: str = "",
     resume: bool = False,
     should_stop: ShouldStop = lambda: False,
+    place: Place = Place(),  # noqa: B008 - it is frozen
 ) -> TrainResult:
     """Train a model and keep its best and last checkpoint in ``folder``.
 
@@ -88,68 +90,88 @@ def train(
 
     With ``log``, loggers get metrics, settings, masks and the best checkpoint too (`seg_core.training.loggers`).
 
+    Several processes train one model if each calls this with the ``place`` that it has among them. The first one alone reports
+    events, and reads and writes the ``folder``.
+
     Raises:
         InputError: if the data, a setting or the checkpoint to begin from cannot be used, a logger's package is not installed, or
             the file to resume from is damaged.
         DataChanged: if files were edited since the training to be resumed read them.
         TrainingFailed: if the loss is no longer a finite number.
+        RankLost: if another process is gone.
     """
     require_loggers(config.loggers)
-    accelerator, index = find_device(config.device)
-    fabric = Fabric(
-        accelerator=accelerator,
-        devices=1 if accelerator == "cpu" else [index],
-        precision=choose_precision(config),
-    )
-    if resume and (mended := mend_resume(folder / RESUME_FILE)):
-        on_event(Message(mended))
-    has_weights = resume and (folder / RESUME_FILE).exists()
-    began_from = saved_beginning(folder / RESUME_FILE) if has_weights else beginning(config)
-    before = saved_contents(folder / RESUME_FILE) if resume else None
-    data = prepare(dataset, config, lambda done, total, what: on_event(Preparing(done, total, what)), before)
-    for text in data.notes:
-        on_event(Message(text))
-    training = _Training(config, data, fabric, folder, name, began_from)
-    if began_from and not has_weights:
-        training.begin_from(config.begin_from)
-    if resume:
-        training.restore()
-        for text in training.mend():
-            on_event(Message(text))
-    on_event(Message(training.description()))
-    with Logged(config.loggers, on_event, training.to_log(), training.history.epochs) as logged:
-        result = training.run(logged, should_stop)
-        logged.status = result.status
+    with connected(place, config) as (ranks, fabric):
+        report = on_event if ranks.is_first else lambda event: None
+        start = ranks.from_first(lambda: _Start.of(folder / RESUME_FILE, config, report, resume=resume))
+        advance = lambda done, total, what: report(Preparing(done, total, what))  # noqa: E731
+        data = ranks.first_first(lambda: prepare(dataset, config, advance, start.contents))
+        for text in data.notes:
+            report(Message(text))
+        training = _Training(config, data, fabric, folder, name, start.began_from, ranks)
+        if start.began_from and not start.has_weights:
+            training.begin_from(config.begin_from)
+        if resume:
+            training.restore()
+            for text in training.mend():
+                report(Message(text))
+        report(Message(training.description()))
+        loggers = config.loggers if ranks.is_first else ()
+        with Logged(loggers, report, training.to_log(), training.history.epochs) as logged:
+            result = training.run(logged, should_stop)
+            logged.status = result.status
     return result
+
+
+@dataclass(frozen=True)
+class _Start:
+    """What a training goes on from."""
+
+    has_weights: bool
+    """True if an epoch is whole, or more were."""
+    began_from: Beginning | None
+    contents: Contents | None
+    """Of the files that have trained it so far."""
+
+    @classmethod
+    def of(cls, file: Path, config: Config, report: OnEvent, *, resume: bool) -> _Start:
+        if resume and (mended := mend_resume(file)):
+            report(Message(mended))
+        has_weights = resume and file.exists()
+        began_from = saved_beginning(file) if has_weights else beginning(config)
+        return cls(has_weights, began_from, saved_contents(file) if resume else None)
 
 
 class _Stopped(Exception):
     """The caller asked to stop within an epoch."""
 
 
-def _until_stopped(batches: Iterator[Batch], should_stop: ShouldStop) -> Iterator[Batch]:
-    for batch in batches:
-        if should_stop():
-            raise _Stopped
-        yield batch
-
-
 class _Training:
     """A training in progress: the model, its optimizer, and its history."""
 
     def __init__(
-        self, config: Config, data: PreparedData, fabric: Fabric, folder: Path, name: str, began_from: Beginning | None
+        self,
+        config: Config,
+        data: PreparedData,
+        fabric: Fabric,
+        folder: Path,
+        name: str,
+        began_from: Beginning | None,
+        ranks: Ranks,
     ) -> None:
         self.config, self.data, self.fabric, self.folder, self.name = config, data, fabric, folder, name
-        self.began_from = began_from
+        self.began_from, self.ranks = began_from, ranks
         network = build_model(config, load_encoder_weights=began_from is None)
         if self.keeps_before:
             network.keep_statistics()
+        network = ranks.synchronise_batch_norm(network, fabric.device)
         self.network: Segmenter = network.to(memory_format=torch.channels_last)
         self.optimizer = build_optimizer(self.network, config)
         self.model, self.fabric_optimizer = fabric.setup(self.network, self.optimizer)
         self.average: WeightAverage | None = None  # made in the first epoch that is averaged, or of the model before
-        self.train_batches, self.val_batches = (Batches(pairs, config, fabric.device) for pairs in (data.train, data.val))
+        self.train_batches, self.val_batches = (
+            Batches(pairs, config, fabric.device, ranks.part) for pairs in (data.train, data.val)
+        )
         self.loss = LOSSES[config.loss]
         self.history = History(keep=config.keep)
         self.expected_iou: ExpectedIouValues | None = None  # by the last validation
@@ -157,17 +179,22 @@ class _Training:
 
     def restore(self) -> None:
         """Continue from the last completed epoch."""
-        self.history = saved_history(self._resume_file, self.config.keep)
+        self.history = self.ranks.from_first(lambda: saved_history(self._resume_file, self.config.keep))
         epochs = len(self.history.epochs)
         if epochs >= self.config.averaged_from or (epochs and self.keeps_before):
             self.average = self._new_average()
-        load_resume(self._resume_file, self.network, self.optimizer, self.average, self.data.fingerprint)
+        if self.ranks.is_first:
+            load_resume(self._resume_file, self.network, self.optimizer, self.average, self.data.fingerprint)
+        for part in filter(None, (self.network, self.optimizer, self.average)):
+            self.ranks.share_state(part)
         if self.average and epochs == self.config.schedule_from:  # a run that goes on has itself before
             self.average.count_anew()
 
     def begin_from(self, checkpoint: str) -> None:
         """Begin with the weights of a checkpoint."""
-        load_weights(self.network, checkpoint)
+        if self.ranks.is_first:
+            load_weights(self.network, checkpoint)
+        self.ranks.share_state(self.network)
         if self.keeps_before:
             self.average = self._new_average()
 
@@ -187,7 +214,7 @@ class _Training:
     def mend(self) -> Iterator[str]:
         """Write the checkpoints that are damaged or missing again, from the last completed epoch; yield a sentence on each."""
         epochs, best = len(self.history.epochs), self.history.best_epoch
-        for which in ("last", "best") if epochs else ():
+        for which in ("last", "best") if epochs and self.ranks.is_first else ():
             try:
                 self._require_usable(self.folder / f"{which}.safetensors")
             except InputError:
@@ -201,11 +228,13 @@ class _Training:
 
     def description(self) -> str:
         """Return a line for the log: the model, the data, and the weights that are kept."""
-        millions, precision = count_parameters(self.network) / 1e6, choose_precision(self.config)
+        millions, precision = count_parameters(self.network) / 1e6, self.ranks.precision
         text = (
             f"{self.config.label}, {millions:.1f} million parameters, on {self.data.train.usable} photographs, "
             f"validated on {self.data.val.usable}, at {self.config.image_size} px, {self.fabric.device} in {precision}."
         )
+        if not self.ranks.alone:
+            text += f" {self.ranks.place.world} processes train it together."
         if self.began_from:
             text += f" It began from {self.began_from['name']} ({self.began_from['digest']})."
         if self.config.averages:
@@ -235,12 +264,13 @@ class _Training:
             try:
                 self._run_epoch(epoch, on_event, should_stop)
             except _Stopped:
-                if epoch < self.config.averaged_from:
+                if self.ranks.is_first and epoch < self.config.averaged_from:
                     self._save("last", self.network, stopped_in=epoch)
                 return self._result("stopped")
-        for which in ("best", "last"):
-            add_familiarity(self.folder / f"{which}.safetensors", self.data.train, self.data.val)
-        self._require_kept()
+        if self.ranks.is_first:
+            for which in ("best", "last"):
+                add_familiarity(self.folder / f"{which}.safetensors", self.data.train, self.data.val)
+            self._require_kept()
         return self._result("finished")
 
     def _run_epoch(self, epoch: int, on_event: OnEvent, should_stop: ShouldStop) -> None:
@@ -263,31 +293,36 @@ class _Training:
         self.history = replace(self.history, epochs=(*self.history.epochs, EpochRecord(train, val, seconds, process)))
         self.expected_iou = fit(validation.soft_iou, validation.iou, self.data.summary()["name"])
         is_best = self.history.best_epoch == epoch
-        self._save("last", model.module)
-        if is_best:
-            self._save("best", model.module)
-        state = (self.network, self.optimizer, self.average, self.history)
-        save_resume(self._resume_file, *state, self.data.fingerprint, self.data.contents, self.began_from)
-        on_event(EpochDone(epoch, train, val, seconds, self.images_per_second, is_best, validation.samples, process))
+        if self.ranks.is_first:
+            self._save("last", model.module)
+            if is_best:
+                self._save("best", model.module)
+            state = (self.network, self.optimizer, self.average, self.history)
+            save_resume(self._resume_file, *state, self.data.fingerprint, self.data.contents, self.began_from)
+            samples = self._samples()
+            on_event(EpochDone(epoch, train, val, seconds, self.images_per_second, is_best, samples, process))
 
     def _train_epoch(self, epoch: int, meter: StepMeter, on_event: OnEvent, should_stop: ShouldStop) -> dict[str, float]:
         self.model.train()
         batches = len(self.train_batches)
-        means, started = MeanMetrics(self.config.threshold), time.perf_counter()
-        for images, masks, _, batch in meter.waiting(self.train_batches.shuffled()):
+        means, started, seen = MeanMetrics(self.config.threshold, self.ranks), time.perf_counter(), 0
+        for images, masks, _, batch, part in meter.waiting(self.train_batches.shuffled()):
             set_learning_rate(self.optimizer, self.config, (epoch - 1) * batches + batch - 1, batches)
             logits = self.model(images).float()
             loss = self.loss(logits, masks)
             self.fabric_optimizer.zero_grad()
-            self.fabric.backward(loss)
+            self.fabric.backward(loss * part.weight)  # of which the mean over all processes is taken
             meter.step()
             self.fabric_optimizer.step()
-            means.add(loss.detach(), logits.detach(), masks)
-            value = loss.item()  # the only point of a batch at which a GPU is waited for
+            if part.weight:
+                means.add(loss.detach(), logits.detach(), masks)
+            value = self.ranks.mean_loss(loss.detach(), part)
+            seen += part.total
             self._require_finite(value, f"epoch {epoch}, batch {batch}")
-            on_event(BatchDone(epoch, batch, batches, value, means.images / (time.perf_counter() - started)))
-            if should_stop():
+            on_event(BatchDone(epoch, batch, batches, value, seen / (time.perf_counter() - started)))
+            if self.ranks.any(should_stop()):
                 raise _Stopped
+        self.ranks.share_statistics(self.network)
         return means.values()
 
     def _model_to_keep(self, epoch: int, should_stop: ShouldStop) -> Any:
@@ -296,17 +331,26 @@ class _Training:
             return self.model
         if not self.average:
             self.average = self._new_average()
-        self.average.add(self.network, (batch.images for batch in _until_stopped(self.train_batches.shuffled(), should_stop)))
+        batches = self._until_stopped(self.train_batches.shuffled(), should_stop)
+        self.average.add(self.network, (batch.images for batch in batches))
+        self.ranks.share_statistics(self.average.network)
         return self.average.model
 
     def _validate(self, model: Any, should_stop: ShouldStop) -> Validation:
         model.eval()
-        batches = _until_stopped(self.val_batches.sequential(), should_stop)
-        return validate(model, batches, self.data.val, self.loss, self.config.threshold)
+        batches = self._until_stopped(self.val_batches.sequential(), should_stop)
+        return validate(model, batches, self.loss, self.config.threshold, self.ranks)
+
+    def _until_stopped(self, batches: Iterator[Batch], should_stop: ShouldStop) -> Iterator[Batch]:
+        for batch in batches:
+            if self.ranks.any(should_stop()):
+                raise _Stopped
+            yield batch
 
     def _samples(self) -> list[Sample]:
         """Predict the samples of the last completed epoch, from its weights."""
-        return self._validate(self._kept_model, lambda: False).samples
+        self._kept_model.eval()
+        return predict_samples(self._kept_model, self.val_batches.only(sample_indices(len(self.data.val))), self.data.val)
 
     def _require_kept(self) -> None:
         """Read the best checkpoint again, so that no training counts as finished whose model cannot be used."""

@@ -86,6 +86,7 @@ def test_one_question_for_all_and_further_ones_only_for_what_is_new(
 ) -> None:
     asked = Asked(page)
     open_monitor(page, app_server, run_id)
+    wait_until(lambda: page.evaluate("1") and asked.of(f"/api/runs/{run_id}/advice"), what="the last of its first questions")
     begin, polls = len(asked.paths), asked.polls
     wait_until(lambda: page.evaluate("1") and asked.polls >= polls + 4, what="it goes on asking")
     assert {path.split("?")[0] for path in asked.paths[begin:]} == {"/api/runs"}

@@ -43,6 +43,7 @@ CHANGED: dict[str, Any] = {
     "second_look": 0.1,
     "seed": 11,
     "device": "cpu",
+    "devices": 2,
     "precision": "32-true",
     "log": "tensorboard,mlflow",
     "skip_problems": True,

@@ -12,6 +12,7 @@ from torchvision.transforms.v2 import functional as theirs
 from seg_core.data.image import MEAN, STD
 from seg_core.network.normalisation import to_uint8
 from seg_core.training import appearance
+from seg_core.training.part import Part
 
 SHARES = ("SHADE_SHARE", "VIGNETTE_SHARE", "NOISE_SHARE", "SOFT_SHARE")
 
@@ -32,7 +33,7 @@ def drawn(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[float]]:
 def recoloured(photos: torch.Tensor) -> torch.Tensor:
     """Return photographs (B, 3, S, S) in [0, 1] after colour jitter, without the normalisation."""
     mean, std = (torch.tensor(values)[:, None, None] for values in (MEAN, STD))
-    return appearance.jitter_colours(photos * 255, 0.2) * std + mean
+    return appearance.jitter_colours(photos * 255, 0.2, Part.whole(len(photos))) * std + mean
 
 
 def test_brightness_contrast_and_saturation_are_torchvisions(drawn: list[float]) -> None:
@@ -61,7 +62,7 @@ def test_some_photographs_lose_detail_and_no_light(monkeypatch: pytest.MonkeyPat
     torch.manual_seed(0)
     fine = torch.arange(64).bitwise_xor(torch.arange(64)[:, None]).bitwise_and(1) * 255.0  # a chessboard of pixels
     photos = fine.expand(400, 3, 64, 64).clone()
-    appearance.blur(photos)
+    appearance.blur(photos, Part.whole(len(photos)))
     softened = photos[(photos != fine).flatten(1).any(dim=1)]
     assert 22 < len(softened) < 58  # a tenth, within three standard deviations
     assert softened.std() < 0.5 * fine.std()
@@ -70,7 +71,7 @@ def test_some_photographs_lose_detail_and_no_light(monkeypatch: pytest.MonkeyPat
 
 def test_colours_are_jittered_a_little() -> None:
     torch.manual_seed(0)
-    means = to_uint8(appearance.jitter_colours(torch.full((40, 3, 8, 8), 128.0), 0.2)).float().mean(dim=(1, 2, 3))
+    means = to_uint8(appearance.jitter_colours(torch.full((40, 3, 8, 8), 128.0), 0.2, Part.whole(40))).float().mean(dim=(1, 2, 3))
     assert 100 < means.min() < 110 < 145 < means.max() < 156  # 128 × 0.8 and 128 × 1.2 at most
 
 
@@ -79,7 +80,7 @@ def changed(photos: torch.Tensor, monkeypatch: pytest.MonkeyPatch, share: str = 
     for each in SHARES:
         monkeypatch.setattr(appearance, each, 1.0 if each == share else 0.0)
     photos = photos.clone()
-    appearance.change_light(photos)
+    appearance.change_light(photos, Part.whole(len(photos)))
     return photos
 
 
@@ -127,7 +128,7 @@ def test_a_photograph_out_of_focus_is_blurred_by_a_gaussian(drawn: list[float], 
 def test_values_stay_in_range_and_only_some_photographs_get_each_change() -> None:
     torch.manual_seed(0)
     photos = torch.full((400, 3, 16, 16), 250.0)
-    appearance.change_light(photos)
+    appearance.change_light(photos, Part.whole(len(photos)))
     assert photos.min() >= 0
     assert photos.max() <= 255
     flat = (photos.amax(dim=(2, 3)) - photos.amin(dim=(2, 3)) < 0.5).all(dim=1).float().mean().item()

@@ -18,6 +18,7 @@ from seg_core.network.normalisation import normalise, to_uint8
 from seg_core.training import appearance
 from seg_core.training import augmentation as augmentation_module
 from seg_core.training.augmentation import AUGMENTATIONS, Augment, plain
+from seg_core.training.part import Part
 from tests.helpers import lesion
 
 NAMES = tuple(AUGMENTATIONS)
@@ -173,7 +174,7 @@ def test_bare_skin_is_shown_over_and_over_without_lesion_and_in_detail(monkeypat
     masks = corner_lesions(200)
     places = torch.nn.functional.affine_grid(torch.eye(2, 3).repeat(200, 1, 1), [200, 1, 64, 64], align_corners=False)
     straight = places[0].clone()
-    augmentation_module._fold_onto_bare_skin(places, masks)
+    augmentation_module._fold_onto_bare_skin(places, masks, Part.whole(200))
     folded = places[(places != straight).any(dim=-1).flatten(1).any(dim=1)]
     assert len(folded) > 150  # some find no square
     assert (folded >= -1 + 1 / 64 - 1e-6).all()
@@ -206,12 +207,12 @@ def test_far_crops_have_half_to_twice_the_area_and_hold_what_fits() -> None:
 def test_beyond_the_edge_is_skin(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(augmentation_module, "BARE_SKIN_SHARE", 0)
     monkeypatch.setattr(augmentation_module, "FAR_AREA", (2.0, 2.0))
-    monkeypatch.setattr(augmentation_module, "change_light", lambda photos: None)
+    monkeypatch.setattr(augmentation_module, "change_light", lambda photos, part: None)
     monkeypatch.setattr(appearance, "BLUR_SHARE", 0)
     mask = np.zeros((64, 64), bool)
     mask[:, :32] = True  # the lesion is cut by three edges; mirrored there, it would go on
     photo = np.where(mask[..., None], 40, 200).astype(np.uint8).repeat(3, axis=2)
-    monkeypatch.setattr(augmentation_module, "jitter_colours", lambda photos, jitter: photos)
+    monkeypatch.setattr(augmentation_module, "jitter_colours", lambda photos, jitter, part: photos)
     torch.manual_seed(0)
     photos, truths = augment("strong")(*batch(*[(photo, mask)] * 40))
     dark = (photos[:, 0] < 120).float()
@@ -223,7 +224,7 @@ def test_beyond_the_edge_is_skin(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_without_bare_skin_the_photograph_is_mirrored_at_its_edge() -> None:
     masks = torch.full((1, 64, 64), 255, dtype=torch.uint8)
     grid = torch.tensor([[[[-1.5, 0.0], [0.25, 0.5], [1.25, -3.5]]]])
-    augmentation_module._put_skin_beyond_the_edge(grid, masks)
+    augmentation_module._put_skin_beyond_the_edge(grid, masks, Part.whole(1))
     assert torch.allclose(grid, torch.tensor([[[[-0.5, 0.0], [0.25, 0.5], [0.75, 0.5]]]]))
 
 

@@ -110,7 +110,8 @@ def test_reported_metrics_are_those_of_the_saved_weights(trained: Trained, datas
 
     model = load_model(folder / "last.safetensors")
     pairs = cache_pairs(dataset.split(SplitSpec(0, 0.2)).val, 64)
-    images, truths = plain(*(torch.from_numpy(pixels) for pixels in pairs.read(range(VAL))[:2]))
+    photos, masks, _ = pairs.read(range(VAL))
+    images, truths = plain(torch.from_numpy(photos), torch.from_numpy(masks))
     with torch.no_grad():
         logits = model(images)
     measured = {name: getattr(metrics, name)(logits.sigmoid() >= 0.4, truths > 0.5) for name in METRIC_NAMES - {"loss"}}
@@ -131,7 +132,7 @@ def test_the_best_epoch_is_the_first_of_the_highest_validation_iou(
     scores = iter([0.2, 0.5, 0.5, 0.4])
 
     def validate(self: Any, model: Any, should_stop: Callable[[], bool]) -> Validation:
-        return Validation({"loss": 1.0, "iou": next(scores)}, [], np.array([]), np.array([]))
+        return Validation({"loss": 1.0, "iou": next(scores)}, np.array([]), np.array([]))
 
     monkeypatch.setattr(loop._Training, "_validate", validate)
     result, log = run(tiny_config(epochs=4), dataset, tmp_path)
@@ -146,7 +147,8 @@ def test_a_checkpoint_has_learnt_which_iou_to_expect(tmp_path: Path) -> None:
     run(config, data, tmp_path)
     pairs = data.pairs_of("val", SplitSpec())
     cached = cache_pairs(pairs, config.image_size)
-    images, truths = plain(*(torch.from_numpy(pixels) for pixels in cached.read(range(24))[:2]))
+    photos, masks, _ = cached.read(range(24))
+    images, truths = plain(torch.from_numpy(photos), torch.from_numpy(masks))
     with torch.no_grad():
         probabilities = load_model(tmp_path / "best.safetensors")(images).sigmoid()
     soft = np.array([soft_iou(each[0].numpy(), config.threshold) for each in probabilities])

@@ -25,7 +25,7 @@ from seg_core.training import loop, preparation
 from seg_core.training.events import BatchDone, EpochDone, Message
 from seg_core.training.loop import TrainingFailed, train
 from seg_core.training.losses import LOSSES
-from seg_core.training.validation import Validation, validate
+from seg_core.training.validation import SAMPLES, Validation, validate
 from tests.helpers import make_dataset, tiny_config
 from tests.training.trainings import METRIC_NAMES, TRAIN, VAL, Log, Trained, assert_same, run, weights
 
@@ -167,10 +167,12 @@ def test_every_epoch_sees_each_photograph_once_in_an_order_of_its_own(
 
     monkeypatch.setattr(CachedPairs, "read", spy)
     run(tiny_config(epochs=2, swa_fraction=0), dataset, tmp_path)
-    epochs = [seen[: TRAIN + VAL], seen[TRAIN + VAL :]]
+    of_epoch = TRAIN + VAL + min(SAMPLES, VAL)  # which are predicted last
+    epochs = [seen[:of_epoch], seen[of_epoch:]]
     assert [sorted(epoch[:TRAIN]) for epoch in epochs] == [list(range(TRAIN))] * 2
     assert epochs[0][:TRAIN] != epochs[1][:TRAIN]
-    assert [epoch[TRAIN:] for epoch in epochs] == [list(range(VAL))] * 2
+    assert [epoch[TRAIN:][:VAL] for epoch in epochs] == [list(range(VAL))] * 2
+    assert [len(epoch) for epoch in epochs] == [of_epoch] * 2
 
 
 @pytest.mark.parametrize("variant", VARIANTS)

@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from seg_core.training.batches import Batch
+from seg_core.training.part import Part
 from seg_core.training.step_meter import StepMeter
 
 
@@ -21,7 +22,7 @@ def test_values_by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
     def batches() -> Iterator[Batch]:
         for number in (1, 2):
             now[0] += 3  # reading
-            yield Batch(torch.zeros(1), torch.zeros(1), [0], number)
+            yield Batch(torch.zeros(1), torch.zeros(1), [0], number, Part.whole(1))
 
     for gradients in zip(meter.waiting(batches()), ([3.0, 4.0], [0.0, 5.0]), (12.0, 12.0), strict=True):
         weights[0].grad, weights[1].grad = torch.tensor(gradients[1]), torch.tensor(gradients[2:])
