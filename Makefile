@@ -6,7 +6,7 @@ PYTHON  ?=
 # HOST is used only if it is given to make: some shells set a variable of that name to the machine's name.
 OPTIONS  = $(if $(findstring command,$(origin HOST)),--host $(HOST)) $(if $(PORT),--port $(PORT)) $(ARGS)
 
-.PHONY: help setup dev app test test-slow check audit bench models lock wheel clean
+.PHONY: help setup dev app test test-slow test-cluster check audit bench models lock wheel clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
@@ -27,6 +27,10 @@ test: dev ## run all tests but the slow ones (ARGS= is passed to pytest)
 test-slow: dev ## run the slow tests
 	@$(IN_VENV) -m tests.find_chromium --install
 	@$(IN_VENV) -m pytest -m slow $(ARGS)
+
+test-cluster: dev ## run the tests of stores on a PostgreSQL server of their own, and those of several machines
+	@$(IN_VENV) -m pytest --store postgres -m "not slow and not browser" --numprocesses 2 --dist loadfile \
+		tests/cluster tests/runs tests/jobs tests/sweeps tests/pages/server $(ARGS)
 
 check: dev ## lint, format, types, import contracts; JavaScript and CSS too
 	@$(IN_VENV) -m ruff check --quiet --no-cache .
@@ -57,6 +61,7 @@ LOCKED = $(shell sed -nE 's/^([a-z0-9.-]+)==.*/--no-emit-package \1/p' requireme
 lock: dev ## compile requirements*.txt from pyproject.toml, with hashes; versions stay as they are where they can (ARGS=--upgrade takes the newest)
 	@$(LOCK) $(ARGS) pyproject.toml --output-file requirements.txt
 	@echo torch | $(LOCK) $(ARGS) --no-config --constraints requirements.txt $(LOCKED) - --output-file requirements-cuda.txt
+	@$(LOCK) $(ARGS) --extra cluster --constraints requirements.txt $(LOCKED) pyproject.toml --output-file requirements-cluster.txt
 	@$(LOCK) $(ARGS) --group dev --constraints requirements.txt --output-file requirements-dev.txt
 
 wheel: dev ## build the package into dist/

@@ -16,6 +16,7 @@ from seg_core.config import Config
 from seg_core.prediction.metadata import FORMAT_VERSION, METADATA_KEY, CheckpointMetadata
 from seg_core.runs.store import RunStore
 from seg_core.training.history import EPOCH_METRICS
+from tests.helpers import file_of
 
 BATCHES = 5000
 
@@ -25,7 +26,7 @@ def fill(home: Path, runs: int = 500, epochs: int = 200) -> None:
     store = RunStore(home / "lesionlab.db")
     config = Config.of("best", epochs=epochs)
     ids = [store.queue.add(f"run of {number % 7} words", config, "sample", tags=["night"]).id for number in range(runs)]
-    with closing(sqlite3.connect(store.path)) as connection, connection:
+    with closing(sqlite3.connect(file_of(store))) as connection, connection:
         connection.execute(
             "UPDATE runs SET status = 'finished', phase = 'validating', started = created, finished = created + 3600, "
             "epoch = ?, epochs_done = ?, best_epoch = ?, best_iou = 0.5 + id % 100 / 250.0, images_per_second = 40",

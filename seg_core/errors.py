@@ -18,11 +18,15 @@ class PassingError(InputError):
 
 
 class StoreError(InputError):
-    """The run database cannot be read or written at present: a full disk, a damaged or missing file, no permission."""
+    """The run database cannot be read or written at present: a full disk, a damaged or missing file, no permission, no server."""
 
 
 class StoreUnwritable(StoreError):
     """The run database cannot be written, but perhaps read."""
+
+
+class StoreAway(StoreError):
+    """The server of the run database does not answer; it may be back in a moment."""
 
 
 class DiskFull(StoreUnwritable):

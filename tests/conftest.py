@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from functools import cache, lru_cache
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import httpx
@@ -33,6 +33,9 @@ from tests.archive_server import PAIRS, Server, challenge_archives
 from tests.find_chromium import ADVICE, FLAGS, find_chromium
 from tests.helpers import thin_networks
 
+if TYPE_CHECKING:
+    from tests.postgres import Postgres
+
 pytest_plugins = ["tests.fixtures"]
 
 settings.register_profile("lesionlab", deadline=None)  # a busy machine is no failure
@@ -49,6 +52,28 @@ new MutationObserver(() => {
   }
 }).observe(document, { childList: true, subtree: true });
 """
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let the tests of stores run on a database server too."""
+    parser.addoption("--store", choices=["sqlite", "postgres"], default="sqlite", help="what keeps the runs of each test")
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Leave the tests of several machines out, where none of their servers runs."""
+    return True if collection_path.name == "cluster" and config.getoption("--store") == "sqlite" else None
+
+
+@pytest.fixture(scope="session")
+def postgres(request: pytest.FixtureRequest) -> Iterator[Postgres | None]:
+    """The database server that keeps the runs of all tests, if one does."""
+    if request.config.getoption("--store") == "sqlite":
+        yield None
+        return
+    from tests.postgres import Postgres
+
+    with Postgres() as server:
+        yield server
 
 
 def pytest_collection() -> None:
@@ -89,14 +114,17 @@ def looked_up_once() -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True)
-def lab_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty LESIONLAB_HOME for each test, so that no test touches the user's runs."""
+def lab_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, postgres: Postgres | None) -> Path:
+    """An empty LESIONLAB_HOME for each test, and an empty store, so that no test touches the user's runs."""
     home = tmp_path / "lesionlab-home"
     home.mkdir()
     monkeypatch.setenv("LESIONLAB_HOME", str(home))
     monkeypatch.delenv("LESIONLAB_PASSWORD", raising=False)
     monkeypatch.delenv("LESIONLAB_VIEWER_PASSWORD", raising=False)
     monkeypatch.delenv("LESIONLAB_ALERTS", raising=False)
+    monkeypatch.delenv("LESIONLAB_STORE", raising=False)
+    if postgres:
+        monkeypatch.setenv("LESIONLAB_STORE", postgres.new_store())
     return home
 
 

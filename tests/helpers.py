@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import numpy as np
 import pytest
@@ -44,6 +44,17 @@ LAYOUTS: dict[str, tuple[str, str, str, dict[str, str]]] = {
     "isic2017": ("ISIC-2017_{}_Data", "ISIC-2017_{}_Part1_GroundTruth", "_segmentation", {**_ISIC_SPLITS, "test": "Test_v2"}),
     "isic2018": ("ISIC2018_Task1-2_{}_Input", "ISIC2018_Task1_{}_GroundTruth", "_segmentation", _ISIC_SPLITS),
 }
+
+
+class _HasPlace(Protocol):
+    at: Path | str
+
+
+def file_of(store: _HasPlace) -> Path:
+    """The file of a store that is in one; a test that needs it is skipped on a server."""
+    if not isinstance(store.at, Path):
+        pytest.skip("only for stores in a file")
+    return store.at
 
 
 def in_a_loop(work: Coroutine[Any, Any, T]) -> T:

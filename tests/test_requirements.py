@@ -15,7 +15,7 @@ from scripts.audit import OUT_OF_REACH, report
 from seg_core.common.home import PROJECT
 
 APP = ("requirements.txt", "requirements-cuda.txt")
-LISTS = (*APP, "requirements-dev.txt", "requirements-weights.txt")
+LISTS = (*APP, "requirements-cluster.txt", "requirements-dev.txt", "requirements-weights.txt")
 
 
 def entries(name: str) -> list[str]:

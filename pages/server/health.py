@@ -48,7 +48,7 @@ def metrics(request: Request) -> Response:
 def _now(request: Request) -> Health:
     state = request.app.state
     if not hasattr(state, "health"):
-        state.health = Recent(lambda: look(store().path, getattr(state, "supervisor", None)))
+        state.health = Recent(lambda: look(store(), getattr(state, "supervisor", None)))
     now: Health = state.health()
     return now
 

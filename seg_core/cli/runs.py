@@ -2,14 +2,27 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.table import Table
 
-from seg_core.cli.common import JsonOption, RunArgument, YesOption, output, print_json, report, screen, work_here_and_report
+from seg_core.cli.common import (
+    JsonOption,
+    RunArgument,
+    YesOption,
+    output,
+    print_json,
+    progress,
+    report,
+    screen,
+    work_here_and_report,
+)
+from seg_core.common.home import expanded
 from seg_core.errors import InputError, StoreUnwritable
 
 if TYPE_CHECKING:
@@ -230,3 +243,39 @@ def restore_database(
     kept = f" The one that it replaces is {replaced}." if replaced else ""
     result = {"day": day, "replaced": str(replaced) if replaced else None}
     report(f"The run database of {day} is restored.{kept} Folders of later runs stay in {path.parent}.", result, as_json)
+
+
+@app.command("copy")
+def copy_runs(
+    source: Annotated[
+        str | None,
+        typer.Option("--from", help="Run database to copy: a file or an address.", show_default="that of the home folder"),
+    ] = None,
+    target: Annotated[
+        str | None,
+        typer.Option("--to", help="Empty database: postgresql://USER:PASSWORD@HOST/DATABASE.", show_default="LESIONLAB_STORE"),
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Copy all runs into another run database, such as one on a server. Their folders stay where they are."""
+    from seg_core.common.home import home
+    from seg_core.runs.copying import copy_database
+    from seg_core.runs.database import VARIABLE, open_database
+
+    target = target or os.environ.get(VARIABLE)
+    if not target:
+        raise InputError("Name the database to copy into: --to postgresql://USER:PASSWORD@HOST/DATABASE.")
+    old, new = (_place(each) for each in (source or str(home() / "lesionlab.db"), target))
+    if isinstance(old, Path) and not old.exists():
+        raise InputError(f"There is no run database {old}; name its file, or the folder that it is in.")
+    with progress("Copying") as advance:
+        count = copy_database(open_database(old), open_database(new), advance)
+    report(f"{count} runs are copied; with LESIONLAB_STORE set, the app and all commands use them.", {"runs": count}, as_json)
+
+
+def _place(text: str) -> Path | str:
+    """Return where a run database is that a user names: its file, the folder that it is in, or an address."""
+    if "://" in text:
+        return text
+    path = expanded(text)
+    return path / "lesionlab.db" if path.is_dir() else path

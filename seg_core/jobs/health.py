@@ -7,10 +7,10 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
 from seg_core.jobs.supervisor import Supervisor
 from seg_core.runs.probe import Probe, probe
+from seg_core.runs.store import RunStore
 
 ENOUGH_BYTES = 500_000_000
 """A training writes its model, its resume state and its pictures, which take about a fifth of this."""
@@ -49,13 +49,13 @@ class Health:
         return [sentence for sentence, is_well in checks.items() if not is_well]
 
 
-def look(path: Path, supervisor: Supervisor | None) -> Health:
-    """Look at the store at ``path``, its disk, and the thread that starts workers."""
+def look(store: RunStore, supervisor: Supervisor | None) -> Health:
+    """Look at a store, the disk of its home folder, and the thread that starts workers."""
     try:
-        free = shutil.disk_usage(path.parent).free
+        free = shutil.disk_usage(store.home).free
     except OSError:
         free = None
-    return Health(probe(path), free, supervisor.problem if supervisor else "")
+    return Health(probe(store.at), free, supervisor.problem if supervisor else "")
 
 
 class Recent:

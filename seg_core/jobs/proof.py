@@ -77,7 +77,7 @@ def prove(store: RunStore, run_id: int) -> None:
         store.progress.log(run_id, f"Before and after are not compared. {error}", "warning")
         return
     if missing:
-        jobs = JobStore(store.path)
+        jobs = JobStore(store.at)
         for request in missing.values():
             jobs.submit(request)
         dispatch(jobs)

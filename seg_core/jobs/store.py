@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 from sqlalchemy import Connection, insert, select
 
@@ -14,7 +13,7 @@ from seg_core.jobs.job import ACTIVE, Job, JobStatus, Request
 from seg_core.jobs.rows import change, find, to_job
 from seg_core.runs import claim_protocol
 from seg_core.runs.claim_protocol import is_mine
-from seg_core.runs.database import PATIENCE, Database, everyone_may, open_database
+from seg_core.runs.database import PATIENCE, Database, Where, everyone_may, open_database, patient
 from seg_core.runs.launcher import LOCAL, Launcher
 from seg_core.runs.tables import jobs
 
@@ -31,20 +30,20 @@ class JobStore:
     """
 
     def __init__(
-        self, path: Path | None = None, launcher: Launcher = LOCAL, may_change: Callable[[], None] = everyone_may
+        self, at: Where | None = None, launcher: Launcher = LOCAL, may_change: Callable[[], None] = everyone_may
     ) -> None:
-        """Open the database at ``path``, by default that of the runs in the home folder; create it if missing.
+        """Open a database; create it if missing.
 
         Args:
-            path: the database.
+            at: where it is, by default as `seg_core.runs.database.open_database` has it.
             launcher: starts the workers of jobs, and tells which are gone.
             may_change: asked before each change that a user wants; raises `InputError` if this one may not.
 
         Raises:
-            InputError: if the file cannot be opened, is no database, or was made by a newer version.
+            InputError: if it cannot be opened, is no database, or was made by a newer version.
         """
-        self._database = open_database(path, may_change)
-        self.path = self._database.path
+        self._database = open_database(at, may_change)
+        self.at, self.home = self._database.at, self._database.home
         self.claims = JobClaims(self._database, launcher)
         self.progress = JobProgress(self._database)
 
@@ -95,6 +94,7 @@ class JobProgress:
     def __init__(self, database: Database) -> None:
         self._database = database
 
+    @patient
     def update(self, job_id: int, done: int, total: int, message: str = "") -> None:
         """Record the progress of a job of this process."""
         with self._database.write() as connection:
@@ -105,6 +105,7 @@ class JobProgress:
         with self._database.read() as connection:
             return claim_protocol.should_stop(connection, jobs, job_id)
 
+    @patient
     def finish(self, job_id: int, status: JobStatus, message: str = "") -> None:
         """Record how a job of this process ended, on a full disk in the room that is kept in reserve."""
         values = {"status": status, "finished": time.time(), "message": legible(message)}

@@ -27,9 +27,9 @@ class Supervisor:
 
     def __init__(self, store: RunStore, every: float = TICK_SECONDS) -> None:
         self._runs, self._every = store, every
-        self._jobs = JobStore(store.path, store.launcher)
+        self._jobs = JobStore(store.at, store.launcher)
         self._sender = Sender(store.alerts)
-        self._step_sweeps = Stepper(SweepStore(store.path))
+        self._step_sweeps = Stepper(SweepStore(store.at))
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._run, name="supervisor", daemon=True)
         self._is_failing = False

@@ -67,7 +67,7 @@ class Claims(ABC, Generic[Item]):
     def reserve(self, id: int) -> bool:
         """Reserve a queued item, so that only this process starts a worker for it; return False if it is not due."""
         with self._database.write() as connection:
-            if id not in [item.id for item in self._due(connection)]:
+            if id not in [item.id for item in self._due(connection)] or not self._lock(connection, id):
                 return False
             return change(connection, self._table, id, **owned_by(Owner.of()))
 
@@ -94,7 +94,8 @@ class Claims(ABC, Generic[Item]):
         self.mark_lost()
         with self._database.write() as connection:
             item = self._find(connection, id)
-            if item.status != "queued" or id not in [each.id for each in self._turn(connection)]:
+            is_due = item.status == "queued" and id in [each.id for each in self._turn(connection)]
+            if not is_due or not self._lock(connection, id):
                 return False
             return change(connection, self._table, id, status="running", **owned_by(Owner.of()), **self._at_begin(item))
 
@@ -160,6 +161,11 @@ class Claims(ABC, Generic[Item]):
         if not is_full(self.home):
             return usual
         return f"Its process ended while the disk that holds {self.home} was full; free some space, then {self.try_again}."
+
+    def _lock(self, connection: Connection, id: int) -> bool:
+        """Lock an item's row to the end of the transaction; False if another has it. SQLite has locked all rows already."""
+        row = select(self._table.c.id).where(self._table.c.id == id).with_for_update(skip_locked=True)
+        return connection.execute(row).first() is not None
 
     def _is_abandoned(self, item: Item) -> bool:
         return item.owner is None or self.launcher.is_gone(item.owner)

@@ -10,6 +10,7 @@ from seg_core.errors import DiskFull, StoreError, StoreUnwritable
 from seg_core.runs.backups import backups, brings_back
 from seg_core.runs.schema import SCHEMA_VERSION
 
+NEWER = "was made by a newer LesionLab (format {version}, known up to {known}); update LesionLab"
 NO_ROOM = 64 * 1024
 """Bytes; a disk with less is full."""
 
@@ -61,7 +62,5 @@ def damaged(path: Path, what: str) -> StoreError:
 
 def newer(path: Path, version: int) -> StoreError:
     """Return a sentence on a database of a newer version."""
-    return StoreError(
-        f"The run database {path} was made by a newer LesionLab (format {version}, known up to {SCHEMA_VERSION}); "
-        "update LesionLab, or set LESIONLAB_HOME to another folder."
-    )
+    more = NEWER.format(version=version, known=SCHEMA_VERSION)
+    return StoreError(f"The run database {path} {more}, or set LESIONLAB_HOME to another folder.")

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from sqlalchemy import Select, select
 
+from seg_core.config import LONGEST_RUN
 from seg_core.runs.checked_values import RowCheck
 from seg_core.runs.database import LARGEST_ID, Database
 from seg_core.runs.rows import find
@@ -46,12 +47,12 @@ class RunHistory:
             values[split][name] = value
         return values
 
-    def batch_losses(self, run_id: int, first: int = 1, last: int = LARGEST_ID) -> list[BatchLosses]:
+    def batch_losses(self, run_id: int, first: int = 1, last: int = LONGEST_RUN) -> list[BatchLosses]:
         """Return the training loss of every batch of the epochs ``first`` to ``last``, in order, as far as recorded."""
         kept = batch_losses.c
         query = (
             select(kept.epoch, kept.batches, kept.losses)
-            .where(kept.run_id == run_id, kept.epoch.between(first, last))
+            .where(kept.run_id == run_id, kept.epoch.between(first, min(last, LONGEST_RUN)))
             .order_by(kept.epoch)
         )
         return [BatchLosses(epoch, count, np.frombuffer(losses, "<f4")) for epoch, count, losses in self._rows_of(run_id, query)]

@@ -9,7 +9,10 @@ import sqlite3
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
+from seg_core.errors import StoreError
+from seg_core.runs.database import Where
 from seg_core.runs.processes import Owner
 
 PATIENCE = 2.0
@@ -38,11 +41,14 @@ class Probe:
     lost: int = 0
 
 
-def probe(path: Path) -> Probe:
-    """Look at the database at ``path``; never creates it, and changes nothing."""
+def probe(at: Where) -> Probe:
+    """Look at a database; never creates it, and changes nothing."""
     found = Probe()
+    if isinstance(at, str):
+        _probe_server(at, found)
+        return found
     try:
-        with closing(_connect(path)) as connection:
+        with closing(_connect(at)) as connection:
             _read(connection, found)
             connection.execute("BEGIN IMMEDIATE")  # takes the lock of the one writer, and needs a file that can be written
             connection.execute("ROLLBACK")
@@ -52,11 +58,22 @@ def probe(path: Path) -> Probe:
     return found
 
 
+def _probe_server(address: str, found: Probe) -> None:
+    from seg_core.runs.postgres import impatient
+
+    try:
+        with impatient(address, PATIENCE) as connection:
+            _read(connection, found)
+            found.writable = not connection.execute("SELECT pg_is_in_recovery()").fetchone()[0]
+    except StoreError:
+        pass
+
+
 def _connect(path: Path) -> sqlite3.Connection:
     return sqlite3.connect(f"{path.as_uri()}?mode=rw", timeout=PATIENCE, uri=True, isolation_level=None)
 
 
-def _read(connection: sqlite3.Connection, found: Probe) -> None:
+def _read(connection: Any, found: Probe) -> None:
     for status, count, epochs in connection.execute("SELECT status, count(*), sum(epochs_done) FROM runs GROUP BY status"):
         found.runs[status] = count
         found.epochs += epochs

@@ -14,7 +14,7 @@ from seg_core.errors import InputError
 from seg_core.runs import claim_protocol
 from seg_core.runs.alerts import events
 from seg_core.runs.claim_protocol import is_mine
-from seg_core.runs.database import PATIENCE, Database
+from seg_core.runs.database import PATIENCE, Database, patient
 from seg_core.runs.rows import add_line, change, find, withdraw_extension
 from seg_core.runs.run import BatchLosses, Ending, Level, Run
 from seg_core.runs.tables import batch_losses, metrics, runs
@@ -28,6 +28,7 @@ class RunProgress:
     def __init__(self, database: Database) -> None:
         self._database = database
 
+    @patient
     def update(self, run_id: int, *, losses: BatchLosses | None = None, **values: Any) -> None:
         """Record the state of a run, and that its process lives. Nothing happens if this process does not work on the run.
 
@@ -45,6 +46,7 @@ class RunProgress:
             if change(connection, run_id, is_mine(runs), **values, heartbeat=time.time()) and losses is not None:
                 _keep_losses(connection, run_id, losses)
 
+    @patient
     def add_epoch(
         self,
         run_id: int,
@@ -75,20 +77,22 @@ class RunProgress:
             for name, value in of_split.items()
             if math.isfinite(value)
         ]
+        iou, dice = (value if (value := val.get(name)) is not None and math.isfinite(value) else None for name in ("iou", "dice"))
         if is_best:
-            values |= {"best_epoch": epoch, "best_iou": val.get("iou"), "best_dice": val.get("dice")}
+            values |= {"best_epoch": epoch, "best_iou": iou, "best_dice": dice}
         with self._database.write() as connection:
             find(connection, run_id)
             connection.execute(delete(metrics).where(metrics.c.run_id == run_id, metrics.c.epoch >= epoch))
             if points:
                 connection.execute(insert(metrics), points)
             values |= {"epoch": epoch, "epochs_done": epoch, "config_before": None}
-            values |= {"last_iou": val.get("iou"), "last_dice": val.get("dice")}
+            values |= {"last_iou": iou, "last_dice": dice}
             change(connection, run_id, **values, heartbeat=time.time())
             events.record_passed_targets(connection, find(connection, run_id), epoch, val)
             if line:
                 add_line(connection, run_id, "info", line)
 
+    @patient
     def log(self, run_id: int, text: str, level: Level = "info") -> None:
         """Add a line to a run's log."""
         with self._database.write() as connection:
@@ -100,12 +104,14 @@ class RunProgress:
         with self._database.read() as connection:
             return claim_protocol.should_stop(connection, runs, run_id)
 
+    @patient
     def should_stop_after_epoch(self, run_id: int) -> bool:
         """Return True if the run should stop at the end of the current epoch."""
         query = select(runs.c.id).where(runs.c.id == run_id, runs.c.stop_after_epoch)
         with self._database.read() as connection:
             return connection.execute(query).first() is not None
 
+    @patient
     def finish(
         self, run_id: int, status: Ending, message: str = "", images_per_second: float | None = None, *, line: str = ""
     ) -> Run:

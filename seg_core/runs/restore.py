@@ -15,8 +15,8 @@ from sqlalchemy.pool import NullPool
 from seg_core.common.atomic_file import atomic_file
 from seg_core.errors import InputError, StoreError
 from seg_core.runs.backups import Backup, backups
-from seg_core.runs.connections import check_format, explaining, make_engine
 from seg_core.runs.schema import keep_numbers
+from seg_core.runs.sqlite import check_format, explaining, make_engine
 
 # Bytes of the file that every open connection of SQLite has locked for reading (its file format, "Lock byte page").
 _SHARED_FIRST, _SHARED_SIZE = 0x40000002, 510

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
-from sqlalchemy import DDL, Connection, event
+from sqlalchemy import DDL, Connection, event, insert, select
 
 from seg_core.common.home import run_folders
-from seg_core.runs.tables import changes, metadata
+from seg_core.runs.tables import changes, metadata, settings
 
 SCHEMA_VERSION = 8
 
@@ -18,7 +19,8 @@ for _name, _happens, _run in (
     ("run_logged", "INSERT ON log", "NEW.run_id"),
 ):
     _note = f"DELETE FROM changes WHERE run_id = {_run}; INSERT INTO changes (run_id) VALUES ({_run});"
-    event.listen(metadata, "after_create", DDL(f"CREATE TRIGGER IF NOT EXISTS {_name} AFTER {_happens} BEGIN {_note} END"))  # type: ignore[no-untyped-call]
+    _trigger = DDL(f"CREATE TRIGGER IF NOT EXISTS {_name} AFTER {_happens} BEGIN {_note} END")  # type: ignore[no-untyped-call]
+    event.listen(metadata, "after_create", _trigger.execute_if(dialect="sqlite"))
 event.listen(changes, "after_create", DDL("INSERT INTO changes (run_id) SELECT id FROM runs ORDER BY id"))  # type: ignore[no-untyped-call]
 
 # Statements that upgrade a database from each older format to the next; tables it lacks are created as in a new one.
@@ -50,8 +52,47 @@ _UPGRADES: dict[int, tuple[str, ...]] = {
 }
 
 
+_POSTGRES_TRIGGERS = (
+    """
+    CREATE FUNCTION note_run() RETURNS trigger LANGUAGE plpgsql AS $$
+    DECLARE run bigint;
+    BEGIN
+        IF TG_TABLE_NAME = 'log' THEN run := NEW.run_id;
+        ELSIF TG_OP = 'DELETE' THEN run := OLD.id;
+        ELSE run := NEW.id;
+        END IF;
+        DELETE FROM changes WHERE run_id = run;
+        INSERT INTO changes (run_id) VALUES (run);
+        RETURN NULL;
+    END $$
+    """,
+    "CREATE TRIGGER run_changed AFTER INSERT OR UPDATE OR DELETE ON runs FOR EACH ROW EXECUTE FUNCTION note_run()",
+    "CREATE TRIGGER run_logged AFTER INSERT ON log FOR EACH ROW EXECUTE FUNCTION note_run()",
+)
+_FORMAT = "format"
+"""Row of the settings that has the format of a database on a server; SQLite's files have a number for it."""
+
+
+def create_or_check(connection: Connection, home: Path, refuse_newer: Callable[[int], None]) -> None:
+    """Make all tables in an empty database on a server, or check that those there are of this format.
+
+    Upgrades of format 8, the first one on servers, go here.
+    """
+    if connection.dialect.has_table(connection, settings.name):
+        version = connection.execute(select(settings.c.value).where(settings.c.name == _FORMAT)).scalar_one()
+        if version > SCHEMA_VERSION:
+            refuse_newer(version)
+        return
+    metadata.create_all(connection)
+    for statement in _POSTGRES_TRIGGERS:
+        connection.exec_driver_sql(statement)
+    connection.execute(insert(settings).values(name=_FORMAT, value=SCHEMA_VERSION))
+    if used := run_folders(home):
+        connection.exec_driver_sql("SELECT setval(pg_get_serial_sequence('runs', 'id'), %s)", (max(used),))
+
+
 def create(connection: Connection, home: Path) -> None:
-    """Make all tables of a new database."""
+    """Make all tables of a new file."""
     metadata.create_all(connection)
     keep_numbers(connection, home)
     connection.exec_driver_sql(f"PRAGMA user_version = {SCHEMA_VERSION}")

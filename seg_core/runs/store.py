@@ -13,7 +13,7 @@ from seg_core.errors import InputError, StoreError
 from seg_core.runs.alerts.outbox import RunAlerts
 from seg_core.runs.annotations import clean_name, clean_notes, clean_tags
 from seg_core.runs.claims import RunClaims
-from seg_core.runs.database import everyone_may, open_database
+from seg_core.runs.database import Where, everyone_may, open_database
 from seg_core.runs.groups import group_number
 from seg_core.runs.history import RunHistory
 from seg_core.runs.launcher import LOCAL, Launcher
@@ -41,7 +41,7 @@ _CHANGES = (
 
 
 class RunStore:
-    """All runs of one home folder. Cheap to make, safe to share between threads, never shared by a fork.
+    """All runs of one database. Cheap to make, safe to share between threads, never shared by a fork.
 
     A run goes from queued to running (`RunClaims.claim`), perhaps to stopping (`RunQueue.stop`), and ends stopped, finished or
     failed (`RunProgress.finish`) or lost (`RunClaims.mark_lost`); all but finished ones can be queued again (`RunQueue.resume`),
@@ -59,20 +59,20 @@ class RunStore:
     """
 
     def __init__(
-        self, path: Path | None = None, launcher: Launcher = LOCAL, may_change: Callable[[], None] = everyone_may
+        self, at: Where | None = None, launcher: Launcher = LOCAL, may_change: Callable[[], None] = everyone_may
     ) -> None:
-        """Open the database at ``path``, by default ``lesionlab.db`` in the home folder; create it if missing.
+        """Open a database; create it if missing.
 
         Args:
-            path: the database.
+            at: where it is, by default as `seg_core.runs.database.open_database` has it.
             launcher: starts the workers of runs, and tells which are gone.
             may_change: asked before each change that a user wants; raises `InputError` if this one may not.
 
         Raises:
-            InputError: if the file cannot be opened, is no database, or was made by a newer version.
+            InputError: if it cannot be opened, is no database, or was made by a newer version.
         """
-        self._database = open_database(path, may_change)
-        self.path, self.home = self._database.path, self._database.home
+        self._database = open_database(at, may_change)
+        self.at, self.home = self._database.at, self._database.home
         self.launcher = launcher
         self.queue = RunQueue(self._database)
         self.claims = RunClaims(self._database, launcher)
@@ -86,7 +86,7 @@ class RunStore:
         self._database.close()
 
     def folder(self, run_id: int) -> Path:
-        """Folder of one run, beside the database: its checkpoints, its resume state, its masks, the output of its process."""
+        """Folder of one run, in the home folder: its checkpoints, its resume state, its masks, the output of its process."""
         return run_folder(self.home, run_id)
 
     def get_run(self, run_id: int) -> Run:

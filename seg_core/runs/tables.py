@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy import (
     JSON,
+    BigInteger,
     Boolean,
     Column,
     Float,
@@ -20,6 +21,8 @@ from sqlalchemy import (
 )
 
 metadata = MetaData()
+_ID = BigInteger().with_variant(Integer, "sqlite")
+"""Numbers of rows, of which there may be more than 2 billion over the years; SQLite's are as large by themselves."""
 
 
 def _owner() -> list[Column[Any]]:
@@ -30,7 +33,7 @@ def _owner() -> list[Column[Any]]:
 runs = Table(
     "runs",
     metadata,
-    Column("id", Integer, primary_key=True),
+    Column("id", _ID, primary_key=True),
     Column("name", String, nullable=False),
     Column("status", String, nullable=False, index=True),
     Column("config", JSON, nullable=False),
@@ -58,7 +61,7 @@ runs = Table(
     Column("stop_after_epoch", Boolean, nullable=False, default=False),
     Column("notes", String, nullable=False, default=""),
     Column("tags", JSON, nullable=False, default=list),
-    Column("group", Integer),
+    Column("group", _ID),
     Column("config_before", JSON(none_as_null=True)),
     Column("best_dice", Float),
     Column("last_iou", Float),
@@ -70,7 +73,7 @@ runs = Table(
 metrics = Table(
     "metrics",
     metadata,
-    Column("id", Integer, primary_key=True),
+    Column("id", _ID, primary_key=True),
     Column("run_id", ForeignKey("runs.id", ondelete="CASCADE"), nullable=False),
     Column("epoch", Integer, nullable=False),
     Column("split", String, nullable=False),
@@ -84,7 +87,7 @@ metrics = Table(
 log = Table(
     "log",
     metadata,
-    Column("id", Integer, primary_key=True),
+    Column("id", _ID, primary_key=True),
     Column("run_id", ForeignKey("runs.id", ondelete="CASCADE"), nullable=False),
     Column("time", Float, nullable=False),
     Column("level", String, nullable=False),
@@ -104,20 +107,20 @@ batch_losses = Table(
     Column("losses", LargeBinary, nullable=False),
 )
 
-# The order in which runs last changed, got a log line or were deleted: a greater stamp is later. Triggers in database.py
+# The order in which runs last changed, got a log line or were deleted: a greater stamp is later. Triggers in schema.py
 # write it, so that it misses no change by any process.
 changes = Table(
     "changes",
     metadata,
-    Column("stamp", Integer, primary_key=True),
-    Column("run_id", Integer, nullable=False, unique=True),
+    Column("stamp", _ID, primary_key=True),
+    Column("run_id", _ID, nullable=False, unique=True),
     sqlite_autoincrement=True,
 )
 
 jobs = Table(
     "jobs",
     metadata,
-    Column("id", Integer, primary_key=True),
+    Column("id", _ID, primary_key=True),
     Column("kind", String, nullable=False),
     Column("key", String, nullable=False),
     Column("arguments", JSON, nullable=False),
@@ -143,7 +146,7 @@ settings = Table(
 sweeps = Table(
     "sweeps",
     metadata,
-    Column("id", Integer, primary_key=True),
+    Column("id", _ID, primary_key=True),
     Column("name", String, nullable=False),
     Column("created", Float, nullable=False),
     Column("config", JSON, nullable=False),
@@ -158,7 +161,7 @@ sweeps = Table(
 sweep_trials = Table(
     "sweep_trials",
     metadata,
-    Column("id", Integer, primary_key=True),
+    Column("id", _ID, primary_key=True),
     Column("sweep_id", ForeignKey("sweeps.id", ondelete="CASCADE"), nullable=False),
     Column("number", Integer, nullable=False),
     Column("role", String, nullable=False),
@@ -179,7 +182,7 @@ sweep_runs = Table(
 alerts = Table(
     "alerts",
     metadata,
-    Column("id", Integer, primary_key=True),
+    Column("id", _ID, primary_key=True),
     Column("run_id", ForeignKey("runs.id", ondelete="CASCADE")),
     Column("event", String, nullable=False),
     Column("metric", String, nullable=False, default=""),
@@ -195,7 +198,7 @@ alerts = Table(
 deliveries = Table(
     "deliveries",
     metadata,
-    Column("id", Integer, primary_key=True),
+    Column("id", _ID, primary_key=True),
     Column("alert_id", ForeignKey("alerts.id", ondelete="CASCADE"), nullable=False),
     Column("address", String, nullable=False),
     Column("state", String, nullable=False, default="waiting", index=True),

@@ -75,7 +75,7 @@ class Stepper:
 
 def go_on(runs: RunStore) -> bool:
     """Step all sweeps of a home folder and start the workers of what they queue; return True if they did anything."""
-    did = Stepper(SweepStore(runs.path))()
+    did = Stepper(SweepStore(runs.at))()
     if did:
         dispatch(runs)
     return did

@@ -16,7 +16,7 @@ from seg_core.errors import InputError
 from seg_core.runs import rows
 from seg_core.runs.annotations import LONGEST_NAME, clean_name
 from seg_core.runs.checked_values import RowCheck
-from seg_core.runs.database import LARGEST_ID, everyone_may, open_database
+from seg_core.runs.database import LARGEST_ID, Where, everyone_may, open_database
 from seg_core.runs.queue import Sources, add_run
 from seg_core.runs.run import Run
 from seg_core.runs.stopping import stop_run
@@ -36,8 +36,8 @@ class SweepStore:
     Every method that takes a sweep's number raises `InputError` when there is no such sweep.
     """
 
-    def __init__(self, path: Path | None = None, may_change: Callable[[], None] = everyone_may) -> None:
-        self._database = open_database(path, may_change)
+    def __init__(self, at: Where | None = None, may_change: Callable[[], None] = everyone_may) -> None:
+        self._database = open_database(at, may_change)
 
     def close(self) -> None:
         """Close the connections. Optional: they close when the object is dropped."""

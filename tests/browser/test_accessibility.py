@@ -63,7 +63,7 @@ def violations(page: Page) -> list[Any]:
 
 def sweep(store: RunStore) -> None:
     """Keep a sweep of three trials, which has ended."""
-    sweeps, config = SweepStore(store.path), Config.of("report", epochs=3)
+    sweeps, config = SweepStore(store.at), Config.of("report", epochs=3)
     plan = Plan.of(config, space=["learning_rate=1e-4..1e-2 log", "loss=bce,bce-dice"], runs=3)
     number = sweeps.add("two settings", config, "sample", plan).id
     for _ in range(3):

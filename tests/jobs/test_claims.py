@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import os
 import signal
-import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import closing
 from pathlib import Path
 
 import psutil
 import pytest
+from sqlalchemy import insert, select
 
 from seg_core.common.home import PROJECT
 from seg_core.jobs.claims import LOST
@@ -20,10 +19,12 @@ from seg_core.jobs.job import Request
 from seg_core.jobs.store import JobStore
 from seg_core.jobs.supervisor import Supervisor
 from seg_core.jobs.worker import work_on
+from seg_core.runs.claim_protocol import owned_by
 from seg_core.runs.dispatch import dispatch
 from seg_core.runs.launcher import LocalLauncher, Worker
 from seg_core.runs.processes import Owner
 from seg_core.runs.store import RunStore
+from seg_core.runs.tables import jobs
 from tests.fake_worker import launcher
 from tests.helpers import wait_until
 from tests.jobs.test_jobs import NoLauncher, by, own
@@ -37,8 +38,9 @@ SLEEPING = LocalLauncher((sys.executable, "-c", "import signal; signal.pause()")
 def store(lab_home: Path) -> Iterator[JobStore]:
     store = JobStore()
     yield store
-    with closing(sqlite3.connect(store.path)) as connection:  # a failed test leaves no process behind
-        owners = [Owner(*row) for row in connection.execute("SELECT host, pid, pid_started FROM jobs WHERE pid IS NOT NULL")]
+    with store._database.read() as connection:  # a failed test leaves no process behind
+        owned = select(jobs.c.host, jobs.c.pid, jobs.c.pid_started).where(jobs.c.pid.is_not(None))
+        owners = [Owner(*row) for row in connection.execute(owned)]
     for owner in owners:
         if owner.pid != os.getpid() and owner.is_here and not owner.is_gone:
             os.kill(owner.pid, signal.SIGKILL)
@@ -55,7 +57,7 @@ def claiming(store: JobStore, job_id: int) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [sys.executable, "-m", "tests.fake_worker", "claim-job", str(job_id)],
         cwd=PROJECT,
-        env=os.environ | {"LESIONLAB_HOME": str(store.path.parent)},
+        env=os.environ | {"LESIONLAB_HOME": str(store.home)},
         text=True,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
@@ -200,13 +202,10 @@ def test_two_supervisors_start_every_job_once(store: JobStore) -> None:
 
 
 def test_jobs_of_an_older_version_go_on(store: JobStore, gone: Owner) -> None:
-    with closing(sqlite3.connect(store.path)) as connection, connection:
+    with store._database.write() as connection:
         for key, status, owner in (("a", "running", gone), ("b", "stopping", gone), ("c", "queued", None)):
-            connection.execute(
-                "INSERT INTO jobs (kind, key, arguments, status, created, host, pid, pid_started, done, total, message) "
-                "VALUES ('scan', ?, '{}', ?, 0, ?, ?, ?, 0, 0, '')",
-                (key, status, *((owner.host, owner.pid, owner.started) if owner else (None, None, None))),
-            )
+            values = {"kind": "scan", "key": key, "arguments": {}, "status": status, "created": 0, "message": ""}
+            connection.execute(insert(jobs).values(values | owned_by(owner)))
     assert [job.status for job in store.claims.mark_lost()] == ["failed", "stopped"]
     assert store.get(1).message == LOST
     assert store.claims.claim(3)

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import os
 import signal
-import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
+from sqlalchemy import update
 
 from seg_core.data.dataset import open_dataset
 from seg_core.errors import InputError
@@ -25,9 +24,11 @@ from seg_core.jobs.requests import fetch_request
 from seg_core.jobs.results import new_result, result_folder
 from seg_core.jobs.store import JobStore
 from seg_core.jobs.worker import work_on
+from seg_core.runs.claim_protocol import owned_by
 from seg_core.runs.dispatch import dispatch
 from seg_core.runs.launcher import LocalLauncher, Worker
 from seg_core.runs.processes import Owner
+from seg_core.runs.tables import jobs
 from tests.archive_server import TRAINING_DATA, Handler, Server
 from tests.fake_worker import launcher
 from tests.helpers import wait_until
@@ -67,10 +68,8 @@ class NoLauncher(LocalLauncher):
 
 def own(store: JobStore, job_id: int, owner: Owner) -> None:
     """Make a process the owner of a job."""
-    with closing(sqlite3.connect(store.path)) as connection, connection:
-        connection.execute(
-            "UPDATE jobs SET host = ?, pid = ?, pid_started = ? WHERE id = ?", (owner.host, owner.pid, owner.started, job_id)
-        )
+    with store._database.write() as connection:
+        connection.execute(update(jobs).where(jobs.c.id == job_id).values(**owned_by(owner)))
 
 
 def test_what_is_asked_for_twice_is_done_once(store: JobStore) -> None:
@@ -95,7 +94,7 @@ def test_one_job_works_at_a_time_the_oldest_first(store: JobStore) -> None:
     first = start_next(store)
     assert first is not None
     assert first.id == one
-    assert start_next(JobStore(store.path)) is None
+    assert start_next(JobStore(store.at)) is None
     store.progress.finish(one, "failed", "No.")
     second = start_next(store)
     assert second is not None

@@ -47,7 +47,7 @@ def supervise(store: RunStore) -> Iterator[Callable[[], Supervisor]]:
     started = []
 
     def start() -> Supervisor:
-        supervisor = Supervisor(RunStore(store.path, store.launcher), every=0.05)
+        supervisor = Supervisor(RunStore(store.at, store.launcher), every=0.05)
         supervisor.start()
         started.append(supervisor)
         return supervisor
@@ -152,7 +152,7 @@ def test_a_killed_worker_is_noticed_and_its_run_goes_on(store: RunStore, supervi
 
 
 def test_sweeps_move_on(store: RunStore, supervise: Callable[[], Supervisor]) -> None:
-    sweeps = SweepStore(store.path)
+    sweeps = SweepStore(store.at)
     sweep = sweeps.add("", CONFIG, "sample", Plan.of(CONFIG, space=["loss=bce,bce-dice"], runs=1))
     supervise()
     wait_until(lambda: sweeps.get(sweep.id).ending == "finished", what="the sweep has ended")

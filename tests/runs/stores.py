@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import os
-import sqlite3
 import subprocess
 import sys
-from contextlib import closing
 from typing import Any
 
 from seg_core.common.home import PROJECT
 from seg_core.config import Config
 from seg_core.runs.processes import Owner
 from seg_core.runs.store import RunStore
+from tests.helpers import file_of
 
 CONFIG = Config.of("report", epochs=4)
 VALUES = {"loss": 0.5, "accuracy": 0.9, "iou": 0.7, "dice": 0.8}
@@ -21,7 +20,7 @@ VALUES = {"loss": 0.5, "accuracy": 0.9, "iou": 0.7, "dice": 0.8}
 def in_child(store: RunStore, mode: str, run_id: int, **options: Any) -> subprocess.Popen[str]:
     """Start another process that uses the store; see tests/fake_worker.py."""
     command = [sys.executable, "-m", "tests.fake_worker", mode, str(run_id)]
-    environment = os.environ | {"LESIONLAB_HOME": str(store.path.parent)}
+    environment = os.environ | {"LESIONLAB_HOME": str(store.home)}
     return subprocess.Popen(command, cwd=PROJECT, env=environment, text=True, **options)
 
 
@@ -41,8 +40,11 @@ def finished(store: RunStore) -> int:
 
 
 def change(store: RunStore, statement: str) -> None:
-    with closing(sqlite3.connect(store.path)) as connection, connection:
-        connection.execute(statement)
+    """Change the database itself, in whatever keeps it; what only SQLite has is skipped elsewhere."""
+    if statement.startswith(("PRAGMA", "DROP")):
+        file_of(store)
+    with store._database.write() as connection:
+        connection.exec_driver_sql(statement)
 
 
 def own(store: RunStore, run_id: int, owner: Owner) -> None:

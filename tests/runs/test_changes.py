@@ -13,6 +13,7 @@ from seg_core.config import Config
 from seg_core.errors import InputError
 from seg_core.runs.run import BatchLosses, Changes
 from seg_core.runs.store import RunStore
+from tests.helpers import file_of
 from tests.runs.stores import in_child
 
 CONFIG = Config.of("report", epochs=4)
@@ -102,7 +103,7 @@ def test_changes_of_other_processes_and_by_hand_are_noticed(store: RunStore) -> 
     assert child.communicate(timeout=60)[1] == ""
     news = store.changes(stamp)
     assert ids(news) == [first]
-    with closing(sqlite3.connect(store.path)) as connection, connection:
+    with closing(sqlite3.connect(file_of(store))) as connection, connection:
         connection.execute("UPDATE runs SET name = 'by hand' WHERE id = ?", (second,))
     assert [change.run.name for change in store.changes(news.stamp).changed] == ["by hand"]
 
@@ -134,13 +135,13 @@ def test_batch_losses_go_with_their_run_and_are_written_by_its_process_alone(sto
     store.progress.update(run_id, losses=losses(1, 2.0))
     assert kept(store, run_id) == [(1, 3, [1.0])]
     store.delete(run_id)
-    with closing(sqlite3.connect(store.path)) as connection:
+    with closing(sqlite3.connect(file_of(store))) as connection:
         assert connection.execute("SELECT count(*) FROM batch_losses").fetchone() == (0,)
 
 
 def test_a_database_without_stamps_gets_them(store: RunStore) -> None:
     first, second = running(store), queued(store)
-    with closing(sqlite3.connect(store.path)) as connection, connection:  # what the second version did not have
+    with closing(sqlite3.connect(file_of(store))) as connection, connection:  # what the second version did not have
         for trigger in ("run_added", "run_changed", "run_deleted", "run_logged"):
             connection.execute(f"DROP TRIGGER {trigger}")
         connection.execute("DROP TABLE changes")
@@ -148,7 +149,7 @@ def test_a_database_without_stamps_gets_them(store: RunStore) -> None:
         for column in ('"group"', "config_before", "best_dice", "last_iou", "last_dice", "archived"):
             connection.execute(f"ALTER TABLE runs DROP COLUMN {column}")
         connection.execute("PRAGMA user_version = 2")
-    upgraded = RunStore(store.path)
+    upgraded = RunStore(store.at)
     everything = upgraded.changes()
     assert ids(everything) == [first, second]
     upgraded.progress.update(first, losses=losses(1, 0.5))

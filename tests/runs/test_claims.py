@@ -51,7 +51,7 @@ def test_as_many_runs_train_at_a_time_as_there_are_slots(store: RunStore) -> Non
     one, two, three = (store.queue.add("", CONFIG, "sample").id for _ in range(3))
     assert store.queue.slots() == 1
     store.queue.set_slots(2)
-    assert RunStore(store.path).queue.slots() == 2  # for every process
+    assert RunStore(store.at).queue.slots() == 2  # for every process
     assert not store.claims.claim(three)
     assert store.claims.claim(two)
     assert store.claims.claim(one)

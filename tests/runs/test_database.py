@@ -10,9 +10,12 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from sqlalchemy import update
 
 from seg_core.errors import InputError
 from seg_core.runs.store import RunStore
+from seg_core.runs.tables import runs
+from tests.helpers import file_of
 from tests.runs.stores import CONFIG, VALUES, change, in_child, running
 
 
@@ -41,7 +44,7 @@ def test_many_may_make_the_database_at_once(tmp_path: Path) -> None:
 
 def test_readers_never_wait_for_a_writer(store: RunStore) -> None:
     run_id = store.queue.add("", CONFIG, "sample").id
-    with closing(sqlite3.connect(store.path, isolation_level=None)) as connection:
+    with closing(sqlite3.connect(file_of(store), isolation_level=None)) as connection:
         connection.execute("BEGIN EXCLUSIVE")
         assert store.get_run(run_id).status == "queued"
         connection.execute("ROLLBACK")
@@ -74,7 +77,7 @@ def test_processes_write_at_once_and_nothing_is_lost(store: RunStore, processes:
 def test_the_database_of_a_newer_version_is_one_sentence(store: RunStore) -> None:
     change(store, "PRAGMA user_version = 99")
     with pytest.raises(InputError, match=r"made by a newer LesionLab \(format 99, known up to 8\); update LesionLab"):
-        RunStore(store.path)
+        RunStore(store.at)
 
 
 def test_a_database_of_an_older_version_is_brought_up_to_date(store: RunStore) -> None:
@@ -87,13 +90,13 @@ def test_a_database_of_an_older_version_is_brought_up_to_date(store: RunStore) -
     for table in ("jobs", "settings"):
         change(store, f"DROP TABLE {table}")
     change(store, "PRAGMA user_version = 1")
-    upgraded = RunStore(store.path)
+    upgraded = RunStore(store.at)
     run = upgraded.get_run(run_id)
     assert (run.name, run.place, run.stop_after_epoch, run.notes, run.tags) == ("old", 0, False, "", ())
     assert (run.best_iou, run.best_dice, run.last_iou, run.last_dice, run.archived) == (0.5, 0.6, 0.4, 0.3, False)
     assert upgraded.annotate(run_id, tags=["kept"]).tags == ("kept",)
     assert upgraded.queue.slots() == 1
-    assert RunStore(store.path).get_run(run_id).tags == ("kept",)
+    assert RunStore(store.at).get_run(run_id).tags == ("kept",)
 
 
 def test_a_file_that_is_no_database_is_one_sentence(tmp_path: Path) -> None:
@@ -106,6 +109,8 @@ def test_a_file_that_is_no_database_is_one_sentence(tmp_path: Path) -> None:
 
 def test_a_setting_that_came_later_has_its_default(store: RunStore) -> None:
     run_id = store.queue.add("", CONFIG, "sample").id
-    change(store, "UPDATE runs SET config = json_remove(json_set(config, '$.from_the_future', 1), '$.seed')")
+    config = {name: value for name, value in CONFIG.model_dump(mode="json").items() if name != "seed"}
+    with store._database.write() as connection:
+        connection.execute(update(runs).values(config=config | {"from_the_future": 1}))
     assert store.get_run(run_id).config.seed == 0
     assert store.list_runs()[0].config.epochs == 4

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from sqlalchemy import update
 
 from seg_core.errors import InputError
 from seg_core.runs.store import RunStore
+from seg_core.runs.tables import runs
 from tests.runs.stores import CONFIG
 
 
@@ -27,7 +29,7 @@ def test_a_number_of_a_group_is_not_given_twice(store: RunStore) -> None:
     first, *others = (queued(store, seed=seed) for seed in range(4))
     with store._database.write() as connection:  # a group whose first run was taken out of it
         for run_id in others[:2]:
-            connection.exec_driver_sql('UPDATE runs SET "group" = ? WHERE id = ?', (first, run_id))
+            connection.execute(update(runs).where(runs.c.id == run_id).values(group=first))
     assert {run.group for run in store.group([first, others[2]])} == {others[2]}
 
 

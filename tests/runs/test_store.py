@@ -16,6 +16,7 @@ from seg_core.common.home import PROJECT, home
 from seg_core.config import Config
 from seg_core.errors import InputError
 from seg_core.runs.store import RunStore
+from tests.helpers import file_of
 from tests.runs.stores import CONFIG, VALUES, running
 
 
@@ -120,7 +121,7 @@ def test_deleting_frees_the_disk(store: RunStore) -> None:
     (folder / "masks" / "photo-1.jpg").write_bytes(b"x" * 234)
     assert store.delete(run_id) == 1234
     assert not folder.exists()
-    with closing(sqlite3.connect(store.path)) as connection:
+    with closing(sqlite3.connect(file_of(store))) as connection:
         assert [connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0] for table in ("runs", "metrics", "log")] == [
             0
         ] * 3

@@ -27,7 +27,7 @@ from seg_core.training.contents import DataChanged
 from seg_core.training.events import BatchDone, Message
 from seg_core.training.loop import TrainingFailed
 from tests.fake_worker import fake_train
-from tests.helpers import wait_until
+from tests.helpers import file_of, wait_until
 from tests.runs.workers import CONFIG, VALUES, add, failing, log, when_said
 
 
@@ -108,7 +108,7 @@ def test_a_failure_is_one_sentence(store: RunStore, lab_home: Path, error: BaseE
 
 def test_a_run_deleted_under_its_worker_ends_it(store: RunStore) -> None:
     def train(run: Run, folder: Path, on_event: Callable[[Any], None], should_stop: Callable[[], bool]) -> Any:
-        with sqlite3.connect(store.path) as connection:
+        with sqlite3.connect(file_of(store)) as connection:
             connection.execute("PRAGMA foreign_keys = ON")
             connection.execute("DELETE FROM runs")
         connection.close()

@@ -33,7 +33,7 @@ def record(connection: Connection, event: Event, run: Run | None, *, reason: str
         reason: why it failed or was lost.
         more: ``metric``, ``target`` (in steps) and ``value`` of a target that it passed, and the ``epoch``.
     """
-    home = Path(connection.engine.url.database or "").parent
+    home: Path = connection.get_execution_options()["home"]
     if has_addresses(home):
         want_from_now_on(connection)
     columns = {name: more.pop(name) for name in ("metric", "target") if name in more}

@@ -21,6 +21,7 @@ from seg_core.jobs import health as core
 from seg_core.jobs.supervisor import LATE_SECONDS, Supervisor
 from seg_core.runs import probe
 from seg_core.runs.store import RunStore
+from tests.helpers import file_of
 
 CONFIG = Config.of("report", epochs=3)
 
@@ -88,24 +89,25 @@ def test_what_a_guest_learns(client: TestClient, store: RunStore, monkeypatch: p
 def damage(store: RunStore, how: str) -> None:
     """Break the store in a way."""
     if how == "gone":
-        store.path.unlink()
+        file_of(store).unlink()
     else:
-        for file in store.path.parent.glob("lesionlab.db*"):
+        for file in store.home.glob("lesionlab.db*"):
             file.write_bytes(b"no database" * 1000)
 
 
 @pytest.mark.parametrize("how", ["gone", "garbage"])
 def test_a_store_that_cannot_be_read(client: TestClient, store: RunStore, how: str) -> None:
+    file = file_of(store)
     damage(store, how)
     status, told = ask(client)
     assert (status, told["problems"]) == (503, ["The run database cannot be read."])
-    assert store.path.exists() == (how == "garbage"), "looking makes no new database"
+    assert file.exists() == (how == "garbage"), "looking makes no new database"
     assert figures(client)["lesionlab_up",] == 0
 
 
 def test_a_store_that_another_process_keeps_locked(client: TestClient, store: RunStore, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(probe, "PATIENCE", 0.05)
-    with closing(sqlite3.connect(store.path, isolation_level=None)) as other:
+    with closing(sqlite3.connect(file_of(store), isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
         assert ask(client)[1]["problems"] == ["The run database cannot be written."]
     assert ask(client)[1]["problems"] == []
@@ -120,13 +122,13 @@ def test_a_disk_that_is_nearly_full(client: TestClient, monkeypatch: pytest.Monk
 def test_a_worker_that_is_gone_is_counted(client: TestClient, store: RunStore) -> None:
     run = store.queue.add("one", CONFIG, "sample")
     assert store.claims.claim(run.id)
-    with closing(sqlite3.connect(store.path)) as connection, connection:
+    with closing(sqlite3.connect(file_of(store))) as connection, connection:
         connection.execute("UPDATE runs SET pid_started = pid_started - 1000")  # that process ended; this number has another now
     assert ask(client)[1]["workers"] == {"alive": 0, "lost": 1}
 
 
 def test_a_queue_that_stands_still(client: TestClient, store: RunStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    supervisor = Supervisor(RunStore(store.path), every=0.01)
+    supervisor = Supervisor(RunStore(store.at), every=0.01)
     client.app.state.supervisor = supervisor  # type: ignore[attr-defined]
     assert ask(client)[1]["problems"] == ["The queue stands still, since its thread has ended; restart the app."]
     supervisor.start()
@@ -152,7 +154,7 @@ def test_many_who_ask_cost_one_look(store: RunStore, monkeypatch: pytest.MonkeyP
 
     def look() -> core.Health:
         looks.append(1)
-        return core.look(store.path, None)
+        return core.look(store, None)
 
     recent = core.Recent(look)
     assert {id(recent()) for _ in range(100)} == {id(recent())}

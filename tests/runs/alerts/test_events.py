@@ -72,7 +72,7 @@ def test_paths_are_shortened_to_their_ends(text: str, shortened: str) -> None:
 def test_a_lost_run_is_told_once_whoever_notices(store: RunStore, gone: Owner) -> None:
     run_id = running(store)
     own(store, run_id, gone)
-    others = RunStore(store.path)
+    others = RunStore(store.at)
     assert [run.id for run in store.claims.mark_lost() + others.claims.mark_lost()] == [run_id]
     assert [(fields["event"], fields["reason"]) for fields in told(store)] == [("lost", LOST)]
 

@@ -50,7 +50,7 @@ def states(store: RunStore) -> dict[str, tuple[str, int, str]]:
 def test_each_event_arrives_once_though_two_processes_send(store: RunStore, server: AlertServer) -> None:
     set_addresses(store.home, server.address(), server.address("other", "json"))
     ended = [end(store, name) for name in "abcde"]
-    stores = [RunStore(store.path) for _ in range(4)]
+    stores = [RunStore(store.at) for _ in range(4)]
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(lambda each: send_pending(each.alerts, QUICK), stores))
     for kind in ("hook", "other"):
@@ -175,7 +175,7 @@ def refuse() -> None:
 
 def test_viewers_change_and_test_nothing(store: RunStore, server: AlertServer) -> None:
     set_addresses(store.home, server.address())
-    theirs = RunStore(store.path, may_change=refuse).alerts
+    theirs = RunStore(store.at, may_change=refuse).alerts
     attempts: list[Callable[[], None]] = [
         lambda: theirs.add_address("ntfy://topic"),
         lambda: theirs.remove_address(theirs.addresses()[0]),
@@ -239,7 +239,7 @@ def test_two_apps_on_one_home_tell_of_a_lost_run_once(store: RunStore, server: A
     set_addresses(store.home, server.address())
     run_id = running(store)
     own(store, run_id, gone)
-    apps = [Supervisor(RunStore(store.path), every=0.05) for _ in range(2)]
+    apps = [Supervisor(RunStore(store.at), every=0.05) for _ in range(2)]
     for app in apps:
         app.start()
     (lost,) = arrived(server, 1)

@@ -1,24 +1,112 @@
-"""Connections to the run database, and what may be wrong with its file."""
+"""The run database as a file of SQLite, which is what one machine has.
+
+The file is in WAL mode, so readers never wait for the one writer. A transaction that will write says so when it begins
+(``BEGIN IMMEDIATE``): the usual deferred one fails at once, whatever the timeout, when two of them read and then both write.
+Whatever is wrong with the file, its disk or its content becomes a `StoreError` of one sentence (`seg_core.runs.database_errors`).
+"""
 
 from __future__ import annotations
 
 import json
+import logging
 import os
 import sqlite3
+import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError, DisconnectionError, ProgrammingError
+from sqlalchemy.pool import NullPool
 
+from seg_core.runs import schema
+from seg_core.runs.backups import backups, brings_back, keep_backup
 from seg_core.runs.database_errors import DamagedRow, damaged, explained, newer
+from seg_core.runs.reserve import keep_reserve, release_reserve
 from seg_core.runs.schema import SCHEMA_VERSION
 
 BUSY_SECONDS = 30.0
 WRITE = "BEGIN IMMEDIATE"
+_logger = logging.getLogger(__name__)
+
+
+class SqliteFile:
+    """A run database in a file; see `seg_core.runs.database.Backend`.
+
+    Where the disk is full or read-only, it can still be read.
+
+    Args:
+        path: the file, which is made if it is missing, and upgraded if it is older.
+
+    Raises:
+        StoreError: if the file cannot be opened, is damaged or no database, or was made by a newer version.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._file = path.resolve()
+        self.at: Path | str = self._file
+        self.home = self._file.parent
+        with explaining(self._file):
+            if not self._file.exists():
+                _create(self._file)
+            _bring_up_to_date(self._file)
+        engine = make_engine(self._file)
+        event.listen(engine, "checkout", Checkout(self._file))
+        self.reader: Engine = engine.execution_options(home=self.home)
+        self.writer: Engine = self.reader.execution_options(begin=WRITE)
+        with suppress(OSError):  # a disk that is full or read-only
+            keep_reserve(self.home)
+
+    def explaining(self) -> AbstractContextManager[None]:
+        """Turn what is wrong with the database into a `StoreError`."""
+        return explaining(self._file)
+
+    def make_room(self) -> bool:
+        """Give the room back that is kept in reserve for a full disk; return False if there is none."""
+        return release_reserve(self.home)
+
+    def keep_backup(self) -> None:
+        """Make today's backup, unless it is there."""
+        keep_backup(self._file)
+
+
+def _create(path: Path) -> None:
+    """Make a new database beside its place and put it there whole: an empty file at its place is never a new one."""
+    if known := backups(path):
+        _logger.warning("There is no run database %s, so a new one is made; %s", path, brings_back(known))
+    partial = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}.partial")
+    try:
+        with closing(opened(partial, "mode=rwc")) as connection:
+            connection.execute("PRAGMA journal_mode = WAL")
+        with make_engine(partial, poolclass=NullPool).begin() as connection:
+            schema.create(connection, path.parent)
+        _put_in_place(partial, path)
+    finally:
+        for each in path.parent.glob(f"{partial.name}*"):
+            each.unlink(missing_ok=True)
+
+
+def _put_in_place(partial: Path, path: Path) -> None:
+    """Give a new database its name, unless another process was faster."""
+    try:
+        path.hardlink_to(partial)
+    except FileExistsError:
+        return
+    except OSError:  # a file system without links
+        if not path.exists():
+            partial.replace(path)
+
+
+def _bring_up_to_date(path: Path) -> None:
+    with closing(connect(path)) as connection:
+        (version,) = connection.execute("PRAGMA user_version").fetchone()
+    check_format(path, version, oldest=1)
+    if version < SCHEMA_VERSION:
+        with make_engine(path, poolclass=NullPool).execution_options(begin=WRITE).begin() as connection:
+            schema.upgrade(connection)  # one of several processes that start together does it; the others wait here
 
 
 @contextmanager
