@@ -17,7 +17,7 @@ from seg_core.runs.resources import Resources
 from seg_core.runs.run import BatchLosses, Level, Run
 from seg_core.training.events import BatchDone, EpochDone, Event, Message, Preparing, Restored, Stop
 
-WRITE_EVERY = 2.0
+WRITE_EVERY = 1.0
 """Seconds between two writes of the progress: each is drawn in every page that is open, on the cores that train."""
 
 

@@ -22,6 +22,7 @@ from seg_core.training.events import ShouldStop
 from seg_core.training.loop import train
 from seg_core.training.ranks import Place, RankLost, require_devices
 
+COMMAND = (sys.executable, "-m", "seg_core", "rank")
 END_SECONDS = 15.0
 """How long a process of the training may go on without the others: until they have ended by themselves, or it notices."""
 
@@ -56,9 +57,7 @@ class Companions:
         return places[0]
 
     def _start(self, place: Place) -> None:
-        process = subprocess.Popen(
-            (sys.executable, "-m", "seg_core", "rank"), stdin=subprocess.PIPE, text=True, start_new_session=True
-        )
+        process = subprocess.Popen(COMMAND, stdin=subprocess.PIPE, text=True, start_new_session=True)
         self._processes.append(process)
         assert process.stdin is not None
         told = {"place": asdict(place), "config": self._config.model_dump(mode="json"), "sources": self._sources}
@@ -67,9 +66,8 @@ class Companions:
         threading.Thread(target=self._leave_without, args=(place, process), name=f"rank-{place.rank}", daemon=True).start()
 
     def _leave_without(self, place: Place, process: subprocess.Popen[str]) -> None:
-        """End this process if one of the others is gone and it does not notice: a GPU waits for it for ever."""
-        process.wait()
-        if not self._over.wait(END_SECONDS):
+        """End this process if one of the others has failed and it does not notice: a GPU waits for it for ever."""
+        if process.wait() and not self._over.wait(END_SECONDS):
             sys.stderr.write(f"{_which(place.rank, self._config.devices, process)}; this one waited for it and ends.\n")
             os._exit(1)
 

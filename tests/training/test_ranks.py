@@ -8,6 +8,7 @@ import shlex
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,7 @@ from seg_core.errors import InputError
 from seg_core.network import Segmenter, build_model
 from seg_core.runs.run import Run
 from seg_core.runs.store import RunStore
-from seg_core.training import loop
+from seg_core.training import companions, loop
 from seg_core.training.command_line import command_line
 from seg_core.training.companions import Companions
 from seg_core.training.events import EpochDone, Event
@@ -176,6 +177,17 @@ def test_torchrun_starts_them_too(dataset: Dataset, tmp_path: Path) -> None:
     (run,) = RunStore(tmp_path / "lesionlab.db").list_runs()
     assert (run.status, run.epochs_done, run.config.devices) == ("finished", 2, 2)
     assert result["run_id"] == run.id
+
+
+@pytest.mark.parametrize("status", [0, 3])
+def test_a_training_that_waits_for_a_failed_process_ends(status: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    left: list[int] = []
+    monkeypatch.setattr(companions, "END_SECONDS", 0.1)
+    monkeypatch.setattr(companions.os, "_exit", left.append)
+    monkeypatch.setattr(companions, "COMMAND", (sys.executable, "-c", f"input(); raise SystemExit({status})"))
+    with Companions(tiny_config(devices=2), ["sample"], resume=False):
+        wait_until(lambda: not any(thread.name == "rank-1" for thread in threading.enumerate()), what="nobody watches it")
+    assert left == ([1] if status else [])  # the first process may go on after the last epoch
 
 
 def test_more_processes_than_processors_are_refused(dataset: Dataset) -> None:
