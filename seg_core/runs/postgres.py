@@ -1,8 +1,8 @@
 """The run database on a PostgreSQL server, which several machines share.
 
 Transactions that write hold one lock to their end, as in SQLite: stamps and numbers that grow are then seen in the order in which
-they were given, which `seg_core.runs.news` relies on. Such a transaction does not wait for the server's disk: as with SQLite, a power
-cut may cost the last moments of a run, which it repeats on resuming.
+they were given, which `seg_core.runs.news` relies on. Such a transaction does not wait for the server's disk: as with SQLite, a
+power cut may cost the last moments of a run, which it repeats on resuming.
 """
 
 from __future__ import annotations

@@ -183,7 +183,7 @@ def test_torchrun_starts_them_too(dataset: Dataset, tmp_path: Path) -> None:
 def test_a_training_that_waits_for_a_failed_process_ends(status: int, monkeypatch: pytest.MonkeyPatch) -> None:
     left: list[int] = []
     monkeypatch.setattr(companions, "END_SECONDS", 0.1)
-    monkeypatch.setattr(companions.os, "_exit", left.append)
+    monkeypatch.setattr("os._exit", left.append)
     monkeypatch.setattr(companions, "COMMAND", (sys.executable, "-c", f"input(); raise SystemExit({status})"))
     with Companions(tiny_config(devices=2), ["sample"], resume=False):
         wait_until(lambda: not any(thread.name == "rank-1" for thread in threading.enumerate()), what="nobody watches it")
