@@ -9,18 +9,15 @@ import sys
 import threading
 from collections.abc import Sequence
 from dataclasses import asdict
-from datetime import timedelta
 from pathlib import Path
 from types import TracebackType
 from typing import TextIO
-
-from torch._C._distributed_c10d import TCPStore
 
 from seg_core.config import Config
 from seg_core.data.dataset import Dataset, open_dataset
 from seg_core.training.events import ShouldStop
 from seg_core.training.loop import train
-from seg_core.training.ranks import Place, RankLost, require_devices
+from seg_core.training.ranks import Place, RankLost, meeting_place, require_devices
 
 COMMAND = (sys.executable, "-m", "seg_core", "rank")
 END_SECONDS = 15.0
@@ -50,7 +47,7 @@ class Companions:
         if world == 1:
             return Place()
         require_devices(self._config, world)
-        self._store = TCPStore("127.0.0.1", 0, is_master=True, wait_for_workers=False, timeout=timedelta(minutes=5))
+        self._store = meeting_place("127.0.0.1", 0, is_first=True)
         places = [Place(rank, world, rank, world, "127.0.0.1", self._store.port) for rank in range(world)]
         for place in places[1:]:
             self._start(place)

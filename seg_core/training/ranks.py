@@ -20,7 +20,6 @@ from lightning_fabric import Fabric
 from lightning_fabric.plugins.environments.cluster_environment import ClusterEnvironment
 from lightning_fabric.strategies.ddp import DDPStrategy
 from torch import distributed, nn
-from torch._C._distributed_c10d import TCPStore
 
 from seg_core.config import Config
 from seg_core.errors import InputError
@@ -29,6 +28,9 @@ from seg_core.training.part import Part
 
 PATIENCE = timedelta(days=1)
 """How long a process waits for others, which may decode photographs or stand in the queue. One that dies is noticed at once."""
+
+_THREADS = torch.get_num_threads()
+"""Those of a process that trains alone."""
 
 T = TypeVar("T")
 NetworkT = TypeVar("NetworkT", bound=nn.Module)
@@ -198,14 +200,21 @@ def require_devices(config: Config, processes: int) -> None:
         raise InputError(f"This machine has {most} {what}, too few for {processes} processes; choose up to {most} (--devices).")
 
 
+def meeting_place(address: str, port: int, *, is_first: bool) -> Any:
+    """Return what processes find each other by: the first one opens it, at a free port where 0 is given."""
+    from torch._C._distributed_c10d import TCPStore  # not every build of torch has it
+
+    return TCPStore(address, port, is_master=is_first, wait_for_workers=False, timeout=PATIENCE)
+
+
 def _join(place: Place, kind: str) -> None:
     if kind == "cpu" and "OMP_NUM_THREADS" not in os.environ:
-        torch.set_num_threads(max(1, torch.get_num_threads() // place.local_world))
+        torch.set_num_threads(max(1, _THREADS // place.local_world))
     if distributed.is_initialized():  # torchrun's processes stay joined from run to run
         return
     backend = "cpu:gloo,cuda:nccl" if kind == "cuda" else "gloo"
     if place.port:
-        store = TCPStore(place.address, place.port, is_master=False, timeout=PATIENCE)
+        store = meeting_place(place.address, place.port, is_first=False)
         distributed.init_process_group(backend, store=store, rank=place.rank, world_size=place.world, timeout=PATIENCE)
     else:
         distributed.init_process_group(backend, init_method="env://", timeout=PATIENCE)
