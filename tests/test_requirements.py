@@ -90,3 +90,10 @@ def package(name: str, *flaws: dict[str, Any]) -> dict[str, Any]:
 )
 def test_the_audit_says_what_it_knows(packages: list[dict[str, Any]], status: int, lines: list[str]) -> None:
     assert report(packages) == (status, lines)
+
+
+@pytest.mark.parametrize("name", ["README.md", "Dockerfile"])
+def test_torchs_build_for_the_cpu_has_the_versions_of_the_lists(name: str) -> None:
+    text = (PROJECT / name).read_text(encoding="utf-8")
+    for package in ("torch", "torchvision"):
+        assert set(re.findall(rf"\b{package}==([\d.]+)", text)) == {str(pinned("requirements.txt")[package].specifier)[2:]}
