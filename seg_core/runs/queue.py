@@ -171,8 +171,8 @@ class RunQueue:
             if not run.can_resume:
                 raise InputError(f"Run {run_id} is {run.status}; only {_either(RESUMABLE)} runs can be resumed.")
             if devices is not None:
-                config = Config.of(**run.config.model_dump() | {"devices": devices})
-                change(connection, run_id, config=config.model_dump(mode="json"))
+                checked = Config.of(devices=devices).devices
+                change(connection, run_id, config=run.config.model_dump(mode="json") | {"devices": checked})
             _queue_again(connection, run, foreground)
             return find(connection, run_id)
 

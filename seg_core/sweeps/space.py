@@ -37,7 +37,7 @@ FIXED: dict[str, str] = {
     "keep": "the best epoch always scores at least what the last one does",
     "second_look": _NO_EFFECT,
     "device": _NO_EFFECT,
-    "devices": _NO_EFFECT,
+    "devices": "it belongs to the machine that trains",
     "log": _NO_EFFECT,
     "begin_from": "all its runs begin from the same weights",
     "schedule_from": "the program sets it",

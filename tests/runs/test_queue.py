@@ -170,3 +170,12 @@ def test_a_damaged_queue_that_lacks_a_run_is_one_sentence(store: RunStore, monke
     monkeypatch.setattr("seg_core.runs.rows.queued", lambda _: [])
     with pytest.raises(StoreError, match=rf"is damaged \(run {run_id} is missing in the queue\)"):
         store.queue.move(run_id, 1)
+
+
+def test_a_run_goes_on_with_as_many_processes_as_asked(store: RunStore) -> None:
+    run_id = running(store)
+    store.progress.finish(run_id, "stopped")
+    with pytest.raises(InputError, match="Processes cannot be 0; it must be a whole number from 1 to 64"):
+        store.queue.resume(run_id, devices=0)
+    run = store.queue.resume(run_id, devices=2)
+    assert (run.status, run.config.devices, run.config.epochs) == ("queued", 2, CONFIG.epochs)
