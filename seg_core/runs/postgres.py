@@ -56,8 +56,8 @@ class PostgresServer:
         )
         self.writer: Engine = engine.execution_options(home=self.home, writes=True)
         try:
-            with self.explaining(), self.writer.begin() as connection:
-                schema.create_or_check(connection, self.home, self._refuse_newer)
+            with self.explaining():
+                self._prepare()
         except StoreError:
             engine.dispose()
             raise
@@ -73,9 +73,15 @@ class PostgresServer:
     def keep_backup(self) -> None:
         """Do nothing: who runs a server makes its backups."""
 
-    def _refuse_newer(self, version: int) -> None:
-        more = NEWER.format(version=version, known=SCHEMA_VERSION)
-        raise StoreError(f"The run database {name_of(self._url)} {more}.")
+    def _prepare(self) -> None:
+        with self.reader.begin() as connection:
+            version = schema.format_on_server(connection)
+        if version is None:
+            with self.writer.begin() as connection:
+                schema.create_on_server(connection, self.home)
+        elif version > SCHEMA_VERSION:
+            more = NEWER.format(version=version, known=SCHEMA_VERSION)
+            raise StoreError(f"The run database {name_of(self._url)} {more}.")
 
 
 def name_of(url: URL) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 from sqlalchemy import DDL, Connection, event, insert, select
@@ -73,15 +72,16 @@ _FORMAT = "format"
 """Row of the settings that has the format of a database on a server; SQLite's files have a number for it."""
 
 
-def create_or_check(connection: Connection, home: Path, refuse_newer: Callable[[int], None]) -> None:
-    """Make all tables in an empty database on a server, or check that those there are of this format.
+def format_on_server(connection: Connection) -> int | None:
+    """Return the format of a database on a server; None if it is empty. The first one on servers is 8."""
+    if not connection.dialect.has_table(connection, settings.name):
+        return None
+    return int(connection.execute(select(settings.c.value).where(settings.c.name == _FORMAT)).scalar_one())
 
-    Upgrades of format 8, the first one on servers, go here.
-    """
-    if connection.dialect.has_table(connection, settings.name):
-        version = connection.execute(select(settings.c.value).where(settings.c.name == _FORMAT)).scalar_one()
-        if version > SCHEMA_VERSION:
-            refuse_newer(version)
+
+def create_on_server(connection: Connection, home: Path) -> None:
+    """Make all tables in an empty database on a server; one that another process has made meanwhile stays as it is."""
+    if format_on_server(connection) is not None:
         return
     metadata.create_all(connection)
     for statement in _POSTGRES_TRIGGERS:
