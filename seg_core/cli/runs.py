@@ -231,8 +231,11 @@ def restore_database(
     """Bring back a daily backup of the run database; the database that it replaces is kept beside it."""
     from seg_core.common.home import home
     from seg_core.runs.backups import backups
+    from seg_core.runs.database import VARIABLE
     from seg_core.runs.restore import count_runs, restore
 
+    if os.environ.get(VARIABLE):
+        raise InputError("The runs are in the database that LESIONLAB_STORE names; its server brings back backups.")
     path = home() / "lesionlab.db"
     if day is None:
         listed = [{"day": each.day, "runs": count_runs(each), "file": str(each.file)} for each in backups(path)]

@@ -60,11 +60,12 @@ def _stays(table: Table, row: RowMapping) -> bool:
 
 
 def _go_on_after(connection: Connection, table: Table) -> None:
-    """Let the next row that a server numbers follow the copied ones; SQLite does so by itself."""
+    """Let the next row that a server numbers follow the copied ones, and folders of runs; SQLite does so by itself."""
     key: Column[int] | None = table.autoincrement_column
     highest = None if key is None else connection.execute(select(func.max(key))).scalar_one()
     if key is not None and highest and connection.dialect.name == "postgresql":
-        connection.execute(select(func.setval(func.pg_get_serial_sequence(table.name, key.name), highest)))
+        numbers = func.pg_get_serial_sequence(table.name, key.name)
+        connection.execute(select(func.setval(numbers, func.greatest(highest, func.nextval(numbers)))))
 
 
 def _name(database: Database) -> str:

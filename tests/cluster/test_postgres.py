@@ -103,8 +103,10 @@ def test_of_many_that_claim_at_once_one_has_each_run(store: RunStore) -> None:
 
 
 def test_the_runs_of_a_file_move_to_a_server(
-    store: RunStore, lab_home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    server: Postgres, lab_home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    (lab_home / "0007").mkdir()  # a run's folder that no database knows
+    store = RunStore(server.new_store())
     old = RunStore(lab_home / "lesionlab.db")
     first = finished(old)
     gone = finished(old)
@@ -122,9 +124,15 @@ def test_the_runs_of_a_file_move_to_a_server(
         assert store.history.metrics(run_id) == old.history.metrics(run_id)
         assert store.history.log_tail(run_id) == old.history.log_tail(run_id)
     assert {changed.run.id for changed in store.changes().changed} == {first, second}
-    assert store.queue.add("", Config.of("report"), "sample").id > second
+    assert store.queue.add("", Config.of("report"), "sample").id == max(7, second) + 1
     with pytest.raises(InputError, match="holds runs already; copy into an empty database"):
         copy_database(open_database(lab_home / "lesionlab.db"), open_database(address(store)))
+
+
+def test_a_backup_of_a_file_is_no_backup_of_a_server(
+    store: RunStore, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert Lab(monkeypatch, capsys).refuses("runs", "restore").endswith("its server brings back backups.")
 
 
 @pytest.mark.parametrize(
