@@ -139,3 +139,14 @@ def home_of_the_app(app_server: AppProcess, monkeypatch: pytest.MonkeyPatch) -> 
 def photographs(tmp_path: Path) -> Path:
     """A folder of three photographs of 64 × 64 pixels without masks."""
     return make_dataset(tmp_path / "clinic", size=(64, 64), train=3) / "train" / "images"
+
+
+@pytest.fixture
+def one_thread() -> Iterator[None]:
+    """One thread for torch: small tensors train ten times slower on all cores when others use these too."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)

@@ -6,13 +6,12 @@ import errno
 import logging
 import sqlite3
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-import torch
 from PIL import Image
 
 from seg_core.config import Config
@@ -258,15 +257,6 @@ def few_pairs(tmp_path: Path) -> Path:
         )
         Image.fromarray(disc.astype(np.uint8) * 255).save(folder / "masks" / f"{number}.png")
     return folder
-
-
-@pytest.fixture
-def one_thread() -> Iterator[None]:
-    """Small tensors train ten times slower on all cores when others use these too."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.mark.usefixtures("one_thread")

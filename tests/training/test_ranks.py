@@ -9,7 +9,6 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -97,14 +96,6 @@ def after_epochs(store: RunStore, epochs: int) -> Run:
     """Wait until the only run has so many epochs, and return it."""
     (run,) = wait_until(lambda: [run for run in store.list_runs() if run.epochs_done >= epochs], what=f"{epochs} epochs")
     return run
-
-
-@pytest.fixture
-def one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.mark.usefixtures("one_thread")
