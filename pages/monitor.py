@@ -108,7 +108,7 @@ def what_differs(shown: dict[str, Run | Group]) -> None:
     """Show the settings in which the chosen runs and groups differ."""
     if len(shown) < 2:
         return
-    with st.expander("What differs", icon=":material/difference:"):
+    with st.expander("What differs", icon=":material/difference:", key="what-differs"):
         if not (found := differences(list(shown.values()))):
             st.markdown("Nothing: they have the same settings and the same data.")
             return

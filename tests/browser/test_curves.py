@@ -130,6 +130,7 @@ def test_a_run_without_times_is_shown_by_epoch_alone(page: Page, app_server: App
 def test_what_differs_between_two_runs_is_listed(page: Page, app_server: AppProcess, store: RunStore, run_id: int) -> None:
     other = store.queue.add("other", Config.of("report", epochs=3, seed=7), "sample", foreground=True).id
     page.goto(f"{app_server.url}/monitor?run={run_id}&run={other}")
+    is_drawn(page, f"{run_id} val iou", x=list(range(1, 13)))
     page.get_by_text("What differs", exact=True).click()
     table = page.get_by_role("region", name="Settings that differ")
     expect(table.get_by_role("rowheader")).to_have_text(["Epochs", "Seed"])
